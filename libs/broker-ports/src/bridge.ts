@@ -1,0 +1,97 @@
+import type { QoS } from '#libs/mqtt-codec';
+import type { Message } from './message.ts';
+import type { PublishDone } from './hub.ts';
+
+/** Sends MQTT messages into Kafka. Templates use `${clientId}`, `${topic}`, `${topic[n]}`, `${qos}`, `${payload}`. */
+export interface MqttToKafkaRule {
+  readonly id: string;
+  readonly direction: 'mqtt-to-kafka';
+  readonly enabled: boolean;
+  /** The MQTT topic filter that selects messages. */
+  readonly filter: string;
+  /** Template of the Kafka topic. */
+  readonly topic: string;
+  /** Template of the record key. @defaultValue `${clientId}` */
+  readonly key: string;
+  /** Extra headers: name to template. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** `kafka`: PUBACK waits for acks=all. `none`: memory only, lost with the node. */
+  readonly ack: 'none' | 'kafka';
+}
+
+/** Sends Kafka records to MQTT. Templates use `${key}`, `${topic}`, `${partition}`, `${offset}`, `${headers.name}`. */
+export interface KafkaToMqttRule {
+  readonly id: string;
+  readonly direction: 'kafka-to-mqtt';
+  readonly enabled: boolean;
+  /** The Kafka topic to consume. */
+  readonly topic: string;
+  /** Template of the MQTT topic; a record for which it gives an invalid topic name is skipped and counted. */
+  readonly mqttTopic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+}
+
+/** A bridge rule of either direction. */
+export type BridgeRule = MqttToKafkaRule | KafkaToMqttRule;
+
+/** A rule with what the store knows of it. Rules from the configuration cannot be changed over REST. */
+export interface StoredRule {
+  readonly rule: BridgeRule;
+  readonly source: 'config' | 'api';
+  /** Grows with each change; the ETag of the API. */
+  readonly revision: number;
+}
+
+/** `conflict`: the rule exists (create) or has another revision (replace, delete). */
+export type RuleWriteResult =
+  | { readonly kind: 'stored'; readonly stored: StoredRule }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'absent' };
+
+/** The rules made through the API, shared by all nodes. */
+export interface RuleStore {
+  list(): Promise<readonly StoredRule[]>;
+  /** Creates when `revision` is undefined, else replaces exactly that revision. */
+  put(rule: BridgeRule, revision: number | undefined): Promise<RuleWriteResult>;
+  /** Deletes; when `revision` is given, exactly that one. */
+  remove(id: string, revision: number | undefined): Promise<RuleWriteResult>;
+  /** Calls back within two seconds of a change by any node, and once at the start. */
+  watch(changed: (rules: readonly StoredRule[]) => void): void;
+  close(): Promise<void>;
+}
+
+/** A message from outside for the publish pipeline; the node adds identity and time. */
+export interface InjectedMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly properties?: Message['properties'];
+}
+
+/** The state of one rule on one node. */
+export interface RuleStatus {
+  readonly id: string;
+  /** `degraded`: Kafka refuses or does not answer; the last error says why. */
+  readonly state: 'running' | 'degraded' | 'stopped';
+  readonly lastError: string | undefined;
+}
+
+/** The bridge of a node, both directions. */
+export interface Bridge {
+  /**
+   * Offers a message that a client of this node published. Records are ordered here, synchronously.
+   *
+   * @remarks Calls `done` exactly once: at once when no matching rule gates the acknowledgement, else when Kafka has
+   * accepted the records of every gating rule, or with BRIDGE_UNAVAILABLE / QUOTA_EXCEEDED. The payload is copied if kept.
+   */
+  offer(message: Message, done: PublishDone): void;
+  /** Replaces the set of rules; unchanged ones go on undisturbed. */
+  apply(rules: readonly BridgeRule[]): void;
+  status(): readonly RuleStatus[];
+  /** Whether every broker connection a rule needs is up; true without rules. */
+  connected(): boolean;
+  /** Sends what is buffered within the deadline, then stops. */
+  close(): Promise<void>;
+}

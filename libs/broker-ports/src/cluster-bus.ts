@@ -1,0 +1,76 @@
+import type { NodeRef } from './message.ts';
+
+/** A change of what a node wants to receive: its first subscriber to a filter came, or the last one left. */
+export interface RouteChange {
+  readonly kind: 'add' | 'remove';
+  readonly filter: string;
+}
+
+/** A node as its lease describes it. */
+export interface NodeInfo extends NodeRef {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly state: 'alive' | 'draining';
+}
+
+/** A question or notice from node to node: rare, never per message. */
+export type ClusterRequest =
+  /** Give up this session: a client with its id connects at the asking node. Answered when the owner has let go. */
+  { readonly kind: 'release-session'; readonly clientId: string; readonly epoch: number };
+
+/** What a node is told by the cluster. Handlers return at once; work that takes time goes on behind them. */
+export interface ClusterHandler {
+  /** A node was seen for the first time, with all its routes; or its routes were read anew after a gap. */
+  nodeJoined(node: NodeInfo, filters: readonly string[]): void;
+  routesChanged(node: NodeRef, changes: readonly RouteChange[]): void;
+  /** A node's lease ended, or it left. Its routes stay until forgetNode(): its inbox still takes messages for its offline sessions. */
+  nodeLeft(node: NodeRef): void;
+  /** A dead node's sessions have been taken over by a survivor: drop its routes. */
+  nodeForgotten(node: NodeRef): void;
+  /** A QoS 0 batch. */
+  liveReceived(from: NodeRef, frame: Uint8Array): void;
+  /** A QoS 1/2 batch: call `done` when this node has taken responsibility for all of it; it is then removed. Repeats are possible. */
+  durableReceived(from: NodeRef, frame: Uint8Array, done: () => void): void;
+  /** Answers a request; resolves when done. */
+  requested(from: NodeRef, request: ClusterRequest): Promise<void>;
+  /** This node's lease was lost (a pause, a partition): it must close its connections and start a new incarnation. */
+  leaseLost(): void;
+}
+
+/**
+ * How the nodes of a cluster meet.
+ *
+ * @remarks The memory implementation of a single node has no peers. Calls reject with a StoreUnavailableError
+ * when the cluster's Redis does not answer.
+ */
+export interface ClusterBus {
+  readonly self: NodeRef;
+  /** Takes a lease, announces the node, reads the others and begins to deliver to the handler. */
+  open(handler: ClusterHandler): Promise<void>;
+  /** Resolves when every live node has applied the changes (or its lease ended), or rejects at the deadline. */
+  announceRoutes(changes: readonly RouteChange[]): Promise<void>;
+  /** Sends a QoS 0 batch, fire and forget; counts it as lost when the carrier is down. */
+  sendLive(nodeId: string, frame: Uint8Array): void;
+  /** Appends a QoS 1/2 batch to a node's inbox; resolves when it is stored. */
+  sendDurable(nodeId: string, frame: Uint8Array): Promise<void>;
+  /** Asks a node; rejects when it does not answer within the deadline. */
+  request(nodeId: string, request: ClusterRequest): Promise<void>;
+  /** Every node with a lease, this one included. */
+  nodes(): readonly NodeInfo[];
+  /** Whether an incarnation's lease holds, as this node sees it. */
+  isAlive(node: NodeRef): boolean;
+  /**
+   * Claims the right to take over a dead incarnation: at most one live node holds it at a time, and renews it while it works.
+   *
+   * @returns false when another node does it already.
+   */
+  claimDead(node: NodeRef): Promise<boolean>;
+  /** Reads what is left in a dead node's inbox through the handler's durableReceived; resolves when it is empty. */
+  drainInbox(node: NodeRef): Promise<void>;
+  /** Tells all nodes that a dead incarnation is dealt with, and removes its keys. */
+  forgetNode(node: NodeRef): Promise<void>;
+  /** Marks this node as draining: peers and the API see it. */
+  setState(state: NodeInfo['state']): Promise<void>;
+  /** Removes the lease and the routes of this node and leaves. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import type { Message } from './message.ts';
+
+/** A connected client as hooks see it. */
+export interface HubClient {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly listener: string;
+  readonly remoteAddress: string;
+}
+
+/** Tells the result of a publish: undefined when every obligation is met. Called exactly once. */
+export type PublishDone = (error?: PublishError) => void;
+
+/** Why a publish could not be taken: the engine maps it to a reason code or a closed connection. */
+export class PublishError extends Error {
+  override readonly name = 'PublishError';
+  readonly code: 'STORE_UNAVAILABLE' | 'QUOTA_EXCEEDED' | 'BRIDGE_UNAVAILABLE' | 'NOT_AUTHORIZED';
+
+  constructor(code: PublishError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What the hub asks of the node's core. */
+export interface HubHandler {
+  /** Serves every receiver of the message and calls done when responsibility is taken. */
+  route(message: Message, done: PublishDone): void;
+  /** Keeps (or removes) the topic's retained message. */
+  retain(message: Message, done: PublishDone): void;
+}
+
+/**
+ * The publish pipeline of a node: hooks and obligations in one place.
+ *
+ * @remarks All obligations of a message begin synchronously in publish(), in the order of arrival, and are
+ * awaited together: messages of one publisher cannot overtake each other.
+ */
+export interface Hub {
+  attach(handler: HubHandler): void;
+  publish(message: Message, client: HubClient | undefined, done: PublishDone): void;
+  /** A client has got its CONNACK; plugins of the hub see it. */
+  register(client: HubClient): void;
+  unregister(client: HubClient): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,88 @@
+import type { ProtocolVersion } from '#libs/mqtt-codec';
+import type { InjectedMessage } from './bridge.ts';
+import type { PublishError } from './hub.ts';
+import type { NodeInfo } from './cluster-bus.ts';
+import type { StoredSubscription } from './session-store.ts';
+
+/** A session on this node, connected or not, as admins see it. */
+export interface ClientInfo {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly state: 'connected' | 'disconnected';
+  /** Undefined for a session that was taken over without its client. */
+  readonly listener: string | undefined;
+  readonly remoteAddress: string | undefined;
+  readonly version: ProtocolVersion | undefined;
+  readonly cleanStart: boolean;
+  readonly keepAliveSeconds: number;
+  readonly connectedAtMs: number | undefined;
+  readonly disconnectedAtMs: number | undefined;
+  /** 0xFFFFFFFF never expires. */
+  readonly sessionExpirySeconds: number;
+  readonly subscriptionCount: number;
+  readonly queueMessages: number;
+  readonly queueBytes: number;
+  readonly inflightMessages: number;
+}
+
+/** A subscription with its holder. */
+export interface SubscriptionInfo extends StoredSubscription {
+  readonly clientId: string;
+}
+
+/** A page of a node's list: ordered by client id (then filter), continued after the last item. */
+export interface NodePage<Item> {
+  readonly items: readonly Item[];
+  readonly hasMore: boolean;
+}
+
+/** Which clients to list; all conditions must hold. */
+export interface ClientQuery {
+  /** Continue after this client id. */
+  readonly after?: string;
+  readonly limit: number;
+  readonly clientId?: string;
+  readonly clientIdPrefix?: string;
+  readonly username?: string;
+  readonly state?: 'connected' | 'disconnected';
+}
+
+/** Which subscriptions to list. */
+export interface SubscriptionQuery {
+  readonly after?: { readonly clientId: string; readonly filter: string };
+  readonly limit: number;
+  readonly clientId?: string;
+  readonly filter?: string;
+  /** Only subscriptions that this topic name matches. */
+  readonly matchTopic?: string;
+}
+
+/** A node in numbers. */
+export interface NodeStatus {
+  readonly node: NodeInfo;
+  readonly mode: 'embedded' | 'cluster';
+  readonly connections: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retainedMessages: number;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+}
+
+/** What an administrator may ask of a node. Bounded per call; never on the packet path. */
+export interface NodeAdmin {
+  status(): NodeStatus;
+  nodes(): readonly NodeInfo[];
+  clients(query: ClientQuery): NodePage<ClientInfo>;
+  client(clientId: string): ClientInfo | undefined;
+  /** Closes the connection (0x98 for MQTT 5) and, when asked, ends the session. False when the client is not here. */
+  disconnect(clientId: string, endSession: boolean): Promise<boolean>;
+  subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo>;
+  /** Publishes through the pipeline; resolves with the receivers this node knows of, when responsibility is taken. */
+  publish(
+    message: InjectedMessage,
+  ): Promise<
+    | { readonly kind: 'taken'; readonly matched: number }
+    | { readonly kind: 'refused'; readonly error: PublishError }
+  >;
+}

@@ -1,0 +1,33 @@
+import type { Message } from './message.ts';
+
+/** A page of retained messages, in the order of their topics. */
+export interface RetainedPage {
+  readonly messages: readonly Message[];
+  /** The topic to continue after; undefined on the last page. */
+  readonly nextAfter: string | undefined;
+}
+
+/** Which retained messages to list. */
+export interface RetainedQuery {
+  /** A topic filter; `#` lists all (topics that start with `$` only when the filter does [MQTT-4.7.2-1]). */
+  readonly filter: string;
+  /** Continue after this topic. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/**
+ * The last retained message of each topic.
+ *
+ * @remarks Expired messages are never returned. Calls reject with a StoreUnavailableError when the store does not answer.
+ */
+export interface RetainedStore {
+  /** Stores the turn's retained messages in the order given; an empty payload removes the topic's [MQTT-3.3.1-6]. */
+  store(messages: readonly Message[]): Promise<void>;
+  /** All retained messages that match a filter, seeing every store() that had completed anywhere before the call. */
+  match(filter: string, limit: number): Promise<readonly Message[]>;
+  list(query: RetainedQuery): Promise<RetainedPage>;
+  /** Messages kept and their payload bytes, as this node knows it; read at scrape time, never waits. */
+  size(): { readonly messages: number; readonly bytes: number };
+  close(): Promise<void>;
+}

@@ -1,0 +1,141 @@
+import type { QoS } from '#libs/mqtt-codec';
+import type { Message, NodeRef } from './message.ts';
+
+/** A subscription as a session keeps it. `filter` is what the client sent, `$share` prefix included. */
+export interface StoredSubscription {
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+  /** 0 when the client gave none. */
+  readonly subscriptionIdentifier: number;
+}
+
+/** Where a message stands in a session's queue. Positions grow; the epoch of a later owner is larger. */
+export interface QueuePosition {
+  readonly epoch: number;
+  /** Counts up by one per message of the session, across epochs. */
+  readonly sequence: number;
+}
+
+/** A message in a session's queue. */
+export interface QueuedMessage {
+  readonly position: QueuePosition;
+  readonly message: Message;
+  /** What the session was granted: the lower of the message's and the subscription's QoS. */
+  readonly qos: 1 | 2;
+  /** RETAIN as this session is to see it. */
+  readonly retain: boolean;
+  readonly subscriptionIdentifiers: readonly number[];
+}
+
+/** A session as stored. */
+export interface SessionRecord {
+  readonly clientId: string;
+  /** Grows by one with each owner; every write of an owner carries it, so a former owner is refused. */
+  readonly epoch: number;
+  readonly owner: NodeRef;
+  readonly connected: boolean;
+  /** False when the session ends with its connection. */
+  readonly durable: boolean;
+  /** Seconds after the end of the connection; 0xFFFFFFFF never expires. */
+  readonly expiryIntervalSeconds: number;
+  readonly createdAtMs: number;
+  /** When a disconnected session ends; 0 while connected, or never. */
+  readonly expiresAtMs: number;
+  readonly subscriptions: readonly StoredSubscription[];
+  /** Inbound QoS 2: packet ids whose PUBLISH was taken and whose PUBREL is still to come. */
+  readonly receivedPacketIds: readonly number[];
+  /** Outbound QoS 2: packet ids for which PUBREC came and PUBCOMP is still to come. */
+  readonly releasedPacketIds: readonly number[];
+  readonly queueMessages: number;
+  /** The sequence of the newest message ever queued; 0 before the first. */
+  readonly lastSequence: number;
+}
+
+/** Asks for the ownership of a client's session. */
+export interface TakeRequest {
+  readonly clientId: string;
+  readonly node: NodeRef;
+  readonly nowMs: number;
+  /** True discards what is stored and starts anew. */
+  readonly cleanStart: boolean;
+  readonly durable: boolean;
+  readonly expiryIntervalSeconds: number;
+  /** False when a survivor takes the offline sessions of a dead node: the record stays disconnected, nothing is created. */
+  readonly connected: boolean;
+  /** Takes the session from its owner if the epoch is still this one: the owner has released it or is dead. */
+  readonly replacesEpoch?: number;
+}
+
+/** `owned`: another node (or an earlier incarnation) holds it; ask that one to release it, then replace its epoch. */
+export type TakeResult =
+  | { readonly kind: 'taken'; readonly sessionPresent: boolean; readonly record: SessionRecord }
+  | { readonly kind: 'owned'; readonly owner: NodeRef; readonly epoch: number }
+  | { readonly kind: 'absent' };
+
+/** A write of the owner. Operations of one session are carried out in the order given. */
+export type SessionOperation = { readonly clientId: string; readonly epoch: number } & (
+  | { readonly kind: 'append'; readonly queued: QueuedMessage }
+  /** The receiver has acknowledged these, or they expired: forget them. */
+  | { readonly kind: 'settle'; readonly positions: readonly QueuePosition[] }
+  /** PUBREC came: forget the message, remember the packet id until PUBCOMP. */
+  | { readonly kind: 'release'; readonly position: QueuePosition; readonly packetId: number }
+  | { readonly kind: 'complete'; readonly packetId: number }
+  /** An inbound QoS 2 PUBLISH was taken, or its PUBREL came. */
+  | { readonly kind: 'receive'; readonly packetId: number }
+  | { readonly kind: 'forget'; readonly packetId: number }
+  | { readonly kind: 'subscribe'; readonly subscriptions: readonly StoredSubscription[] }
+  | { readonly kind: 'unsubscribe'; readonly filters: readonly string[] }
+  /** The connection ended: the record stays until `nowMs` plus the interval (0xFFFFFFFF: for ever). */
+  | {
+      readonly kind: 'disconnect';
+      readonly nowMs: number;
+      readonly expiryIntervalSeconds: number;
+    }
+  /** The session ended: remove its every key. */
+  | { readonly kind: 'discard' }
+);
+
+/** `fenced`: a later owner exists, the write changed nothing. */
+export type SessionWriteOutcome = 'done' | 'fenced';
+
+/**
+ * Sessions, their subscriptions and their queues, one owner at a time.
+ *
+ * @remarks All calls reject with a {@link StoreUnavailableError} when the store does not answer: what the call
+ * was to change is then unknown, and the caller must not acknowledge it.
+ */
+export interface SessionStore {
+  /** Takes a session by compare-and-set on owner and epoch. An expired session counts as absent. */
+  take(request: TakeRequest): Promise<TakeResult>;
+  /**
+   * Carries out the writes of one event-loop turn in one round trip, in order per session.
+   *
+   * @returns one outcome per operation, in the order given.
+   */
+  write(operations: readonly SessionOperation[]): Promise<readonly SessionWriteOutcome[]>;
+  /** Reads queued messages after a position (undefined: from the oldest), oldest first, at most `limit`. */
+  read(
+    clientId: string,
+    after: QueuePosition | undefined,
+    limit: number,
+  ): Promise<readonly QueuedMessage[]>;
+  /** Reads one session without taking it. */
+  load(clientId: string): Promise<SessionRecord | undefined>;
+  /** Every node incarnation that owns sessions, the dead ones included. */
+  owners(): Promise<readonly NodeRef[]>;
+  /** The client ids an incarnation owns or owned last; after a take-over an id may be listed twice until {@link SessionStore.abandon}. */
+  ownedBy(owner: NodeRef): Promise<readonly string[]>;
+  /** Forgets the list of a dead incarnation once all its sessions have been taken. */
+  abandon(owner: NodeRef): Promise<void>;
+  /** Ends the use of the store; a file store is flushed. */
+  close(): Promise<void>;
+}
+
+/** The store did not answer or refused for lack of room; what was asked may or may not have happened. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  readonly code = 'STORE_UNAVAILABLE';
+}
