@@ -1,0 +1,23 @@
+/** One thing that is wrong with the configuration. */
+export interface ConfigFault {
+  /** The key, the environment variable or the flag, as its author wrote it. */
+  readonly field: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/**
+ * Says what is wrong with the configuration: every fault at once, one line each.
+ *
+ * @remarks The message repeats no value, because a value may be a secret in the wrong place.
+ */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'CONFIG_INVALID';
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    super(faults.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`).join('\n'));
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,41 @@
+import type { z } from 'zod';
+import type { ConfigFault } from './config-error.ts';
+import type { schema } from './schema.ts';
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
+
+/** Finds what is wrong between settings that are each right alone. */
+export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  if (config.data.dir !== undefined && config.redis.url !== undefined) {
+    faults.push({
+      field: 'data.dir',
+      problem: 'excludes redis.url: a cluster keeps its state in Redis',
+      fix: 'remove one of them',
+    });
+  }
+  if (config.api.key === undefined && !LOOPBACK.test(config.api.host)) {
+    faults.push({
+      field: 'api.key',
+      problem: 'is required when api.host is not a loopback address',
+      fix: 'set SKEIN_API_KEY, or api.host to 127.0.0.1',
+    });
+  }
+  if (config.kafka.rules.length > 0 && config.kafka.brokers.length === 0) {
+    faults.push({
+      field: 'kafka.brokers',
+      problem: 'is required by kafka.rules',
+      fix: 'list at least one host:port, or remove the rules',
+    });
+  }
+  const ids = config.kafka.rules.map(({ id }) => id);
+  for (const [index, id] of ids.entries()) {
+    if (ids.indexOf(id) === index) continue;
+    faults.push({
+      field: `kafka.rules[${index}].id`,
+      problem: 'is the id of an earlier rule',
+      fix: 'give every rule an id of its own',
+    });
+  }
+  return faults;
+}

@@ -1,0 +1,336 @@
+import { z } from 'zod';
+import { bridgeRule } from './bridge-rule.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const DAY_SECONDS = 86_400;
+const DAY_MS = 86_400_000;
+
+interface Whole {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
+}
+
+const whole = (description: string, range: Whole) =>
+  z
+    .int()
+    .min(range.min)
+    .max(range.max)
+    .default(range.default)
+    .meta({ description, unit: range.unit });
+
+const port = (description: string, number: number) =>
+  whole(`${description} 0 lets the system choose.`, {
+    default: number,
+    min: 0,
+    max: 65_535,
+    unit: 'port',
+  });
+
+const milliseconds = (description: string, range: { default: number; min: number; max: number }) =>
+  whole(description, { ...range, unit: 'ms' });
+
+const flag = (description: string, fallback: boolean) =>
+  z.boolean().default(fallback).meta({ description });
+
+const host = (description: string) =>
+  z
+    .string()
+    .regex(/^[^\s/]{1,253}$/)
+    .default('127.0.0.1')
+    .meta({ description, expects: 'a host name or an IP address' });
+
+const connectionsMax = (fallback: number) =>
+  whole('Most connections open at once; one more is closed before its CONNECT is read.', {
+    default: fallback,
+    min: 1,
+    max: 10_000_000,
+    unit: 'connections',
+  });
+
+/** A section takes the defaults of its keys when the file does not mention it. */
+const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape).prefault({} as never);
+
+const name = (description: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .meta({ description, expects: '1 to 64 letters, digits, dots, underscores or hyphens' });
+
+const isRedisUrl = (text: string): boolean =>
+  URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol);
+
+const node = section({
+  id: name(
+    'Name of this node, unique in the cluster and the same after a restart. The default is the host name.',
+  ),
+  clusterName: name('Name of the cluster, as clients and dashboards see it.').default('skein'),
+  commit: z
+    .string()
+    .regex(/^[0-9a-z]{1,64}$/)
+    .default('unknown')
+    .meta({
+      description: 'Revision that was built; images set it, `skein_broker_build_info` shows it.',
+      expects: 'a commit id',
+    }),
+});
+
+const listeners = section({
+  tcp: section({
+    enabled: flag('Whether to accept MQTT over TCP.', true),
+    host: host('Address to listen on.'),
+    port: port('Port of MQTT over TCP.', 1883),
+    connectionsMax: connectionsMax(100_000),
+  }),
+  ws: section({
+    enabled: flag('Whether to accept MQTT over WebSocket.', true),
+    host: host('Address to listen on.'),
+    port: port('Port of MQTT over WebSocket.', 8083),
+    path: z
+      .string()
+      .regex(/^\/[^\s?#]{0,255}$/)
+      .default('/mqtt')
+      .meta({
+        description: 'Path of the WebSocket endpoint; every other path answers 404.',
+        expects: 'a path that starts with a slash, without query',
+      }),
+    connectionsMax: connectionsMax(100_000),
+  }),
+});
+
+const ops = section({
+  host: host('Address of the ops port. Metrics and probes need no key: keep it private.'),
+  port: port('Port of `/metrics` and `/healthz/live|ready|startup` of a node.', 9464),
+});
+
+const api = section({
+  host: host('Address of the admin API. Anything but loopback needs `api.key`.'),
+  port: port('Port of the admin API.', 8080),
+  key: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,512}$/)
+    .exactOptional()
+    .meta({
+      description: 'Key that callers of the admin API must send as a bearer token.',
+      expects: '16 to 512 visible ASCII characters without spaces',
+      secret: true,
+    }),
+  opsPort: port('Port of `/metrics` and `/healthz/*` of the API process, on `ops.host`.', 9465),
+  nodeTimeoutMs: milliseconds('How long the API waits for the answer of a node.', {
+    default: 2_000,
+    min: 100,
+    max: 60_000,
+  }),
+});
+
+const commands = section({
+  host: host('Address where a node without Redis takes commands of the API. It has no key.'),
+  port: port('Port where a node without Redis takes commands of the API.', 9466),
+});
+
+const redis = section({
+  url: z.string().refine(isRedisUrl).exactOptional().meta({
+    description: 'Redis of the cluster. Without it the node is alone, on memory or on `data.dir`.',
+    expects: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS',
+    secret: true,
+  }),
+  keyPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9:._-]{1,64}$/)
+    .default('skein:')
+    .meta({
+      description: 'Start of every key and channel; clusters that share a Redis must differ here.',
+      expects: '1 to 64 letters, digits, colons, dots, underscores or hyphens',
+    }),
+  leaseMs: milliseconds(
+    'How long a node counts as alive after its last sign of life; renewed three times as often.',
+    { default: 10_000, min: 1_000, max: 300_000 },
+  ),
+  commandTimeoutMs: milliseconds('When a command without an answer has failed.', {
+    default: 5_000,
+    min: 100,
+    max: 60_000,
+  }),
+  routeDeadlineMs: milliseconds(
+    'How long a SUBACK waits for the other nodes to know the subscription.',
+    { default: 5_000, min: 100, max: 60_000 },
+  ),
+  requestTimeoutMs: milliseconds('How long a node waits for the answer of another node.', {
+    default: 3_000,
+    min: 100,
+    max: 60_000,
+  }),
+  inboxMessagesMax: whole(
+    'Most messages waiting in the inbox of a node; publishers of QoS > 0 are refused beyond it.',
+    { default: 1_000_000, min: 1_000, max: 100_000_000, unit: 'messages' },
+  ),
+});
+
+const data = section({
+  dir: z.string().min(1).max(4096).exactOptional().meta({
+    description:
+      'Directory where a single node keeps sessions, retained messages and rules. Without it they end with the process. Excludes `redis.url`.',
+    expects: 'a directory path',
+  }),
+});
+
+const kafka = section({
+  brokers: z
+    .array(z.string().regex(/^[^\s,/]{1,253}:\d{1,5}$/))
+    .max(64)
+    .default([])
+    .meta({
+      description: 'Kafka brokers to start from. Empty: no bridge.',
+      expects: 'a list of host:port',
+    }),
+  clientId: name('Name under which Kafka sees the nodes.').default('skein'),
+  ackTimeoutMs: milliseconds(
+    'How long a PUBACK may wait for Kafka under a rule of `ack: kafka`. Below `limits.publishDeadlineMs`, so that the cause is told.',
+    { default: 10_000, min: 100, max: 300_000 },
+  ),
+  lingerMs: milliseconds('How long a batch waits for more records.', {
+    default: 10,
+    min: 0,
+    max: 1_000,
+  }),
+  batchRecordsMax: whole('Most records of a batch.', {
+    default: 500,
+    min: 1,
+    max: 500,
+    unit: 'records',
+  }),
+  batchBytesMax: whole('Most bytes of a batch.', {
+    default: 256 * KIB,
+    min: KIB,
+    max: 64 * MIB,
+    unit: 'bytes',
+  }),
+  bufferBytesMax: whole(
+    'Most bytes waiting for Kafka; beyond it a publish is refused (`ack: kafka`) or the record dropped and counted (`ack: none`).',
+    { default: 64 * MIB, min: MIB, max: 4096 * MIB, unit: 'bytes' },
+  ),
+  compression: z
+    .enum(['none', 'gzip', 'lz4'])
+    .default('lz4')
+    .meta({ description: 'Compression of batches. lz4 costs the least CPU.' }),
+  rules: z.array(bridgeRule).max(200).default([]).meta({
+    description: 'Bridge rules. Those named here are read-only over the admin API.',
+    expects: 'a list of bridge rules',
+  }),
+});
+
+const limits = section({
+  packetBytesMax: whole(
+    'Largest packet accepted, told to v5 clients; a larger one closes the connection with 0x95.',
+    { default: MIB, min: 128, max: 268_435_460, unit: 'bytes' },
+  ),
+  connectTimeoutMs: milliseconds('How long a new connection may take to send its CONNECT.', {
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+  }),
+  keepAliveSecondsMax: whole(
+    'Longest keep-alive granted; a v5 client that asks for more, or for none, is told this. Lower it to notice dead clients sooner.',
+    { default: 65_535, min: 1, max: 65_535, unit: 's' },
+  ),
+  receiveMaximum: whole(
+    'Unacknowledged QoS 1 and 2 messages a publisher may have open: wide enough for a gateway on a slow ack (`ack: kafka`), narrow enough to bound its memory.',
+    { default: 1_024, min: 1, max: 65_535, unit: 'messages' },
+  ),
+  inflightMax: whole(
+    'Unacknowledged QoS 1 and 2 messages sent to a subscriber; its own Receive Maximum may lower it. 128 fill a 100 ms link with 1,280 messages/s and bound what a reconnect repeats.',
+    { default: 128, min: 1, max: 65_535, unit: 'messages' },
+  ),
+  topicAliasMaximum: whole(
+    'Topic aliases a v5 publisher may define; each costs the memory of a topic per connection. 0 forbids them.',
+    { default: 64, min: 0, max: 65_535, unit: 'aliases' },
+  ),
+  queueMessagesMax: whole('Most messages queued for one session; more are dropped and counted.', {
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'messages',
+  }),
+  queueBytesMax: whole('Most bytes queued for one session; more are dropped and counted.', {
+    default: 16 * MIB,
+    min: KIB,
+    max: 4096 * MIB,
+    unit: 'bytes',
+  }),
+  sessionExpirySecondsMax: whole(
+    'Longest session expiry interval granted to v5 clients; they are told when it is less than asked.',
+    { default: 7 * DAY_SECONDS, min: 0, max: 4_294_967_295, unit: 's' },
+  ),
+  persistentSessionMaxAgeSeconds: whole(
+    'How long a 3.1 or 3.1.1 session with Clean Session 0 is kept after its client has gone.',
+    { default: 7 * DAY_SECONDS, min: 1, max: 4_294_967_295, unit: 's' },
+  ),
+  subscriptionsMax: whole('Most subscriptions of one session; one more is refused with 0x97.', {
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'subscriptions',
+  }),
+  topicLevelsMax: whole(
+    'Most levels of a topic or filter; it bounds the depth of every index walk.',
+    { default: 128, min: 1, max: 65_535, unit: 'levels' },
+  ),
+  clientIdBytesMax: whole(
+    'Longest client id; a longer one is refused with 0x85. The protocol allows 65,535.',
+    { default: 1_024, min: 23, max: 65_535, unit: 'bytes' },
+  ),
+  retainedMessagesMax: whole(
+    'Most retained messages; storing one more is refused with 0x97, replacing goes on.',
+    { default: 1_000_000, min: 0, max: 100_000_000, unit: 'messages' },
+  ),
+  retainedPayloadBytesMax: whole(
+    'Largest payload retained. The default equals the packet limit, so that no message is refused only for being retained.',
+    { default: MIB, min: 1, max: 268_435_455, unit: 'bytes' },
+  ),
+  sessionsMax: whole('Most sessions of a node, connected or not; one more is refused with 0x97.', {
+    default: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    unit: 'sessions',
+  }),
+  publishDeadlineMs: milliseconds(
+    'How long the obligations of a message may take before its publisher gets 0x97 (v5) or a closed connection.',
+    { default: 15_000, min: 100, max: DAY_MS },
+  ),
+  socketBufferBytesMax: whole(
+    'Most bytes waiting in one socket; above it QoS 0 messages to that client are dropped and counted.',
+    { default: MIB, min: 16 * KIB, max: 1024 * MIB, unit: 'bytes' },
+  ),
+  unauthenticatedBytesMax: whole(
+    'Most bytes a connection may send before its CONNECT is accepted.',
+    { default: 64 * KIB, min: KIB, max: 16 * MIB, unit: 'bytes' },
+  ),
+});
+
+const log = section({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .meta({ description: 'Least level that is written.' }),
+  format: z
+    .enum(['text', 'json'])
+    .default('text')
+    .meta({ description: 'Lines for people, or one JSON object per line for collectors.' }),
+});
+
+/** The whole configuration: names, types, defaults, ranges and descriptions. Everything else is derived from it. */
+export const schema = z.strictObject({
+  node,
+  listeners,
+  ops,
+  api,
+  commands,
+  redis,
+  data,
+  kafka,
+  limits,
+  log,
+});

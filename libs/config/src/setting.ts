@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { schema } from './schema.ts';
+
+/** One key of the configuration, as the schema declares it. */
+export interface Setting {
+  /** For example `limits.queueMessagesMax`. */
+  readonly path: string;
+  /** For example `SKEIN_LIMITS_QUEUE_MESSAGES_MAX`. */
+  readonly env: string;
+  readonly type: 'integer' | 'boolean' | 'string' | 'array';
+  readonly description: string;
+  readonly unit: string | undefined;
+  /** Undefined when the key may be absent, or has a default that depends on the machine. */
+  readonly default: unknown;
+  /** What a value must be, in words that follow "must be". */
+  readonly expects: string;
+  readonly secret: boolean;
+}
+
+/** What is read of a JSON schema; the entries `unit`, `expects` and `secret` are ours. */
+interface Shape {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly description?: string;
+  readonly unit?: string;
+  readonly expects?: string;
+  readonly secret?: boolean;
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly enum?: readonly string[];
+}
+
+const snake = (name: string): string => name.replaceAll(/[A-Z]/g, '_$&').toUpperCase();
+
+function typeOf(shape: Shape): Setting['type'] {
+  switch (shape.type) {
+    case 'integer':
+    case 'boolean':
+    case 'array':
+      return shape.type;
+    default:
+      return 'string';
+  }
+}
+
+function expectationOf(shape: Shape): string {
+  if (shape.expects !== undefined) return shape.expects;
+  if (shape.type === 'integer') return `a whole number from ${shape.minimum} to ${shape.maximum}`;
+  if (shape.type === 'boolean') return 'true or false';
+  return `one of ${(shape.enum ?? []).join(', ')}`;
+}
+
+function settingsOf(shape: Shape, path: readonly string[]): readonly Setting[] {
+  if (shape.properties !== undefined) {
+    return Object.entries(shape.properties).flatMap(([key, inner]) =>
+      settingsOf(inner, [...path, key]),
+    );
+  }
+  return [
+    {
+      path: path.join('.'),
+      env: `SKEIN_${path.map(snake).join('_')}`,
+      type: typeOf(shape),
+      description: shape.description ?? '',
+      unit: shape.unit,
+      default: shape.default,
+      expects: expectationOf(shape),
+      secret: shape.secret ?? false,
+    },
+  ];
+}
+
+/** Every key of the configuration in the order of the schema. */
+export const SETTINGS: readonly Setting[] = settingsOf(
+  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Shape,
+  [],
+);
