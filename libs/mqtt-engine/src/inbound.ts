@@ -1,0 +1,203 @@
+import { REASON, type PublishPacket, type ReasonCode } from '#libs/mqtt-codec';
+import { Fifo } from './fifo.ts';
+import type { SessionOutput } from './session-output.ts';
+
+/** What a connection has agreed on for messages from its client. */
+export interface InboundTerms {
+  readonly reasonCodes: boolean;
+  readonly receiveMaximum: number;
+  readonly topicAliasMaximum: number;
+}
+
+/**
+ * An acknowledgement that waits for responsibility. Acknowledgements leave in the order in which the messages
+ * came [MQTT-4.6.0-2], so an early completion waits for its predecessors.
+ */
+export class PendingAck {
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+  readonly startedAtMs: number;
+  reasonCode: ReasonCode | undefined;
+  #owner: Inbound | undefined;
+
+  constructor(owner: Inbound, packet: PublishPacket, startedAtMs: number) {
+    this.#owner = owner;
+    this.packetId = packet.packetId;
+    this.qos = packet.qos === 2 ? 2 : 1;
+    this.startedAtMs = startedAtMs;
+  }
+
+  /** Says how it ended; the first call counts. Below 0x80 the message is taken. */
+  complete(reasonCode: ReasonCode): void {
+    if (this.reasonCode !== undefined) return;
+    this.reasonCode = reasonCode;
+    this.#owner?.settled(this);
+  }
+
+  /** The connection ended: a later completion still decides about the packet id of QoS 2, but sends nothing. */
+  detach(): void {
+    this.#owner = undefined;
+  }
+}
+
+/** Messages from a client: aliases, the receive window, QoS 2 packet ids and the order of acknowledgements. */
+export class Inbound {
+  readonly #output: SessionOutput;
+  #terms: InboundTerms = { reasonCodes: false, receiveMaximum: 65_535, topicAliasMaximum: 0 };
+  #durable = false;
+  #aliases: Map<number, string> | undefined;
+  readonly #pending = new Fifo<PendingAck>();
+  #held = false;
+  /** QoS 2 packet ids whose obligations are not met yet. */
+  readonly #taking = new Set<number>();
+  /** QoS 2 packet ids taken, PUBREL still to come. */
+  readonly #taken = new Set<number>();
+  readonly #forgetting = new Set<number>();
+  /** Exchanges of QoS 1 and 2 that are not finished: what Receive Maximum counts [MQTT-4.9.0-1]. */
+  #open = 0;
+
+  constructor(output: SessionOutput) {
+    this.#output = output;
+  }
+
+  /** Messages whose acknowledgement is due. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  attach(terms: InboundTerms, durable: boolean, takenPacketIds: readonly number[]): void {
+    this.#terms = terms;
+    this.#durable = durable;
+    this.#aliases = undefined;
+    this.#taken.clear();
+    for (const id of takenPacketIds) this.#taken.add(id);
+    this.#open = this.#taken.size;
+  }
+
+  detach(): void {
+    for (const ack of this.#pending) ack.detach();
+    this.#pending.clear();
+    this.#taking.clear();
+    this.#forgetting.clear();
+    this.#aliases = undefined;
+    this.#held = false;
+  }
+
+  publish(packet: PublishPacket, nowMs: number): void {
+    const resolved = this.#resolveAlias(packet);
+    if (resolved === undefined) return;
+    if (resolved.qos === 0) {
+      this.#output.publish(resolved, undefined);
+      return;
+    }
+    const isRepeat = resolved.qos === 2 && this.#recognise(resolved.packetId);
+    if (isRepeat || this.#exceedsReceiveMaximum()) return;
+    const ack = new PendingAck(this, resolved, nowMs);
+    this.#pending.push(ack);
+    this.#open += 1;
+    if (resolved.qos === 2) this.#taking.add(resolved.packetId);
+    this.#hold();
+    this.#output.publish(resolved, ack);
+  }
+
+  /** PUBREL: the client will not send this packet id's message again [MQTT-4.3.3-11]. */
+  release(packetId: number): void {
+    if (this.#forgetting.has(packetId)) return;
+    if (!this.#taken.has(packetId)) {
+      const reason = this.#terms.reasonCodes ? REASON.packetIdentifierNotFound : REASON.success;
+      this.#output.sendAck('pubcomp', packetId, reason);
+      return;
+    }
+    if (this.#durable) {
+      this.#forgetting.add(packetId);
+      this.#output.forget(packetId);
+    } else {
+      this.#finish(packetId);
+    }
+  }
+
+  /** The store has forgotten the packet id: PUBCOMP may go out, and the id may be used anew. */
+  forgotten(packetId: number): void {
+    if (this.#forgetting.delete(packetId)) this.#finish(packetId);
+  }
+
+  /** Called by a PendingAck. */
+  settled(ack: PendingAck): void {
+    if (ack.qos === 2) {
+      this.#taking.delete(ack.packetId);
+      if (ack.reasonCode !== undefined && ack.reasonCode < 0x80) this.#taken.add(ack.packetId);
+    }
+    let head = this.#pending.peek();
+    while (head?.reasonCode !== undefined) {
+      this.#pending.shift();
+      if (!this.#answer(head, head.reasonCode)) return;
+      head = this.#pending.peek();
+    }
+    if (this.#held && this.#pending.size * 2 <= this.#terms.receiveMaximum) {
+      this.#held = false;
+      this.#output.holdReading(false);
+    }
+  }
+
+  #finish(packetId: number): void {
+    this.#taken.delete(packetId);
+    this.#open -= 1;
+    this.#output.sendAck('pubcomp', packetId, REASON.success);
+  }
+
+  /** MQTT 3.1.1 cannot refuse a message: no acknowledgement and a closed connection make the client send it again. */
+  #answer(ack: PendingAck, reasonCode: ReasonCode): boolean {
+    if (reasonCode >= 0x80 && !this.#terms.reasonCodes) {
+      this.#output.close(reasonCode, 'the message could not be taken');
+      return false;
+    }
+    if (ack.qos === 1 || reasonCode >= 0x80) this.#open -= 1;
+    this.#output.sendAck(ack.qos === 1 ? 'puback' : 'pubrec', ack.packetId, reasonCode);
+    return true;
+  }
+
+  #recognise(packetId: number): boolean {
+    if (this.#taken.has(packetId)) {
+      this.#output.duplicate();
+      this.#output.sendAck('pubrec', packetId, REASON.success);
+      return true;
+    }
+    if (!this.#taking.has(packetId)) return false;
+    this.#output.duplicate();
+    return true;
+  }
+
+  #exceedsReceiveMaximum(): boolean {
+    if (!this.#terms.reasonCodes) return false;
+    const open = this.#pending.size + this.#taken.size;
+    if (open < this.#terms.receiveMaximum) return false;
+    this.#output.close(REASON.receiveMaximumExceeded, 'more messages in flight than allowed');
+    return true;
+  }
+
+  /** MQTT 3.1.1 has no receive maximum: the socket is not read while too much is unacknowledged. */
+  #hold(): void {
+    if (this.#terms.reasonCodes || this.#held) return;
+    if (this.#pending.size < this.#terms.receiveMaximum) return;
+    this.#held = true;
+    this.#output.holdReading(true);
+  }
+
+  #resolveAlias(packet: PublishPacket): PublishPacket | undefined {
+    const alias = packet.properties?.topicAlias;
+    if (alias === undefined) return packet;
+    if (alias > this.#terms.topicAliasMaximum) {
+      this.#output.close(REASON.topicAliasInvalid, 'topic alias above the maximum');
+      return undefined;
+    }
+    this.#aliases ??= new Map();
+    const topic = packet.topic === '' ? this.#aliases.get(alias) : packet.topic;
+    if (topic === undefined) {
+      this.#output.close(REASON.topicAliasInvalid, 'topic alias not set');
+      return undefined;
+    }
+    this.#aliases.set(alias, topic);
+    const { topicAlias: _, ...properties } = packet.properties ?? {};
+    return { ...packet, topic, properties };
+  }
+}

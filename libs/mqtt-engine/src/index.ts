@@ -1,0 +1,13 @@
+export { Fifo } from './fifo.ts';
+export { Inbound, PendingAck, type InboundTerms } from './inbound.ts';
+export type { EngineLimits } from './limits.ts';
+export { capExpiry, negotiate, type ConnectionTerms, type Negotiation } from './negotiate.ts';
+export { Outbound, READ_AHEAD_MESSAGES, type Delivery, type OutboundTerms } from './outbound.ts';
+export type {
+  EngineDropReason,
+  EngineObserver,
+  Position,
+  SessionOutput,
+} from './session-output.ts';
+export { Session, type StoredState } from './session.ts';
+export { SharedPublish, type DeliveryForm, type OutboundMessage } from './shared-publish.ts';

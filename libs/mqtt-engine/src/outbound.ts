@@ -1,0 +1,312 @@
+import { REASON, type ProtocolVersion, type ReasonCode } from '#libs/mqtt-codec';
+import { Fifo } from './fifo.ts';
+import type { EngineLimits } from './limits.ts';
+import type { Position, SessionOutput } from './session-output.ts';
+import type { DeliveryForm, SharedPublish } from './shared-publish.ts';
+
+/** A QoS 1 or 2 message on its way to one receiver. */
+export interface Delivery extends DeliveryForm {
+  readonly qos: 1 | 2;
+  readonly publish: SharedPublish;
+  /** Its place in the stored queue of a durable session; undefined for a session that lives in memory. */
+  readonly position: Position | undefined;
+}
+
+/** What a connection has agreed on for messages to its client. */
+export interface OutboundTerms {
+  readonly version: ProtocolVersion;
+  /** The client's Receive Maximum, or our own bound if that is lower. */
+  readonly window: number;
+  /** The client's Maximum Packet Size; 0 for none. */
+  readonly packetBytesMax: number;
+}
+
+interface Inflight {
+  /** Undefined when only PUBCOMP is awaited and the message is gone. */
+  readonly delivery: Delivery | undefined;
+  readonly qos: 1 | 2;
+  state: 'puback' | 'pubrec' | 'releasing' | 'pubcomp';
+}
+
+/** How many messages one read of the stored queue asks for: it bounds what a slow receiver holds in memory. */
+export const READ_AHEAD_MESSAGES = 64;
+
+const PACKET_IDS = 65_535;
+
+/**
+ * Messages to a client: the window, packet ids, and the queue before them.
+ *
+ * @remarks The queue of a durable session is in its store; memory holds the next few messages. While it is caught
+ * up, a message goes from its append straight here; when it falls behind, it reads on from the store as the
+ * window opens. Packet ids of a durable session follow from the sequence in its queue, so they survive any owner
+ * [MQTT-4.4.0-1].
+ */
+export class Outbound {
+  readonly #output: SessionOutput;
+  readonly #limits: EngineLimits;
+  #terms: OutboundTerms | undefined;
+  #durable = false;
+  readonly #queue = new Fifo<Delivery>();
+  #queueBytes = 0;
+  readonly #inflight = new Map<number, Inflight>();
+  #lastPacketId = 0;
+  #loading = false;
+  /** The newest message handed to memory: a load goes on after it. */
+  #read: Position | undefined;
+  /** Up to this sequence nothing is left to read; the newest sequence known to be stored; the same when a load began. */
+  #passed = 0;
+  #newest = 0;
+  #newestAtLoad = 0;
+  /** Messages up to this sequence may have been sent by an earlier connection. */
+  #retryUpTo = 0;
+  #retriesLeft = 0;
+
+  constructor(output: SessionOutput, limits: EngineLimits) {
+    this.#output = output;
+    this.#limits = limits;
+  }
+
+  get inflightCount(): number {
+    return this.#inflight.size;
+  }
+
+  /** Messages that wait in memory; a durable session's stored queue is counted by its owner. */
+  get queueCount(): number {
+    return this.#queue.size;
+  }
+
+  get queueBytes(): number {
+    return this.#queueBytes;
+  }
+
+  /** Begins a connection. Of a durable session, everything unacknowledged is sent again, oldest first [MQTT-4.4.0-1]. */
+  attach(
+    terms: OutboundTerms,
+    stored?: { readonly releasedPacketIds: readonly number[]; readonly lastSequence: number },
+  ): void {
+    this.#terms = terms;
+    this.#durable = stored !== undefined;
+    if (stored === undefined) return;
+    this.#read = undefined;
+    this.#passed = 0;
+    this.#newest = stored.lastSequence;
+    this.#retryUpTo = stored.lastSequence;
+    this.#retriesLeft = terms.window;
+    for (const packetId of stored.releasedPacketIds) {
+      this.#inflight.set(packetId, { delivery: undefined, qos: 2, state: 'pubcomp' });
+      this.#output.sendAck('pubrel', packetId, REASON.success);
+    }
+    if (stored.lastSequence > 0) this.#load();
+  }
+
+  /** Ends a connection. What was stored stays in the store; what was not is gone with the session. */
+  detach(): void {
+    this.#terms = undefined;
+    this.#queue.clear();
+    this.#queueBytes = 0;
+    this.#inflight.clear();
+    this.#loading = false;
+  }
+
+  /** QoS 0: sent now or dropped; a receiver is never waited for. */
+  deliverLive(publish: SharedPublish, form: DeliveryForm, nowMs: number): void {
+    const terms = this.#terms;
+    if (terms === undefined) return;
+    if (this.#output.congested) return this.#output.dropped('queue_full');
+    if (publish.isExpired(nowMs)) return this.#output.dropped('expired');
+    const template = publish.template(terms.version, form, nowMs);
+    const bytes = template.bytes.length;
+    if (terms.packetBytesMax !== 0 && bytes > terms.packetBytesMax) {
+      return this.#output.dropped('too_large');
+    }
+    this.#output.sendPublish(template, 0, false);
+    this.#output.sent(0, bytes, {
+      remote: publish.remote,
+      receivedAtMs: publish.message.receivedAtMs,
+    });
+  }
+
+  /** QoS 1 and 2 of a session that lives in memory. */
+  enqueue(delivery: Delivery, nowMs: number): void {
+    const bytes = delivery.publish.message.payload.length;
+    const full =
+      this.#queue.size >= this.#limits.queueMessagesMax ||
+      this.#queueBytes + bytes > this.#limits.queueBytesMax;
+    if (full) return this.#output.dropped('queue_full');
+    this.#push(delivery);
+    this.pump(nowMs);
+  }
+
+  /** QoS 1 and 2 of a durable session: the message is in the store now. */
+  stored(delivery: Delivery & { readonly position: Position }, nowMs: number): void {
+    const { sequence } = delivery.position;
+    const wasCaughtUp = this.#isCaughtUp();
+    if (sequence > this.#newest) this.#newest = sequence;
+    if (this.#terms === undefined || !wasCaughtUp) return;
+    if (sequence <= this.#passed || this.#queue.size >= READ_AHEAD_MESSAGES) return;
+    this.#read = delivery.position;
+    this.#passed = sequence;
+    this.#push(delivery);
+    this.pump(nowMs);
+  }
+
+  /** The answer to a load: messages of the stored queue after what memory has. */
+  loaded(deliveries: readonly (Delivery & { readonly position: Position })[], nowMs: number): void {
+    if (!this.#loading) return;
+    this.#loading = false;
+    for (const delivery of deliveries) {
+      this.#read = delivery.position;
+      this.#push(delivery);
+    }
+    // A short answer means that nothing older than the load is left, be it settled, expired or never there.
+    const isLast = deliveries.length < READ_AHEAD_MESSAGES;
+    this.#passed = Math.max(this.#read?.sequence ?? 0, isLast ? this.#newestAtLoad : 0);
+    this.#newest = Math.max(this.#newest, this.#passed);
+    this.pump(nowMs);
+  }
+
+  /** The store could not be read; the owner tries again with pump() when it can. */
+  loadFailed(): void {
+    this.#loading = false;
+  }
+
+  /** Sends what the window and the socket allow. Call it when the socket has drained. */
+  pump(nowMs: number): void {
+    const terms = this.#terms;
+    if (terms === undefined) return;
+    while (this.#inflight.size < terms.window && !this.#output.congested) {
+      const delivery = this.#queue.peek();
+      if (delivery === undefined || !this.#sendNext(delivery, terms, nowMs)) break;
+    }
+    if (this.#durable && this.#queue.size === 0 && !this.#isCaughtUp()) this.#load();
+  }
+
+  puback(packetId: number, nowMs: number): void {
+    const inflight = this.#inflight.get(packetId);
+    if (inflight === undefined) return;
+    if (inflight.state !== 'puback') {
+      return this.#output.close(REASON.protocolError, 'PUBACK for a QoS 2 message');
+    }
+    this.#finish(packetId, inflight);
+    this.pump(nowMs);
+  }
+
+  pubrec(packetId: number, reasonCode: ReasonCode, nowMs: number): void {
+    const inflight = this.#inflight.get(packetId);
+    if (inflight === undefined) {
+      const known = this.#terms?.version === 5 ? REASON.packetIdentifierNotFound : REASON.success;
+      return this.#output.sendAck('pubrel', packetId, known);
+    }
+    if (inflight.qos !== 2) {
+      return this.#output.close(REASON.protocolError, 'PUBREC for a QoS 1 message');
+    }
+    if (reasonCode >= 0x80) {
+      this.#finish(packetId, inflight);
+      return this.pump(nowMs);
+    }
+    const position = inflight.delivery?.position;
+    if (inflight.state === 'pubrec' && position !== undefined) {
+      inflight.state = 'releasing';
+      return this.#output.release(position, packetId);
+    }
+    if (inflight.state === 'releasing') return;
+    inflight.state = 'pubcomp';
+    this.#output.sendAck('pubrel', packetId, REASON.success);
+  }
+
+  /** The store remembers the packet id instead of the message: PUBREL may go out [MQTT-4.3.3-4]. */
+  released(packetId: number): void {
+    const inflight = this.#inflight.get(packetId);
+    if (inflight?.state !== 'releasing') return;
+    this.#inflight.set(packetId, { delivery: undefined, qos: 2, state: 'pubcomp' });
+    this.#output.sendAck('pubrel', packetId, REASON.success);
+  }
+
+  pubcomp(packetId: number, nowMs: number): void {
+    const inflight = this.#inflight.get(packetId);
+    if (inflight?.state !== 'pubcomp') return;
+    this.#inflight.delete(packetId);
+    if (this.#durable) this.#output.complete(packetId);
+    this.pump(nowMs);
+  }
+
+  #isCaughtUp(): boolean {
+    return !this.#loading && this.#newest <= this.#passed;
+  }
+
+  #load(): void {
+    if (this.#loading) return;
+    this.#loading = true;
+    this.#newestAtLoad = this.#newest;
+    this.#output.load(this.#read, READ_AHEAD_MESSAGES);
+  }
+
+  #push(delivery: Delivery): void {
+    this.#queue.push(delivery);
+    this.#queueBytes += delivery.publish.message.payload.length;
+  }
+
+  #shift(delivery: Delivery): void {
+    this.#queue.shift();
+    this.#queueBytes -= delivery.publish.message.payload.length;
+  }
+
+  /** Returns false when the head of the queue has to wait for its packet id. */
+  #sendNext(delivery: Delivery, terms: OutboundTerms, nowMs: number): boolean {
+    if (delivery.publish.isExpired(nowMs)) {
+      this.#discard(delivery, 'expired');
+      return true;
+    }
+    const packetId = this.#packetIdFor(delivery);
+    if (packetId === undefined) return false;
+    const template = delivery.publish.template(terms.version, delivery, nowMs);
+    const bytes = template.bytes.length;
+    if (terms.packetBytesMax !== 0 && bytes > terms.packetBytesMax) {
+      this.#discard(delivery, 'too_large');
+      return true;
+    }
+    this.#shift(delivery);
+    const { qos, publish } = delivery;
+    this.#inflight.set(packetId, { delivery, qos, state: qos === 1 ? 'puback' : 'pubrec' });
+    const dup = this.#mayBeRepeat(delivery);
+    this.#output.sendPublish(template, packetId, dup);
+    this.#output.sent(qos, bytes, {
+      remote: publish.remote,
+      receivedAtMs: publish.message.receivedAtMs,
+    });
+    if (dup) this.#output.retried(qos);
+    return true;
+  }
+
+  #discard(delivery: Delivery, reason: 'expired' | 'too_large'): void {
+    this.#shift(delivery);
+    if (delivery.position !== undefined) this.#output.settle(delivery.position);
+    this.#output.dropped(reason);
+  }
+
+  #finish(packetId: number, inflight: Inflight): void {
+    this.#inflight.delete(packetId);
+    const position = inflight.delivery?.position;
+    if (position !== undefined) this.#output.settle(position);
+  }
+
+  /** DUP says that this may be a re-delivery; an earlier connection had at most one window of messages in flight. */
+  #mayBeRepeat(delivery: Delivery): boolean {
+    if (delivery.position === undefined || this.#retriesLeft === 0) return false;
+    if (delivery.position.sequence > this.#retryUpTo) return false;
+    this.#retriesLeft -= 1;
+    return true;
+  }
+
+  #packetIdFor(delivery: Delivery): number | undefined {
+    if (delivery.position !== undefined) {
+      const packetId = ((delivery.position.sequence - 1) % PACKET_IDS) + 1;
+      return this.#inflight.has(packetId) ? undefined : packetId;
+    }
+    for (let tries = 0; tries < PACKET_IDS; tries += 1) {
+      this.#lastPacketId = (this.#lastPacketId % PACKET_IDS) + 1;
+      if (!this.#inflight.has(this.#lastPacketId)) return this.#lastPacketId;
+    }
+    return undefined;
+  }
+}
