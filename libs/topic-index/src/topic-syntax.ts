@@ -1,0 +1,104 @@
+const PLUS = 0x2b;
+const HASH = 0x23;
+const SLASH = 0x2f;
+const SHARE_PREFIX = '$share/';
+
+/** The parts of a shared subscription's filter (MQTT 5, section 4.8.2). */
+export interface SharedFilter {
+  readonly group: string;
+  /** The filter that topics are matched against. */
+  readonly filter: string;
+}
+
+/**
+ * Checks a topic name as PUBLISH and a will carry it (section 4.7).
+ *
+ * @remarks The length in bytes is the codec's to check.
+ *
+ * @returns why the name is refused, in words for a reason string; undefined when it is valid.
+ */
+export function topicNameFault(topic: string, levelsMax: number): string | undefined {
+  if (topic.length === 0) return 'the topic name is empty'; // [MQTT-4.7.3-1]
+  let levels = 1;
+  for (let index = 0; index < topic.length; index += 1) {
+    const code = topic.charCodeAt(index);
+    if (code === SLASH) levels += 1;
+    else if (code === PLUS || code === HASH)
+      return 'the topic name holds a wildcard'; // [MQTT-3.3.2-2]
+    else if (code === 0) return 'the topic name holds U+0000'; // [MQTT-4.7.3-2]
+  }
+  return levelsFault(levels, levelsMax);
+}
+
+/**
+ * Checks a topic filter as SUBSCRIBE and UNSUBSCRIBE carry it, `$share` prefix included (sections 4.7 and 4.8.2).
+ *
+ * @remarks The length in bytes is the codec's to check. Levels are counted without the `$share/group/` prefix.
+ *
+ * @returns why the filter is refused, in words for a reason string; undefined when it is valid.
+ */
+export function filterFault(filter: string, levelsMax: number): string | undefined {
+  if (!filter.startsWith(SHARE_PREFIX)) return plainFilterFault(filter, levelsMax);
+  const end = filter.indexOf('/', SHARE_PREFIX.length);
+  if (end === -1) return 'the shared subscription has no filter'; // [MQTT-4.8.2-2]
+  if (end === SHARE_PREFIX.length) return 'the share name is empty'; // [MQTT-4.8.2-1]
+  const group = filter.slice(SHARE_PREFIX.length, end);
+  if (/[+#\0]/u.test(group)) return 'the share name holds a wildcard or U+0000'; // [MQTT-4.8.2-2]
+  return plainFilterFault(filter.slice(end + 1), levelsMax);
+}
+
+/** Takes a valid `$share/group/filter` apart; undefined when the filter is not shared, or not valid as a shared one. */
+export function parseShare(filter: string): SharedFilter | undefined {
+  if (!filter.startsWith(SHARE_PREFIX)) return undefined;
+  if (filterFault(filter, Infinity) !== undefined) return undefined;
+  const end = filter.indexOf('/', SHARE_PREFIX.length);
+  return { group: filter.slice(SHARE_PREFIX.length, end), filter: filter.slice(end + 1) };
+}
+
+/**
+ * Tells whether a valid filter (without `$share` prefix) matches a valid topic name.
+ *
+ * @remarks For a single pair. To find the matches among many filters use a TopicTrie, among many topics a TopicSet;
+ * both are tested against this function.
+ */
+export function matches(filter: string, topic: string): boolean {
+  const levels = topic.split('/');
+  const wanted = filter.split('/');
+  if (topic.startsWith('$') && (wanted[0] === '+' || wanted[0] === '#')) return false; // [MQTT-4.7.2-1]
+  for (const [depth, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (depth === levels.length || (level !== '+' && level !== levels[depth])) return false;
+  }
+  return wanted.length === levels.length;
+}
+
+/** Tells whether a valid filter holds a wildcard, so that it may match more than one topic. */
+export function isWildcard(filter: string): boolean {
+  return filter.includes('+') || filter.endsWith('#');
+}
+
+function plainFilterFault(filter: string, levelsMax: number): string | undefined {
+  if (filter.length === 0) return 'the topic filter is empty'; // [MQTT-4.7.3-1]
+  let levels = 1;
+  for (let index = 0; index < filter.length; index += 1) {
+    const code = filter.charCodeAt(index);
+    if (code === SLASH) levels += 1;
+    else if (code === 0)
+      return 'the topic filter holds U+0000'; // [MQTT-4.7.3-2]
+    else if ((code === PLUS || code === HASH) && !isAlone(filter, index)) {
+      return 'a wildcard shares its level with other characters'; // [MQTT-4.7.1-1], [MQTT-4.7.1-2]
+    } else if (code === HASH && index !== filter.length - 1) {
+      return '# is not the last level'; // [MQTT-4.7.1-1]
+    }
+  }
+  return levelsFault(levels, levelsMax);
+}
+
+function isAlone(filter: string, index: number): boolean {
+  const opens = index === 0 || filter.charCodeAt(index - 1) === SLASH;
+  return opens && (index === filter.length - 1 || filter.charCodeAt(index + 1) === SLASH);
+}
+
+function levelsFault(levels: number, levelsMax: number): string | undefined {
+  return levels > levelsMax ? `more than ${String(levelsMax)} topic levels` : undefined;
+}
