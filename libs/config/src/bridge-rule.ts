@@ -2,38 +2,63 @@ import { z } from 'zod';
 
 const id = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/)
-  .meta({ expects: '1 to 64 letters, digits, dots, underscores or hyphens' });
-const text = (expects: string) => z.string().min(1).max(1_024).meta({ expects });
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, {
+    error: 'must be 1 to 64 letters, digits, dots, underscores or hyphens',
+  })
+  .meta({
+    description: 'Name of the rule, unique.',
+    expects: '1 to 64 letters, digits, `.`, `_`, `-`',
+  });
 
-const mqttToKafka = z.strictObject({
+const text = (description: string, expects: string) => {
+  const error = `must be ${expects} of 1 to 1,024 characters`;
+  return z.string({ error }).min(1, { error }).max(1_024, { error }).meta({ description, expects });
+};
+
+const flag = (description: string, fallback: boolean) =>
+  z.boolean({ error: 'must be true or false' }).default(fallback).meta({ description });
+
+const direction = <Name extends string>(name: Name) =>
+  z.literal(name).meta({ description: 'Which way the rule carries.', expects: `\`${name}\`` });
+
+/** Messages of clients to Kafka, as the file states the rule. */
+export const mqttToKafka = z.strictObject({
   id,
-  direction: z.literal('mqtt-to-kafka'),
-  enabled: z.boolean().default(true),
-  filter: text('an MQTT topic filter'),
-  topic: text('a template of a Kafka topic'),
-  key: text('a template of a record key').default('${clientId}'),
+  direction: direction('mqtt-to-kafka'),
+  enabled: flag('Whether the rule is in force.', true),
+  filter: text('Which topics it takes.', 'an MQTT topic filter'),
+  topic: text('Kafka topic of the records.', 'a template'),
+  key: text('Key of the records; order holds per key.', 'a template').default('${clientId}'),
   headers: z
-    .record(z.string().min(1).max(256), z.string().max(1_024))
+    .record(z.string().min(1).max(256), z.string().max(1_024), {
+      error: 'must be a map of header names to templates',
+    })
     .default({})
-    .meta({ expects: 'a map of header names to templates' }),
-  ack: z.enum(['none', 'kafka']).default('kafka'),
+    .meta({ description: 'Extra headers of the records.', expects: 'a map of names to templates' }),
+  ack: z.enum(['none', 'kafka'], { error: 'must be none or kafka' }).default('kafka').meta({
+    description:
+      'When a QoS 1 or 2 message is acknowledged: after Kafka has it (acks=all), or at once and lost with the node.',
+  }),
 });
 
-const kafkaToMqtt = z.strictObject({
+/** Records of Kafka to clients, as the file states the rule. */
+export const kafkaToMqtt = z.strictObject({
   id,
-  direction: z.literal('kafka-to-mqtt'),
-  enabled: z.boolean().default(true),
-  topic: text('a Kafka topic'),
-  mqttTopic: text('a template of an MQTT topic'),
-  qos: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(1),
-  retain: z.boolean().default(false),
+  direction: direction('kafka-to-mqtt'),
+  enabled: flag('Whether the rule is in force.', true),
+  topic: text('Kafka topic to consume.', 'a topic name'),
+  mqttTopic: text(
+    'MQTT topic of the messages; a record that gives no valid one is skipped and counted.',
+    'a template',
+  ),
+  qos: z
+    .literal([0, 1, 2], { error: 'must be 0, 1 or 2' })
+    .default(1)
+    .meta({ description: 'QoS of the messages.', expects: '0, 1 or 2' }),
+  retain: flag('Whether the messages are retained.', false),
 });
 
-/** A bridge rule as the file states it; the output has the shape of the port's BridgeRule. */
-export const bridgeRule = z.discriminatedUnion('direction', [mqttToKafka, kafkaToMqtt]);
-
-/** Every key a rule of either direction may have. */
-export const BRIDGE_RULE_KEYS: readonly string[] = [
-  ...new Set([...Object.keys(mqttToKafka.shape), ...Object.keys(kafkaToMqtt.shape)]),
-];
+/** A bridge rule of either direction; the output has the shape of the port's BridgeRule. */
+export const bridgeRule = z.discriminatedUnion('direction', [mqttToKafka, kafkaToMqtt], {
+  error: 'must have the direction mqtt-to-kafka or kafka-to-mqtt',
+});

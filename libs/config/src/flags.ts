@@ -33,7 +33,7 @@ export const FLAGS_HELP: string = FLAGS.map(
 export function parseFlags(argv: readonly string[]): Flags {
   const given = new Map<string, string>();
   for (let index = 0; index < argv.length; index += 1) {
-    const [name = '', inline] = splitOnce(argv[index] ?? '');
+    const [name, inline] = splitOnce(argv[index] ?? '');
     const known = FLAGS.find(({ flag }) => flag === name);
     if (known === undefined) throw unknownFlag(name);
     if (known.value === '') {

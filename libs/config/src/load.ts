@@ -3,13 +3,12 @@ import { findPackageJSON } from 'node:module';
 import { hostname } from 'node:os';
 import { LineCounter, parse, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { BRIDGE_RULE_KEYS } from './bridge-rule.ts';
 import { ConfigError, type ConfigFault } from './config-error.ts';
 import { crossFaults } from './cross-faults.ts';
 import { parseFlags } from './flags.ts';
 import { nearest } from './nearest.ts';
 import { schema } from './schema.ts';
-import { SETTINGS, type Setting } from './setting.ts';
+import { BRIDGE_RULE_SETTINGS, SETTINGS, type Setting } from './setting.ts';
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
   ? readonly DeepReadonly<Item>[]
@@ -198,24 +197,23 @@ function faultsOf(
   const origin = origins.get(setting.path);
   const within = path.slice(setting.path.length);
   if (setting.path === 'kafka.rules' && within !== '') {
-    const problem = `${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`;
-    const fix = 'see the bridge rules in docs/configuration.md';
-    return [{ field: origin ?? path, problem: withinRule(origin, within, problem), fix }];
+    const problem = origin === undefined ? issue.message : `${within} ${issue.message}`;
+    return [
+      { field: origin ?? path, problem, fix: 'see the bridge rules in docs/configuration.md' },
+    ];
   }
   const fallback = setting.default === undefined ? '' : ` ${JSON.stringify(setting.default)}`;
   const fix = `correct it, or remove it for the default${fallback || ' (see docs/configuration.md)'}`;
   return [{ field: origin ?? path, problem: `must be ${setting.expects}`, fix }];
 }
 
-function withinRule(origin: string | undefined, within: string, problem: string): string {
-  return origin === undefined ? problem : `${within} ${problem}`;
-}
-
 function unknownKey(path: readonly PropertyKey[], key: string): ConfigFault {
   const section = pathText(path);
   const field = section === '' ? key : `${section}.${key}`;
   const known = section.startsWith('kafka.rules[')
-    ? BRIDGE_RULE_KEYS.map((name) => `${section}.${name}`)
+    ? Object.values(BRIDGE_RULE_SETTINGS).flatMap((settings) =>
+        settings.map(({ path: name }) => `${section}.${name}`),
+      )
     : SETTINGS.flatMap((setting) => prefixesOf(setting.path));
   const fix = `the nearest is ${nearest(field, known)}, see docs/configuration.md`;
   return { field, problem: 'is not a known key', fix };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { kafkaToMqtt, mqttToKafka } from './bridge-rule.ts';
 import { schema } from './schema.ts';
 
 /** One key of the configuration, as the schema declares it. */
@@ -33,15 +34,8 @@ interface Shape {
 
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, '_$&').toUpperCase();
 
-function typeOf(shape: Shape): Setting['type'] {
-  switch (shape.type) {
-    case 'integer':
-    case 'boolean':
-    case 'array':
-      return shape.type;
-    default:
-      return 'string';
-  }
+function typeOf({ type }: Shape): Setting['type'] {
+  return type === 'integer' || type === 'boolean' || type === 'array' ? type : 'string';
 }
 
 function expectationOf(shape: Shape): string {
@@ -71,8 +65,17 @@ function settingsOf(shape: Shape, path: readonly string[]): readonly Setting[] {
   ];
 }
 
+function shapeOf(type: z.ZodType): Shape {
+  return z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }) as Shape;
+}
+
 /** Every key of the configuration in the order of the schema. */
-export const SETTINGS: readonly Setting[] = settingsOf(
-  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Shape,
-  [],
-);
+export const SETTINGS: readonly Setting[] = settingsOf(shapeOf(schema), []);
+
+/** The keys of a bridge rule of each direction; `env` has no meaning for them. */
+export const BRIDGE_RULE_SETTINGS: Readonly<
+  Record<'mqtt-to-kafka' | 'kafka-to-mqtt', readonly Setting[]>
+> = {
+  'mqtt-to-kafka': settingsOf(shapeOf(mqttToKafka), []),
+  'kafka-to-mqtt': settingsOf(shapeOf(kafkaToMqtt), []),
+};

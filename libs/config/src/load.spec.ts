@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConfigError, loadConfig, type ConfigSource } from './index.ts';
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'skein-config-'));
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const write = (name: string, text: string): string => {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+};
+
+const load = (source: ConfigSource = {}) => loadConfig({ env: {}, ...source });
+
+const faultsOf = (source: ConfigSource): readonly string[] => {
+  try {
+    load(source);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n');
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+};
+
+describe('without a source', () => {
+  it('fills in defaults and freezes the result to the last leaf', () => {
+    const config = load();
+
+    expect(config.listeners.tcp).toEqual({
+      enabled: true,
+      host: '127.0.0.1',
+      port: 1883,
+      connectionsMax: 100_000,
+    });
+    expect(config.redis.url).toBeUndefined();
+    expect(config.node.version).toMatch(/^\d+\.\d+\.\d+/);
+    expect(Object.isFrozen(config.listeners.tcp)).toBe(true);
+    expect(Object.isFrozen(config.kafka.brokers)).toBe(true);
+  });
+
+  it('names the node after the host, in letters that a node id may have', () => {
+    expect(load().node.id).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
+  });
+});
+
+describe('the order of sources', () => {
+  it('lets the environment beat the file and a flag beat both', () => {
+    const file = write(
+      'order.yaml',
+      'log: { level: warn }\ndata: { dir: one }\nops: { port: 1 }\n',
+    );
+    const config = load({
+      env: { SKEIN_LOG_LEVEL: 'debug', SKEIN_DATA_DIR: 'two' },
+      argv: ['--data', 'three', `--config=${file}`],
+    });
+
+    expect(config.log.level).toBe('debug');
+    expect(config.data.dir).toBe('three');
+    expect(config.ops.port).toBe(1);
+  });
+
+  it('finds the file through SKEIN_CONFIG', () => {
+    const file = write('named.yaml', 'node: { id: n7 }\n');
+
+    expect(load({ env: { SKEIN_CONFIG: file } }).node.id).toBe('n7');
+  });
+
+  it('takes an empty file and an empty variable for absent', () => {
+    const file = write('empty.yaml', '# nothing\n');
+
+    expect(load({ file, env: { SKEIN_OPS_PORT: '' } }).ops.port).toBe(9464);
+  });
+
+  it('reads lists and rules from variables', () => {
+    const { kafka } = load({
+      env: {
+        SKEIN_KAFKA_BROKERS: 'one:9092, two:9092',
+        SKEIN_KAFKA_RULES:
+          '[{"id":"t","direction":"mqtt-to-kafka","filter":"devices/+/telemetry","topic":"telemetry"}]',
+      },
+    });
+
+    expect(kafka.brokers).toEqual(['one:9092', 'two:9092']);
+    expect(kafka.rules).toEqual([
+      {
+        id: 't',
+        direction: 'mqtt-to-kafka',
+        enabled: true,
+        filter: 'devices/+/telemetry',
+        topic: 'telemetry',
+        key: '${clientId}',
+        headers: {},
+        ack: 'kafka',
+      },
+    ]);
+  });
+});
+
+describe('faults', () => {
+  it('are told all at once, by the name their author wrote, with the range and the default', () => {
+    const file = write('range.yaml', 'listeners: { tcp: { port: -1 } }\nlog: { level: loud }\n');
+
+    expect(faultsOf({ file, env: { SKEIN_API_PORT: 'sesame' } })).toEqual([
+      'listeners.tcp.port: must be a whole number from 0 to 65535; correct it, or remove it for the default 1883',
+      'SKEIN_API_PORT: must be a whole number from 0 to 65535; correct it, or remove it for the default 8080',
+      'log.level: must be one of debug, info, warn, error; correct it, or remove it for the default "info"',
+    ]);
+  });
+
+  it('name the nearest known key of the file', () => {
+    const file = write('unknown.yaml', 'listeners: { tpc: {} }\nlimits: { queueMessages: 5 }\n');
+
+    expect(faultsOf({ file })).toEqual([
+      'listeners.tpc: is not a known key; the nearest is listeners.tcp, see docs/configuration.md',
+      'limits.queueMessages: is not a known key; the nearest is limits.queueMessagesMax, see docs/configuration.md',
+    ]);
+  });
+
+  it('name the nearest known variable and flag', () => {
+    expect(faultsOf({ env: { SKEIN_LIMIT_QUEUE_MESSAGES_MAX: '5' } })).toEqual([
+      'SKEIN_LIMIT_QUEUE_MESSAGES_MAX: is not a known variable; the nearest is SKEIN_LIMITS_QUEUE_MESSAGES_MAX, see docs/configuration.md',
+    ]);
+    expect(faultsOf({ argv: ['--dta', 'x'] })).toEqual([
+      '--dta: is not a known flag; the nearest is --data, see --help',
+    ]);
+  });
+
+  it('tell a section that is no map', () => {
+    const file = write('flat.yaml', 'limits: 5\nnode:\n');
+
+    expect(faultsOf({ file })).toEqual([
+      'limits: must be a map of settings; indent its keys under it',
+    ]);
+  });
+
+  it('tell where a file is not YAML, without its text', () => {
+    const file = write('broken.yaml', 'api:\n  key: "hunter2hunter2hunter2\n');
+
+    const [fault = ''] = faultsOf({ file });
+
+    expect(fault).toMatch(/is not valid YAML at line \d+, column \d+/);
+    expect(fault).not.toContain('hunter2');
+    expect(faultsOf({ file: join(directory, 'absent.yaml') })[0]).toMatch(/cannot be read/);
+    expect(faultsOf({ file: write('list.yaml', '- 1\n') })[0]).toMatch(/a map of sections/);
+  });
+
+  it('never repeat the value of a secret', () => {
+    const message = faultsOf({
+      env: { SKEIN_API_KEY: 'hunter2', SKEIN_REDIS_URL: 'http://:hunter2@host' },
+    }).join('\n');
+
+    expect(message).toMatch(/SKEIN_API_KEY: must be 16 to 512/);
+    expect(message).toMatch(/SKEIN_REDIS_URL: must be redis:/);
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('reach into bridge rules', () => {
+    const file = write(
+      'rules.yaml',
+      [
+        'kafka:',
+        '  brokers: [localhost:9092]',
+        '  rules:',
+        '    - { id: a, direction: mqtt-to-kafka, filter: a/+, topc: t, topic: t }',
+        '    - { id: b, direction: kafka-to-mqtt, topic: t, mqttTopic: m, qos: 3 }',
+      ].join('\n'),
+    );
+
+    expect(faultsOf({ file })).toEqual([
+      'kafka.rules[0].topc: is not a known key; the nearest is kafka.rules[0].topic, see docs/configuration.md',
+      'kafka.rules[1].qos: must be 0, 1 or 2; see the bridge rules in docs/configuration.md',
+    ]);
+  });
+});
+
+describe('rules between settings', () => {
+  const RULE = { id: 'r', direction: 'kafka-to-mqtt', topic: 't', mqttTopic: 'm' };
+
+  it.each([
+    ['data.dir', { SKEIN_DATA_DIR: 'd', SKEIN_REDIS_URL: 'redis://localhost' }],
+    ['api.key', { SKEIN_API_HOST: '0.0.0.0' }],
+    ['kafka.brokers', { SKEIN_KAFKA_RULES: JSON.stringify([RULE]) }],
+    [
+      'kafka.rules[1].id',
+      { SKEIN_KAFKA_BROKERS: 'k:9092', SKEIN_KAFKA_RULES: JSON.stringify([RULE, RULE]) },
+    ],
+  ])('hold for %s', (field, env) => {
+    expect(faultsOf({ env }).map((fault) => fault.split(': ')[0])).toEqual([field]);
+  });
+
+  it.each(['localhost', '127.0.0.1', '127.8.0.1', '::1'])('take %s for loopback', (host) => {
+    expect(load({ env: { SKEIN_API_HOST: host } }).api.host).toBe(host);
+  });
+
+  it('let the API listen anywhere with a key', () => {
+    const env = { SKEIN_API_HOST: '0.0.0.0', SKEIN_API_KEY: '0123456789abcdef' };
+
+    expect(load({ env }).api.host).toBe('0.0.0.0');
+  });
+});
