@@ -1,0 +1,215 @@
+import { z } from 'zod';
+import type { Operation } from './operation.ts';
+import { listOf, pageQuery } from './page.ts';
+import { named } from './schema.ts';
+import { topicFilterSchema } from './topic.ts';
+
+const ruleId = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/)
+  .describe('1 to 63 letters, digits, dots, hyphens and underscores.');
+
+const template = z.string().min(1).max(1024);
+const kafkaTopic = template.describe('Kafka topic.');
+
+const outward = {
+  direction: z.literal('mqtt-to-kafka'),
+  enabled: z.boolean().default(true),
+  filter: topicFilterSchema,
+  topic: kafkaTopic.describe('Template of the Kafka topic.'),
+  key: template.default('${clientId}').describe('Template of the record key.'),
+  headers: z
+    .record(z.string().min(1).max(256), z.string().max(1024))
+    .default({})
+    .describe('Header name to template.'),
+  ack: z
+    .enum(['none', 'kafka'])
+    .default('none')
+    .describe('`kafka`: PUBACK waits until all in-sync replicas have the record.'),
+};
+
+const inward = {
+  direction: z.literal('kafka-to-mqtt'),
+  enabled: z.boolean().default(true),
+  topic: kafkaTopic.describe('The Kafka topic to consume.'),
+  mqtt_topic: template.describe('Template of the MQTT topic.'),
+  qos: z.literal([0, 1, 2]).default(1),
+  retain: z.boolean().default(false),
+};
+
+const toKafka = named('MqttToKafkaRule', z.strictObject({ id: ruleId, ...outward }));
+const toMqtt = named('KafkaToMqttRule', z.strictObject({ id: ruleId, ...inward }));
+
+/** A rule to create. Its id is chosen by the caller. */
+export const bridgeRuleCreateSchema = named(
+  'BridgeRuleCreate',
+  z.discriminatedUnion('direction', [toKafka, toMqtt]),
+);
+
+/** A rule as PUT gives it: the id is that of the path. */
+export const bridgeRuleReplaceSchema = named(
+  'BridgeRuleReplace',
+  z.discriminatedUnion('direction', [
+    named('MqttToKafkaRuleReplace', z.strictObject({ id: ruleId.optional(), ...outward })),
+    named('KafkaToMqttRuleReplace', z.strictObject({ id: ruleId.optional(), ...inward })),
+  ]),
+);
+
+/** A rule as the API shows it. */
+export const bridgeRuleSchema = named(
+  'BridgeRule',
+  z.object({
+    id: z.string(),
+    source: z
+      .enum(['config', 'api'])
+      .describe('Rules of the configuration cannot be changed over REST.'),
+    direction: z.enum(['mqtt-to-kafka', 'kafka-to-mqtt']),
+    enabled: z.boolean(),
+    filter: z.string().optional(),
+    topic: z.string(),
+    key: z.string().optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+    ack: z.enum(['none', 'kafka']).optional(),
+    mqtt_topic: z.string().optional(),
+    qos: z.literal([0, 1, 2]).optional(),
+    retain: z.boolean().optional(),
+  }),
+);
+
+/** A rule to create, checked. */
+export type BridgeRuleCreate = z.output<typeof bridgeRuleCreateSchema>;
+
+/** A rule as the API shows it. */
+export type BridgeRuleView = z.infer<typeof bridgeRuleSchema>;
+
+const rulePath = z.strictObject({ rule_id: ruleId });
+
+const etag = { ETag: 'The revision of the rule.' };
+const ifMatch = { 'If-Match': 'The ETag last read, or `*`.' };
+
+const exampleBody = {
+  id: 'telemetry',
+  direction: 'mqtt-to-kafka',
+  filter: 'devices/+/telemetry',
+  topic: 'telemetry',
+  key: '${clientId}',
+  headers: { 'mqtt-topic': '${topic}' },
+  ack: 'kafka',
+};
+const exampleRule = { ...exampleBody, source: 'api', enabled: true };
+
+/** Operations on bridge rules. */
+export const BRIDGE_RULE_OPERATIONS = {
+  listBridgeRules: {
+    method: 'get',
+    path: '/api/v1/bridge-rules',
+    tag: 'Bridge',
+    summary: 'List bridge rules',
+    description: 'In the order of their ids, those of the configuration included.',
+    access: 'key',
+    query: z.strictObject({ ...pageQuery }),
+    replies: {
+      200: {
+        description: 'A page of rules.',
+        schema: listOf('BridgeRuleList', bridgeRuleSchema),
+        headers: { Link: 'The next page, `rel="next"`.' },
+      },
+    },
+    problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
+    example: {
+      reply: {
+        items: [exampleRule],
+        page: { has_more: false, limit: 100 },
+        meta: { partial: false, unavailable_nodes: [] },
+      },
+    },
+  },
+  createBridgeRule: {
+    method: 'post',
+    path: '/api/v1/bridge-rules',
+    tag: 'Bridge',
+    summary: 'Create a bridge rule',
+    description: 'Every node applies it within two seconds.',
+    access: 'key',
+    query: z.strictObject({}),
+    body: bridgeRuleCreateSchema,
+    replies: {
+      201: {
+        description: 'Created.',
+        schema: bridgeRuleSchema,
+        headers: { ...etag, Location: 'The path of the rule.' },
+      },
+    },
+    problems: [
+      'already-exists',
+      'unprocessable',
+      'invalid-filter',
+      'node-unavailable',
+      'storage-unavailable',
+    ],
+    example: { body: exampleBody, reply: exampleRule },
+  },
+  getBridgeRule: {
+    method: 'get',
+    path: '/api/v1/bridge-rules/{rule_id}',
+    tag: 'Bridge',
+    summary: 'Show a bridge rule',
+    access: 'key',
+    pathParameters: rulePath,
+    query: z.strictObject({}),
+    headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
+    replies: {
+      200: { description: 'The rule.', schema: bridgeRuleSchema, headers: etag },
+      304: { description: 'Not changed.', headers: etag },
+    },
+    problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
+    example: { path: { rule_id: 'telemetry' }, reply: exampleRule },
+  },
+  replaceBridgeRule: {
+    method: 'put',
+    path: '/api/v1/bridge-rules/{rule_id}',
+    tag: 'Bridge',
+    summary: 'Replace or create a bridge rule',
+    description: '`If-Match` replaces, `If-None-Match: *` creates; one of them is required.',
+    access: 'key',
+    pathParameters: rulePath,
+    query: z.strictObject({}),
+    body: bridgeRuleReplaceSchema,
+    headers: { ...ifMatch, 'If-None-Match': '`*` creates only.' },
+    replies: {
+      200: { description: 'Replaced.', schema: bridgeRuleSchema, headers: etag },
+      201: { description: 'Created.', schema: bridgeRuleSchema, headers: etag },
+    },
+    problems: [
+      'not-found',
+      'conflict',
+      'precondition-failed',
+      'precondition-required',
+      'unprocessable',
+      'invalid-filter',
+      'node-unavailable',
+      'storage-unavailable',
+    ],
+    example: { path: { rule_id: 'telemetry' }, body: exampleBody, reply: exampleRule },
+  },
+  deleteBridgeRule: {
+    method: 'delete',
+    path: '/api/v1/bridge-rules/{rule_id}',
+    tag: 'Bridge',
+    summary: 'Delete a bridge rule',
+    access: 'key',
+    pathParameters: rulePath,
+    query: z.strictObject({}),
+    headers: ifMatch,
+    replies: { 204: { description: 'Deleted.' } },
+    problems: [
+      'not-found',
+      'conflict',
+      'precondition-failed',
+      'precondition-required',
+      'node-unavailable',
+      'storage-unavailable',
+    ],
+    example: { path: { rule_id: 'telemetry' } },
+  },
+} as const satisfies Readonly<Record<string, Operation>>;

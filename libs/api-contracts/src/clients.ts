@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import type { Operation } from './operation.ts';
+import { listOf, pageQuery } from './page.ts';
+import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
+
+/** A client's session, connected or not. */
+export const clientSchema = named(
+  'Client',
+  z.object({
+    client_id: z.string(),
+    username: z.string().nullable(),
+    node: z.string().describe('The id of the node that owns the session.'),
+    state: z.enum(['connected', 'disconnected']),
+    listener: z.string().nullable(),
+    remote_address: z.string().nullable(),
+    mqtt_version: z.enum(['3.1', '3.1.1', '5']).nullable(),
+    clean_start: z.boolean(),
+    keep_alive_seconds: countSchema,
+    connected_at: timestampSchema.nullable(),
+    disconnected_at: timestampSchema.nullable(),
+    session_expiry_seconds: countSchema.nullable().describe('Null: the session never expires.'),
+    subscription_count: countSchema,
+    queue_messages: countSchema,
+    queue_bytes: countSchema,
+    inflight_messages: countSchema,
+  }),
+);
+
+/** A client's session, connected or not. */
+export type Client = z.infer<typeof clientSchema>;
+
+/** The path parameter of one client. */
+export const clientPath = z.strictObject({
+  client_id: z.string().min(1).describe('Any UTF-8, percent-encoded as one path segment.'),
+});
+
+/** What the examples of the document show. */
+export const EXAMPLE_CLIENT: Client = {
+  client_id: 'press/7',
+  username: 'plant-1',
+  node: 'node-1',
+  state: 'connected',
+  listener: 'tcp',
+  remote_address: '127.0.0.1',
+  mqtt_version: '5',
+  clean_start: false,
+  keep_alive_seconds: 60,
+  connected_at: '2026-01-02T03:04:05.678Z',
+  disconnected_at: null,
+  session_expiry_seconds: 3600,
+  subscription_count: 2,
+  queue_messages: 0,
+  queue_bytes: 0,
+  inflight_messages: 1,
+};
+
+/** Operations on clients. */
+export const CLIENT_OPERATIONS = {
+  listClients: {
+    method: 'get',
+    path: '/api/v1/clients',
+    tag: 'Clients',
+    summary: 'List clients',
+    description:
+      'Sessions of all nodes, connected or not, in the order of their client ids. All filters given must hold.',
+    access: 'key',
+    query: z.strictObject({
+      ...pageQuery,
+      client_id: z.string().min(1).optional(),
+      'client_id[like]': z.string().min(1).optional().describe('Client ids that begin with this.'),
+      username: z.string().optional(),
+      state: z.enum(['connected', 'disconnected']).optional(),
+      node: z.string().min(1).optional().describe('Only sessions that this node owns.'),
+    }),
+    replies: {
+      200: {
+        description: 'A page of clients.',
+        schema: listOf('ClientList', clientSchema),
+        headers: { Link: 'The next page, `rel="next"`.' },
+      },
+    },
+    problems: ['invalid-cursor', 'node-unavailable'],
+    example: {
+      query: { 'client_id[like]': 'press/', state: 'connected' },
+      reply: {
+        items: [EXAMPLE_CLIENT],
+        page: { has_more: false, limit: 100 },
+        meta: { partial: false, unavailable_nodes: [] },
+      },
+    },
+  },
+  getClient: {
+    method: 'get',
+    path: '/api/v1/clients/{client_id}',
+    tag: 'Clients',
+    summary: 'Show a client',
+    description:
+      'HTTP clients collapse the ids `.` and `..` even when encoded; find those through the list and its `client_id` filter.',
+    access: 'key',
+    pathParameters: clientPath,
+    query: z.strictObject({}),
+    replies: { 200: { description: 'The client.', schema: clientSchema } },
+    problems: ['not-found', 'node-unavailable'],
+    example: { path: { client_id: 'press/7' }, reply: EXAMPLE_CLIENT },
+  },
+  disconnectClient: {
+    method: 'delete',
+    path: '/api/v1/clients/{client_id}',
+    tag: 'Clients',
+    summary: 'Disconnect a client',
+    description:
+      'Closes the connection; an MQTT 5 client is told 0x98 (administrative action). The session stays unless `clear_session` is true. When a node that might hold the client does not answer, the reply is 503 and the outcome unknown.',
+    access: 'key',
+    pathParameters: clientPath,
+    query: z.strictObject({
+      clear_session: flagSchema
+        .default(false)
+        .describe('Also end the session: its subscriptions and its queue are removed.'),
+    }),
+    replies: { 204: { description: 'Disconnected.' } },
+    problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
+    example: { path: { client_id: 'press/7' }, query: { clear_session: 'true' } },
+  },
+} as const satisfies Readonly<Record<string, Operation>>;

@@ -1,0 +1,52 @@
+export {
+  bridgeRuleCreateSchema,
+  bridgeRuleReplaceSchema,
+  bridgeRuleSchema,
+  type BridgeRuleCreate,
+  type BridgeRuleView,
+} from './bridge-rules.ts';
+export { clientSchema, type Client } from './clients.ts';
+export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
+export { problemPageSchema } from './documents.ts';
+export {
+  publishedSchema,
+  retainedMessageSchema,
+  type MessageProperties,
+  type MessagePublish,
+  type RetainedMessage,
+} from './messages.ts';
+export type {
+  CommandOf,
+  NodeAnswers,
+  NodeCommand,
+  NodeReply,
+  WireClient,
+  WireClientQuery,
+  WireMessage,
+  WireNode,
+  WireNodeStatus,
+  WirePage,
+  WireProperties,
+  WireQoS,
+  WireRetained,
+  WireRetainedQuery,
+  WireRule,
+  WireRuleChange,
+  WireStoredRule,
+  WireSubscription,
+  WireSubscriptionQuery,
+} from './node-command.ts';
+export { openApiDocument, type JsonObject } from './openapi.ts';
+export type { Example, InputOf, Operation, Reply } from './operation.ts';
+export { OPERATIONS, methodsOf, type Input, type OperationId } from './operations.ts';
+export { PAGE_LIMIT_MAX, type List, type Meta, type Page } from './page.ts';
+export {
+  PROBLEMS,
+  fieldErrorSchema,
+  problemSchema,
+  type FieldError,
+  type Problem,
+  type ProblemCode,
+} from './problem.ts';
+export { subscriptionSchema, type Subscription } from './subscriptions.ts';
+export { isTopicFilter, isTopicName } from './topic.ts';

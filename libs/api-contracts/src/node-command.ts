@@ -1,0 +1,209 @@
+/** QoS of a message on the wire between the API and a node. */
+export type WireQoS = 0 | 1 | 2;
+
+/** A node as its lease describes it. */
+export interface WireNode {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly state: 'alive' | 'draining';
+}
+
+/** A node in numbers. */
+export interface WireNodeStatus {
+  readonly node: WireNode;
+  readonly mode: 'embedded' | 'cluster';
+  readonly connections: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retainedMessages: number;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+}
+
+/** A client's session on a node. */
+export interface WireClient {
+  readonly clientId: string;
+  readonly username?: string | undefined;
+  readonly state: 'connected' | 'disconnected';
+  readonly listener?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+  /** The protocol level: 3, 4 or 5. */
+  readonly version?: 3 | 4 | 5 | undefined;
+  readonly cleanStart: boolean;
+  readonly keepAliveSeconds: number;
+  readonly connectedAtMs?: number | undefined;
+  readonly disconnectedAtMs?: number | undefined;
+  /** 0xFFFFFFFF never expires. */
+  readonly sessionExpirySeconds: number;
+  readonly subscriptionCount: number;
+  readonly queueMessages: number;
+  readonly queueBytes: number;
+  readonly inflightMessages: number;
+}
+
+/** A subscription with its holder. */
+export interface WireSubscription {
+  readonly clientId: string;
+  readonly filter: string;
+  readonly qos: WireQoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+  /** 0 when the client gave none. */
+  readonly subscriptionIdentifier: number;
+}
+
+/** MQTT 5 properties of a message; bytes are base64. */
+export interface WireProperties {
+  readonly contentType?: string | undefined;
+  readonly responseTopic?: string | undefined;
+  readonly correlationData?: string | undefined;
+  readonly payloadFormatIndicator?: 0 | 1 | undefined;
+  /** Seconds. */
+  readonly messageExpiryInterval?: number | undefined;
+  readonly userProperties?: readonly (readonly [name: string, value: string])[] | undefined;
+}
+
+/** A message to publish; the payload is base64. */
+export interface WireMessage {
+  readonly topic: string;
+  readonly payload: string;
+  readonly qos: WireQoS;
+  readonly retain: boolean;
+  readonly properties?: WireProperties | undefined;
+}
+
+/** A retained message; the payload is base64 and there only when asked for. */
+export interface WireRetained {
+  readonly topic: string;
+  readonly qos: WireQoS;
+  readonly payloadBytes: number;
+  readonly payload?: string | undefined;
+  /** Empty for the broker itself. */
+  readonly publisher: string;
+  readonly receivedAtMs: number;
+  /** 0 never. */
+  readonly expiresAtMs: number;
+  readonly properties: WireProperties;
+}
+
+/** A bridge rule of either direction. */
+export type WireRule =
+  | {
+      readonly id: string;
+      readonly direction: 'mqtt-to-kafka';
+      readonly enabled: boolean;
+      readonly filter: string;
+      readonly topic: string;
+      readonly key: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly ack: 'none' | 'kafka';
+    }
+  | {
+      readonly id: string;
+      readonly direction: 'kafka-to-mqtt';
+      readonly enabled: boolean;
+      readonly topic: string;
+      readonly mqttTopic: string;
+      readonly qos: WireQoS;
+      readonly retain: boolean;
+    };
+
+/** A rule with its origin and revision; rules of the configuration have revision 0. */
+export interface WireStoredRule {
+  readonly rule: WireRule;
+  readonly source: 'config' | 'api';
+  readonly revision: number;
+}
+
+/** What came of a change of a rule. `read-only`: the rule is the configuration's. `invalid`: it cannot work. */
+export type WireRuleChange =
+  | { readonly kind: 'stored'; readonly stored: WireStoredRule }
+  | { readonly kind: 'conflict' | 'absent' | 'read-only' }
+  | { readonly kind: 'invalid'; readonly detail: string };
+
+/** Part of a list, in the order of UTF-16 code units of its keys. */
+export interface WirePage<Item> {
+  readonly items: readonly Item[];
+  readonly hasMore: boolean;
+}
+
+/** Which clients to list. */
+export interface WireClientQuery {
+  readonly after?: string;
+  readonly limit: number;
+  readonly clientId?: string;
+  readonly clientIdPrefix?: string;
+  readonly username?: string;
+  readonly state?: 'connected' | 'disconnected';
+}
+
+/** Which subscriptions to list. */
+export interface WireSubscriptionQuery {
+  readonly after?: { readonly clientId: string; readonly filter: string };
+  readonly limit: number;
+  readonly clientId?: string;
+  readonly filter?: string;
+  readonly matchTopic?: string;
+}
+
+/** Which retained messages to list. */
+export interface WireRetainedQuery {
+  readonly filter: string;
+  readonly after?: string;
+  readonly limit: number;
+  /** Whether payloads are wanted. */
+  readonly payload: boolean;
+}
+
+/** What the API asks of a node. Only `nodes` may be asked of whoever is there; all else is addressed to one node. */
+export type NodeCommand =
+  | { readonly kind: 'nodes' }
+  | { readonly kind: 'status' }
+  | { readonly kind: 'clients'; readonly query: WireClientQuery }
+  | { readonly kind: 'client'; readonly clientId: string }
+  | { readonly kind: 'disconnect'; readonly clientId: string; readonly endSession: boolean }
+  | { readonly kind: 'subscriptions'; readonly query: WireSubscriptionQuery }
+  | { readonly kind: 'publish'; readonly message: WireMessage }
+  | { readonly kind: 'retained'; readonly query: WireRetainedQuery }
+  | { readonly kind: 'clear-retained'; readonly topic: string }
+  | { readonly kind: 'rules' }
+  /** Creates without a revision, else replaces exactly that one. */
+  | { readonly kind: 'put-rule'; readonly rule: WireRule; readonly revision?: number }
+  /** Deletes exactly this revision, or whichever there is. */
+  | { readonly kind: 'remove-rule'; readonly id: string; readonly revision?: number };
+
+/** The answers by kind of command. */
+export interface NodeAnswers {
+  readonly nodes: { readonly nodes: readonly WireNode[] };
+  readonly status: WireNodeStatus;
+  readonly clients: WirePage<WireClient>;
+  readonly client: { readonly client?: WireClient | undefined };
+  readonly disconnect: { readonly found: boolean };
+  readonly subscriptions: WirePage<WireSubscription>;
+  readonly publish:
+    | { readonly kind: 'taken'; readonly matched: number }
+    | {
+        readonly kind: 'refused';
+        readonly code:
+          'STORE_UNAVAILABLE' | 'QUOTA_EXCEEDED' | 'BRIDGE_UNAVAILABLE' | 'NOT_AUTHORIZED';
+      };
+  readonly retained: WirePage<WireRetained>;
+  readonly 'clear-retained': { readonly found: boolean };
+  readonly rules: { readonly rules: readonly WireStoredRule[] };
+  readonly 'put-rule': WireRuleChange;
+  readonly 'remove-rule': WireRuleChange;
+}
+
+/** The command of a kind. */
+export type CommandOf<Kind extends NodeCommand['kind']> = Extract<
+  NodeCommand,
+  { readonly kind: Kind }
+>;
+
+/** What a node replies: the answer, or why there is none. */
+export type NodeReply<Kind extends NodeCommand['kind'] = NodeCommand['kind']> =
+  | { readonly kind: 'done'; readonly answer: NodeAnswers[Kind] }
+  | { readonly kind: 'failed'; readonly code: 'storage-unavailable' | 'unsupported' | 'internal' };

@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import type { Operation, Reply } from './operation.ts';
+import { OPERATIONS } from './operations.ts';
+import { PROBLEMS, problemSchema, type ProblemCode } from './problem.ts';
+import { SCHEMAS } from './schema.ts';
+
+/** A JSON object of the document. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+const REFERENCE = '#/components/schemas/';
+
+/** What any operation that needs a key may answer. */
+const GUARDED: readonly ProblemCode[] = ['unauthenticated', 'forbidden'];
+const ANY: readonly ProblemCode[] = ['validation-failed', 'head-too-large', 'internal'];
+
+/**
+ * Makes the OpenAPI 3.1 document of the API from the table of operations.
+ *
+ * @remarks All schemas describe what is sent or may be left out, so a request's defaulted field is optional.
+ */
+export function openApiDocument(version: string): JsonObject {
+  const paths: Record<string, Record<string, JsonObject>> = {};
+  for (const [operationId, operation] of Object.entries(OPERATIONS)) {
+    paths[operation.path] = {
+      ...paths[operation.path],
+      [operation.method]: operationObject(operationId, operation),
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Skein admin API',
+      version,
+      description: 'Looks into and steers a Skein cluster.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    tags: [...new Set(Object.values(OPERATIONS).map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: componentSchemas(),
+      securitySchemes: {
+        apiKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The API key of the configuration.',
+        },
+      },
+    },
+    security: [{ apiKey: [] }],
+  };
+}
+
+function operationObject(operationId: string, operation: Operation): JsonObject {
+  const { body, example } = operation;
+  return {
+    operationId,
+    tags: [operation.tag],
+    summary: operation.summary,
+    ...(operation.description === undefined ? {} : { description: operation.description }),
+    ...(operation.access === 'none' ? { security: [] } : {}),
+    parameters: parameters(operation),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: reference(body), example: example.body } },
+          },
+        }),
+    responses: { ...successes(operation), ...failures(operation) },
+  };
+}
+
+function parameters(operation: Operation): readonly JsonObject[] {
+  const { example } = operation;
+  return [
+    ...fields(operation.pathParameters).map(({ name, schema }) => ({
+      ...parameter('path', name, schema),
+      required: true,
+      example: example.path?.[name],
+    })),
+    ...fields(operation.query).map(({ name, schema, required }) => ({
+      ...parameter('query', name, schema),
+      required,
+      ...(example.query?.[name] === undefined ? {} : { example: example.query[name] }),
+    })),
+    ...Object.entries(operation.headers ?? {}).map(([name, description]) => ({
+      in: 'header',
+      name,
+      description,
+      required: false,
+      schema: { type: 'string' },
+    })),
+  ];
+}
+
+function parameter(place: string, name: string, schema: JsonObject): JsonObject {
+  const { description, ...rest } = schema;
+  return { in: place, name, ...(description === undefined ? {} : { description }), schema: rest };
+}
+
+function fields(object: z.ZodObject | undefined) {
+  if (object === undefined) return [];
+  const { properties = {}, required = [] } = jsonSchema(object);
+  return Object.entries(properties as Record<string, JsonObject>).map(([name, schema]) => ({
+    name,
+    schema,
+    required: (required as readonly string[]).includes(name),
+  }));
+}
+
+function successes(operation: Operation): Record<string, JsonObject> {
+  const replies: Record<string, JsonObject> = {};
+  for (const [status, reply] of Object.entries(operation.replies)) {
+    replies[status] = success(reply, operation.example.reply);
+  }
+  return replies;
+}
+
+function success(reply: Reply, example: unknown): JsonObject {
+  const headers = Object.entries(reply.headers ?? {}).map(([name, description]) => [
+    name,
+    { description, schema: { type: 'string' } },
+  ]);
+  return {
+    description: reply.description,
+    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    ...(reply.schema === undefined
+      ? {}
+      : {
+          content: {
+            [reply.contentType ?? 'application/json']: {
+              schema: reference(reply.schema),
+              ...(example === undefined ? {} : { example }),
+            },
+          },
+        }),
+  };
+}
+
+function failures(operation: Operation): Record<string, JsonObject> {
+  const codes = new Set<ProblemCode>([
+    ...ANY,
+    'unknown-parameter',
+    ...(operation.access === 'key' ? GUARDED : []),
+    ...(operation.access === 'key' ? (['not-acceptable'] as const) : []),
+    ...(operation.body === undefined
+      ? []
+      : (['payload-too-large', 'unsupported-media-type'] as const)),
+    ...operation.problems,
+  ]);
+  const replies: Record<string, JsonObject> = {};
+  for (const status of new Set([...codes].map((code) => PROBLEMS[code].status))) {
+    const same = [...codes].filter((code) => PROBLEMS[code].status === status);
+    replies[status] = {
+      description: same.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
+      content: { 'application/problem+json': { schema: reference(problemSchema) } },
+    };
+  }
+  return replies;
+}
+
+function reference(schema: z.ZodType): JsonObject {
+  const id = SCHEMAS.get(schema)?.id;
+  return id === undefined ? jsonSchema(schema) : { $ref: `${REFERENCE}${id}` };
+}
+
+function jsonSchema(schema: z.ZodType): JsonObject {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest;
+}
+
+function componentSchemas(): JsonObject {
+  const { schemas } = z.toJSONSchema(SCHEMAS, {
+    io: 'input',
+    unrepresentable: 'any',
+    uri: (id) => `${REFERENCE}${id}`,
+  });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([id, schema]) => {
+      const { $schema: _, $id: __, id: ___, ...rest } = schema as JsonObject;
+      return [id, rest];
+    }),
+  );
+}

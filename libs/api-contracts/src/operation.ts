@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import type { ProblemCode } from './problem.ts';
+
+/** A successful reply. */
+export interface Reply {
+  readonly description: string;
+  /** Absent: no body. */
+  readonly schema?: z.ZodType;
+  /** @defaultValue `application/json` */
+  readonly contentType?: string;
+  /** Response headers: name to description. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Values for the document; the tests check them against the schemas. */
+export interface Example {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly reply?: unknown;
+}
+
+/** One operation of the API: the router, the checks of requests and the OpenAPI document are made from it. */
+export interface Operation {
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** With parameters in braces, as OpenAPI writes them. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** `none`: answered without credentials. */
+  readonly access: 'key' | 'none';
+  readonly pathParameters?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Request headers: name to description. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** By status; the first is the usual one. */
+  readonly replies: Readonly<Record<number, Reply>>;
+  /** Codes beyond those that any operation may answer. */
+  readonly problems: readonly ProblemCode[];
+  readonly example: Example;
+}
+
+type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+/** What a checked request to an operation holds. */
+export interface InputOf<Op extends Operation> {
+  readonly path: OutputOf<Op['pathParameters']>;
+  readonly query: OutputOf<Op['query']>;
+  readonly body: OutputOf<Op['body']>;
+}

@@ -1,0 +1,39 @@
+import { BRIDGE_RULE_OPERATIONS } from './bridge-rules.ts';
+import { CLIENT_OPERATIONS } from './clients.ts';
+import { CLUSTER_OPERATIONS } from './cluster.ts';
+import { DOCUMENT_OPERATIONS } from './documents.ts';
+import { MESSAGE_OPERATIONS } from './messages.ts';
+import type { InputOf } from './operation.ts';
+import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
+
+/** Every operation of the API by its operationId. */
+export const OPERATIONS = {
+  ...CLUSTER_OPERATIONS,
+  ...CLIENT_OPERATIONS,
+  ...SUBSCRIPTION_OPERATIONS,
+  ...MESSAGE_OPERATIONS,
+  ...BRIDGE_RULE_OPERATIONS,
+  ...DOCUMENT_OPERATIONS,
+} as const;
+
+/** The name of an operation. */
+export type OperationId = keyof typeof OPERATIONS;
+
+/** What a checked request to an operation holds. */
+export type Input<Id extends OperationId> = InputOf<(typeof OPERATIONS)[Id]>;
+
+/** The methods that a path has, upper-case; empty when there is no such path. */
+export function methodsOf(path: string): readonly string[] {
+  const segments = path.split('/');
+  const methods = Object.values(OPERATIONS)
+    .filter((operation) => {
+      const template = operation.path.split('/');
+      return (
+        template.length === segments.length &&
+        template.every((part, index) => part.startsWith('{') || part === segments[index])
+      );
+    })
+    .map((operation) => operation.method.toUpperCase());
+  const head = methods.includes('GET') ? ['HEAD'] : [];
+  return methods.length === 0 ? [] : [...new Set([...methods, ...head, 'OPTIONS'])];
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** The schemas that the OpenAPI document lists under components, by name. */
+export const SCHEMAS = z.registry<{ readonly id: string }>();
+
+/** Gives a schema its name in the OpenAPI document. */
+export function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
+  SCHEMAS.add(schema, { id });
+  return schema;
+}
+
+/** A moment, RFC 3339 in UTC. */
+export const timestampSchema = z.iso.datetime();
+
+/** A count of things or bytes. */
+export const countSchema = z.number().int().min(0);
+
+/** `true` or `false` in a query. */
+export const flagSchema = z.enum(['true', 'false']).transform((text) => text === 'true');
