@@ -1,3 +1,5 @@
+import type { QoS } from '#libs/mqtt-codec';
+import type { InjectedMessage } from './bridge.ts';
 import type { Message } from './message.ts';
 
 /** A connected client as hooks see it. */
@@ -28,7 +30,12 @@ export interface HubHandler {
   route(message: Message, done: PublishDone): void;
   /** Keeps (or removes) the topic's retained message. */
   retain(message: Message, done: PublishDone): void;
+  /** Gives identity and time to a message that a plugin of the hub publishes by itself. */
+  identify(message: InjectedMessage): Message;
 }
+
+/** The verdict of an authentication hook. */
+export type Authentication = 'allowed' | 'denied' | 'error';
 
 /**
  * The publish pipeline of a node: hooks and obligations in one place.
@@ -38,6 +45,19 @@ export interface HubHandler {
  */
 export interface Hub {
   attach(handler: HubHandler): void;
+  /** Asks the hub's authentication hook; `done` is called exactly once. */
+  authenticate(
+    client: HubClient,
+    password: Uint8Array | undefined,
+    done: (verdict: Authentication) => void,
+  ): void;
+  /** Asks the hub's subscription hook: `done` gets the QoS granted, or undefined when refused. */
+  authorizeSubscribe(
+    client: HubClient,
+    request: { readonly filter: string; readonly qos: QoS },
+    done: (granted: QoS | undefined) => void,
+  ): void;
+  /** Publishes what a client, or with undefined the broker itself, has sent. A client's message passes the publish hook first. */
   publish(message: Message, client: HubClient | undefined, done: PublishDone): void;
   /** A client has got its CONNACK; plugins of the hub see it. */
   register(client: HubClient): void;

@@ -1,0 +1,153 @@
+import { EventEmitter } from 'node:events';
+import type { AedesOptions, Subscription } from 'aedes';
+import {
+  PublishError,
+  type Authentication,
+  type Bridge,
+  type Hub,
+  type HubClient,
+  type HubHandler,
+  type Log,
+  type Message,
+  type PublishDone,
+} from '#libs/broker-ports';
+import type { QoS } from '#libs/mqtt-codec';
+import { NoPersistence, PluginEmitter } from './aedes-contracts.ts';
+import { HubPacket } from './hub-packet.ts';
+import { PipelineAedes } from './pipeline-aedes.ts';
+
+/** The hooks of aedes that a deployment may set; each has aedes' own default. */
+export type AedesHooks = Pick<
+  AedesOptions,
+  'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'published'
+>;
+
+type AedesClient = Parameters<NonNullable<AedesOptions['authenticate']>>[0];
+
+/**
+ * The hub of a node on aedes: its hooks, its client registry and events, for the plugins of its ecosystem.
+ *
+ * @remarks Connections, delivery and storage are not aedes': see docs/adr/0001. All obligations of a message begin
+ * in the turn and the order in which messages come, and are awaited together.
+ */
+export class AedesHub implements Hub {
+  /** The aedes instance, for plugins: events, `subscribe`, `publish`, hooks. */
+  readonly aedes: PipelineAedes;
+  readonly #clients = new Map<string, AedesClient>();
+
+  /** Without a hook, aedes' default rule is applied here: no callback per message. */
+  readonly #hasPublishHook: boolean;
+
+  private constructor(aedes: PipelineAedes, hasPublishHook: boolean) {
+    this.aedes = aedes;
+    this.#hasPublishHook = hasPublishHook;
+  }
+
+  /** Starts the hub. The bridge is offered each message that passes. */
+  static async open(options: {
+    readonly id: string;
+    readonly bridge: Bridge | undefined;
+    readonly log: Log;
+    readonly hooks?: AedesHooks;
+  }): Promise<AedesHub> {
+    const aedes = new PipelineAedes(
+      {
+        ...options.hooks,
+        id: options.id,
+        mq: new PluginEmitter(),
+        persistence: new NoPersistence(),
+      },
+      options.bridge,
+    );
+    // aedes emits 'error' without declaring it.
+    EventEmitter.prototype.on.call(aedes, 'error', (error: unknown) => {
+      options.log.error('hub-error', { reason: String(error) });
+    });
+    await aedes.listen();
+    return new AedesHub(aedes, options.hooks?.authorizePublish !== undefined);
+  }
+
+  attach(handler: HubHandler): void {
+    this.aedes.handler = handler;
+  }
+
+  authenticate(
+    client: HubClient,
+    password: Uint8Array | undefined,
+    done: (verdict: Authentication) => void,
+  ): void {
+    const secret = password === undefined ? undefined : Buffer.from(password);
+    const { aedes } = this;
+    aedes.authenticate(asAedesClient(client), client.username, secret, (error, success) => {
+      if (error === null) return done(success === true ? 'allowed' : 'denied');
+      done('returnCode' in error ? 'denied' : 'error');
+    });
+  }
+
+  authorizeSubscribe(
+    client: HubClient,
+    request: { readonly filter: string; readonly qos: QoS },
+    done: (granted: QoS | undefined) => void,
+  ): void {
+    const asked: Subscription = { topic: request.filter, qos: request.qos };
+    this.aedes.authorizeSubscribe(this.#find(client), asked, (error, granted) => {
+      const refused = error !== null || granted === undefined || granted === null;
+      done(refused ? undefined : lower(request.qos, granted.qos));
+    });
+  }
+
+  publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
+    if (client === undefined) return this.aedes.begin(message, null, done);
+    const publisher = this.#find(client);
+    if (!this.#hasPublishHook) {
+      if (!message.topic.startsWith('$SYS/')) return this.aedes.begin(message, publisher, done);
+      return done(new PublishError('NOT_AUTHORIZED', "$SYS topics are the broker's"));
+    }
+    // The cast is a border: aedes types the payload format indicator as a boolean.
+    this.aedes.authorizePublish(publisher, new HubPacket(message) as never, (error) => {
+      if (error) return done(new PublishError('NOT_AUTHORIZED', error.message));
+      this.aedes.begin(message, publisher, done);
+    });
+  }
+
+  register(client: HubClient): void {
+    const registered = asAedesClient(client);
+    this.#clients.set(client.clientId, registered);
+    this.aedes.registered(registered);
+  }
+
+  unregister(client: HubClient): void {
+    const registered = this.#clients.get(client.clientId);
+    if (registered === undefined) return;
+    this.#clients.delete(client.clientId);
+    this.aedes.unregistered(registered);
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.aedes.close(() => resolve());
+    });
+  }
+
+  #find(client: HubClient): AedesClient {
+    return this.#clients.get(client.clientId) ?? asAedesClient(client);
+  }
+}
+
+/** What hooks read of a client. The cast is the border to aedes, whose class also carries a socket that hooks must not use. */
+function asAedesClient(client: HubClient): AedesClient {
+  const face = {
+    id: client.clientId,
+    username: client.username,
+    listener: client.listener,
+    remoteAddress: client.remoteAddress,
+    connected: true,
+    close: (done?: () => void) => done?.(),
+  };
+  return face as unknown as AedesClient;
+}
+
+function lower(asked: QoS, granted: number): QoS {
+  if (granted >= asked) return asked;
+  return granted === 1 ? 1 : 0;
+}

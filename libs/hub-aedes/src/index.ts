@@ -1,0 +1,1 @@
+export { AedesHub } from './aedes-hub.ts';

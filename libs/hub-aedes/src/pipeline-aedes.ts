@@ -1,0 +1,130 @@
+import { Aedes, type AedesOptions } from 'aedes';
+import type { Bridge, HubHandler, Message, PublishDone, PublishError } from '#libs/broker-ports';
+import type { PluginEmitter } from './aedes-contracts.ts';
+import { HubPacket } from './hub-packet.ts';
+
+type AedesClient = Parameters<NonNullable<AedesOptions['authenticate']>>[0];
+type PluginPacket = Parameters<Aedes['publish']>[0];
+
+/** Counts the obligations of one message and reports the first failure. */
+class Obligations {
+  #left = 1;
+  #error: PublishError | undefined;
+  readonly #done: PublishDone;
+
+  constructor(done: PublishDone) {
+    this.#done = done;
+  }
+
+  begin(): void {
+    this.#left += 1;
+  }
+
+  readonly end = (error?: PublishError): void => {
+    this.#error ??= error;
+    this.#left -= 1;
+    if (this.#left === 0) this.#done(this.#error);
+  };
+}
+
+const nobodyWaits: PublishDone = () => undefined;
+
+/**
+ * aedes with a publish pipeline that keeps the order of arrival.
+ *
+ * @remarks aedes carries out retained, queues, emit and `published` one after the other, each asynchronous for some
+ * messages only, so that a message without RETAIN overtakes one with it. Here all begin at once, in order.
+ */
+export class PipelineAedes extends Aedes {
+  handler: HubHandler | undefined;
+  readonly #bridge: Bridge | undefined;
+  readonly #plugins: PluginEmitter;
+  readonly #hasPublishedHook: boolean;
+
+  constructor(options: AedesOptions & { readonly mq: PluginEmitter }, bridge: Bridge | undefined) {
+    super(options);
+    this.#bridge = bridge;
+    this.#plugins = options.mq;
+    this.#hasPublishedHook = options.published !== undefined;
+  }
+
+  /** Takes on all obligations of a message; done is called once when all are met, or with the first failure. */
+  begin(message: Message, client: AedesClient | null, done: PublishDone): void {
+    const { handler } = this;
+    if (handler === undefined) return done();
+    const isQuiet = this.#isQuiet();
+    if (message.qos === 0 && !message.retain && isQuiet) {
+      // Nobody waits for a QoS 0 message: no bookkeeping.
+      handler.route(message, nobodyWaits);
+      this.#bridge?.offer(message, nobodyWaits);
+      return done();
+    }
+    const obligations = new Obligations(done);
+    if (message.retain) {
+      obligations.begin();
+      handler.retain(message, obligations.end);
+    }
+    obligations.begin();
+    handler.route(message, obligations.end);
+    if (this.#bridge !== undefined) {
+      obligations.begin();
+      this.#bridge.offer(message, obligations.end);
+    }
+    if (!isQuiet) this.#tellPlugins(message, client, obligations);
+    obligations.end();
+  }
+
+  /** What plugins publish joins the same pipeline; aedes' own inter-broker notices are dropped. */
+  override publish(...parameters: Parameters<Aedes['publish']>): void {
+    const [packet, ...rest] = parameters as readonly [PluginPacket, ...unknown[]];
+    const done = rest.find((argument) => typeof argument === 'function') as
+      ((error?: Error) => void) | undefined;
+    if (this.handler === undefined || packet.topic.startsWith(`$SYS/${this.id}/`)) {
+      done?.();
+      return;
+    }
+    const message = this.handler.identify({
+      topic: packet.topic,
+      payload: Buffer.from(packet.payload),
+      qos: packet.qos,
+      retain: packet.retain,
+    });
+    this.begin(message, null, (error) => done?.(error));
+  }
+
+  /** Enters a client into aedes' registry. */
+  registered(client: AedesClient): void {
+    this.#registry[client.id] = client;
+    this.emit('client', client);
+    this.emit('clientReady', client);
+  }
+
+  unregistered(client: AedesClient): void {
+    if (this.#registry[client.id] === client) delete this.#registry[client.id];
+    this.emit('clientDisconnect', client);
+  }
+
+  /** aedes keeps its clients in an untyped public field. */
+  get #registry(): Record<string, AedesClient> {
+    return (this as unknown as { readonly clients: Record<string, AedesClient> }).clients;
+  }
+
+  #isQuiet(): boolean {
+    return (
+      !this.#hasPublishedHook && !this.#plugins.hasListeners && this.listenerCount('publish') === 0
+    );
+  }
+
+  #tellPlugins(message: Message, client: AedesClient | null, obligations: Obligations): void {
+    const packet = new HubPacket(message);
+    if (this.#hasPublishedHook && client !== null) {
+      obligations.begin();
+      this.published(packet as never, client, () => obligations.end());
+    }
+    if (this.#plugins.hasListeners) {
+      obligations.begin();
+      this.#plugins.emit(packet, () => obligations.end());
+    }
+    if (this.listenerCount('publish') > 0) this.emit('publish', packet as never, client);
+  }
+}
