@@ -51,8 +51,8 @@ export interface ClusterBus {
   announceRoutes(changes: readonly RouteChange[]): Promise<void>;
   /** Sends a QoS 0 batch, fire and forget; counts it as lost when the carrier is down. */
   sendLive(nodeId: string, frame: Uint8Array): void;
-  /** Appends a QoS 1/2 batch to a node's inbox; resolves when it is stored. */
-  sendDurable(nodeId: string, frame: Uint8Array): Promise<void>;
+  /** Appends a QoS 1/2 batch to an incarnation's inbox, be it alive or dead and not yet forgotten; resolves when it is stored. */
+  sendDurable(node: NodeRef, frame: Uint8Array): Promise<void>;
   /** Asks a node; rejects when it does not answer within the deadline. */
   request(nodeId: string, request: ClusterRequest): Promise<void>;
   /** Every node with a lease, this one included. */
