@@ -1,0 +1,17 @@
+export { fakeClock, FakeClock } from './fake-clock.ts';
+export { RecordingLog, silentLog, type LogLine } from './logs.ts';
+export {
+  comparable,
+  comparableQueued,
+  fullMessage,
+  messageOf,
+  queuedOf,
+  SOURCE,
+} from './messages.ts';
+export { freePort, startRedis, type RedisServer, type RedisServerOptions } from './redis-server.ts';
+export { retainedStoreSuite } from './retained-store-suite.ts';
+export { ruleStoreSuite } from './rule-store-suite.ts';
+export { seededRandom } from './seeded-random.ts';
+export { sessionStoreSuite } from './session-store-suite.ts';
+export type { StoreFactory, StoreUnderTest } from './store-under-test.ts';
+export { until } from './until.ts';
