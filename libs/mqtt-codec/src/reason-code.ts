@@ -54,3 +54,100 @@ export type ReasonName = keyof typeof REASON;
 
 /** A reason code of MQTT 5. */
 export type ReasonCode = (typeof REASON)[ReasonName];
+
+const REFUSALS = [
+  REASON.unspecifiedError,
+  REASON.implementationSpecificError,
+  REASON.notAuthorized,
+] as const;
+
+const PUBLISH_ANSWERS = [
+  ...REFUSALS,
+  REASON.success,
+  REASON.noMatchingSubscribers,
+  REASON.topicNameInvalid,
+  REASON.packetIdentifierInUse,
+  REASON.quotaExceeded,
+  REASON.payloadFormatInvalid,
+] as const;
+
+const RELEASE_ANSWERS = [REASON.success, REASON.packetIdentifierNotFound] as const;
+
+const SERVER_REFUSALS = [
+  ...REFUSALS,
+  REASON.malformedPacket,
+  REASON.protocolError,
+  REASON.serverBusy,
+  REASON.badAuthenticationMethod,
+  REASON.topicNameInvalid,
+  REASON.packetTooLarge,
+  REASON.quotaExceeded,
+  REASON.payloadFormatInvalid,
+  REASON.retainNotSupported,
+  REASON.qosNotSupported,
+  REASON.useAnotherServer,
+  REASON.serverMoved,
+  REASON.connectionRateExceeded,
+] as const;
+
+/** Which reason codes each packet may carry: table 2-6 of the MQTT 5 specification (section 2.4). */
+const REASON_CODES = {
+  connack: new Set<number>([
+    ...SERVER_REFUSALS,
+    REASON.success,
+    REASON.unsupportedProtocolVersion,
+    REASON.clientIdentifierNotValid,
+    REASON.badUserNameOrPassword,
+    REASON.serverUnavailable,
+    REASON.banned,
+  ]),
+  puback: new Set<number>(PUBLISH_ANSWERS),
+  pubrec: new Set<number>(PUBLISH_ANSWERS),
+  pubrel: new Set<number>(RELEASE_ANSWERS),
+  pubcomp: new Set<number>(RELEASE_ANSWERS),
+  suback: new Set<number>([
+    ...REFUSALS,
+    REASON.success,
+    REASON.grantedQoS1,
+    REASON.grantedQoS2,
+    REASON.topicFilterInvalid,
+    REASON.packetIdentifierInUse,
+    REASON.quotaExceeded,
+    REASON.sharedSubscriptionsNotSupported,
+    REASON.subscriptionIdentifiersNotSupported,
+    REASON.wildcardSubscriptionsNotSupported,
+  ]),
+  unsuback: new Set<number>([
+    ...REFUSALS,
+    REASON.success,
+    REASON.noSubscriptionExisted,
+    REASON.topicFilterInvalid,
+    REASON.packetIdentifierInUse,
+  ]),
+  disconnect: new Set<number>([
+    ...SERVER_REFUSALS,
+    REASON.success,
+    REASON.disconnectWithWill,
+    REASON.serverShuttingDown,
+    REASON.keepAliveTimeout,
+    REASON.sessionTakenOver,
+    REASON.topicFilterInvalid,
+    REASON.receiveMaximumExceeded,
+    REASON.topicAliasInvalid,
+    REASON.messageRateTooHigh,
+    REASON.administrativeAction,
+    REASON.sharedSubscriptionsNotSupported,
+    REASON.maximumConnectTime,
+    REASON.subscriptionIdentifiersNotSupported,
+    REASON.wildcardSubscriptionsNotSupported,
+  ]),
+  auth: new Set<number>([REASON.success, REASON.continueAuthentication, REASON.reAuthenticate]),
+} as const;
+
+/** A packet that carries reason codes. */
+export type ReasonHolder = keyof typeof REASON_CODES;
+
+/** Whether a packet may carry this reason code. */
+export function isReasonCodeOf(holder: ReasonHolder, code: number): code is ReasonCode {
+  return REASON_CODES[holder].has(code);
+}

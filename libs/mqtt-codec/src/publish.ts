@@ -1,0 +1,113 @@
+import type { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { decodePacketId, decodeQoS } from './field.ts';
+import type { ProtocolVersion, PublishPacket } from './packet.ts';
+import { decodeProperties, encodeProperties } from './properties.ts';
+import { REASON } from './reason-code.ts';
+import { hasWildcard } from './topic-name.ts';
+import { encodeVariableByteInteger, variableByteIntegerBytes } from './variable-byte-integer.ts';
+
+const PUBLISH = 0x30;
+/** Bit 3 of the first byte. */
+export const DUP = 0x08;
+const QOS_SHIFT = 1;
+const RETAIN = 0x01;
+
+/** What PUBLISH says apart from how it travels. */
+export type PublishContent = Pick<PublishPacket, 'topic' | 'payload' | 'properties'>;
+
+/** An encoded PUBLISH, shared by all receivers of one version, QoS, RETAIN and properties: never write to it. */
+export interface PublishTemplate {
+  readonly bytes: Uint8Array;
+  /** Where the two bytes of the packet identifier go; 0 for QoS 0, which has none. */
+  readonly packetIdOffset: number;
+}
+
+/*
+ * PUBLISH (section 3.3); flags of the fixed header: DUP 3, QoS 2-1, RETAIN 0
+ *
+ *   text     topic name; in MQTT 5 empty if a topic alias stands for it
+ *   2 bytes  packet identifier, QoS 1 and 2
+ *   props    MQTT 5
+ *   rest     payload
+ */
+
+/** Decodes PUBLISH from the flags of its fixed header and what follows. The payload is a view. */
+export function decodePublish(
+  reader: ByteReader,
+  flags: number,
+  version: ProtocolVersion,
+): PublishPacket {
+  const kind = 'publish';
+  const qos = decodeQoS(reader, (flags >> QOS_SHIFT) & 0x03, REASON.malformedPacket);
+  const dup = (flags & DUP) !== 0;
+  const retain = (flags & RETAIN) !== 0;
+  if (dup && qos === 0) {
+    reader.fail(REASON.malformedPacket, 'DUP is set with QoS 0 [MQTT-3.3.1-2]');
+  }
+  const topic = reader.text();
+  const packetId = qos === 0 ? 0 : decodePacketId(reader);
+  const properties = version === 5 ? decodeProperties(reader, 'publish') : undefined;
+  checkTopic(reader, topic, properties);
+  const payload = reader.rest();
+  return properties === undefined
+    ? { kind, dup, qos, retain, topic, packetId, payload }
+    : { kind, dup, qos, retain, topic, packetId, payload, properties };
+}
+
+/** Decodes topic, MQTT 5 properties and payload, as {@link encodePublishContent} wrote them; all bytes left are payload. */
+export function decodePublishContent(reader: ByteReader): PublishContent {
+  const topic = reader.text();
+  const properties = decodeProperties(reader, 'publish');
+  checkTopic(reader, topic, properties);
+  return { topic, payload: reader.rest(), ...(properties && { properties }) };
+}
+
+function checkTopic(
+  reader: ByteReader,
+  topic: string,
+  properties: PublishPacket['properties'],
+): void {
+  if (topic === '' && properties?.topicAlias === undefined) {
+    reader.fail(REASON.protocolError, 'the topic is empty and no alias stands for it');
+  }
+  if (hasWildcard(topic)) {
+    reader.fail(REASON.topicNameInvalid, 'the topic holds a wildcard [MQTT-3.3.2-2]');
+  }
+}
+
+/** Writes topic, MQTT 5 properties and payload: the form in which messages are kept and travel between nodes. */
+export function encodePublishContent(content: PublishContent, writer: ByteWriter): void {
+  writer.text(content.topic);
+  encodeProperties(writer, 'publish', content.properties);
+  writer.raw(content.payload);
+}
+
+const HEAD = new ByteWriter(1024);
+
+/**
+ * Encodes a PUBLISH once for all its receivers: one allocation, one copy of the payload.
+ *
+ * @remarks Where a template is written to a connection, the delivery's own packet identifier takes the place of this
+ * one, and its DUP is set.
+ */
+export function encodePublish(
+  packet: Omit<PublishPacket, 'kind'>,
+  version: ProtocolVersion,
+): PublishTemplate {
+  const { qos, payload } = packet;
+  HEAD.offset = 0;
+  HEAD.text(packet.topic);
+  const topicBytes = HEAD.offset;
+  if (qos > 0) HEAD.twoBytes(packet.packetId);
+  if (version === 5) encodeProperties(HEAD, 'publish', packet.properties);
+
+  const remainingLength = HEAD.offset + payload.length;
+  const headerBytes = 1 + variableByteIntegerBytes(remainingLength);
+  const bytes = Buffer.allocUnsafe(headerBytes + remainingLength);
+  bytes[0] = PUBLISH | (packet.dup ? DUP : 0) | (qos << QOS_SHIFT) | (packet.retain ? RETAIN : 0);
+  encodeVariableByteInteger(remainingLength, bytes, 1);
+  HEAD.bytes.copy(bytes, headerBytes, 0, HEAD.offset);
+  bytes.set(payload, headerBytes + HEAD.offset);
+  return { bytes, packetIdOffset: qos > 0 ? headerBytes + topicBytes : 0 };
+}

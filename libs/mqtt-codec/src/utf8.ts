@@ -1,0 +1,81 @@
+/** Shorter texts are handled byte by byte: up to about this length that beats a call into native code. */
+const SHORT_BYTES = 32;
+
+/** The number of bytes that a text takes in UTF-8; a lone surrogate counts as the replacement character it becomes. */
+export function utf8ByteLength(text: string): number {
+  return Buffer.byteLength(text, 'utf8');
+}
+
+/**
+ * Writes a text in UTF-8 and returns the offset after it.
+ *
+ * @remarks The caller has left three bytes per UTF-16 unit free at `offset`.
+ */
+export function encodeUtf8(text: string, target: Buffer, offset: number): number {
+  if (text.length > SHORT_BYTES) return offset + target.write(text, offset, 'utf8');
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) return offset + target.write(text, offset, 'utf8');
+    target[offset + index] = unit;
+  }
+  return offset + text.length;
+}
+
+/**
+ * Reads a UTF-8 Encoded String as MQTT understands it.
+ *
+ * @returns undefined when the bytes are not well-formed UTF-8, which includes surrogates and overlong forms
+ * [MQTT-1.5.4-1], or hold U+0000 [MQTT-1.5.4-2]. A byte order mark is kept [MQTT-1.5.4-3].
+ */
+export function decodeUtf8(bytes: Buffer, start: number, end: number): string | undefined {
+  for (let offset = start; offset < end; offset += 1) {
+    const byte = bytes[offset] ?? 0;
+    if (byte === 0) return undefined;
+    if (byte > 0x7f) {
+      return isWellFormed(bytes, offset, end) ? bytes.toString('utf8', start, end) : undefined;
+    }
+  }
+  return bytes.toString('latin1', start, end);
+}
+
+/** Table 3-7 of the Unicode standard, without U+0000. */
+function isWellFormed(bytes: Buffer, start: number, end: number): boolean {
+  let offset = start;
+  while (offset < end) {
+    const lead = bytes[offset] ?? 0;
+    if (lead === 0) return false;
+    const size = sequenceBytes(lead);
+    if (size === 0 || offset + size > end) return false;
+    if (size > 1 && !isSecondByte(lead, bytes[offset + 1] ?? 0)) return false;
+    for (let next = offset + 2; next < offset + size; next += 1) {
+      if (((bytes[next] ?? 0) & 0xc0) !== 0x80) return false;
+    }
+    offset += size;
+  }
+  return true;
+}
+
+/** How many bytes a character takes that starts with this one; 0 when none does. */
+function sequenceBytes(lead: number): 0 | 1 | 2 | 3 | 4 {
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2) return 0;
+  if (lead < 0xe0) return 2;
+  if (lead < 0xf0) return 3;
+  return lead < 0xf5 ? 4 : 0;
+}
+
+/** The second byte is where overlong forms, surrogates and values beyond U+10FFFF show. */
+function isSecondByte(lead: number, second: number): boolean {
+  switch (lead) {
+    case 0xe0:
+      return second >= 0xa0 && second <= 0xbf;
+    case 0xed:
+      return second >= 0x80 && second <= 0x9f;
+    case 0xf0:
+      return second >= 0x90 && second <= 0xbf;
+    case 0xf4:
+      return second >= 0x80 && second <= 0x8f;
+    default:
+      return second >= 0x80 && second <= 0xbf;
+  }
+}
