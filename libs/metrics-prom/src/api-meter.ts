@@ -1,0 +1,75 @@
+import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
+import { API_COUNTERS, API_GAUGES, API_HISTOGRAMS } from './catalog.ts';
+import { expose, openRegistry, type Exposition } from './exposition.ts';
+import { counterFamilies, gaugeFamilies, histogramFamilies } from './family.ts';
+
+/** A request that the API has answered. */
+export interface ApiRequest {
+  /** The template, for example `/api/v1/clients/:clientId`; never the path. */
+  readonly route: string;
+  readonly method: string;
+  readonly code: number;
+  readonly seconds: number;
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
+/** Codes that every route has from its first request on, so that a rate sees the first failure. */
+const CODES = [200, 500, 503];
+const CODES_MAX = 20;
+
+/** Counts what the API process does; one registry of its own, rendered for a scrape. */
+export class ApiMeter {
+  readonly #registry = openRegistry();
+  readonly #counters = counterFamilies(this.#registry, API_COUNTERS);
+  readonly #histograms = histogramFamilies(this.#registry, API_HISTOGRAMS);
+  readonly #inFlight = gaugeFamilies(this.#registry, API_GAUGES).inFlight.cell();
+  readonly #nodeCallDuration = this.#histograms.nodeCallDuration.cell();
+  readonly #nodeCalls = this.#counters.nodeCalls.by('outcome', ['ok', 'timeout', 'error'] as const);
+  readonly #authentications = this.#counters.authentications.by(
+    'outcome',
+    ['allowed', 'denied'] as const,
+    { kind: 'api_key' },
+  );
+  readonly #routes = new ByLabel([], (route: string) => this.#routeSeries(route), OPEN_LABEL_MAX);
+
+  requestStarted(): void {
+    this.#inFlight.value += 1;
+  }
+
+  /** Ends what `requestStarted` began. A request of no route is given the route `none`. */
+  requestFinished({ route, method, code, seconds }: ApiRequest): void {
+    this.#inFlight.value -= 1;
+    const series = this.#routes.get(route).get(method);
+    series.codes.get(code).value += 1;
+    series.duration.observe(seconds);
+  }
+
+  authenticated(outcome: 'allowed' | 'denied'): void {
+    this.#authentications.get(outcome).value += 1;
+  }
+
+  /** A command to a node was answered, or its deadline passed, or it failed. */
+  nodeCalled(outcome: 'ok' | 'timeout' | 'error', seconds: number): void {
+    this.#nodeCalls.get(outcome).value += 1;
+    this.#nodeCallDuration.observe(seconds);
+  }
+
+  /** Renders all series in the format that the scraper's Accept header asks for: Prometheus text or OpenMetrics. */
+  expose(accept?: string): Promise<Exposition> {
+    return expose(this.#registry, accept);
+  }
+
+  #routeSeries(route: string) {
+    const make = (method: string) => ({
+      codes: new ByLabel(
+        CODES,
+        (code) => this.#counters.requests.cell({ route, method, code: String(code) }),
+        CODES_MAX,
+      ),
+      duration: this.#histograms.requestDuration.cell({ route, method }),
+    });
+    const known = new Set(METHODS);
+    const methods = new ByLabel<string, ReturnType<typeof make>>([], make, METHODS.length);
+    return { get: (method: string) => methods.get(known.has(method) ? method : OTHER) };
+  }
+}

@@ -1,0 +1,82 @@
+import type { Registry } from 'prom-client';
+import type { NodeGauges } from '#libs/broker-ports';
+import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
+import { BROKER_GAUGES } from './catalog.ts';
+import { VERSIONS, VERSION_LABELS } from './broker-series.ts';
+import { gaugeFamilies, type Family } from './family.ts';
+
+type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
+
+/** Makes every gauge of a node, at 0. */
+export function brokerGauges(registry: Registry, listeners: readonly string[]) {
+  const gauges = gaugeFamilies(registry, BROKER_GAUGES);
+  return {
+    info: { build: gauges.buildInfo, identity: gauges.identityInfo },
+    connectionsLimit: gauges.connectionsLimit.by('listener', listeners),
+    show: nodeGauges(gauges, listeners),
+    routeTableLag: gauges.routeTableLag.cell(),
+    redisUp: gauges.redisUp.by('role', ['commands', 'subscriber']),
+    eventLoopUtilization: gauges.eventLoopUtilization.cell(),
+    heapLimit: gauges.heapLimit.cell(),
+    bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),
+  };
+
+  function bridge(name: string) {
+    return {
+      connected: gauges.bridgeConnected.cell({ bridge: name }),
+      bufferBytes: gauges.bridgeBufferBytes.cell({ bridge: name }),
+      bufferLimit: gauges.bridgeBufferLimit.cell({ bridge: name }),
+      bufferRecords: gauges.bridgeBufferRecords.cell({ bridge: name }),
+      consumerLag: gauges.bridgeConsumerLag.cell({ bridge: name }),
+    };
+  }
+}
+
+/** Returns the function that writes a snapshot of the node into its gauges. */
+function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGauges) => void {
+  const connections = new ByLabel(
+    listeners,
+    (listener) =>
+      new ByLabel(VERSIONS, (version) =>
+        gauges.connections.cell({
+          listener,
+          mqtt_version: version === OTHER ? OTHER : VERSION_LABELS[version],
+        }),
+      ),
+  );
+  const sessions = new ByLabel(['connected', 'disconnected'] as const, (state) =>
+    gauges.sessions.by('persistent', ['true', 'false'], { state }),
+  );
+  const subscriptions = gauges.subscriptions.by('kind', ['plain', 'wildcard', 'shared']);
+  const inflight = gauges.inflightMessages.by('direction', ['in', 'out']);
+  const clusterNodes = gauges.clusterNodes.by('state', ['alive', 'draining']);
+  const single = {
+    queueMessages: gauges.queueMessages.cell(),
+    queueBytes: gauges.queueBytes.cell(),
+    slowConsumers: gauges.slowConsumers.cell(),
+    retainedMessages: gauges.retainedMessages.cell(),
+    retainedBytes: gauges.retainedBytes.cell(),
+    routeTableEntries: gauges.routeTableEntries.cell(),
+  };
+  return (now) => {
+    for (const { listener, version, count } of now.connections) {
+      connections.get(listener).get(version).value = count;
+    }
+    for (const { state, persistent, count } of now.sessions) {
+      sessions.get(state).get(persistent ? 'true' : 'false').value = count;
+    }
+    for (const kind of ['plain', 'wildcard', 'shared'] as const) {
+      subscriptions.get(kind).value = now.subscriptions[kind];
+    }
+    inflight.get('in').value = now.inflightIn;
+    inflight.get('out').value = now.inflightOut;
+    clusterNodes.get('alive').value = now.clusterNodes.alive;
+    clusterNodes.get('draining').value = now.clusterNodes.draining;
+    single.queueMessages.value = now.queueMessages;
+    single.queueBytes.value = now.queueBytes;
+    single.slowConsumers.value = now.slowConsumers;
+    single.retainedMessages.value = now.retainedMessages;
+    single.retainedBytes.value = now.retainedBytes;
+    single.routeTableEntries.value = now.routeTableEntries;
+  };
+}

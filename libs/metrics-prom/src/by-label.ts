@@ -1,0 +1,40 @@
+/** The label value of whatever is not known. */
+export const OTHER = 'other';
+
+/** Most bridges and most rules that have series of their own. */
+export const OPEN_LABEL_MAX = 200;
+
+/**
+ * Finds the series of a label value without allocating.
+ *
+ * @remarks Values given at the start have their series from the start. Others get one until there are `max` of them;
+ * beyond that they share the series `other`, so that nobody outside can grow a scrape without bound.
+ */
+export class ByLabel<Value extends string | number, Series> {
+  readonly #series = new Map<Value | typeof OTHER, Series>();
+  readonly #make: (value: Value | typeof OTHER) => Series;
+  readonly #max: number;
+
+  constructor(
+    values: readonly Value[],
+    make: (value: Value | typeof OTHER) => Series,
+    max = values.length,
+  ) {
+    this.#make = make;
+    this.#max = max;
+    for (const value of values) this.#series.set(value, make(value));
+  }
+
+  get(value: Value): Series {
+    return this.#series.get(value) ?? this.#unknown(value);
+  }
+
+  #unknown(value: Value): Series {
+    const key = this.#series.size < this.#max ? value : OTHER;
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    const series = this.#make(key);
+    this.#series.set(key, series);
+    return series;
+  }
+}

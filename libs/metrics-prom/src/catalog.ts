@@ -1,0 +1,359 @@
+/** One family of series: what a scrape says about it. */
+export interface MetricSpec {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** A family of histograms with its upper bounds, in the unit of the name. */
+export interface HistogramSpec extends MetricSpec {
+  readonly buckets: readonly number[];
+}
+
+const metric = (name: string, help: string, ...labels: readonly string[]): MetricSpec => ({
+  name,
+  help,
+  labels,
+});
+
+const histogram = (spec: MetricSpec, buckets: readonly number[]): HistogramSpec => ({
+  ...spec,
+  buckets,
+});
+
+/** 0.25 is the objective of the latency SLO and must stay a bound. */
+const MESSAGE_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const BRIDGE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const LIFETIME_SECONDS = [1, 10, 60, 300, 1_800, 3_600, 21_600, 86_400, 604_800, 2_592_000];
+
+/** Every counter of a broker node. */
+export const BROKER_COUNTERS = {
+  connects: metric(
+    'skein_broker_connects_total',
+    'CONNECT packets answered, by the reason of the answer.',
+    ...['listener', 'mqtt_version', 'outcome', 'reason'],
+  ),
+  disconnects: metric(
+    'skein_broker_disconnects_total',
+    'Connections ended.',
+    ...['listener', 'initiator', 'reason'],
+  ),
+  socketsRejected: metric(
+    'skein_broker_sockets_rejected_total',
+    'Sockets closed before a CONNECT was read.',
+    ...['listener', 'reason'],
+  ),
+  authentications: metric(
+    'skein_broker_authentications_total',
+    'Decisions on the identity of clients.',
+    ...['backend', 'outcome'],
+  ),
+  authorizations: metric(
+    'skein_broker_authorizations_total',
+    'Decisions on publishing and subscribing.',
+    ...['action', 'outcome', 'source'],
+  ),
+  sessionEvents: metric('skein_broker_session_events_total', 'Changes of sessions.', 'event'),
+  subscribes: metric(
+    'skein_broker_subscribes_total',
+    'Filters of SUBSCRIBE packets answered.',
+    ...['outcome', 'reason'],
+  ),
+  unsubscribes: metric(
+    'skein_broker_unsubscribes_total',
+    'Filters of UNSUBSCRIBE packets answered.',
+    ...['outcome', 'reason'],
+  ),
+  packetsReceived: metric(
+    'skein_broker_packets_received_total',
+    'Control packets decoded from clients.',
+    'type',
+  ),
+  packetsSent: metric(
+    'skein_broker_packets_sent_total',
+    'Control packets written to clients.',
+    'type',
+  ),
+  receivedBytes: metric(
+    'skein_broker_received_bytes_total',
+    'Bytes read from clients.',
+    'listener',
+  ),
+  sentBytes: metric('skein_broker_sent_bytes_total', 'Bytes written to clients.', 'listener'),
+  publishReceived: metric(
+    'skein_broker_publish_received_total',
+    'Messages received from clients.',
+    'qos',
+  ),
+  publishSent: metric('skein_broker_publish_sent_total', 'Messages sent to clients.', 'qos'),
+  publishRejected: metric(
+    'skein_broker_publish_rejected_total',
+    'Messages of clients refused.',
+    'reason',
+  ),
+  publishDuplicates: metric(
+    'skein_broker_publish_duplicates_total',
+    'Messages received again and recognised.',
+    'qos',
+  ),
+  deliveriesDropped: metric(
+    'skein_broker_deliveries_dropped_total',
+    'Deliveries not made; the fault says whose doing it was.',
+    ...['reason', 'fault'],
+  ),
+  deliveryRetries: metric(
+    'skein_broker_delivery_retries_total',
+    'Messages sent again with DUP after a reconnect or takeover.',
+    'qos',
+  ),
+  backpressureSeconds: metric(
+    'skein_broker_socket_backpressure_seconds_total',
+    'Time that sockets spent above their high-water mark.',
+  ),
+  retainedOperations: metric(
+    'skein_broker_retained_operations_total',
+    'Work on retained messages.',
+    'op',
+  ),
+  wills: metric('skein_broker_wills_total', 'What became of wills.', 'event'),
+  clusterMessages: metric(
+    'skein_broker_cluster_messages_total',
+    'Messages carried between nodes.',
+    ...['direction', 'transport'],
+  ),
+  routeTableResyncs: metric(
+    'skein_broker_route_table_resyncs_total',
+    'Route tables of other nodes read anew after a gap.',
+  ),
+  redisCommands: metric(
+    'skein_broker_redis_commands_total',
+    'Round trips to Redis.',
+    ...['operation', 'outcome'],
+  ),
+  redisReconnects: metric(
+    'skein_broker_redis_reconnects_total',
+    'Connections to Redis made anew.',
+    'role',
+  ),
+  bridgeRecords: metric(
+    'skein_bridge_records_total',
+    'Records that the bridge has finished with.',
+    ...['bridge', 'direction', 'outcome', 'reason'],
+  ),
+  bridgeRetries: metric('skein_bridge_retries_total', 'Batches sent to Kafka again.', 'bridge'),
+  bridgeRuleMatches: metric(
+    'skein_bridge_rule_matches_total',
+    'Messages and records selected by a rule.',
+    'rule',
+  ),
+  bridgeRuleErrors: metric(
+    'skein_bridge_rule_errors_total',
+    'Messages and records that a rule could not carry.',
+    ...['rule', 'stage'],
+  ),
+  bridgeRebalances: metric(
+    'skein_bridge_rebalances_total',
+    'Changes of the consumer group.',
+    'bridge',
+  ),
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+/** Every gauge of a broker node. */
+export const BROKER_GAUGES = {
+  buildInfo: metric(
+    'skein_broker_build_info',
+    'What runs; always 1.',
+    ...['version', 'commit', 'node_version'],
+  ),
+  identityInfo: metric(
+    'skein_broker_identity_info',
+    'Who this node is; always 1.',
+    ...['cluster', 'node_id'],
+  ),
+  connections: metric(
+    'skein_broker_connections',
+    'Connections open now.',
+    ...['listener', 'mqtt_version'],
+  ),
+  connectionsLimit: metric(
+    'skein_broker_connections_limit',
+    'Most connections a listener takes.',
+    'listener',
+  ),
+  sessions: metric('skein_broker_sessions', 'Sessions on this node.', ...['state', 'persistent']),
+  subscriptions: metric('skein_broker_subscriptions', 'Subscriptions on this node.', 'kind'),
+  inflightMessages: metric(
+    'skein_broker_inflight_messages',
+    'Unacknowledged QoS 1 and 2 messages.',
+    'direction',
+  ),
+  queueMessages: metric(
+    'skein_broker_session_queue_messages',
+    'Messages queued for offline and slow sessions.',
+  ),
+  queueBytes: metric(
+    'skein_broker_session_queue_bytes',
+    'Bytes queued for offline and slow sessions.',
+  ),
+  slowConsumers: metric('skein_broker_slow_consumers', 'Sockets above their high-water mark.'),
+  retainedMessages: metric('skein_broker_retained_messages', 'Retained messages known here.'),
+  retainedBytes: metric('skein_broker_retained_bytes', 'Bytes of retained messages known here.'),
+  clusterNodes: metric(
+    'skein_broker_cluster_nodes',
+    'Nodes of the cluster as this node sees it.',
+    'state',
+  ),
+  routeTableEntries: metric(
+    'skein_broker_route_table_entries',
+    'Filters of other nodes in the route table.',
+  ),
+  routeTableLag: metric(
+    'skein_broker_route_table_lag_seconds',
+    'Age of the last route change when it was applied.',
+  ),
+  redisUp: metric('skein_broker_redis_up', 'Whether Redis is connected, 0 or 1.', 'role'),
+  eventLoopUtilization: metric(
+    'skein_broker_event_loop_utilization_ratio',
+    'Share of the time since the last scrape that the event loop was busy.',
+  ),
+  heapLimit: metric('skein_broker_heap_limit_bytes', 'Largest heap V8 may use.'),
+  bridgeConnected: metric(
+    'skein_bridge_connected',
+    'Whether Kafka is connected, 0 or 1.',
+    'bridge',
+  ),
+  bridgeBufferBytes: metric('skein_bridge_buffer_bytes', 'Bytes waiting for Kafka.', 'bridge'),
+  bridgeBufferLimit: metric(
+    'skein_bridge_buffer_limit_bytes',
+    'Most bytes that may wait for Kafka.',
+    'bridge',
+  ),
+  bridgeBufferRecords: metric(
+    'skein_bridge_buffer_records',
+    'Records waiting for Kafka.',
+    'bridge',
+  ),
+  bridgeConsumerLag: metric(
+    'skein_bridge_consumer_lag_records',
+    'Records not consumed yet, of the worst partition.',
+    'bridge',
+  ),
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+/** Every histogram of a broker node. */
+export const BROKER_HISTOGRAMS = {
+  connectDuration: histogram(
+    metric(
+      'skein_broker_connect_duration_seconds',
+      'Time from accepting a socket to CONNACK.',
+      ...['listener', 'stage'],
+    ),
+    CALL_SECONDS,
+  ),
+  connectionDuration: histogram(
+    metric('skein_broker_connection_duration_seconds', 'Lifetime of connections.'),
+    LIFETIME_SECONDS,
+  ),
+  takeoverDuration: histogram(
+    metric(
+      'skein_broker_session_takeover_duration_seconds',
+      'Time to take a session over from another connection.',
+      'scope',
+    ),
+    CALL_SECONDS,
+  ),
+  publishAckDuration: histogram(
+    metric(
+      'skein_broker_publish_ack_duration_seconds',
+      'Time from PUBLISH in to PUBACK or PUBCOMP out.',
+      'qos',
+    ),
+    MESSAGE_SECONDS,
+  ),
+  deliveryDuration: histogram(
+    metric(
+      'skein_broker_delivery_duration_seconds',
+      'Time from PUBLISH in to the socket write of a receiver.',
+      ...['qos', 'path'],
+    ),
+    MESSAGE_SECONDS,
+  ),
+  fanoutReceivers: histogram(
+    metric('skein_broker_fanout_receivers', 'Receivers of a message on this node.'),
+    [1, 2, 5, 10, 50, 100, 500, 1_000, 5_000, 10_000],
+  ),
+  messageSize: histogram(
+    metric('skein_broker_message_size_bytes', 'Payload sizes.', 'direction'),
+    [64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576],
+  ),
+  clusterDeliveryDuration: histogram(
+    metric(
+      'skein_broker_cluster_delivery_duration_seconds',
+      'Time of a message from node to node, at least 0.',
+    ),
+    MESSAGE_SECONDS,
+  ),
+  redisCommandDuration: histogram(
+    metric('skein_broker_redis_command_duration_seconds', 'Round trips to Redis.', 'operation'),
+    CALL_SECONDS,
+  ),
+  eventLoopDelay: histogram(
+    metric('skein_broker_event_loop_delay_seconds', 'How late the event loop was.'),
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5],
+  ),
+  bridgeProduceDuration: histogram(
+    metric('skein_bridge_produce_duration_seconds', 'Time of a batch to Kafka.', 'bridge'),
+    BRIDGE_SECONDS,
+  ),
+  bridgeEndToEnd: histogram(
+    metric(
+      'skein_bridge_end_to_end_duration_seconds',
+      'Time of a record from one side of the bridge to the other.',
+      ...['bridge', 'direction'],
+    ),
+    BRIDGE_SECONDS,
+  ),
+  bridgeBatchRecords: histogram(
+    metric('skein_bridge_batch_records', 'Records of a batch to Kafka.', 'bridge'),
+    [1, 5, 10, 25, 50, 100, 250, 500],
+  ),
+} as const satisfies Readonly<Record<string, HistogramSpec>>;
+
+/** Every counter of the API process. */
+export const API_COUNTERS = {
+  requests: metric(
+    'skein_api_http_requests_total',
+    'Requests answered, by route template.',
+    ...['route', 'method', 'code'],
+  ),
+  authentications: metric(
+    'skein_api_authentications_total',
+    'Decisions on the identity of callers.',
+    ...['kind', 'outcome'],
+  ),
+  nodeCalls: metric('skein_api_node_calls_total', 'Commands sent to nodes.', 'outcome'),
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+/** Every gauge of the API process. */
+export const API_GAUGES = {
+  inFlight: metric('skein_api_http_requests_in_flight', 'Requests being answered.'),
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+/** Every histogram of the API process. */
+export const API_HISTOGRAMS = {
+  requestDuration: histogram(
+    metric(
+      'skein_api_http_request_duration_seconds',
+      'Time to answer a request.',
+      ...['route', 'method'],
+    ),
+    CALL_SECONDS,
+  ),
+  nodeCallDuration: histogram(
+    metric('skein_api_node_call_duration_seconds', 'Time of a command to a node.'),
+    CALL_SECONDS,
+  ),
+} as const satisfies Readonly<Record<string, HistogramSpec>>;

@@ -1,0 +1,55 @@
+import { Registry, collectDefaultMetrics } from 'prom-client';
+
+/** A scrape: the page and the type to send it with. */
+export interface Exposition {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/**
+ * What is kept of prom-client's default metrics. Of the others some break the naming rules (promtool refuses
+ * `nodejs_active_*_total`) and `nodejs_eventloop_lag_*` counts its own timer as lag.
+ */
+const KEPT = new Set([
+  'process_cpu_user_seconds_total',
+  'process_cpu_system_seconds_total',
+  'process_cpu_seconds_total',
+  'process_start_time_seconds',
+  'process_resident_memory_bytes',
+  'process_virtual_memory_bytes',
+  'process_heap_bytes',
+  'process_open_fds',
+  'process_max_fds',
+  'nodejs_heap_size_total_bytes',
+  'nodejs_heap_size_used_bytes',
+  'nodejs_external_memory_bytes',
+  'nodejs_gc_duration_seconds',
+]);
+
+/** Makes a registry that knows the process it runs in. */
+export function openRegistry(): Registry {
+  const registry = new Registry();
+  // The lag monitor cannot be left out; a resolution of an hour leaves it asleep.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 3_600_000 });
+  for (const { name } of registry.getMetricsAsArray()) {
+    if (!KEPT.has(name)) registry.removeSingleMetric(name);
+  }
+  return registry;
+}
+
+/** Renders a registry in the format that the scraper asks for by its Accept header. */
+export async function expose(registry: Registry, accept = ''): Promise<Exposition> {
+  const text = await registry.metrics();
+  return accept.includes('application/openmetrics-text')
+    ? { contentType: Registry.OPENMETRICS_CONTENT_TYPE, body: openMetrics(text) }
+    : { contentType: Registry.PROMETHEUS_CONTENT_TYPE, body: text };
+}
+
+/**
+ * prom-client ties one format to a registry. The formats differ in three things that we use: a counter's family has
+ * no `_total`, no line is blank, and the page has an end.
+ */
+function openMetrics(text: string): string {
+  const lines = text.replaceAll(/^# (HELP|TYPE) (\S+)_total /gm, '# $1 $2 ');
+  return `${lines.replaceAll(/\n{2,}/g, '\n')}# EOF\n`;
+}

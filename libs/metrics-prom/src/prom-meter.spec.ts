@@ -1,0 +1,228 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { NodeGauges } from '#libs/broker-ports';
+import { PACKET_NAMES, REASON, type ReasonName } from '#libs/mqtt-codec';
+import { PromMeter } from './index.ts';
+import { BROKER_COUNTERS, BROKER_GAUGES, BROKER_HISTOGRAMS } from './catalog.ts';
+import { REDIS_OPERATIONS } from './broker-series.ts';
+
+let meter: PromMeter;
+
+beforeEach(() => {
+  meter = new PromMeter({
+    version: '1.2.3',
+    cluster: 'c',
+    nodeId: 'n1',
+    listeners: [
+      { name: 'tcp', connectionsMax: 10 },
+      { name: 'ws', connectionsMax: 20 },
+    ],
+    bridgeBufferBytesMax: 1_000,
+  });
+});
+
+const page = async (): Promise<string> => (await meter.expose()).body;
+const seriesOf = (text: string): readonly string[] =>
+  text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+
+describe('a fresh meter', () => {
+  it('shows every family, and every counter at 0', async () => {
+    meter.bridgeConnected('kafka', true);
+    meter.bridgeRuleMatched('rule');
+    const text = await page();
+
+    for (const { name } of [
+      ...Object.values(BROKER_COUNTERS),
+      ...Object.values(BROKER_GAUGES),
+      ...Object.values(BROKER_HISTOGRAMS),
+    ]) {
+      expect(text).toMatch(new RegExp(`^${name}(?:_bucket)?[ {]`, 'm'));
+    }
+    for (const packet of PACKET_NAMES) {
+      expect(text).toContain(`skein_broker_packets_sent_total{type="${packet}"} 0`);
+    }
+    expect(text).toContain(
+      'skein_broker_disconnects_total{listener="ws",initiator="server",reason="kicked"} 0',
+    );
+  });
+
+  it('stays far below the budget of 1,500 series', async () => {
+    expect(seriesOf(await page()).length).toBeLessThan(1_100);
+  });
+
+  it('says what it is', async () => {
+    const text = await page();
+
+    expect(text).toContain(
+      `skein_broker_build_info{version="1.2.3",commit="unknown",node_version="${process.version}"} 1`,
+    );
+    expect(text).toContain('skein_broker_identity_info{cluster="c",node_id="n1"} 1');
+    expect(text).toContain('skein_broker_connections_limit{listener="ws"} 20');
+    expect(text).toMatch(/^skein_broker_heap_limit_bytes \d{6,}$/m);
+  });
+
+  it('knows its process, without the defaults that break the naming rules', async () => {
+    const text = await page();
+
+    for (const name of [
+      'process_start_time_seconds',
+      'process_cpu_seconds_total',
+      'process_resident_memory_bytes',
+      'process_open_fds',
+      'process_max_fds',
+      'nodejs_heap_size_used_bytes',
+    ]) {
+      expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
+    }
+    expect(text).toContain('# TYPE nodejs_gc_duration_seconds histogram');
+    expect(text).not.toMatch(/nodejs_active_|eventloop_lag/);
+  });
+});
+
+describe('counting', () => {
+  it('moves the series of the call and no other', async () => {
+    const before = new Set(seriesOf(await page()));
+    meter.packetReceived('publish');
+    meter.packetSent('puback', 3);
+    meter.connectFinished('tcp', 5, 'badUserNameOrPassword');
+    meter.deliveryDropped('cluster_error', 2);
+    const moved = seriesOf(await page()).filter(
+      (line) => line.startsWith('skein_') && !before.has(line) && !line.includes('event_loop'),
+    );
+
+    expect(moved.toSorted()).toEqual([
+      'skein_broker_connects_total{listener="tcp",mqtt_version="5",outcome="client_error",reason="bad_user_name_or_password"} 1',
+      'skein_broker_deliveries_dropped_total{reason="cluster_error",fault="server"} 2',
+      'skein_broker_packets_received_total{type="publish"} 1',
+      'skein_broker_packets_sent_total{type="puback"} 3',
+    ]);
+  });
+
+  it('puts observations into cumulative buckets', async () => {
+    for (const seconds of [0.0004, 0.2, 0.25, 99]) meter.delivered(1, 'local', seconds);
+    const text = await page();
+    const name = 'skein_broker_delivery_duration_seconds';
+
+    expect(text).toContain(`${name}_bucket{le="0.0005",qos="1",path="local"} 1`);
+    expect(text).toContain(`${name}_bucket{le="0.25",qos="1",path="local"} 3`);
+    expect(text).toContain(`${name}_bucket{le="10",qos="1",path="local"} 3`);
+    expect(text).toContain(`${name}_bucket{le="+Inf",qos="1",path="local"} 4`);
+    expect(text).toContain(`${name}_count{qos="1",path="local"} 4`);
+  });
+
+  it('keeps its series for twenty thousand unknown values', async () => {
+    const before = seriesOf(await page()).length;
+    for (let index = 0; index < 20_000; index += 1) {
+      meter.bytesReceived(`listener-${index}`, 1);
+      meter.authenticated(`backend-${index}`, 'denied');
+    }
+    const text = await page();
+
+    expect(seriesOf(text).length).toBe(before + 4);
+    expect(text).toContain('skein_broker_received_bytes_total{listener="other"} 20000');
+  });
+
+  it('counts reason codes that an answer cannot have as other', async () => {
+    for (const name of Object.keys(REASON) as ReasonName[]) {
+      meter.connectFinished('tcp', 4, name);
+      meter.subscribed(name);
+    }
+    const text = await page();
+
+    expect(text).toMatch(/connects_total\{listener="tcp",.*reason="other"\} \d+/);
+    expect(text).toContain(
+      'skein_broker_subscribes_total{outcome="success",reason="granted_qos1"} 1',
+    );
+    expect(text).not.toMatch(/subscribes_total\{.*session_taken_over/);
+  });
+
+  it('caps bridges and rules at 200 each', async () => {
+    for (let index = 0; index < 300; index += 1) {
+      meter.bridgeRetried(`b${index}`);
+      meter.bridgeRuleMatched(`r${index}`);
+    }
+    const text = await page();
+
+    expect(text).toContain('skein_bridge_retries_total{bridge="b199"} 1');
+    expect(text).toContain('skein_bridge_retries_total{bridge="other"} 100');
+    expect(text).toContain('skein_bridge_rule_matches_total{rule="other"} 100');
+  });
+});
+
+describe('gauges', () => {
+  const NOW: NodeGauges = {
+    connections: [{ listener: 'tcp', version: 4, count: 3 }],
+    sessions: [{ state: 'disconnected', persistent: true, count: 5 }],
+    subscriptions: { plain: 1, wildcard: 2, shared: 3 },
+    inflightIn: 4,
+    inflightOut: 5,
+    queueMessages: 6,
+    queueBytes: 7,
+    slowConsumers: 8,
+    retainedMessages: 9,
+    retainedBytes: 10,
+    routeTableEntries: 11,
+    clusterNodes: { alive: 3, draining: 1 },
+  };
+
+  it('are read when a scrape comes and not before', async () => {
+    let reads = 0;
+    meter.gauges(() => {
+      reads += 1;
+      return NOW;
+    });
+
+    expect(reads).toBe(0);
+    const text = await page();
+
+    expect(reads).toBe(1);
+    expect(text).toContain('skein_broker_connections{listener="tcp",mqtt_version="3.1.1"} 3');
+    expect(text).toContain('skein_broker_connections{listener="ws",mqtt_version="5"} 0');
+    expect(text).toContain('skein_broker_sessions{state="disconnected",persistent="true"} 5');
+    expect(text).toContain('skein_broker_subscriptions{kind="shared"} 3');
+    expect(text).toContain('skein_broker_inflight_messages{direction="out"} 5');
+    expect(text).toContain('skein_broker_cluster_nodes{state="alive"} 3');
+    expect(text).toContain('skein_broker_route_table_entries 11');
+  });
+
+  it('show Redis and the bridge as they were told', async () => {
+    meter.redisUp('commands', true);
+    meter.bridgeConnected('kafka', true);
+    meter.bridgeBuffer('kafka', 4, 400);
+    meter.bridgeConsumerLag('kafka', 12);
+    const text = await page();
+
+    expect(text).toContain('skein_broker_redis_up{role="commands"} 1');
+    expect(text).toContain('skein_broker_redis_up{role="subscriber"} 0');
+    expect(text).toContain('skein_bridge_connected{bridge="kafka"} 1');
+    expect(text).toContain('skein_bridge_buffer_bytes{bridge="kafka"} 400');
+    expect(text).toContain('skein_bridge_buffer_limit_bytes{bridge="kafka"} 1000');
+    expect(text).toContain('skein_bridge_consumer_lag_records{bridge="kafka"} 12');
+  });
+});
+
+describe('formats', () => {
+  it('answers Prometheus text unless OpenMetrics is asked for', async () => {
+    expect((await meter.expose()).contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect((await meter.expose('text/html,*/*;q=0.8')).contentType).toMatch(/^text\/plain/);
+  });
+
+  it('answers OpenMetrics with counters named without _total, no blank line and an end', async () => {
+    const { contentType, body } = await meter.expose(
+      'application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3',
+    );
+
+    expect(contentType).toMatch(/^application\/openmetrics-text; version=1\.0\.0/);
+    expect(body.endsWith('\n# EOF\n')).toBe(true);
+    expect(body).not.toMatch(/\n\n/);
+    expect(body).toContain('# TYPE skein_broker_packets_received counter\n');
+    expect(body).toContain('\nskein_broker_packets_received_total{type="auth"} 0\n');
+  });
+});
+
+it('names every operation in Redis', async () => {
+  for (const operation of REDIS_OPERATIONS) meter.redisCommand(operation, 'ok', 0.001);
+  const text = await page();
+
+  expect(text.match(/^skein_broker_redis_commands_total\{.*outcome="ok"\} 1$/gm)).toHaveLength(11);
+  expect(text).not.toContain('operation="other"');
+});
