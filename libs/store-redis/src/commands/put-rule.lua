@@ -1,0 +1,18 @@
+-- Creates or replaces a bridge rule by compare-and-set on its revision.
+--
+-- KEYS[1] rules, KEYS[2] revision: see keys.ts
+-- ARGV[1]  rule id
+-- ARGV[2]  the revision to replace; empty to create
+-- ARGV[3]  the rule as JSON
+--
+-- {'stored', revision}  done, under a new revision
+-- {'conflict'}          it exists (create) or has another revision (replace)
+-- {'absent'}            there is none to replace
+
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held and string.match(held, '^%d+') ~= ARGV[2] then return { 'conflict' } end
+if not held and ARGV[2] ~= '' then return { 'absent' } end
+
+local revision = string.format('%.0f', redis.call('INCR', KEYS[2]))
+redis.call('HSET', KEYS[1], ARGV[1], revision .. ' ' .. ARGV[3])
+return { 'stored', revision }

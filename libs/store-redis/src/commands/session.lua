@@ -1,0 +1,50 @@
+-- What the session commands share; this text stands before each of them. It changes nothing by itself.
+--
+-- KEYS[1] record, [2] queue, [3] filters, [4] received, [5] released packet ids: see keys.ts.
+
+local record, queue, filters, received, released = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+-- An expiry interval that has no end.
+local NEVER = 4294967295
+
+-- When a session whose connection ends now expires; 0 never.
+local function expiryOf(nowMs, intervalSeconds)
+  if intervalSeconds == NEVER then return 0 end
+  return nowMs + intervalSeconds * 1000
+end
+
+-- Marks the session as disconnected and gives all its keys their TTL. The queue is made to exist: a later
+-- append would otherwise create it without one.
+local function depart(epoch, nowMs, intervalSeconds, slackMs)
+  local expiresAtMs = expiryOf(nowMs, intervalSeconds)
+  redis.call('HSET', record, 'c', 0, 'x', intervalSeconds, 'u', expiresAtMs)
+  if expiresAtMs == 0 then return end
+  if redis.call('EXISTS', queue) == 0 then
+    local id = string.format('%.0f-0', epoch)
+    redis.call('XADD', queue, id, '', '')
+    redis.call('XDEL', queue, id)
+  end
+  for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, intervalSeconds * 1000 + slackMs)
+  end
+end
+
+-- The whole session: {record fields e n i c d x t u}, {filter, options, ...}, {received ids}, {released ids},
+-- length of the queue, id of the newest entry it ever had.
+local function view()
+  local newest = '0-0'
+  if redis.call('EXISTS', queue) == 1 then
+    local info = redis.call('XINFO', 'STREAM', queue)
+    for at = 1, #info, 2 do
+      if info[at] == 'last-generated-id' then newest = info[at + 1] end
+    end
+  end
+  return {
+    redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 't', 'u'),
+    redis.call('HGETALL', filters),
+    redis.call('SMEMBERS', received),
+    redis.call('SMEMBERS', released),
+    redis.call('XLEN', queue),
+    newest
+  }
+end

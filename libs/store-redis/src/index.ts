@@ -1,0 +1,8 @@
+export {
+  connectRedis,
+  type RedisConnection,
+  type RedisConnectionOptions,
+} from './redis-connection.ts';
+export { RedisRetainedStore } from './redis-retained-store.ts';
+export { RedisRuleStore } from './redis-rule-store.ts';
+export { RedisSessionStore } from './redis-session-store.ts';

@@ -1,0 +1,82 @@
+import type { NodeRef } from '#libs/broker-ports';
+
+/*
+ * Every key of this lib. `{prefix}` is the configured key prefix, which holds no brace. What stands in braces
+ * is the hash tag: keys that one command changes together live in one slot of a Redis Cluster.
+ *
+ *   prefix:s:{client id}          hash     the session record; `e` epoch, `n` node id, `i` incarnation, `c` connected,
+ *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms)
+ *   prefix:s:{client id}:queue    stream   queued messages; the entry id is `epoch-sequence`, the value is the
+ *                                          message in the form of encodeQueued, under the empty field name
+ *   prefix:s:{client id}:filters  hash     subscriptions: filter -> options and identifier
+ *   prefix:s:{client id}:in       set      inbound QoS 2 packet ids whose PUBREL is still to come
+ *   prefix:s:{client id}:out      set      outbound QoS 2 packet ids whose PUBCOMP is still to come
+ *   prefix:owners                 set      `node#incarnation` of every incarnation that took a session
+ *   prefix:owned:node#incarnation set      client ids that the incarnation owns or owned
+ *   prefix:{retained}:messages    hash     topic -> message in the form of encodeMessage: the truth
+ *   prefix:{retained}:catalog     hash     topic -> payload bytes, expiry, identity: what a node's index is made of
+ *   prefix:{retained}:log         stream   each change of the catalog, trimmed to about RETAINED_LOG_ENTRIES
+ *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
+ *   prefix:{rules}:revision       string   counts the changes of the rules
+ *
+ * The keys of a disconnected session carry its expiry as TTL, with EXPIRY_SLACK_MS added: the record decides,
+ * the TTL cleans up. A session that is connected or never expires has no TTL.
+ */
+
+/** How much longer than its record says a session stays in Redis: more than the clocks of two nodes differ. */
+export const EXPIRY_SLACK_MS = 10_000;
+
+/** About how many changes the log of retained messages holds; a node that is further behind scans the catalog anew. */
+export const RETAINED_LOG_ENTRIES = 10_000;
+
+/** The five keys of a session in the order in which every session command takes them. */
+export type SessionKeys = readonly [
+  record: string,
+  queue: string,
+  filters: string,
+  received: string,
+  released: string,
+];
+
+/** The keys of one session: all in one slot, whatever bytes the client id holds. */
+export function sessionKeys(prefix: string, clientId: string): SessionKeys {
+  const record = `${prefix}:s:{${hashTag(clientId)}}`;
+  return [record, `${record}:queue`, `${record}:filters`, `${record}:in`, `${record}:out`];
+}
+
+/** The key of the set of incarnations that own sessions. */
+export function ownersKey(prefix: string): string {
+  return `${prefix}:owners`;
+}
+
+/** The key of the set of client ids that an incarnation owns. */
+export function ownedKey(prefix: string, owner: NodeRef): string {
+  return `${prefix}:owned:${nodeText(owner)}`;
+}
+
+/** The keys of the retained messages: truth, catalog and log of changes. */
+export function retainedKeys(prefix: string): { messages: string; catalog: string; log: string } {
+  const base = `${prefix}:{retained}`;
+  return { messages: `${base}:messages`, catalog: `${base}:catalog`, log: `${base}:log` };
+}
+
+/** The keys of the bridge rules. */
+export function ruleKeys(prefix: string): { rules: string; revision: string } {
+  return { rules: `${prefix}:{rules}:rules`, revision: `${prefix}:{rules}:revision` };
+}
+
+/** An incarnation as a member of {@link ownersKey}. */
+export function nodeText(node: NodeRef): string {
+  return `${node.nodeId}#${node.incarnation}`;
+}
+
+/** The incarnation that {@link nodeText} wrote. */
+export function parseNode(text: string): NodeRef {
+  const split = text.lastIndexOf('#');
+  return { nodeId: text.slice(0, split), incarnation: Number(text.slice(split + 1)) };
+}
+
+/** A tag ends at the first closing brace, so an id may hold none; the sign of the escape is escaped too. */
+function hashTag(clientId: string): string {
+  return clientId.replaceAll('%', '%25').replaceAll('}', '%7D');
+}

@@ -1,0 +1,219 @@
+import {
+  decodeQueued,
+  type NodeRef,
+  type QueuedMessage,
+  type QueuePosition,
+  type SessionOperation,
+  type SessionRecord,
+  type SessionStore,
+  type SessionWriteOutcome,
+  type TakeRequest,
+  type TakeResult,
+} from '#libs/broker-ports';
+import { EXPIRY_SLACK_MS, nodeText, ownedKey, ownersKey, parseNode, sessionKeys } from './keys.ts';
+import { readScript } from './lua-script.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { sessionCalls } from './session-call.ts';
+import { decodePosition, decodeSession, encodePosition, type SessionView } from './session-view.ts';
+
+const TAKE = readScript('session', 'take-session');
+const LOAD = readScript('session', 'load-session');
+const WRITE = readScript('session', 'write-session');
+
+/** How many client ids one step of ownedBy() asks for. */
+const OWNED_PAGE = 1_000;
+
+type TakeReply =
+  | readonly ['taken', present: number, view: SessionView]
+  | readonly ['owned', nodeId: string, incarnation: string, epoch: string]
+  | readonly ['absent'];
+
+type LoadReply = readonly ['found', view: SessionView] | readonly ['absent'];
+
+type WriteReply =
+  | readonly ['done']
+  | readonly ['fenced']
+  | readonly ['discarded', nodeId: string, incarnation: string];
+
+/**
+ * Sessions in Redis, shared by the nodes of a cluster.
+ *
+ * @remarks keys.ts says which keys a session has. All writes of a session in one turn are one call of a script that
+ * compares the epoch first, so a former owner changes nothing; a turn is one round trip. Epochs of a new session begin
+ * with the time of the Redis server in microseconds. An append that is repeated with the same position and message,
+ * because its first reply was lost, is `done`. The connection is the caller's and stays open after {@link close}.
+ */
+export class RedisSessionStore implements SessionStore {
+  readonly #redis: RedisConnection;
+  /** The latest take or discard under way of a client: an earlier one must not undo its membership in the owner's list. */
+  readonly #latest = new Map<string, object>();
+
+  constructor(redis: RedisConnection) {
+    this.#redis = redis;
+    for (const script of [TAKE, LOAD, WRITE]) redis.use(script);
+  }
+
+  async take(request: TakeRequest): Promise<TakeResult> {
+    const { clientId, node } = request;
+    const { keyPrefix } = this.#redis;
+    const token = this.#begin(clientId);
+    try {
+      const replies = await this.#redis.pipeline('session_take', (pipeline) => {
+        // First the list, then the session: a crash between them leaves an id too many, never one too few.
+        pipeline.sadd(ownersKey(keyPrefix), nodeText(node));
+        pipeline.sadd(ownedKey(keyPrefix, node), clientId);
+        const keys = sessionKeys(keyPrefix, clientId);
+        pipeline.evalsha(TAKE.sha, keys.length, ...keys, ...takeArguments(request));
+      });
+      const result = takeResult(clientId, replies.at(-1) as TakeReply);
+      if (result.kind !== 'taken') this.#leave(clientId, node, token);
+      return result;
+    } finally {
+      this.#end(clientId, token);
+    }
+  }
+
+  async write(operations: readonly SessionOperation[]): Promise<readonly SessionWriteOutcome[]> {
+    if (operations.length === 0) return [];
+    const calls = sessionCalls(operations);
+    const tokens = calls.map((call) => (call.discards ? this.#begin(call.clientId) : undefined));
+    try {
+      const replies = await this.#redis.pipeline('session_write', (pipeline) => {
+        for (const call of calls) {
+          const keys = sessionKeys(this.#redis.keyPrefix, call.clientId);
+          pipeline.evalsha(WRITE.sha, keys.length, ...keys, ...call.encode());
+        }
+      });
+      const outcomes = operations.map((): SessionWriteOutcome => 'done');
+      calls.forEach((call, at) => {
+        const reply = replies[at] as WriteReply;
+        if (reply[0] === 'fenced') for (const index of call.indexes) outcomes[index] = 'fenced';
+        if (reply[0] !== 'discarded') return;
+        const [, nodeId, incarnation] = reply;
+        this.#leave(call.clientId, { nodeId, incarnation: Number(incarnation) }, tokens[at]);
+      });
+      return outcomes;
+    } finally {
+      calls.forEach((call, at) => this.#end(call.clientId, tokens[at]));
+    }
+  }
+
+  async read(
+    clientId: string,
+    after: QueuePosition | undefined,
+    limit: number,
+  ): Promise<readonly QueuedMessage[]> {
+    const [, queue] = sessionKeys(this.#redis.keyPrefix, clientId);
+    const from = after === undefined ? '-' : `(${encodePosition(after)}`;
+    const entries = await this.#redis.run('session_read', (client) =>
+      client.xrangeBuffer(queue, from, '+', 'COUNT', limit),
+    );
+    const messages: QueuedMessage[] = [];
+    for (const [id, [, value]] of entries) {
+      const position = decodePosition(id.toString());
+      const queued = value && decodeQueued(value, position);
+      // Written by a later version of the format: it stays in the queue for a node that knows it.
+      if (queued) messages.push(queued);
+      else this.#redis.log.error('queued-message-unreadable', { clientId, ...position });
+    }
+    return messages;
+  }
+
+  async load(clientId: string): Promise<SessionRecord | undefined> {
+    const keys = sessionKeys(this.#redis.keyPrefix, clientId);
+    const reply = (await this.#redis.run('session_read', (client) =>
+      client.evalsha(LOAD.sha, keys.length, ...keys),
+    )) as LoadReply;
+    if (reply[0] === 'absent') return undefined;
+    const record = decodeSession(clientId, reply[1]);
+    const expired = record.expiresAtMs > 0 && record.expiresAtMs <= Date.now();
+    return expired ? undefined : record;
+  }
+
+  async owners(): Promise<readonly NodeRef[]> {
+    const key = ownersKey(this.#redis.keyPrefix);
+    const members = await this.#redis.run('session_read', (client) => client.smembers(key));
+    return members.map(parseNode);
+  }
+
+  async ownedBy(owner: NodeRef): Promise<readonly string[]> {
+    const key = ownedKey(this.#redis.keyPrefix, owner);
+    // A scan gives an id twice when the set is resized meanwhile.
+    const clientIds = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, page] = await this.#redis.run('session_read', (client) =>
+        client.sscan(key, cursor, 'COUNT', OWNED_PAGE),
+      );
+      for (const clientId of page) clientIds.add(clientId);
+      cursor = next;
+    } while (cursor !== '0');
+    return [...clientIds];
+  }
+
+  async abandon(owner: NodeRef): Promise<void> {
+    const { keyPrefix } = this.#redis;
+    await this.#redis.pipeline('session_write', (pipeline) => {
+      pipeline.unlink(ownedKey(keyPrefix, owner));
+      pipeline.srem(ownersKey(keyPrefix), nodeText(owner));
+    });
+  }
+
+  async close(): Promise<void> {
+    // Nothing is kept here: every write was answered by Redis before its promise was.
+  }
+
+  #begin(clientId: string): object {
+    const token = {};
+    this.#latest.set(clientId, token);
+    return token;
+  }
+
+  #end(clientId: string, token: object | undefined): void {
+    if (this.#latest.get(clientId) === token) this.#latest.delete(clientId);
+  }
+
+  /**
+   * Takes a client off its owner's list, unless a later take is on its way. Not awaited: later commands of this
+   * connection come behind it, and an id too many does no harm.
+   */
+  #leave(clientId: string, owner: NodeRef, token: object | undefined): void {
+    if (token === undefined || this.#latest.get(clientId) !== token) return;
+    const key = ownedKey(this.#redis.keyPrefix, owner);
+    this.#redis.run('session_write', (client) => client.srem(key, clientId)).catch(() => undefined);
+  }
+}
+
+function takeArguments(request: TakeRequest): (string | number)[] {
+  const { node, nowMs, cleanStart, durable, expiryIntervalSeconds, connected } = request;
+  return [
+    node.nodeId,
+    node.incarnation,
+    nowMs,
+    cleanStart ? 1 : 0,
+    durable ? 1 : 0,
+    expiryIntervalSeconds,
+    connected ? 1 : 0,
+    request.replacesEpoch ?? '',
+    EXPIRY_SLACK_MS,
+  ];
+}
+
+function takeResult(clientId: string, reply: TakeReply): TakeResult {
+  switch (reply[0]) {
+    case 'taken': {
+      const [kind, present, view] = reply;
+      return { kind, sessionPresent: present === 1, record: decodeSession(clientId, view) };
+    }
+    case 'owned': {
+      const [kind, nodeId, incarnation, epoch] = reply;
+      return {
+        kind,
+        owner: { nodeId, incarnation: Number(incarnation) },
+        epoch: Number(epoch),
+      };
+    }
+    case 'absent':
+      return { kind: 'absent' };
+  }
+}

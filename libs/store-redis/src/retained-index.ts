@@ -1,0 +1,101 @@
+import type { Message } from '#libs/broker-ports';
+import { TopicSet } from '#libs/topic-index';
+import { decodePosition } from './session-view.ts';
+
+/** What the catalog says of a topic's retained message; the text identifies the message. */
+export interface CatalogEntry {
+  readonly text: string;
+  readonly payloadBytes: number;
+  readonly expiresAtMs: number;
+}
+
+/** The catalog entry of a message: `payload bytes, expiry (ms), identity`. */
+export function catalogText(message: Message): string {
+  const { payload, expiresAtMs, source, sequence } = message;
+  return `${payload.length} ${expiresAtMs} ${source.nodeId}#${source.incarnation}/${sequence}`;
+}
+
+function parseCatalog(text: string): CatalogEntry {
+  const [payloadBytes = 0, expiresAtMs = 0] = text.split(' ', 2).map(Number);
+  return { text, payloadBytes, expiresAtMs };
+}
+
+/** Which live topics to list. */
+export interface LiveQuery {
+  readonly filter: string;
+  readonly after: string | undefined;
+  readonly limit: number;
+  readonly nowMs: number;
+}
+
+/** What a node knows of the retained messages: their topics, sizes and expiry, but not their payloads. */
+export class RetainedIndex {
+  readonly #topics = new TopicSet();
+  readonly #entries = new Map<string, CatalogEntry>();
+  #bytes = 0;
+  /** The newest log entry that is applied; undefined when the log was empty. */
+  readTo: string | undefined;
+
+  constructor(readTo: string | undefined) {
+    this.readTo = readTo;
+  }
+
+  /** Messages known and their payload bytes. */
+  get size(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#entries.size, bytes: this.#bytes };
+  }
+
+  /** Applies a change; an empty text removes the topic. Changes may be applied again as long as the last one wins. */
+  apply(topic: string, text: string): void {
+    this.#bytes -= this.#entries.get(topic)?.payloadBytes ?? 0;
+    if (text === '') {
+      if (this.#entries.delete(topic)) this.#topics.delete(topic);
+      return;
+    }
+    const entry = parseCatalog(text);
+    this.#bytes += entry.payloadBytes;
+    this.#entries.set(topic, entry);
+    this.#topics.add(topic);
+  }
+
+  /** Whether a log entry is newer than all that is applied. */
+  isNews(id: string): boolean {
+    if (this.readTo === undefined) return true;
+    const [one, other] = [decodePosition(id), decodePosition(this.readTo)];
+    return one.epoch > other.epoch || (one.epoch === other.epoch && one.sequence > other.sequence);
+  }
+
+  /** At most `limit` topics that a filter matches and whose messages have not expired, in no order. */
+  match(filter: string, limit: number, nowMs: number): readonly string[] {
+    for (let sought = limit; ; sought *= 2) {
+      const found = this.#topics.match(filter, sought);
+      const live = found.filter((topic) => this.#isLive(topic, nowMs));
+      if (live.length >= limit || found.length < sought) return live.slice(0, limit);
+    }
+  }
+
+  /** The first `limit` topics after one that a filter matches and whose messages have not expired, in order. */
+  list(query: LiveQuery): readonly string[] {
+    const { filter, limit, nowMs } = query;
+    for (let sought = limit; ; sought *= 2) {
+      const found = this.#topics.list({ filter, after: query.after, limit: sought });
+      const live = found.filter((topic) => this.#isLive(topic, nowMs));
+      if (live.length >= limit || found.length < sought) return live.slice(0, limit);
+    }
+  }
+
+  /** At most `limit` topics whose messages have expired, with what the catalog says of them. Looks at all. */
+  expired(nowMs: number, limit: number): readonly (readonly [topic: string, text: string])[] {
+    const found: [string, string][] = [];
+    for (const [topic, { text }] of this.#entries) {
+      if (found.length >= limit) break;
+      if (!this.#isLive(topic, nowMs)) found.push([topic, text]);
+    }
+    return found;
+  }
+
+  #isLive(topic: string, nowMs: number): boolean {
+    const expiresAtMs = this.#entries.get(topic)?.expiresAtMs ?? 0;
+    return expiresAtMs === 0 || expiresAtMs > nowMs;
+  }
+}

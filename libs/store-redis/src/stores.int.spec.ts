@@ -1,0 +1,74 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import type { Meter } from '#libs/broker-ports';
+import {
+  retainedStoreSuite,
+  ruleStoreSuite,
+  sessionStoreSuite,
+  silentLog,
+  startRedis,
+  type RedisServer,
+  type StoreFactory,
+} from '#libs/testkit';
+import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { RedisRetainedStore } from './redis-retained-store.ts';
+import { RedisRuleStore } from './redis-rule-store.ts';
+import { RedisSessionStore } from './redis-session-store.ts';
+
+const silentMeter = new Proxy({}, { get: () => () => undefined }) as Meter;
+
+let server: RedisServer;
+let tests = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+
+afterAll(() => server.stop());
+
+/** Makes stores under a key prefix per test; every instance has a connection of its own, as nodes have. */
+function factoryOf<Store extends { close(): Promise<void> }>(
+  make: (redis: RedisConnection) => Store,
+): StoreFactory<Store> {
+  return async () => {
+    tests += 1;
+    const keyPrefix = `test${String(tests)}`;
+    const closers: (() => Promise<void>)[] = [];
+    const open = async (): Promise<Store> => {
+      const redis = await connectRedis({
+        url: server.url,
+        keyPrefix,
+        commandTimeoutMs: 5_000,
+        log: silentLog,
+        meter: silentMeter,
+        role: 'commands',
+      });
+      const store = make(redis);
+      closers.push(async () => {
+        await store.close();
+        await redis.close();
+      });
+      return store;
+    };
+    const close = async (): Promise<void> => {
+      for (const closer of closers.splice(0)) await closer();
+    };
+    const reopen = async (): Promise<Store> => {
+      await close();
+      return open();
+    };
+    return { store: await open(), reopen, peer: open, close };
+  };
+}
+
+sessionStoreSuite(
+  'RedisSessionStore',
+  factoryOf((redis) => new RedisSessionStore(redis)),
+);
+retainedStoreSuite(
+  'RedisRetainedStore',
+  factoryOf((redis) => new RedisRetainedStore(redis)),
+);
+ruleStoreSuite(
+  'RedisRuleStore',
+  factoryOf((redis) => new RedisRuleStore(redis)),
+);
