@@ -1,0 +1,12 @@
+export { KafkaBridge, type KafkaBridgeOptions, type KafkaSettings } from './kafka-bridge.ts';
+export {
+  KafkaError,
+  type ConsumedRecord,
+  type ConsumeHandler,
+  type ConsumeSource,
+  type Consumption,
+  type KafkaPort,
+  type KafkaRecord,
+  type RecordBatch,
+} from './kafka-port.ts';
+export { ruleFault } from './rule-fault.ts';

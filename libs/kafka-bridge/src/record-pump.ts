@@ -1,0 +1,142 @@
+import type { InjectedMessage, PublishDone } from '#libs/broker-ports';
+import { Deferred } from './deferred.ts';
+import type { ConsumedRecord, RecordBatch } from './kafka-port.ts';
+
+/** What a pump works with. */
+export interface RecordPumpOptions {
+  /** Makes the message of a record; undefined skips the record for good. */
+  readonly map: (record: ConsumedRecord) => InjectedMessage | undefined;
+  readonly inject: (message: InjectedMessage, done: PublishDone) => void;
+  /** The publish pipeline took a record. */
+  readonly delivered: (record: ConsumedRecord) => void;
+  /** The publish pipeline refused a record; it will be offered again. */
+  readonly refused: (error: Error) => void;
+}
+
+/** Most records of one partition inside the publish pipeline. */
+const IN_FLIGHT_MAX = 256;
+const HEARTBEAT_MS = 500;
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+
+/**
+ * Carries one batch of a partition through the publish pipeline, in order and without gaps.
+ *
+ * @remarks When a record is refused, the pump lets those under way finish and goes back to it after a pause: what came behind
+ * it goes again, so that receivers see the order once more (at least once). Offsets are resolved only up to the first record
+ * that is not done.
+ */
+export class RecordPump {
+  readonly #batch: RecordBatch;
+  readonly #options: RecordPumpOptions;
+  readonly #settled = new Deferred();
+  #done: boolean[] = [];
+  /** Records before this one are resolved. */
+  #resolved = 0;
+  #next = 0;
+  #inFlight = 0;
+  #refused = false;
+  #refusals = 0;
+  #pumping = false;
+  #ended = false;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(batch: RecordBatch, options: RecordPumpOptions) {
+    this.#batch = batch;
+    this.#options = options;
+  }
+
+  /** Runs to the end of the batch, or until the batch is not active any more; rejects when the heartbeat does. */
+  async run(): Promise<void> {
+    const heartbeat = setInterval(() => {
+      if (this.#batch.active()) this.#batch.heartbeat().catch((error: unknown) => this.#end(error));
+      else this.#advance();
+    }, HEARTBEAT_MS);
+    this.#advance();
+    try {
+      await this.#settled.promise;
+    } finally {
+      clearInterval(heartbeat);
+      clearTimeout(this.#retry);
+    }
+  }
+
+  #end(error?: unknown): void {
+    this.#ended = true;
+    if (error === undefined) this.#settled.resolve();
+    else this.#settled.reject(error);
+  }
+
+  /** Injects what the window allows; a pipeline that answers at once comes back here through #finished and returns. */
+  #advance(): void {
+    if (this.#pumping || this.#ended) return;
+    const { records } = this.#batch;
+    this.#pumping = true;
+    let turn = IN_FLIGHT_MAX;
+    while (this.#mayInject() && turn > 0) {
+      this.#inject(this.#next);
+      this.#next += 1;
+      turn -= 1;
+    }
+    this.#pumping = false;
+    this.#resolveDone();
+    if (this.#resolved === records.length) this.#end();
+    else if (this.#inFlight > 0) return;
+    else if (!this.#batch.active()) this.#end();
+    else if (this.#refused) this.#goBack();
+    else setImmediate(() => this.#advance());
+  }
+
+  #mayInject(): boolean {
+    return (
+      this.#next < this.#batch.records.length &&
+      this.#inFlight < IN_FLIGHT_MAX &&
+      !this.#refused &&
+      this.#batch.active()
+    );
+  }
+
+  #inject(index: number): void {
+    const record = this.#batch.records[index];
+    const message = record && this.#options.map(record);
+    if (record === undefined || message === undefined) {
+      this.#done[index] = true;
+      return;
+    }
+    this.#inFlight += 1;
+    this.#options.inject(message, (error) => {
+      this.#inFlight -= 1;
+      if (this.#ended) return;
+      if (error === undefined) {
+        this.#done[index] = true;
+        this.#options.delivered(record);
+      } else {
+        this.#refused = true;
+        this.#options.refused(error);
+      }
+      this.#advance();
+    });
+  }
+
+  #resolveDone(): void {
+    const from = this.#resolved;
+    while (this.#done[this.#resolved] === true) this.#resolved += 1;
+    const last = this.#batch.records[this.#resolved - 1];
+    if (this.#resolved === from || last === undefined) return;
+    this.#refusals = 0;
+    this.#batch.resolve(last.offset, this.#resolved - from);
+  }
+
+  #goBack(): void {
+    if (this.#retry !== undefined) return;
+    const pauseMs = Math.min(BACKOFF_MIN_MS * 2 ** this.#refusals, BACKOFF_MAX_MS);
+    this.#refusals += 1;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#refused = false;
+      this.#next = this.#resolved;
+      this.#done.length = this.#resolved;
+      this.#advance();
+    }, pauseMs);
+  }
+}
