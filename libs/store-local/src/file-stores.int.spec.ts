@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  retainedStoreSuite,
+  ruleStoreSuite,
+  sessionStoreSuite,
+  type StoreFactory,
+} from '#libs/testkit';
+import { openLocalStores, type LocalStores } from './local-stores.ts';
+
+/** One of the stores of a data directory that lasts for a test. */
+function inDirectory<Store>(pick: (stores: LocalStores) => Store): StoreFactory<Store> {
+  return async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'skein-store-'));
+    const open = () => openLocalStores({ dir, clock: Date.now });
+    let stores = await open();
+    return {
+      store: pick(stores),
+      reopen: async () => {
+        await stores.close();
+        stores = await open();
+        return pick(stores);
+      },
+      close: async () => {
+        await stores.close();
+        await rm(dir, { recursive: true });
+      },
+    };
+  };
+}
+
+sessionStoreSuite(
+  'LocalSessionStore in a file',
+  inDirectory(({ sessions }) => sessions),
+);
+retainedStoreSuite(
+  'LocalRetainedStore in a file',
+  inDirectory(({ retained }) => retained),
+);
+ruleStoreSuite(
+  'LocalRuleStore in a file',
+  inDirectory(({ rules }) => rules),
+);

@@ -1,0 +1,6 @@
+export type { Journal, JournalEntry, JournalPath } from './journal.ts';
+export { LocalRetainedStore } from './local-retained-store.ts';
+export { LocalRuleStore } from './local-rule-store.ts';
+export { LocalSessionStore } from './local-session-store.ts';
+export type { LocalStoreOptions } from './local-store-options.ts';
+export { openLocalStores, type LocalStores, type LocalStoresOptions } from './local-stores.ts';

@@ -1,0 +1,122 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { StoreUnavailableError } from '#libs/broker-ports';
+import type { Journal, JournalEntry, JournalPath } from './journal.ts';
+
+const FILE = 'skein.mdb';
+
+/** The key and value that tell the layout of the file. Tables begin at 1. */
+const FORMAT_KEY = [0];
+const FORMAT = '1';
+
+interface Change {
+  readonly key: number[];
+  /** Undefined removes the key. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * A journal in an LMDB file.
+ *
+ * @remarks One transaction at a time is under way; what changes meanwhile goes into the next one. So the more there is
+ * to do, the more changes share one sync of the disk.
+ */
+export class LmdbJournal implements Journal {
+  readonly #database: RootDatabase<Buffer, number[]>;
+  #pending: Change[] = [];
+  /** The transaction under way. */
+  #running: Promise<void> | undefined;
+  /** The one after it, which takes all that is pending when it begins. */
+  #next: Promise<void> | undefined;
+
+  /**
+   * Opens the file in a directory and makes both if needed.
+   *
+   * @throws Error when the directory cannot be used or the file was written by another version.
+   */
+  static async open(directory: string): Promise<LmdbJournal> {
+    await mkdir(directory, { recursive: true });
+    const database = open<Buffer, number[]>({
+      path: join(directory, FILE),
+      encoding: 'binary',
+      // Otherwise a write resolves before it is on the disk.
+      overlappingSync: false,
+    });
+    const format = database.get(FORMAT_KEY)?.toString();
+    if (format === undefined) await database.put(FORMAT_KEY, Buffer.from(FORMAT));
+    else if (format !== FORMAT) {
+      await database.close();
+      throw new Error(
+        `${join(directory, FILE)} has format ${format}, this version reads ${FORMAT}`,
+      );
+    }
+    return new LmdbJournal(database);
+  }
+
+  private constructor(database: RootDatabase<Buffer, number[]>) {
+    this.#database = database;
+  }
+
+  put(table: number, path: JournalPath, bytes: Uint8Array): void {
+    this.#pending.push({ key: [table, ...path], bytes });
+  }
+
+  remove(table: number, path: JournalPath): void {
+    this.#pending.push({ key: [table, ...path], bytes: undefined });
+  }
+
+  *entries(table: number): Generator<JournalEntry, void, undefined> {
+    for (const { key, value } of this.#database.getRange({ start: [table], end: [table + 1] })) {
+      yield { path: key.slice(1), bytes: value };
+    }
+  }
+
+  committed(): Promise<void> {
+    if (this.#pending.length === 0) return this.#next ?? this.#running ?? Promise.resolve();
+    this.#next ??= this.#commitAfter(this.#running);
+    return this.#next;
+  }
+
+  /** Writes what is pending, waits for the transaction under way and closes the file. */
+  async close(): Promise<void> {
+    try {
+      await this.committed();
+    } finally {
+      await this.#database.close();
+    }
+  }
+
+  async #commitAfter(before: Promise<void> | undefined): Promise<void> {
+    // Who waits for the transaction before learns of its failure; this one begins in any case.
+    await before?.catch(() => undefined);
+    await Promise.resolve();
+    const changes = this.#pending;
+    this.#pending = [];
+    this.#running = this.#next;
+    this.#next = undefined;
+    try {
+      await this.#write(changes);
+    } catch (cause) {
+      this.#pending = [...changes, ...this.#pending];
+      throw new StoreUnavailableError('the data file cannot be written', { cause });
+    } finally {
+      if (this.#next === undefined) this.#running = undefined;
+    }
+  }
+
+  async #write(changes: readonly Change[]): Promise<void> {
+    const database = this.#database;
+    await database.batch(() => {
+      for (const { key, bytes } of changes) {
+        // The results of single writes are the result of the batch.
+        if (bytes === undefined) void database.remove(key);
+        else void database.put(key, asBuffer(bytes));
+      }
+    });
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

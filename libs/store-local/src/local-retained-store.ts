@@ -1,0 +1,133 @@
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type RetainedPage,
+  type RetainedQuery,
+  type RetainedStore,
+} from '#libs/broker-ports';
+import { TopicSet } from '#libs/topic-index';
+import { Table, type Journal } from './journal.ts';
+import type { LocalStoreOptions } from './local-store-options.ts';
+import { MessageKeeper } from './message-keeper.ts';
+
+/** How many kept messages are looked at for expiry with each one stored: nothing expired stays for long, and no sweep is long. */
+const SWEEP_PER_MESSAGE = 2;
+
+interface Entry {
+  /** Its name in the table; topics may be longer than a key. */
+  readonly number: number;
+  readonly message: Message;
+}
+
+/** The retained messages of a single node: all in memory, and in a journal when they are to survive the process. */
+export class LocalRetainedStore implements RetainedStore {
+  readonly #clock: () => number;
+  readonly #journal: Journal | undefined;
+  readonly #table: Table<Message>;
+  readonly #keeper = new MessageKeeper();
+  readonly #entries = new Map<string, Entry>();
+  readonly #topics = new TopicSet();
+  /** Goes round and round through the entries. */
+  #sweep = this.#entries.values();
+  #entriesEver = 0;
+  #bytes = 0;
+
+  constructor({ clock, journal }: LocalStoreOptions) {
+    this.#clock = clock;
+    this.#journal = journal;
+    this.#table = new Table(journal, { table: 7, encode: encodeMessage, decode: decodeMessage });
+    for (const { path, value } of this.#table.entries()) {
+      const [number = 0] = path;
+      this.#entriesEver = Math.max(this.#entriesEver, number);
+      this.#set(number, value);
+    }
+  }
+
+  async store(messages: readonly Message[]): Promise<void> {
+    for (const message of messages) {
+      if (message.payload.length === 0) this.#remove(message.topic);
+      else this.#keep(this.#keeper.keep(message));
+    }
+    this.#sweepSome(messages.length * SWEEP_PER_MESSAGE);
+    await this.#journal?.committed();
+  }
+
+  async match(filter: string, limit: number): Promise<readonly Message[]> {
+    return this.#living(() => this.#topics.match(filter, limit));
+  }
+
+  async list({ filter, after, limit }: RetainedQuery): Promise<RetainedPage> {
+    // One more than asked for tells whether this page is the last.
+    const found = this.#living(() => this.#topics.list({ filter, after, limit: limit + 1 }));
+    const messages = found.slice(0, limit);
+    const nextAfter = found.length > limit ? messages.at(-1)?.topic : undefined;
+    return { messages, nextAfter };
+  }
+
+  size(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#entries.size, bytes: this.#bytes };
+  }
+
+  async close(): Promise<void> {
+    await this.#journal?.committed();
+  }
+
+  /** The messages of the topics that a search gives; when some have expired they are removed and the search is made again. */
+  #living(search: () => readonly string[]): Message[] {
+    for (;;) {
+      const nowMs = this.#clock();
+      const messages: Message[] = [];
+      let expired = 0;
+      for (const topic of search()) {
+        const message = this.#entries.get(topic)?.message;
+        if (message === undefined) continue;
+        if (!isExpired(message, nowMs)) messages.push(message);
+        else {
+          this.#remove(topic);
+          expired += 1;
+        }
+      }
+      if (expired === 0) return messages;
+    }
+  }
+
+  #keep(message: Message): void {
+    const before = this.#entries.get(message.topic);
+    const number = before?.number ?? (this.#entriesEver += 1);
+    if (before !== undefined) this.#bytes -= before.message.payload.length;
+    this.#set(number, message);
+    this.#table.put([number], message);
+  }
+
+  #set(number: number, message: Message): void {
+    this.#entries.set(message.topic, { number, message });
+    this.#topics.add(message.topic);
+    this.#bytes += message.payload.length;
+  }
+
+  #remove(topic: string): void {
+    const entry = this.#entries.get(topic);
+    if (entry === undefined) return;
+    this.#entries.delete(topic);
+    this.#topics.delete(topic);
+    this.#bytes -= entry.message.payload.length;
+    this.#table.remove([entry.number]);
+  }
+
+  #sweepSome(count: number): void {
+    const nowMs = this.#clock();
+    for (let looked = 0; looked < count; looked += 1) {
+      const { value: entry, done } = this.#sweep.next();
+      if (done === true) {
+        this.#sweep = this.#entries.values();
+        return;
+      }
+      if (isExpired(entry.message, nowMs)) this.#remove(entry.message.topic);
+    }
+  }
+}
+
+function isExpired({ expiresAtMs }: Message, nowMs: number): boolean {
+  return expiresAtMs !== 0 && expiresAtMs <= nowMs;
+}

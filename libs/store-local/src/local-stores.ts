@@ -1,0 +1,45 @@
+import type { RetainedStore, RuleStore, SessionStore } from '#libs/broker-ports';
+import { LmdbJournal } from './lmdb-journal.ts';
+import { LocalRetainedStore } from './local-retained-store.ts';
+import { LocalRuleStore } from './local-rule-store.ts';
+import { LocalSessionStore } from './local-session-store.ts';
+
+/** Where the stores of an embedded node are. */
+export interface LocalStoresOptions {
+  /** The directory of the data file, made if needed; undefined keeps all in memory only. */
+  readonly dir?: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+}
+
+/** The stores of an embedded node. */
+export interface LocalStores {
+  readonly sessions: SessionStore;
+  readonly retained: RetainedStore;
+  readonly rules: RuleStore;
+  /** Writes what is pending and closes the file, after the stores' own close(). */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the stores of an embedded node: in memory, or in memory and a file.
+ *
+ * @remarks With a directory, a call of a store resolves when what it changed is synced to the disk, together with all
+ * that changed in the same turn. All data is read into memory here: it must fit. One process may use a directory at a time.
+ *
+ * @throws Error when the directory cannot be used, or its file is damaged or of another version.
+ */
+export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promise<LocalStores> {
+  const journal = dir === undefined ? undefined : await LmdbJournal.open(dir);
+  try {
+    return {
+      sessions: new LocalSessionStore({ clock, journal }),
+      retained: new LocalRetainedStore({ clock, journal }),
+      rules: new LocalRuleStore({ journal }),
+      close: async () => journal?.close(),
+    };
+  } catch (error) {
+    await journal?.close();
+    throw error;
+  }
+}
