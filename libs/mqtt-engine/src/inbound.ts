@@ -121,6 +121,17 @@ export class Inbound {
     if (this.#forgetting.delete(packetId)) this.#finish(packetId);
   }
 
+  /** Refuses what came before a point in time and still waits for responsibility. */
+  giveUp(beforeMs: number): void {
+    let head = this.#pending.peek();
+    while (head !== undefined && head.startedAtMs < beforeMs) {
+      head.complete(REASON.quotaExceeded);
+      const next = this.#pending.peek();
+      if (next === head) return;
+      head = next;
+    }
+  }
+
   /** Called by a PendingAck. */
   settled(ack: PendingAck): void {
     if (ack.qos === 2) {

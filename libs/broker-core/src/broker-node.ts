@@ -1,0 +1,278 @@
+import type {
+  HubHandler,
+  InjectedMessage,
+  Message,
+  NodeAdmin,
+  PublishDone,
+  PublishError,
+  QueuedMessage,
+  QueuePosition,
+} from '#libs/broker-ports';
+import {
+  REASON,
+  type PublishPacket,
+  type ReasonCode,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from '#libs/mqtt-codec';
+import type { PendingAck } from '#libs/mqtt-engine';
+import { topicNameFault } from '#libs/topic-index';
+import { ClusterMember, forwardToOwner } from './cluster-member.ts';
+import { ConnectionKeeper } from './connection-keeper.ts';
+import { gaugesOf } from './gauges.ts';
+import { NodeAdminView } from './node-admin-view.ts';
+import { Outbox } from './outbox.ts';
+import type { NodeParts } from './parts.ts';
+import { RetainedWriter } from './retained-writer.ts';
+import { Router } from './router.ts';
+import type { Offer, SessionEntry } from './session-entry.ts';
+import type { SessionHost } from './session-host.ts';
+import { SessionWriter } from './session-writer.ts';
+import { Sessions } from './sessions.ts';
+import { Subscriber } from './subscriber.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+import { Turn } from './turn.ts';
+
+const nobodyWaits: PublishDone = () => undefined;
+
+/**
+ * One node's brain: connections, sessions, routing and the cluster, over the ports.
+ *
+ * @remarks Everything that a turn of the event loop collects goes out once at its end: session writes, retained
+ * messages, frames to other nodes, routes, and one write per touched socket.
+ */
+export class BrokerNode implements SessionHost, HubHandler {
+  readonly limits: NodeParts['limits'];
+  readonly meter: NodeParts['meter'];
+  readonly writer: SessionWriter;
+  readonly nowMs: () => number;
+  readonly admin: NodeAdmin;
+  readonly traffic = { received: 0, sent: 0 };
+  readonly #parts: NodeParts;
+  readonly #turn: Turn;
+  readonly #retained: RetainedWriter;
+  readonly #outbox: Outbox;
+  readonly #router: Router;
+  readonly #sessions: Sessions;
+  readonly #subscriber: Subscriber;
+  readonly #member: ClusterMember;
+  readonly #keeper: ConnectionKeeper;
+  readonly #settling = new Map<SessionEntry, QueuePosition[]>();
+  #sequence = 0;
+
+  /** @param onLeaseLost - the node's lease went to nobody or somebody else: it must stop and begin anew. */
+  constructor(parts: NodeParts, onLeaseLost: () => void) {
+    this.#parts = parts;
+    this.limits = parts.limits;
+    this.meter = parts.meter;
+    this.nowMs = parts.nowMs;
+    this.#turn = new Turn(parts.defer);
+    const turn = this.#turn;
+    this.writer = new SessionWriter(parts.sessions, turn, parts.log);
+    this.#retained = new RetainedWriter(parts.retained, { ...parts, turn });
+    this.#outbox = new Outbox(parts.bus, { ...parts, turn });
+    this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
+    const own = { router: this.#router, writer: this.writer, host: this };
+    this.#sessions = new Sessions(parts, own);
+    this.#subscriber = new Subscriber(parts, this.#router);
+    this.#keeper = new ConnectionKeeper(parts, {
+      sessions: this.#sessions,
+      turn,
+      publishWill: (entry, will) => this.#publishWill(entry, will),
+    });
+    this.#member = new ClusterMember(parts, {
+      router: this.#router,
+      sessions: this.#sessions,
+      outbox: this.#outbox,
+      onLeaseLost,
+    });
+    this.admin = new NodeAdminView(parts, {
+      sessions: this.#sessions,
+      router: this.#router,
+      identify: (message, origin) => this.#identify(message, origin, ''),
+      counts: () => this.traffic,
+    });
+    turn.join({ flush: () => this.#flushSettled() });
+    turn.join(this.#retained);
+    turn.join(this.writer);
+    turn.join(this.#outbox);
+    turn.join(this.#router);
+    turn.join(this.#keeper);
+    parts.hub.attach(this);
+    parts.meter.gauges(() =>
+      gaugesOf(parts, { sessions: this.#sessions, router: this.#router, keeper: this.#keeper }),
+    );
+  }
+
+  /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */
+  async start(): Promise<void> {
+    await this.#parts.bus.open(this.#member);
+    await this.#member.findDeparted();
+  }
+
+  /** Takes a client's stream from a listener. */
+  accept(transport: Transport): TransportEvents {
+    return this.#keeper.accept(transport);
+  }
+
+  /** Deadlines, expiry and retries: call it about once a second. */
+  sweep(): void {
+    const nowMs = this.nowMs();
+    this.#keeper.sweep(nowMs);
+    this.#member.retry();
+  }
+
+  /** Publishes a message that the bridge has brought in. */
+  inject(message: InjectedMessage, done: PublishDone): void {
+    const fault = topicNameFault(message.topic, this.limits.topicLevelsMax);
+    if (fault !== undefined) {
+      this.meter.publishRejected('topic_invalid');
+      return done();
+    }
+    this.#parts.hub.publish(this.#identify(message, 'bridge', ''), undefined, done);
+  }
+
+  /** Ends all connections with 0x8B and leaves the cluster; resolves when everything taken has been handed over. */
+  async stop(): Promise<void> {
+    this.#keeper.closeAll(REASON.serverShuttingDown);
+    this.#turn.flush();
+    await this.#retained.idle();
+    await this.writer.idle();
+    await this.#parts.bus.close();
+    await this.#parts.hub.close();
+  }
+
+  /** Drops every connection at once: this incarnation no longer owns its sessions. */
+  abandon(): void {
+    this.#keeper.cutAll('lease_lost');
+    this.#turn.flush();
+  }
+
+  route(message: Message, done: PublishDone): void {
+    this.#router.route(message, done);
+  }
+
+  retain(message: Message, done: PublishDone): void {
+    this.#retained.add(message, done);
+  }
+
+  identify(message: InjectedMessage): Message {
+    return this.#identify(message, 'system', '');
+  }
+
+  publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PendingAck | undefined): void {
+    this.traffic.received += 1;
+    this.meter.publishReceived(packet.qos);
+    this.meter.messageSize('in', packet.payload.length);
+    const fault = topicNameFault(packet.topic, this.limits.topicLevelsMax);
+    if (fault !== undefined) {
+      this.meter.publishRejected('topic_invalid');
+      if (ack === undefined) return entry.close(REASON.topicNameInvalid, fault);
+      return ack.complete(REASON.topicNameInvalid);
+    }
+    const message = this.#identify(packet, 'client', entry.clientId);
+    const done = ack === undefined ? nobodyWaits : this.#acknowledge(entry, ack);
+    this.#parts.hub.publish(message, entry.client, done);
+  }
+
+  subscribe(entry: SessionEntry, packet: SubscribePacket): void {
+    this.#subscriber.subscribe(entry, packet).catch((error: unknown) => this.#fail(error));
+  }
+
+  unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): void {
+    this.#subscriber.unsubscribe(entry, packet).catch((error: unknown) => this.#fail(error));
+  }
+
+  settle(entry: SessionEntry, position: QueuePosition): void {
+    const positions = this.#settling.get(entry);
+    if (positions === undefined) this.#settling.set(entry, [position]);
+    else positions.push(position);
+    this.#turn.touch();
+  }
+
+  load(
+    entry: SessionEntry,
+    after: QueuePosition | undefined,
+    limit: number,
+  ): Promise<readonly QueuedMessage[]> {
+    // What this turn has settled must be gone before the queue is read again.
+    this.#flushSettled();
+    this.writer.flush();
+    return this.#parts.sessions.read(entry.clientId, after, limit);
+  }
+
+  fenced(entry: SessionEntry, offer: Offer | undefined): void {
+    this.#parts.log.info('session-fenced', { clientId: entry.clientId, epoch: entry.epoch });
+    entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
+    this.#sessions.drop(entry);
+    if (offer?.obligations === undefined) return;
+    const { message, obligations } = offer;
+    void forwardToOwner(this.#parts, this.#outbox, {
+      clientId: entry.clientId,
+      message,
+      obligations,
+    });
+  }
+
+  #acknowledge(entry: SessionEntry, ack: PendingAck): PublishDone {
+    return (error) => {
+      this.meter.publishAcknowledged(ack.qos, (this.nowMs() - ack.startedAtMs) / 1000);
+      if (error !== undefined) return ack.complete(this.#reasonOf(error));
+      if (ack.qos === 1 || !entry.durable) return ack.complete(REASON.success);
+      // QoS 2: the packet id is remembered before PUBREC, so that a repeat is recognised by any later owner.
+      entry.write({ kind: 'receive', packetId: ack.packetId }, (result) =>
+        ack.complete(result === 'done' ? REASON.success : REASON.quotaExceeded),
+      );
+    };
+  }
+
+  #reasonOf(error: PublishError): ReasonCode {
+    switch (error.code) {
+      case 'NOT_AUTHORIZED':
+        this.meter.publishRejected('acl');
+        return REASON.notAuthorized;
+      case 'BRIDGE_UNAVAILABLE':
+        return REASON.implementationSpecificError;
+      case 'QUOTA_EXCEEDED':
+      case 'STORE_UNAVAILABLE':
+        this.meter.publishRejected('quota');
+        return REASON.quotaExceeded;
+    }
+  }
+
+  #flushSettled(): void {
+    if (this.#settling.size === 0) return;
+    for (const [entry, positions] of this.#settling) entry.write({ kind: 'settle', positions });
+    this.#settling.clear();
+  }
+
+  #identify(message: InjectedMessage, origin: Message['origin'], publisher: string): Message {
+    const receivedAtMs = this.nowMs();
+    this.#sequence += 1;
+    const { properties } = message;
+    const expiry = properties?.messageExpiryInterval;
+    return {
+      topic: message.topic,
+      payload: message.payload,
+      qos: message.qos,
+      retain: message.retain,
+      ...(properties !== undefined && { properties }),
+      publisher,
+      source: this.#parts.bus.self,
+      sequence: this.#sequence,
+      receivedAtMs,
+      expiresAtMs: expiry === undefined ? 0 : receivedAtMs + expiry * 1000,
+      origin,
+    };
+  }
+
+  #publishWill(entry: SessionEntry, will: InjectedMessage): void {
+    const message = this.#identify(will, 'client', entry.clientId);
+    this.meter.will('published');
+    this.#parts.hub.publish(message, entry.client, nobodyWaits);
+  }
+
+  #fail(error: unknown): void {
+    this.#parts.log.error('request-failed', { reason: String(error) });
+  }
+}

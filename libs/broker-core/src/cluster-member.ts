@@ -1,0 +1,220 @@
+import {
+  PublishError,
+  decodeBatch,
+  type ClusterHandler,
+  type ClusterRequest,
+  type Message,
+  type NodeInfo,
+  type NodeRef,
+  type RouteChange,
+} from '#libs/broker-ports';
+import { TopicTrie } from '#libs/topic-index';
+import { decodeFrame } from './frame.ts';
+import { Obligations } from './obligations.ts';
+import type { Outbox } from './outbox.ts';
+import type { NodeParts } from './parts.ts';
+import type { Router } from './router.ts';
+import type { Sessions } from './sessions.ts';
+
+/** A session of a dead node that a live node has already taken. */
+interface Heir {
+  readonly clientId: string;
+  readonly node: NodeRef;
+}
+
+/** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
+export class ClusterMember implements ClusterHandler {
+  readonly #parts: NodeParts;
+  readonly #router: Router;
+  readonly #sessions: Sessions;
+  readonly #outbox: Outbox;
+  readonly #onLeaseLost: () => void;
+  /** Sessions of a dead node that live elsewhere by now: what is left in its inbox for them is passed on. */
+  #elsewhere = new TopicTrie<Heir>();
+  readonly #departed = new Map<string, NodeRef>();
+  readonly #inheriting = new Set<string>();
+  #retries: (() => void)[] = [];
+
+  constructor(
+    parts: NodeParts,
+    own: {
+      readonly router: Router;
+      readonly sessions: Sessions;
+      readonly outbox: Outbox;
+      readonly onLeaseLost: () => void;
+    },
+  ) {
+    this.#parts = parts;
+    this.#router = own.router;
+    this.#sessions = own.sessions;
+    this.#outbox = own.outbox;
+    this.#onLeaseLost = own.onLeaseLost;
+  }
+
+  nodeJoined(node: NodeInfo, filters: readonly string[]): void {
+    this.#router.routes.replace(node, filters);
+  }
+
+  routesChanged(node: NodeRef, changes: readonly RouteChange[]): void {
+    this.#router.routes.apply(node, changes);
+  }
+
+  nodeLeft(node: NodeRef): void {
+    this.#departed.set(keyOf(node), node);
+    this.inheritDeparted();
+  }
+
+  nodeForgotten(node: NodeRef): void {
+    this.#departed.delete(keyOf(node));
+    this.#router.routes.dropNode(node);
+  }
+
+  liveReceived(_from: NodeRef, frame: Uint8Array): void {
+    const messages = decodeBatch(frame);
+    if (messages === undefined) return this.#refuse('live');
+    this.#count('redis_pubsub', messages);
+    for (const message of messages) this.#router.routeFromPeer(message, undefined);
+  }
+
+  durableReceived(_from: NodeRef, bytes: Uint8Array, done: () => void): void {
+    const frame = decodeFrame(bytes);
+    const messages = frame && decodeBatch(frame.batch);
+    if (frame === undefined || messages === undefined) {
+      this.#refuse('durable');
+      return done();
+    }
+    this.#count('redis_stream', messages);
+    const clientId = frame.kind === 'directed' ? frame.clientId : undefined;
+    let left = messages.length;
+    if (left === 0) return done();
+    const taken = (): void => {
+      left -= 1;
+      if (left === 0) done();
+    };
+    for (const message of messages) this.#take(message, clientId, taken);
+  }
+
+  requested(_from: NodeRef, request: ClusterRequest): Promise<void> {
+    return this.#sessions.release(request.clientId);
+  }
+
+  leaseLost(): void {
+    this.#onLeaseLost();
+  }
+
+  /** Takes over what dead incarnations have left: those that left just now, and those found in the store at the start. */
+  inheritDeparted(): void {
+    for (const node of this.#departed.values()) {
+      if (this.#inheriting.has(keyOf(node))) continue;
+      this.#inheriting.add(keyOf(node));
+      this.#inherit(node)
+        .catch((error: unknown) => {
+          this.#parts.log.warn('inherit-failed', { node: node.nodeId, reason: String(error) });
+        })
+        .finally(() => this.#inheriting.delete(keyOf(node)));
+    }
+  }
+
+  /** Finds dead owners in the store: after the whole cluster was down, nobody has seen them leave. */
+  async findDeparted(): Promise<void> {
+    for (const owner of await this.#parts.sessions.owners()) {
+      if (!this.#parts.bus.isAlive(owner)) this.#departed.set(keyOf(owner), owner);
+    }
+    this.inheritDeparted();
+  }
+
+  /** Tries again what a store could not take; called by the sweep. */
+  retry(): void {
+    const retries = this.#retries;
+    this.#retries = [];
+    for (const again of retries) again();
+    this.inheritDeparted();
+  }
+
+  /** Done means that this node answers for the message; until it can, the inbox keeps it. */
+  #take(message: Message, clientId: string | undefined, done: () => void): void {
+    const obligations = new Obligations((error) => {
+      if (error === undefined) done();
+      else this.#retries.push(() => this.#take(message, clientId, done));
+    });
+    if (clientId === undefined) {
+      this.#router.routeFromPeer(message, obligations);
+      this.#passOn(message, obligations);
+    } else {
+      const entry = this.#sessions.get(clientId);
+      if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
+      else this.#parts.meter.deliveryDropped('session_gone', 1);
+    }
+    obligations.end();
+  }
+
+  #passOn(message: Message, obligations: Obligations): void {
+    if (this.#elsewhere.size === 0) return;
+    const heirs: Heir[] = [];
+    this.#elsewhere.match(message.topic, heirs);
+    for (const { clientId, node } of new Set(heirs)) {
+      this.#outbox.directed(node, { clientId, message }, obligations);
+    }
+  }
+
+  async #inherit(dead: NodeRef): Promise<void> {
+    const { bus, sessions, log } = this.#parts;
+    if (!(await bus.claimDead(dead))) return;
+    const clientIds = await sessions.ownedBy(dead);
+    log.info('inherit-started', { node: dead.nodeId, sessions: clientIds.length });
+    for (const clientId of clientIds) {
+      const node = await this.#sessions.inherit(clientId, dead);
+      if (node === undefined || node.nodeId === bus.self.nodeId || !bus.isAlive(node)) continue;
+      const heir = { clientId, node };
+      const record = await sessions.load(clientId);
+      for (const { filter } of record?.subscriptions ?? []) this.#elsewhere.add(filter, heir);
+    }
+    await this.#router.announced();
+    await bus.drainInbox(dead);
+    if (this.#inheriting.size === 1) this.#elsewhere = new TopicTrie();
+    await sessions.abandon(dead);
+    await bus.forgetNode(dead);
+    this.nodeForgotten(dead);
+    log.info('inherit-finished', { node: dead.nodeId, sessions: clientIds.length });
+  }
+
+  #count(transport: 'redis_pubsub' | 'redis_stream', messages: readonly Message[]): void {
+    const { meter } = this.#parts;
+    meter.clusterMessages('in', transport, messages.length);
+    const nowMs = this.#parts.nowMs();
+    for (const message of messages) {
+      meter.clusterDeliveryDuration(Math.max(0, nowMs - message.receivedAtMs) / 1000);
+    }
+  }
+
+  #refuse(kind: string): void {
+    this.#parts.log.warn('cluster-frame-invalid', { kind });
+    this.#parts.meter.deliveryDropped('cluster_error', 1);
+  }
+}
+
+/** Passes a message on to the present owner of a session that this node has lost. */
+export async function forwardToOwner(
+  parts: NodeParts,
+  outbox: Outbox,
+  letter: {
+    readonly clientId: string;
+    readonly message: Message;
+    readonly obligations: Obligations;
+  },
+): Promise<void> {
+  const { clientId, message, obligations } = letter;
+  try {
+    const record = await parts.sessions.load(clientId);
+    const isOurs = record?.owner.nodeId === parts.bus.self.nodeId;
+    if (record === undefined || isOurs) parts.meter.deliveryDropped('session_gone', 1);
+    else outbox.directed(record.owner, { clientId, message }, obligations);
+    obligations.end();
+  } catch {
+    obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
+  }
+}
+
+function keyOf(node: NodeRef): string {
+  return `${node.nodeId}#${node.incarnation}`;
+}

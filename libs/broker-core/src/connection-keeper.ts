@@ -1,0 +1,214 @@
+import type { DisconnectReason, InjectedMessage } from '#libs/broker-ports';
+import { REASON, type ConnectPacket, type ReasonCode, type Will } from '#libs/mqtt-codec';
+import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
+import { topicNameFault } from '#libs/topic-index';
+import type { ConnectionHost } from './connection-host.ts';
+import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
+import { reasonNameOf } from './disconnect-reason.ts';
+import type { NodeParts } from './parts.ts';
+import type { SessionEntry } from './session-entry.ts';
+import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
+import type { Transport } from './transport.ts';
+import type { Flushable, Turn } from './turn.ts';
+
+/** The connections of a node: CONNECT, deadlines, the end of a connection and what follows for its session. */
+export class ConnectionKeeper implements ConnectionHost, Flushable {
+  readonly limits: NodeParts['limits'];
+  readonly meter: NodeParts['meter'];
+  readonly log: NodeParts['log'];
+  readonly nowMs: () => number;
+  readonly #parts: NodeParts;
+  readonly #sessions: Sessions;
+  readonly #turn: Turn;
+  readonly #publishWill: (entry: SessionEntry, will: InjectedMessage) => void;
+  readonly #connections = new Set<Connection>();
+  #dirty: Connection[] = [];
+  #resuming: Connection[] = [];
+
+  constructor(
+    parts: NodeParts,
+    own: {
+      readonly sessions: Sessions;
+      readonly turn: Turn;
+      readonly publishWill: (entry: SessionEntry, will: InjectedMessage) => void;
+    },
+  ) {
+    this.#parts = parts;
+    this.limits = parts.limits;
+    this.meter = parts.meter;
+    this.log = parts.log;
+    this.nowMs = parts.nowMs;
+    this.#sessions = own.sessions;
+    this.#turn = own.turn;
+    this.#publishWill = own.publishWill;
+  }
+
+  all(): IterableIterator<Connection> {
+    return this.#connections.values();
+  }
+
+  accept(transport: Transport): Connection {
+    const connection = new Connection(this, transport);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  connect(connection: Connection, packet: ConnectPacket): void {
+    const negotiation = negotiate(packet, this.limits, this.#parts.assignClientId);
+    if (negotiation.kind === 'refused') {
+      return connection.refuse(negotiation.reasonCode, negotiation.detail);
+    }
+    const { terms } = negotiation;
+    const willFault = terms.will && topicNameFault(terms.will.topic, this.limits.topicLevelsMax);
+    if (willFault !== undefined) return connection.refuse(REASON.topicNameInvalid, willFault);
+    const client = hubClientOf(connection, terms.clientId, terms.username);
+    this.#parts.hub.authenticate(client, terms.password, (verdict) => {
+      this.meter.authenticated('hub', verdict);
+      if (verdict === 'denied') return connection.refuse(REASON.notAuthorized, 'not authorized');
+      if (verdict === 'error') return connection.refuse(REASON.serverUnavailable, 'hook failed');
+      this.#acquire(connection, terms);
+    });
+  }
+
+  connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
+    const { listener } = connection.transport;
+    this.meter.connectFinished(listener, connection.version, reasonNameOf(reasonCode));
+    this.log.debug('connect-refused', { listener, reasonCode, detail });
+  }
+
+  ended(connection: Connection, end: ConnectionEnd, wasConnected: boolean): void {
+    this.#connections.delete(connection);
+    const { listener } = connection.transport;
+    if (wasConnected) {
+      this.meter.disconnected(listener, end.initiator, end.reason);
+      this.meter.connectionDuration((this.nowMs() - connection.acceptedAtMs) / 1000);
+    }
+    const { entry } = connection;
+    if (entry?.connection === connection) this.#detach(entry, end);
+  }
+
+  flushLater(connection: Connection): void {
+    this.#dirty.push(connection);
+    this.#turn.touch();
+  }
+
+  resumeLater(connection: Connection): void {
+    this.#resuming.push(connection);
+    this.#turn.touch();
+  }
+
+  flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const connection of dirty) connection.flush();
+    const resuming = this.#resuming;
+    this.#resuming = [];
+    for (const connection of resuming) connection.resume();
+  }
+
+  /** Deadlines of connections, expiry of sessions, wills that are due, loads to try again. */
+  sweep(nowMs: number): void {
+    const overdueMs = nowMs - this.limits.publishDeadlineMs;
+    for (const connection of this.#connections) {
+      connection.checkDeadlines(nowMs);
+      connection.entry?.session.inbound.giveUp(overdueMs);
+    }
+    for (const entry of this.#sessions.all()) {
+      entry.retry(nowMs);
+      if (entry.will !== undefined && entry.will.dueAtMs <= nowMs) this.#sendWill(entry);
+      if (entry.connection === undefined && entry.expiresAtMs <= nowMs) {
+        if (entry.will !== undefined) this.#sendWill(entry);
+        this.#sessions.discard(entry, 'expired');
+      }
+    }
+  }
+
+  closeAll(reasonCode: ReasonCode): void {
+    for (const connection of this.#connections) {
+      connection.close(reasonCode, 'the node is shutting down');
+    }
+  }
+
+  cutAll(reason: DisconnectReason): void {
+    for (const connection of this.#connections) connection.cut(reason);
+  }
+
+  #acquire(connection: Connection, terms: ConnectionTerms): void {
+    this.#sessions.acquire(terms).then(
+      (acquired) => this.#join(connection, terms, acquired),
+      (error: unknown) => {
+        this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
+        connection.refuse(REASON.serverUnavailable, 'the session could not be taken');
+      },
+    );
+  }
+
+  #join(connection: Connection, terms: ConnectionTerms, acquired: Acquired): void {
+    const { entry, sessionPresent, stored } = acquired;
+    const nowMs = this.nowMs();
+    entry.terms = terms;
+    entry.client = hubClientOf(connection, terms.clientId, terms.username);
+    entry.connectedAtMs = nowMs;
+    this.#cancelWill(entry);
+    if (!connection.isOpen) {
+      // The client went away while its session was taken.
+      return this.#leaveBehind(entry);
+    }
+    entry.connection = connection;
+    connection.joined(entry, terms.keepAliveSeconds);
+    entry.session.attach(terms, sessionPresent, stored);
+    this.#parts.hub.register(entry.client);
+    const { listener } = connection.transport;
+    this.meter.connectFinished(listener, terms.version, 'success');
+    this.meter.connectDuration(listener, (nowMs - connection.acceptedAtMs) / 1000);
+    connection.hold('connecting', false);
+  }
+
+  #detach(entry: SessionEntry, end: ConnectionEnd): void {
+    entry.connection = undefined;
+    entry.session.detach();
+    if (entry.client !== undefined) this.#parts.hub.unregister(entry.client);
+    const will = entry.terms?.will;
+    if (will !== undefined && end.withWill) this.#holdWill(entry, will);
+    this.#leaveBehind(entry);
+  }
+
+  /** What becomes of a session whose connection has ended. */
+  #leaveBehind(entry: SessionEntry): void {
+    const nowMs = this.nowMs();
+    entry.disconnectedAtMs = nowMs;
+    if (!entry.durable || entry.expirySeconds === 0) {
+      if (entry.will !== undefined) this.#sendWill(entry);
+      return this.#sessions.discard(entry, 'discarded');
+    }
+    entry.expiresAtMs = expiryOf(nowMs, entry.expirySeconds);
+    entry.write({ kind: 'disconnect', nowMs, expiryIntervalSeconds: entry.expirySeconds });
+  }
+
+  #holdWill(entry: SessionEntry, will: Will): void {
+    const delaySeconds = will.properties?.willDelayInterval ?? 0;
+    entry.will = { will, dueAtMs: this.nowMs() + delaySeconds * 1000 };
+    if (delaySeconds === 0) this.#sendWill(entry);
+    else this.meter.will('delayed');
+  }
+
+  #cancelWill(entry: SessionEntry): void {
+    if (entry.will === undefined) return;
+    entry.will = undefined;
+    this.meter.will('cancelled');
+  }
+
+  #sendWill(entry: SessionEntry): void {
+    const pending = entry.will;
+    entry.will = undefined;
+    if (pending === undefined) return;
+    const { topic, payload, qos, retain, properties } = pending.will;
+    const { willDelayInterval: _, ...publishProperties } = properties ?? {};
+    const hasProperties = Object.keys(publishProperties).length > 0;
+    const message = { topic, payload, qos, retain };
+    this.#publishWill(
+      entry,
+      hasProperties ? { ...message, properties: publishProperties } : message,
+    );
+  }
+}

@@ -1,0 +1,296 @@
+import type { DisconnectReason, HubClient } from '#libs/broker-ports';
+import {
+  PacketDecoder,
+  PacketWriter,
+  REASON,
+  type ConnectPacket,
+  type Packet,
+  type ProtocolVersion,
+  type PublishTemplate,
+  type ReasonCode,
+} from '#libs/mqtt-codec';
+import type { ConnectionHost } from './connection-host.ts';
+import { disconnectReasonOf } from './disconnect-reason.ts';
+import type { SessionEntry } from './session-entry.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+type HoldReason = 'connecting' | 'window';
+
+/** How a connection ended, for its session and the metrics. */
+export interface ConnectionEnd {
+  readonly initiator: 'client' | 'server' | 'network';
+  readonly reason: DisconnectReason;
+  /** Whether the will is due: not after a DISCONNECT that drops it [MQTT-3.14.4-3]. */
+  readonly withWill: boolean;
+}
+
+/** One client connection: bytes to packets, packets to its session, and a turn's output to one write. */
+export class Connection implements TransportEvents {
+  readonly transport: Transport;
+  readonly #host: ConnectionHost;
+  readonly #decoder: PacketDecoder;
+  readonly #writer = new PacketWriter();
+  readonly #acceptedAtMs: number;
+  #entry: SessionEntry | undefined;
+  #phase: 'awaiting-connect' | 'connecting' | 'connected' | 'closing' | 'closed' =
+    'awaiting-connect';
+  #holds = 0;
+  #lastReceivedMs: number;
+  #keepAliveMs = 0;
+  #isDirty = false;
+  #congestedSinceMs = 0;
+  #end: ConnectionEnd | undefined;
+  #drainWaiters: (() => void)[] = [];
+
+  constructor(host: ConnectionHost, transport: Transport) {
+    this.#host = host;
+    this.transport = transport;
+    this.#acceptedAtMs = host.nowMs();
+    this.#lastReceivedMs = this.#acceptedAtMs;
+    this.#decoder = new PacketDecoder({ packetBytesMax: host.limits.unauthenticatedBytesMax });
+  }
+
+  get version(): ProtocolVersion {
+    return this.#decoder.version;
+  }
+
+  get isConnected(): boolean {
+    return this.#phase === 'connected';
+  }
+
+  /** False once the connection has ended or is about to. */
+  get isOpen(): boolean {
+    return this.#phase !== 'closing' && this.#phase !== 'closed';
+  }
+
+  get acceptedAtMs(): number {
+    return this.#acceptedAtMs;
+  }
+
+  get entry(): SessionEntry | undefined {
+    return this.#entry;
+  }
+
+  /** Whether the client does not take what is sent: QoS 0 is dropped for it then, the rest waits in its queue. */
+  get congested(): boolean {
+    return (
+      this.transport.bufferedBytes + this.#writer.pendingBytes >
+      this.#host.limits.socketBufferBytesMax
+    );
+  }
+
+  received(chunk: Uint8Array): void {
+    if (!this.isOpen) return;
+    this.#lastReceivedMs = this.#host.nowMs();
+    this.#host.meter.bytesReceived(this.transport.listener, chunk.length);
+    this.#decoder.push(chunk);
+    this.#read();
+  }
+
+  drained(): void {
+    const nowMs = this.#host.nowMs();
+    if (this.#congestedSinceMs !== 0) {
+      this.#host.meter.backpressure((nowMs - this.#congestedSinceMs) / 1000);
+      this.#congestedSinceMs = 0;
+    }
+    this.#wakeDrainWaiters();
+    this.#entry?.session.outbound.pump(nowMs);
+  }
+
+  /** Resolves when the client has taken what was sent, or is gone: for long answers that are sent piece by piece. */
+  whenDrained(): Promise<void> {
+    if (!this.congested || !this.isOpen) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  ended(): void {
+    this.#finish({ initiator: 'network', reason: 'network', withWill: true });
+  }
+
+  /** Joins the session that the CONNECT was for: CONNACK goes out and packets that came meanwhile are handled. */
+  joined(entry: SessionEntry, keepAliveSeconds: number): void {
+    this.#entry = entry;
+    this.#phase = 'connected';
+    this.#keepAliveMs = keepAliveSeconds * 1500;
+    this.#decoder.packetBytesMax = this.#host.limits.packetBytesMax;
+  }
+
+  /** Refuses the CONNECT. */
+  refuse(reasonCode: ReasonCode, detail: string): void {
+    if (!this.isOpen) return;
+    this.send({ kind: 'connack', sessionPresent: false, reasonCode });
+    this.#host.connectRefused(this, reasonCode, detail);
+    this.#closeAfterOutput({
+      initiator: 'server',
+      reason: disconnectReasonOf(reasonCode),
+      withWill: false,
+    });
+  }
+
+  /** Ends the connection; MQTT 5 clients are told why [MQTT-4.13.1-1]. */
+  close(reasonCode: ReasonCode, detail: string): void {
+    if (!this.isOpen) return;
+    if (this.#phase !== 'connected') return this.refuse(reasonCode, detail);
+    if (this.version === 5) this.send({ kind: 'disconnect', reasonCode });
+    this.#host.log.debug('connection-closed', {
+      clientId: this.#entry?.clientId,
+      reasonCode,
+      detail,
+    });
+    this.#closeAfterOutput({
+      initiator: 'server',
+      reason: disconnectReasonOf(reasonCode),
+      withWill: true,
+    });
+  }
+
+  /** The client has said DISCONNECT. */
+  leave(withWill: boolean): void {
+    this.#closeAfterOutput({
+      initiator: 'client',
+      reason: withWill ? 'with_will' : 'normal',
+      withWill,
+    });
+  }
+
+  /** Reading goes on when no reason is left to hold it. */
+  hold(reason: HoldReason, held: boolean): void {
+    const bit = reason === 'connecting' ? 1 : 2;
+    const before = this.#holds;
+    this.#holds = held ? before | bit : before & ~bit;
+    if ((before === 0) === (this.#holds === 0)) return;
+    this.transport.hold(this.#holds !== 0);
+    if (this.#holds === 0) this.#host.resumeLater(this);
+  }
+
+  /** Handles what came while reading was held. */
+  resume(): void {
+    if (this.isOpen) this.#read();
+  }
+
+  /** Ends a connection that was silent for too long, or has not sent a CONNECT in time. */
+  checkDeadlines(nowMs: number): void {
+    if (this.#phase === 'connected') {
+      const isLate = this.#keepAliveMs !== 0 && nowMs - this.#lastReceivedMs > this.#keepAliveMs;
+      // Reading is held by us, so silence is not the client's.
+      if (isLate && this.#holds === 0) this.close(REASON.keepAliveTimeout, 'keep-alive passed');
+    } else if (nowMs - this.#acceptedAtMs > this.#host.limits.connectTimeoutMs) {
+      if (this.#phase === 'connecting') this.refuse(REASON.serverUnavailable, 'connect timeout');
+      else this.cut('connect_timeout');
+    }
+  }
+
+  /** Ends the connection without a packet. */
+  cut(reason: DisconnectReason): void {
+    this.#closeAfterOutput({ initiator: 'server', reason, withWill: true });
+  }
+
+  send(packet: Packet): void {
+    if (!this.isOpen) return;
+    this.#writer.version = this.version;
+    this.#writer.write(packet);
+    this.#host.meter.packetSent(packet.kind, 1);
+    this.#touch();
+  }
+
+  sendAck(
+    kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
+    packetId: number,
+    reasonCode: ReasonCode,
+  ): void {
+    if (!this.isOpen) return;
+    this.#writer.writeAck(kind, packetId, reasonCode);
+    this.#host.meter.packetSent(kind, 1);
+    this.#touch();
+  }
+
+  sendPublish(template: PublishTemplate, packetId: number, dup: boolean): void {
+    if (!this.isOpen) return;
+    this.#writer.writePublish(template, packetId, dup);
+    this.#host.meter.packetSent('publish', 1);
+    this.#touch();
+  }
+
+  /** Hands the turn's output to the transport: one write. */
+  flush(): void {
+    this.#isDirty = false;
+    if (this.#phase === 'closed') return;
+    const bytes = this.#writer.pendingBytes;
+    if (bytes > 0) {
+      this.transport.send(this.#writer.take());
+      this.#host.meter.bytesSent(this.transport.listener, bytes);
+      if (this.#congestedSinceMs === 0 && this.congested) {
+        this.#congestedSinceMs = this.#host.nowMs();
+      }
+    }
+    if (this.#phase === 'closing') {
+      this.#phase = 'closed';
+      this.transport.end();
+    }
+  }
+
+  #read(): void {
+    while (this.#holds === 0 && this.isOpen) {
+      const packet = this.#decoder.read();
+      if (packet === undefined) return;
+      if (packet.kind === 'failure') return this.#malformed(packet.reasonCode, packet.message);
+      this.#host.meter.packetReceived(packet.kind);
+      if (this.#phase === 'connected') this.#entry?.session.handle(packet, this.#lastReceivedMs);
+      else if (packet.kind === 'connect') this.#connect(packet);
+      else return this.cut('protocol_error');
+    }
+  }
+
+  #connect(packet: ConnectPacket): void {
+    this.#phase = 'connecting';
+    this.#writer.version = packet.version;
+    this.hold('connecting', true);
+    this.#host.connect(this, packet);
+  }
+
+  #malformed(reasonCode: ReasonCode, detail: string): void {
+    if (this.#phase === 'connected') return this.close(reasonCode, detail);
+    // Nothing is known of the peer's version but for a CONNECT of a version we do not speak [MQTT-3.1.2-2].
+    if (reasonCode === REASON.unsupportedProtocolVersion) return this.refuse(reasonCode, detail);
+    this.cut(disconnectReasonOf(reasonCode));
+  }
+
+  #wakeDrainWaiters(): void {
+    const waiters = this.#drainWaiters;
+    this.#drainWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  #touch(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#host.flushLater(this);
+  }
+
+  #closeAfterOutput(end: ConnectionEnd): void {
+    if (this.isOpen) this.#finish(end);
+  }
+
+  #finish(end: ConnectionEnd): void {
+    if (this.#end !== undefined) {
+      this.#phase = 'closed';
+      return;
+    }
+    this.#end = end;
+    const wasOpen = this.#phase;
+    this.#phase = end.initiator === 'network' ? 'closed' : 'closing';
+    if (this.#phase === 'closing') this.#touch();
+    this.#wakeDrainWaiters();
+    this.#host.ended(this, end, wasOpen === 'connected');
+  }
+}
+
+/** A client as hooks see it, from its connection. */
+export function hubClientOf(
+  connection: Connection,
+  clientId: string,
+  username: string | undefined,
+): HubClient {
+  const { listener, remoteAddress } = connection.transport;
+  return { clientId, username, listener, remoteAddress };
+}

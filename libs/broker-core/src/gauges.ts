@@ -1,0 +1,68 @@
+import type { NodeGauges } from '#libs/broker-ports';
+import type { ProtocolVersion } from '#libs/mqtt-codec';
+import type { ConnectionKeeper } from './connection-keeper.ts';
+import type { NodeParts } from './parts.ts';
+import type { Router } from './router.ts';
+import type { Sessions } from './sessions.ts';
+
+/** Adds up what a scrape wants to know: one pass over connections and one over sessions. */
+export function gaugesOf(
+  parts: NodeParts,
+  own: {
+    readonly sessions: Sessions;
+    readonly router: Router;
+    readonly keeper: ConnectionKeeper;
+  },
+): NodeGauges {
+  const byListener = new Map<string, Map<ProtocolVersion, number>>();
+  let slowConsumers = 0;
+  let inflightIn = 0;
+  for (const connection of own.keeper.all()) {
+    if (!connection.isConnected) continue;
+    const versions = byListener.get(connection.transport.listener) ?? new Map();
+    byListener.set(connection.transport.listener, versions);
+    versions.set(connection.version, (versions.get(connection.version) ?? 0) + 1);
+    if (connection.congested) slowConsumers += 1;
+    inflightIn += connection.entry?.session.inbound.pendingCount ?? 0;
+  }
+  const sessions = { connected: [0, 0], disconnected: [0, 0] };
+  let inflightOut = 0;
+  let queueMessages = 0;
+  let queueBytes = 0;
+  for (const entry of own.sessions.all()) {
+    const state = entry.connection === undefined ? 'disconnected' : 'connected';
+    const slot = entry.durable ? 1 : 0;
+    sessions[state][slot] = (sessions[state][slot] ?? 0) + 1;
+    const { outbound } = entry.session;
+    inflightOut += outbound.inflightCount;
+    queueMessages += entry.durable ? entry.queueMessages : outbound.queueCount;
+    queueBytes += entry.durable ? entry.queueBytes : outbound.queueBytes;
+  }
+  const retained = parts.retained.size();
+  const nodes = parts.bus.nodes();
+  return {
+    connections: [...byListener].flatMap(([listener, versions]) =>
+      [...versions].map(([version, count]) => ({ listener, version, count })),
+    ),
+    sessions: (['connected', 'disconnected'] as const).flatMap((state) =>
+      [false, true].map((persistent) => ({
+        state,
+        persistent,
+        count: sessions[state][persistent ? 1 : 0] ?? 0,
+      })),
+    ),
+    subscriptions: { ...own.router.counts, shared: 0 },
+    inflightIn,
+    inflightOut,
+    queueMessages,
+    queueBytes,
+    slowConsumers,
+    retainedMessages: retained.messages,
+    retainedBytes: retained.bytes,
+    routeTableEntries: own.router.routes.size,
+    clusterNodes: {
+      alive: nodes.filter(({ state }) => state === 'alive').length,
+      draining: nodes.filter(({ state }) => state === 'draining').length,
+    },
+  };
+}

@@ -1,0 +1,178 @@
+import type {
+  ClientInfo,
+  ClientQuery,
+  InjectedMessage,
+  Message,
+  NodeAdmin,
+  NodeInfo,
+  NodePage,
+  NodeStatus,
+  PublishError,
+  SubscriptionInfo,
+  SubscriptionQuery,
+} from '#libs/broker-ports';
+import { REASON } from '#libs/mqtt-codec';
+import { matches } from '#libs/topic-index';
+import type { NodeParts } from './parts.ts';
+import type { Router } from './router.ts';
+import type { SessionEntry } from './session-entry.ts';
+import type { Sessions } from './sessions.ts';
+
+/** What administrators see of a node and may ask of it. */
+export class NodeAdminView implements NodeAdmin {
+  readonly #parts: NodeParts;
+  readonly #sessions: Sessions;
+  readonly #router: Router;
+  readonly #identify: (message: InjectedMessage, origin: Message['origin']) => Message;
+  readonly #counts: () => { readonly received: number; readonly sent: number };
+
+  constructor(
+    parts: NodeParts,
+    own: {
+      readonly sessions: Sessions;
+      readonly router: Router;
+      readonly identify: (message: InjectedMessage, origin: Message['origin']) => Message;
+      readonly counts: () => { readonly received: number; readonly sent: number };
+    },
+  ) {
+    this.#parts = parts;
+    this.#sessions = own.sessions;
+    this.#router = own.router;
+    this.#identify = own.identify;
+    this.#counts = own.counts;
+  }
+
+  status(): NodeStatus {
+    const { bus, mode, retained } = this.#parts;
+    const node = this.#self();
+    let connections = 0;
+    for (const entry of this.#sessions.all()) if (entry.connection !== undefined) connections += 1;
+    const { plain, wildcard } = this.#router.counts;
+    const counts = this.#counts();
+    return {
+      node: node ?? { ...bus.self, version: '', startedAtMs: 0, state: 'alive' },
+      mode,
+      connections,
+      sessions: this.#sessions.size,
+      subscriptions: plain + wildcard,
+      retainedMessages: retained.size().messages,
+      messagesReceived: counts.received,
+      messagesSent: counts.sent,
+    };
+  }
+
+  nodes(): readonly NodeInfo[] {
+    return this.#parts.bus.nodes();
+  }
+
+  clients(query: ClientQuery): NodePage<ClientInfo> {
+    const ids = this.#idsAfter(query.after);
+    const items: ClientInfo[] = [];
+    for (const clientId of ids) {
+      const info = this.client(clientId);
+      if (info === undefined || !isWanted(info, query)) continue;
+      if (items.length === query.limit) return { items, hasMore: true };
+      items.push(info);
+    }
+    return { items, hasMore: false };
+  }
+
+  client(clientId: string): ClientInfo | undefined {
+    const entry = this.#sessions.get(clientId);
+    return entry && clientInfoOf(entry);
+  }
+
+  async disconnect(clientId: string, endSession: boolean): Promise<boolean> {
+    const entry = this.#sessions.get(clientId);
+    if (entry === undefined) return false;
+    entry.connection?.close(REASON.administrativeAction, 'disconnected by an administrator');
+    if (endSession && this.#sessions.get(clientId) === entry) {
+      this.#sessions.discard(entry, 'discarded');
+    }
+    return true;
+  }
+
+  subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo> {
+    const items: SubscriptionInfo[] = [];
+    const { after } = query;
+    const ids =
+      query.clientId === undefined ? this.#idsAfter(after?.clientId, true) : [query.clientId];
+    for (const clientId of ids) {
+      const entry = this.#sessions.get(clientId);
+      for (const filter of [...(entry?.subscriptions.keys() ?? [])].toSorted(byCodeUnit)) {
+        const subscription = entry?.subscriptions.get(filter);
+        if (subscription === undefined) continue;
+        if (after?.clientId === clientId && filter <= after.filter) continue;
+        if (query.filter !== undefined && filter !== query.filter) continue;
+        if (query.matchTopic !== undefined && !matches(filter, query.matchTopic)) continue;
+        if (items.length === query.limit) return { items, hasMore: true };
+        const { entry: _, ...stored } = subscription;
+        items.push({ clientId, ...stored });
+      }
+    }
+    return { items, hasMore: false };
+  }
+
+  publish(
+    message: InjectedMessage,
+  ): Promise<
+    | { readonly kind: 'taken'; readonly matched: number }
+    | { readonly kind: 'refused'; readonly error: PublishError }
+  > {
+    const matched = this.#router.countReceivers(message.topic);
+    return new Promise((resolve) => {
+      this.#parts.hub.publish(this.#identify(message, 'admin'), undefined, (error) =>
+        resolve(error ? { kind: 'refused', error } : { kind: 'taken', matched }),
+      );
+    });
+  }
+
+  #self(): NodeInfo | undefined {
+    const { self } = this.#parts.bus;
+    return this.#parts.bus.nodes().find(({ nodeId }) => nodeId === self.nodeId);
+  }
+
+  #idsAfter(after: string | undefined, inclusive = false): string[] {
+    const ids: string[] = [];
+    for (const { clientId } of this.#sessions.all()) {
+      const isLater = after === undefined || clientId > after || (inclusive && clientId === after);
+      if (isLater) ids.push(clientId);
+    }
+    return ids.toSorted(byCodeUnit);
+  }
+}
+
+function byCodeUnit(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function isWanted(info: ClientInfo, query: ClientQuery): boolean {
+  if (query.clientId !== undefined && info.clientId !== query.clientId) return false;
+  if (query.clientIdPrefix !== undefined && !info.clientId.startsWith(query.clientIdPrefix)) {
+    return false;
+  }
+  if (query.username !== undefined && info.username !== query.username) return false;
+  return query.state === undefined || info.state === query.state;
+}
+
+function clientInfoOf(entry: SessionEntry): ClientInfo {
+  const { outbound } = entry.session;
+  return {
+    clientId: entry.clientId,
+    username: entry.client?.username,
+    state: entry.connection === undefined ? 'disconnected' : 'connected',
+    listener: entry.client?.listener,
+    remoteAddress: entry.client?.remoteAddress,
+    version: entry.terms?.version,
+    cleanStart: entry.terms?.cleanStart ?? false,
+    keepAliveSeconds: entry.terms?.keepAliveSeconds ?? 0,
+    connectedAtMs: entry.connectedAtMs,
+    disconnectedAtMs: entry.disconnectedAtMs,
+    sessionExpirySeconds: entry.expirySeconds,
+    subscriptionCount: entry.subscriptions.size,
+    queueMessages: entry.durable ? entry.queueMessages : outbound.queueCount,
+    queueBytes: Math.round(entry.durable ? entry.queueBytes : outbound.queueBytes),
+    inflightMessages: outbound.inflightCount,
+  };
+}

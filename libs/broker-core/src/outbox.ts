@@ -1,0 +1,109 @@
+import {
+  PublishError,
+  encodeBatch,
+  type ClusterBus,
+  type Log,
+  type Message,
+  type Meter,
+  type NodeRef,
+} from '#libs/broker-ports';
+import { encodeFrame } from './frame.ts';
+import type { Obligations } from './obligations.ts';
+import type { Flushable, Turn } from './turn.ts';
+
+/** What one turn has for one node. */
+interface Parcel {
+  readonly node: NodeRef;
+  live: Message[];
+  durable: Message[];
+  durableBytes: number;
+  waiting: Obligations[];
+}
+
+/** A frame is cut at this many payload bytes: a Redis entry should stay small. */
+const FRAME_BYTES_MAX = 256 * 1024;
+
+/** Collects what a turn sends to other nodes: one frame per node and kind. */
+export class Outbox implements Flushable {
+  readonly #bus: ClusterBus;
+  readonly #parts: { readonly turn: Turn; readonly meter: Meter; readonly log: Log };
+  readonly #parcels = new Map<string, Parcel>();
+
+  constructor(
+    bus: ClusterBus,
+    parts: { readonly turn: Turn; readonly meter: Meter; readonly log: Log },
+  ) {
+    this.#bus = bus;
+    this.#parts = parts;
+  }
+
+  /** QoS 0: fire and forget. */
+  live(node: NodeRef, message: Message): void {
+    this.#parcelFor(node).live.push(message);
+  }
+
+  /** QoS 1 and 2: the obligation ends when the node's inbox has the message. */
+  durable(node: NodeRef, message: Message, obligations: Obligations): void {
+    const parcel = this.#parcelFor(node);
+    parcel.durable.push(message);
+    parcel.waiting.push(obligations);
+    obligations.begin();
+    parcel.durableBytes += message.payload.length;
+    if (parcel.durableBytes > FRAME_BYTES_MAX) this.#sendDurable(parcel);
+  }
+
+  /** Hands a message to the node that now owns a session, for that session alone. */
+  directed(node: NodeRef, letter: { clientId: string; message: Message }, done: Obligations): void {
+    done.begin();
+    const frame = encodeFrame({
+      kind: 'directed',
+      clientId: letter.clientId,
+      batch: encodeBatch([letter.message]),
+    });
+    this.#append(node, frame, [done]);
+  }
+
+  flush(): void {
+    if (this.#parcels.size === 0) return;
+    for (const parcel of this.#parcels.values()) {
+      if (parcel.live.length > 0) {
+        this.#bus.sendLive(parcel.node.nodeId, encodeBatch(parcel.live));
+        this.#parts.meter.clusterMessages('out', 'redis_pubsub', parcel.live.length);
+      }
+      if (parcel.durable.length > 0) this.#sendDurable(parcel);
+    }
+    this.#parcels.clear();
+  }
+
+  #parcelFor(node: NodeRef): Parcel {
+    const key = `${node.nodeId}#${node.incarnation}`;
+    const known = this.#parcels.get(key);
+    if (known !== undefined) return known;
+    const made: Parcel = { node, live: [], durable: [], durableBytes: 0, waiting: [] };
+    this.#parcels.set(key, made);
+    this.#parts.turn.touch();
+    return made;
+  }
+
+  #sendDurable(parcel: Parcel): void {
+    const frame = encodeFrame({ kind: 'routed', batch: encodeBatch(parcel.durable) });
+    this.#append(parcel.node, frame, parcel.waiting);
+    parcel.durable = [];
+    parcel.waiting = [];
+    parcel.durableBytes = 0;
+  }
+
+  #append(node: NodeRef, frame: Uint8Array, waiting: readonly Obligations[]): void {
+    this.#parts.meter.clusterMessages('out', 'redis_stream', waiting.length);
+    this.#bus.sendDurable(node, frame).then(
+      () => {
+        for (const obligations of waiting) obligations.end();
+      },
+      (error: unknown) => {
+        this.#parts.log.warn('inbox-append-failed', { node: node.nodeId, reason: String(error) });
+        const failure = new PublishError('STORE_UNAVAILABLE', 'another node could not be reached');
+        for (const obligations of waiting) obligations.end(failure);
+      },
+    );
+  }
+}

@@ -1,0 +1,29 @@
+import type {
+  Bridge,
+  ClusterBus,
+  Hub,
+  Log,
+  Meter,
+  RetainedStore,
+  SessionStore,
+} from '#libs/broker-ports';
+import type { CoreLimits } from './limits.ts';
+
+/** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
+export interface NodeParts {
+  readonly hub: Hub;
+  readonly sessions: SessionStore;
+  readonly retained: RetainedStore;
+  readonly bus: ClusterBus;
+  readonly bridge: Bridge | undefined;
+  readonly meter: Meter;
+  readonly log: Log;
+  readonly limits: CoreLimits;
+  readonly mode: 'embedded' | 'cluster';
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** Makes a client id for a client that brought none. */
+  readonly assignClientId: () => string;
+  /** Runs a function after the input of this event-loop turn has been handled. */
+  readonly defer: (run: () => void) => void;
+}

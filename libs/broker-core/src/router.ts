@@ -1,0 +1,181 @@
+import {
+  type ClusterBus,
+  type Message,
+  type Meter,
+  type NodeRef,
+  type PublishDone,
+  type RouteChange,
+} from '#libs/broker-ports';
+import { RouteTable } from '#libs/cluster';
+import { SharedPublish } from '#libs/mqtt-engine';
+import { MatchCache, TopicTrie, isWildcard } from '#libs/topic-index';
+import { Obligations } from './obligations.ts';
+import type { Outbox } from './outbox.ts';
+import type { SessionEntry } from './session-entry.ts';
+import { Target, type Subscription } from './subscription.ts';
+import type { Flushable, Turn } from './turn.ts';
+
+interface Match {
+  readonly targets: readonly Target[];
+  readonly nodes: readonly NodeRef[];
+}
+
+const MATCH_CACHE_TOPICS = 50_000;
+
+/** Where messages go: the local subscriptions, the routes of other nodes, and the fan-out over both. */
+export class Router implements Flushable {
+  readonly routes = new RouteTable();
+  readonly #local = new TopicTrie<Subscription>();
+  readonly #cache = new MatchCache<Match>(MATCH_CACHE_TOPICS);
+  readonly #bus: ClusterBus;
+  readonly #outbox: Outbox;
+  readonly #turn: Turn;
+  readonly #meter: Meter;
+  readonly #nowMs: () => number;
+  readonly #counts = { plain: 0, wildcard: 0 };
+  #changes: RouteChange[] = [];
+  #announced: Promise<void> = Promise.resolve();
+  #resolve: ((announcement: Promise<void>) => void) | undefined;
+
+  constructor(parts: {
+    readonly bus: ClusterBus;
+    readonly outbox: Outbox;
+    readonly turn: Turn;
+    readonly meter: Meter;
+    readonly nowMs: () => number;
+  }) {
+    this.#bus = parts.bus;
+    this.#outbox = parts.outbox;
+    this.#turn = parts.turn;
+    this.#meter = parts.meter;
+    this.#nowMs = parts.nowMs;
+  }
+
+  /** Subscriptions by kind. */
+  get counts(): { readonly plain: number; readonly wildcard: number } {
+    return this.#counts;
+  }
+
+  add(subscription: Subscription): void {
+    const { filter } = subscription;
+    this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] += 1;
+    if (this.#local.add(filter, subscription)) this.#change({ kind: 'add', filter });
+  }
+
+  remove(subscription: Subscription): void {
+    const { filter } = subscription;
+    this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] -= 1;
+    if (this.#local.remove(filter, subscription)) this.#change({ kind: 'remove', filter });
+  }
+
+  /** Resolves when every live node knows all changes made up to now; rejects when that could not be seen to. */
+  announced(): Promise<void> {
+    if (this.#changes.length === 0) return this.#announced;
+    if (this.#resolve === undefined) {
+      this.#announced = new Promise((resolve) => {
+        this.#resolve = resolve;
+      });
+    }
+    return this.#announced;
+  }
+
+  flush(): void {
+    if (this.#changes.length === 0) return;
+    const changes = this.#changes;
+    this.#changes = [];
+    const announcement = this.#bus.announceRoutes(changes);
+    // Nobody may be waiting: a rejection is then the bus's own to report.
+    announcement.catch(() => undefined);
+    if (this.#resolve === undefined) this.#announced = announcement;
+    else this.#resolve(announcement);
+    this.#resolve = undefined;
+    this.#announced.catch(() => undefined);
+  }
+
+  /** How many receivers this node knows for a topic: its own sessions, and other nodes counted as one each. */
+  countReceivers(topic: string): number {
+    const { targets, nodes } = this.#match(topic);
+    return targets.length + nodes.length;
+  }
+
+  /** Serves every receiver of a message taken by this node; done when each obligation is met. */
+  route(message: Message, done: PublishDone): void {
+    const match = this.#match(message.topic);
+    const receivers = match.targets.length + match.nodes.length;
+    this.#meter.fanout(receivers);
+    if (receivers === 0) {
+      this.#meter.deliveryDropped('no_subscribers', 1);
+      return done();
+    }
+    const obligations = message.qos === 0 ? undefined : new Obligations(done);
+    this.#deliver(message, { targets: match.targets, remote: false, obligations });
+    for (const node of match.nodes) {
+      if (obligations === undefined) this.#outbox.live(node, message);
+      else this.#outbox.durable(node, message, obligations);
+    }
+    if (obligations === undefined) done();
+    else obligations.end();
+  }
+
+  /** Serves the local receivers of a message that another node has sent here. */
+  routeFromPeer(message: Message, obligations: Obligations | undefined): void {
+    const { targets } = this.#match(message.topic);
+    this.#deliver(message, { targets, remote: true, obligations });
+  }
+
+  /** Serves one session only, if it is subscribed to the topic. */
+  routeToSession(message: Message, entry: SessionEntry, obligations: Obligations): void {
+    const targets = this.#match(message.topic).targets.filter((target) => target.entry === entry);
+    this.#deliver(message, { targets, remote: true, obligations });
+  }
+
+  #deliver(
+    message: Message,
+    to: {
+      readonly targets: readonly Target[];
+      readonly remote: boolean;
+      readonly obligations: Obligations | undefined;
+    },
+  ): void {
+    if (to.targets.length === 0) return;
+    const nowMs = this.#nowMs();
+    const shared = new SharedPublish(message, to.remote);
+    for (const found of to.targets) {
+      const isOwn = found.entry.clientId === message.publisher;
+      const target = isOwn ? found.forOwnMessages() : found;
+      if (target === undefined) {
+        this.#meter.deliveryDropped('no_local', 1);
+        continue;
+      }
+      const form = target.form(message.qos, message.retain);
+      target.entry.deliver({ shared, form, message, obligations: to.obligations }, nowMs);
+    }
+  }
+
+  #match(topic: string): Match {
+    const version = this.#local.version + this.routes.version;
+    const known = this.#cache.get(topic, version);
+    if (known !== undefined) return known;
+    const subscriptions: Subscription[] = [];
+    this.#local.match(topic, subscriptions);
+    const bySession = new Map<SessionEntry, Target>();
+    for (const subscription of subscriptions) {
+      let target = bySession.get(subscription.entry);
+      if (target === undefined) {
+        target = new Target(subscription.entry);
+        bySession.set(subscription.entry, target);
+      }
+      target.add(subscription);
+    }
+    const nodes: NodeRef[] = [];
+    this.routes.match(topic, nodes);
+    const made: Match = { targets: [...bySession.values()], nodes };
+    this.#cache.set(topic, version, made);
+    return made;
+  }
+
+  #change(change: RouteChange): void {
+    this.#changes.push(change);
+    this.#turn.touch();
+  }
+}

@@ -1,0 +1,281 @@
+import {
+  PublishError,
+  type HubClient,
+  type Message,
+  type QueuedMessage,
+  type QueuePosition,
+  type SessionOperation,
+  type SessionRecord,
+} from '#libs/broker-ports';
+import {
+  Session,
+  SharedPublish,
+  type ConnectionTerms,
+  type DeliveryForm,
+  type EngineDropReason,
+  type PendingAck,
+  type SessionOutput,
+} from '#libs/mqtt-engine';
+import {
+  REASON,
+  type Packet,
+  type PublishPacket,
+  type PublishTemplate,
+  type ReasonCode,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from '#libs/mqtt-codec';
+import type { Connection } from './connection.ts';
+import type { Obligations } from './obligations.ts';
+import type { SessionHost } from './session-host.ts';
+import type { WriteDone, WriteResult } from './session-writer.ts';
+import type { Subscription } from './subscription.ts';
+import type { PendingWill } from './wills.ts';
+
+/** A message on its way to one session. */
+export interface Offer {
+  readonly shared: SharedPublish;
+  readonly form: DeliveryForm;
+  readonly message: Message;
+  /** Undefined for QoS 0: nobody waits. */
+  readonly obligations: Obligations | undefined;
+}
+
+type Own<T> = T extends unknown ? Omit<T, 'clientId' | 'epoch'> : never;
+
+/** A session on this node: the rules (Session), its subscriptions, its place in the store, and its connection if it has one. */
+export class SessionEntry implements SessionOutput {
+  readonly clientId: string;
+  readonly session: Session;
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly #host: SessionHost;
+  connection: Connection | undefined;
+  /** How hooks and admins see the client; kept while it is away. */
+  client: HubClient | undefined;
+  /** The terms of the current or the last connection. */
+  terms: ConnectionTerms | undefined;
+  durable = false;
+  expirySeconds = 0;
+  epoch = 0;
+  queueMessages = 0;
+  queueBytes = 0;
+  connectedAtMs: number | undefined;
+  disconnectedAtMs: number | undefined;
+  /** When the session ends; 0 while connected. */
+  expiresAtMs = 0;
+  will: PendingWill | undefined;
+  #lastSequence = 0;
+  /** While the session is being taken anew, appends wait for the new epoch. */
+  #waitingAppends: (() => void)[] | undefined;
+  #loadFailed = false;
+
+  constructor(clientId: string, host: SessionHost) {
+    this.clientId = clientId;
+    this.#host = host;
+    this.session = new Session(this, host.limits);
+  }
+
+  get congested(): boolean {
+    return this.connection?.congested ?? true;
+  }
+
+  /** Puts the session's writes off until resume(): its epoch is about to change. */
+  suspend(): void {
+    this.#waitingAppends ??= [];
+  }
+
+  /** Goes on under the epoch of a record, after a take. */
+  resume(record: SessionRecord): void {
+    this.epoch = record.epoch;
+    this.durable = record.durable;
+    this.expirySeconds = record.expiryIntervalSeconds;
+    this.queueMessages = record.queueMessages;
+    this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
+    const waiting = this.#waitingAppends ?? [];
+    this.#waitingAppends = undefined;
+    for (const append of waiting) append();
+  }
+
+  /** Serves one message. Never waits for the client. */
+  deliver(offer: Offer, nowMs: number): void {
+    const { qos } = offer.form;
+    if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
+    if (this.durable) return this.#append(offer, qos);
+    this.session.outbound.enqueue(
+      { ...offer.form, qos, publish: offer.shared, position: undefined },
+      nowMs,
+    );
+  }
+
+  /** Writes to the session's record under its current epoch. */
+  write(operation: Own<SessionOperation>, done?: WriteDone): void {
+    const whole = { ...operation, clientId: this.clientId, epoch: this.epoch };
+    this.#host.writer.add(whole as SessionOperation, done);
+  }
+
+  /** Tries again what the store could not answer. */
+  retry(nowMs: number): void {
+    if (!this.#loadFailed) return;
+    this.#loadFailed = false;
+    this.session.outbound.pump(nowMs);
+  }
+
+  send(packet: Packet): void {
+    this.connection?.send(packet);
+  }
+
+  sendAck(
+    kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
+    packetId: number,
+    reasonCode: ReasonCode,
+  ): void {
+    this.connection?.sendAck(kind, packetId, reasonCode);
+  }
+
+  sendPublish(template: PublishTemplate, packetId: number, dup: boolean): void {
+    this.connection?.sendPublish(template, packetId, dup);
+  }
+
+  publish(packet: PublishPacket, ack: PendingAck | undefined): void {
+    this.#host.publishFrom(this, packet, ack);
+  }
+
+  subscribe(packet: SubscribePacket): void {
+    this.#host.subscribe(this, packet);
+  }
+
+  unsubscribe(packet: UnsubscribePacket): void {
+    this.#host.unsubscribe(this, packet);
+  }
+
+  holdReading(hold: boolean): void {
+    this.connection?.hold('window', hold);
+  }
+
+  settle(position: QueuePosition): void {
+    this.#forgetQueued();
+    this.#host.settle(this, position);
+  }
+
+  release(position: QueuePosition, packetId: number): void {
+    this.#forgetQueued();
+    this.write({ kind: 'release', position, packetId }, (result) => {
+      if (this.#isWritten(result)) this.session.outbound.released(packetId);
+    });
+  }
+
+  complete(packetId: number): void {
+    this.write({ kind: 'complete', packetId });
+  }
+
+  forget(packetId: number): void {
+    this.write({ kind: 'forget', packetId }, (result) => {
+      if (this.#isWritten(result)) this.session.inbound.forgotten(packetId);
+    });
+  }
+
+  load(after: QueuePosition | undefined, limit: number): void {
+    this.#host.load(this, after, limit).then(
+      (queued) => this.session.outbound.loaded(queued.map(asDelivery), this.#host.nowMs()),
+      () => {
+        this.#loadFailed = true;
+        this.session.outbound.loadFailed();
+      },
+    );
+  }
+
+  close(reasonCode: ReasonCode, detail: string): void {
+    this.connection?.close(reasonCode, detail);
+  }
+
+  disconnected(withWill: boolean, sessionExpirySeconds: number | undefined): void {
+    if (sessionExpirySeconds !== undefined) {
+      this.expirySeconds = sessionExpirySeconds;
+    }
+    this.connection?.leave(withWill);
+  }
+
+  dropped(reason: EngineDropReason): void {
+    this.#host.meter.deliveryDropped(reason, 1);
+  }
+
+  retried(qos: 1 | 2): void {
+    this.#host.meter.deliveryRetried(qos);
+  }
+
+  duplicate(): void {
+    this.#host.meter.publishDuplicate(2);
+  }
+
+  sent(
+    qos: 0 | 1 | 2,
+    bytes: number,
+    delivery: { readonly remote: boolean; readonly receivedAtMs: number },
+  ): void {
+    const { meter, traffic } = this.#host;
+    traffic.sent += 1;
+    meter.publishSent(qos, 1);
+    meter.messageSize('out', bytes);
+    const seconds = Math.max(0, this.#host.nowMs() - delivery.receivedAtMs) / 1000;
+    meter.delivered(qos, delivery.remote ? 'remote' : 'local', seconds);
+  }
+
+  #append(offer: Offer, qos: 1 | 2): void {
+    offer.obligations?.begin();
+    if (this.#waitingAppends === undefined) return this.#appendNow(offer, qos);
+    this.#waitingAppends.push(() => this.#appendNow(offer, qos));
+  }
+
+  #appendNow(offer: Offer, qos: 1 | 2): void {
+    const { limits } = this.#host;
+    const bytes = offer.message.payload.length;
+    const isFull =
+      this.queueMessages >= limits.queueMessagesMax ||
+      this.queueBytes + bytes > limits.queueBytesMax;
+    if (isFull) {
+      this.dropped('queue_full');
+      return offer.obligations?.end();
+    }
+    this.#lastSequence += 1;
+    this.queueMessages += 1;
+    this.queueBytes += bytes;
+    const position = { epoch: this.epoch, sequence: this.#lastSequence };
+    const { retain, subscriptionIdentifiers } = offer.form;
+    const queued = { position, message: offer.message, qos, retain, subscriptionIdentifiers };
+    this.write({ kind: 'append', queued }, (result) => this.#appended(offer, queued, result));
+  }
+
+  #appended(offer: Offer, queued: QueuedMessage, result: WriteResult): void {
+    if (result === 'done') {
+      const { qos, retain, subscriptionIdentifiers, position } = queued;
+      const delivery = { publish: offer.shared, qos, retain, subscriptionIdentifiers, position };
+      this.session.outbound.stored(delivery, this.#host.nowMs());
+      return offer.obligations?.end();
+    }
+    this.#forgetQueued();
+    if (result === 'fenced') return this.#host.fenced(this, offer);
+    offer.obligations?.end(
+      new PublishError('STORE_UNAVAILABLE', 'a session queue was not reached'),
+    );
+  }
+
+  /** The bytes of a queue are an estimate after a resume: the mean of what is known is taken off. */
+  #forgetQueued(): void {
+    this.queueBytes -= this.queueMessages > 0 ? this.queueBytes / this.queueMessages : 0;
+    this.queueMessages = Math.max(0, this.queueMessages - 1);
+    if (this.queueMessages === 0) this.queueBytes = 0;
+  }
+
+  #isWritten(result: WriteResult): boolean {
+    if (result === 'done') return true;
+    if (result === 'fenced') this.#host.fenced(this, undefined);
+    else this.close(REASON.serverUnavailable, 'the session store did not answer');
+    return false;
+  }
+}
+
+function asDelivery(queued: QueuedMessage) {
+  const { qos, retain, subscriptionIdentifiers, position, message } = queued;
+  const publish = new SharedPublish(message, false);
+  return { publish, qos, retain, subscriptionIdentifiers, position };
+}

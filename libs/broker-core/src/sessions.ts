@@ -1,0 +1,237 @@
+import type {
+  NodeRef,
+  SessionRecord,
+  StoredSubscription,
+  TakeRequest,
+  TakeResult,
+} from '#libs/broker-ports';
+import { StoreUnavailableError } from '#libs/broker-ports';
+import { REASON } from '#libs/mqtt-codec';
+import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
+import { KeyedLock } from './keyed-lock.ts';
+import type { NodeParts } from './parts.ts';
+import type { Router } from './router.ts';
+import { SessionEntry } from './session-entry.ts';
+import type { SessionHost } from './session-host.ts';
+import type { SessionWriter } from './session-writer.ts';
+
+/** A session taken for a connection. */
+export interface Acquired {
+  readonly entry: SessionEntry;
+  readonly sessionPresent: boolean;
+  readonly stored: StoredState | undefined;
+}
+
+const TAKE_TRIES = 5;
+const NEVER = 0xffff_ffff;
+
+/** The sessions of this node and their ownership. */
+export class Sessions {
+  readonly #entries = new Map<string, SessionEntry>();
+  readonly #locks = new KeyedLock();
+  readonly #parts: NodeParts;
+  readonly #router: Router;
+  readonly #writer: SessionWriter;
+  readonly #host: SessionHost;
+
+  constructor(
+    parts: NodeParts,
+    own: { readonly router: Router; readonly writer: SessionWriter; readonly host: SessionHost },
+  ) {
+    this.#parts = parts;
+    this.#router = own.router;
+    this.#writer = own.writer;
+    this.#host = own.host;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(clientId: string): SessionEntry | undefined {
+    return this.#entries.get(clientId);
+  }
+
+  all(): IterableIterator<SessionEntry> {
+    return this.#entries.values();
+  }
+
+  /**
+   * Takes the session of a connecting client, from whoever has it: another connection of this node, another node,
+   * a dead node, or nobody.
+   *
+   * @throws StoreUnavailableError when the store does not answer, or ownership could not be settled.
+   */
+  acquire(terms: ConnectionTerms): Promise<Acquired> {
+    return this.#locks.run(terms.clientId, () => this.#acquire(terms));
+  }
+
+  /** Takes an offline session of a dead node. Returns the owner when somebody else already has it. */
+  inherit(clientId: string, dead: NodeRef): Promise<NodeRef | undefined> {
+    return this.#locks.run(clientId, async () => {
+      const request = {
+        clientId,
+        node: this.#parts.bus.self,
+        nowMs: this.#parts.nowMs(),
+        cleanStart: false,
+        durable: true,
+        expiryIntervalSeconds: 0,
+        connected: false,
+      };
+      let result = await this.#parts.sessions.take(request);
+      if (result.kind === 'owned') {
+        if (!isSame(result.owner, dead)) return result.owner;
+        result = await this.#parts.sessions.take({ ...request, replacesEpoch: result.epoch });
+      }
+      if (result.kind === 'owned') return result.owner;
+      if (result.kind === 'taken') this.#adopt(result.record);
+      return undefined;
+    });
+  }
+
+  /** Gives a session up to another node: its connection ends, its writes are finished. */
+  release(clientId: string): Promise<void> {
+    return this.#locks.run(clientId, async () => {
+      const entry = this.#entries.get(clientId);
+      if (entry === undefined) return;
+      entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
+      await this.#writer.idle();
+      this.drop(entry);
+    });
+  }
+
+  /** Forgets a session here; what is stored of it stays. */
+  drop(entry: SessionEntry): void {
+    if (this.#entries.get(entry.clientId) === entry) this.#entries.delete(entry.clientId);
+    for (const subscription of entry.subscriptions.values()) this.#router.remove(subscription);
+    entry.subscriptions.clear();
+    entry.session.detach();
+  }
+
+  /** Ends a session: here and in the store. */
+  discard(entry: SessionEntry, event: 'discarded' | 'expired'): void {
+    this.drop(entry);
+    entry.write({ kind: 'discard' });
+    this.#parts.meter.sessionEvent(event);
+  }
+
+  async #acquire(terms: ConnectionTerms): Promise<Acquired> {
+    const startedAtMs = this.#parts.nowMs();
+    const existing = this.#entries.get(terms.clientId);
+    if (existing?.connection !== undefined) {
+      existing.connection.close(REASON.sessionTakenOver, 'the client connected again');
+      this.#parts.meter.sessionEvent('taken_over');
+      const seconds = (this.#parts.nowMs() - startedAtMs) / 1000;
+      this.#parts.meter.takeoverDuration('local', seconds);
+    } else if (existing === undefined && this.size >= this.#parts.limits.sessionsMax) {
+      throw new StoreUnavailableError(`no room for more than ${this.size} sessions`);
+    }
+    existing?.suspend();
+    // Writes of the old epoch go first: after the take they would be refused.
+    this.#writer.flush();
+    const { record, sessionPresent } = await this.#take(terms);
+    const entry = this.#entry(existing, record, sessionPresent);
+    entry.resume(record);
+    entry.expirySeconds = terms.sessionExpirySeconds;
+    entry.expiresAtMs = 0;
+    this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
+    if (sessionPresent) await this.#router.announced();
+    return { entry, sessionPresent, stored: terms.durable ? record : undefined };
+  }
+
+  /** A session that begins anew leaves nothing of the one before it. */
+  #entry(
+    existing: SessionEntry | undefined,
+    record: SessionRecord,
+    sessionPresent: boolean,
+  ): SessionEntry {
+    if (existing !== undefined && this.#entries.get(existing.clientId) === existing) {
+      if (sessionPresent) return existing;
+      this.drop(existing);
+    }
+    const entry = new SessionEntry(record.clientId, this.#host);
+    this.#entries.set(record.clientId, entry);
+    if (sessionPresent) this.#index(entry, record.subscriptions);
+    return entry;
+  }
+
+  async #take(
+    terms: ConnectionTerms,
+  ): Promise<{ readonly record: SessionRecord; readonly sessionPresent: boolean }> {
+    const { bus, sessions } = this.#parts;
+    let request: TakeRequest = {
+      clientId: terms.clientId,
+      node: bus.self,
+      nowMs: this.#parts.nowMs(),
+      cleanStart: terms.cleanStart,
+      durable: terms.durable,
+      expiryIntervalSeconds: terms.sessionExpirySeconds,
+      connected: true,
+    };
+    for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
+      const result: TakeResult = await sessions.take(request);
+      if (result.kind === 'taken') return result;
+      if (result.kind === 'absent') break;
+      await this.#askForRelease(terms.clientId, result);
+      request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
+    }
+    throw new StoreUnavailableError('the session changes hands too often');
+  }
+
+  /** An owner that does not answer is fenced: its later writes carry an old epoch. */
+  async #askForRelease(
+    clientId: string,
+    owned: { readonly owner: NodeRef; readonly epoch: number },
+  ): Promise<void> {
+    const { bus, log, meter } = this.#parts;
+    if (!bus.isAlive(owned.owner)) return;
+    const startedAtMs = this.#parts.nowMs();
+    try {
+      const { epoch } = owned;
+      await bus.request(owned.owner.nodeId, { kind: 'release-session', clientId, epoch });
+    } catch (error) {
+      log.warn('session-release-unanswered', {
+        owner: owned.owner.nodeId,
+        reason: String(error),
+      });
+    }
+    meter.sessionEvent('taken_over');
+    meter.takeoverDuration('remote', (this.#parts.nowMs() - startedAtMs) / 1000);
+  }
+
+  /** Keeps an offline session of a dead node until its client comes or it expires. */
+  #adopt(record: SessionRecord): void {
+    if (this.#entries.has(record.clientId)) return;
+    const entry = new SessionEntry(record.clientId, this.#host);
+    this.#entries.set(record.clientId, entry);
+    entry.resume(record);
+    this.#index(entry, record.subscriptions);
+    const nowMs = this.#parts.nowMs();
+    entry.disconnectedAtMs = nowMs;
+    if (!record.durable) return this.discard(entry, 'discarded');
+    if (record.connected) {
+      const { expiryIntervalSeconds } = record;
+      entry.write({ kind: 'disconnect', nowMs, expiryIntervalSeconds });
+      entry.expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
+    } else {
+      entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
+    }
+  }
+
+  #index(entry: SessionEntry, subscriptions: readonly StoredSubscription[]): void {
+    for (const stored of subscriptions) {
+      const subscription = { ...stored, entry };
+      entry.subscriptions.set(stored.filter, subscription);
+      this.#router.add(subscription);
+    }
+  }
+}
+
+/** When a session ends that loses its connection now; Infinity for never. */
+export function expiryOf(nowMs: number, expirySeconds: number): number {
+  return expirySeconds === NEVER ? Infinity : nowMs + expirySeconds * 1000;
+}
+
+function isSame(a: NodeRef, b: NodeRef): boolean {
+  return a.nodeId === b.nodeId && a.incarnation === b.incarnation;
+}

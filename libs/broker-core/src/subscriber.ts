@@ -1,0 +1,186 @@
+import type { HubClient, Message, StoredSubscription } from '#libs/broker-ports';
+import {
+  REASON,
+  type QoS,
+  type ReasonCode,
+  type SubscribePacket,
+  type SubscriptionRequest,
+  type UnsubscribePacket,
+} from '#libs/mqtt-codec';
+import { SharedPublish } from '#libs/mqtt-engine';
+import { filterFault } from '#libs/topic-index';
+import { reasonNameOf } from './disconnect-reason.ts';
+import type { NodeParts } from './parts.ts';
+import type { Router } from './router.ts';
+import type { SessionEntry } from './session-entry.ts';
+import type { Subscription } from './subscription.ts';
+
+const RETAINED_PER_FILTER_MAX = 100_000;
+const GRANTED: readonly ReasonCode[] = [REASON.success, REASON.grantedQoS1, REASON.grantedQoS2];
+
+interface Granted {
+  readonly subscription: Subscription;
+  /** Undefined when the filter is new to the session. */
+  readonly replaced: Subscription | undefined;
+}
+
+type Verdict = Granted | ReasonCode;
+
+/** SUBSCRIBE and UNSUBSCRIBE: checks, index, store, the cluster's agreement, and retained messages. */
+export class Subscriber {
+  readonly #parts: NodeParts;
+  readonly #router: Router;
+
+  constructor(parts: NodeParts, router: Router) {
+    this.#parts = parts;
+    this.#router = router;
+  }
+
+  /** SUBACK goes out when the subscriptions are stored and every live node routes to them. */
+  async subscribe(entry: SessionEntry, packet: SubscribePacket): Promise<void> {
+    const identifier = packet.properties?.subscriptionIdentifier ?? 0;
+    const verdicts = await Promise.all(
+      packet.subscriptions.map((request) => this.#decide(entry, request, identifier)),
+    );
+    const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
+    for (const { subscription, replaced } of granted) this.#index(entry, subscription, replaced);
+    const isKept = granted.length === 0 || (await this.#keep(entry, granted));
+    if (!isKept) for (const { subscription } of granted) this.#unindex(entry, subscription);
+    const reasonCodes = verdicts.map((verdict) => {
+      if (typeof verdict === 'number') return verdict;
+      return isKept
+        ? (GRANTED[verdict.subscription.qos] ?? REASON.success)
+        : REASON.unspecifiedError;
+    });
+    for (const reasonCode of reasonCodes) this.#parts.meter.subscribed(reasonNameOf(reasonCode));
+    entry.session.subscribed(packet.packetId, reasonCodes);
+    if (isKept) await this.#sendRetained(entry, granted);
+  }
+
+  async unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
+    const reasonCodes: ReasonCode[] = [];
+    const removed: string[] = [];
+    for (const filter of packet.filters) {
+      const subscription = entry.subscriptions.get(filter);
+      reasonCodes.push(subscription ? REASON.success : REASON.noSubscriptionExisted);
+      if (subscription === undefined) continue;
+      this.#unindex(entry, subscription);
+      removed.push(filter);
+    }
+    if (entry.durable && removed.length > 0) {
+      const isDone = await this.#write(entry, { kind: 'unsubscribe', filters: removed });
+      if (!isDone) return entry.close(REASON.serverUnavailable, 'the session store did not answer');
+    }
+    for (const reasonCode of reasonCodes) this.#parts.meter.unsubscribed(reasonNameOf(reasonCode));
+    entry.session.unsubscribed(packet.packetId, reasonCodes);
+  }
+
+  async #decide(
+    entry: SessionEntry,
+    request: SubscriptionRequest,
+    subscriptionIdentifier: number,
+  ): Promise<Verdict> {
+    const { limits } = this.#parts;
+    const { filter } = request;
+    if (filterFault(filter, limits.topicLevelsMax) !== undefined) return REASON.topicFilterInvalid;
+    if (filter.startsWith('$share/')) return REASON.sharedSubscriptionsNotSupported;
+    const replaced = entry.subscriptions.get(filter);
+    if (replaced === undefined && entry.subscriptions.size >= limits.subscriptionsMax) {
+      return REASON.quotaExceeded;
+    }
+    const qos = await this.#authorize(entry.client, request);
+    this.#parts.meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
+    if (qos === undefined) return REASON.notAuthorized;
+    return { subscription: { ...request, qos, subscriptionIdentifier, entry }, replaced };
+  }
+
+  #authorize(
+    client: HubClient | undefined,
+    request: SubscriptionRequest,
+  ): Promise<QoS | undefined> {
+    if (client === undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#parts.hub.authorizeSubscribe(client, request, resolve));
+  }
+
+  async #keep(entry: SessionEntry, granted: readonly Granted[]): Promise<boolean> {
+    const subscriptions = granted.map(({ subscription }) => storedForm(subscription));
+    const written = entry.durable
+      ? this.#write(entry, { kind: 'subscribe', subscriptions })
+      : Promise.resolve(true);
+    const announced = this.#router.announced().then(
+      () => true,
+      () => false,
+    );
+    const [isWritten, isAnnounced] = await Promise.all([written, announced]);
+    return isWritten && isAnnounced;
+  }
+
+  #write(
+    entry: SessionEntry,
+    operation:
+      | { readonly kind: 'subscribe'; readonly subscriptions: readonly StoredSubscription[] }
+      | { readonly kind: 'unsubscribe'; readonly filters: readonly string[] },
+  ): Promise<boolean> {
+    return new Promise((resolve) => {
+      entry.write(operation, (result) => resolve(result === 'done'));
+    });
+  }
+
+  #index(entry: SessionEntry, subscription: Subscription, replaced?: Subscription): void {
+    entry.subscriptions.set(subscription.filter, subscription);
+    // The new one first: a filter that stays is no route change.
+    this.#router.add(subscription);
+    if (replaced !== undefined) this.#router.remove(replaced);
+  }
+
+  #unindex(entry: SessionEntry, subscription: Subscription): void {
+    if (entry.subscriptions.get(subscription.filter) !== subscription) return;
+    entry.subscriptions.delete(subscription.filter);
+    this.#router.remove(subscription);
+  }
+
+  /** Retained messages of a SUBSCRIBE, each topic once however many of its filters match. */
+  async #sendRetained(entry: SessionEntry, granted: readonly Granted[]): Promise<void> {
+    const wanted = granted.filter(({ subscription, replaced }) => {
+      const { retainHandling } = subscription;
+      return retainHandling === 0 || (retainHandling === 1 && replaced === undefined);
+    });
+    const byTopic = new Map<string, { message: Message; matched: Subscription[] }>();
+    try {
+      for (const { subscription } of wanted) {
+        const { filter } = subscription;
+        const messages = await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);
+        for (const message of messages) {
+          const found = byTopic.get(message.topic);
+          if (found === undefined) byTopic.set(message.topic, { message, matched: [subscription] });
+          else found.matched.push(subscription);
+        }
+      }
+    } catch (error) {
+      this.#parts.log.warn('retained-read-failed', { reason: String(error) });
+      return;
+    }
+    for (const { message, matched } of byTopic.values()) {
+      if (entry.congested) await entry.connection?.whenDrained();
+      this.#serve(entry, message, matched);
+    }
+  }
+
+  #serve(entry: SessionEntry, message: Message, matched: readonly Subscription[]): void {
+    const granted = Math.max(...matched.map(({ qos }) => qos));
+    const qos = message.qos < granted ? message.qos : matched.find((s) => s.qos === granted)?.qos;
+    if (qos === undefined) return;
+    const subscriptionIdentifiers = matched
+      .map(({ subscriptionIdentifier }) => subscriptionIdentifier)
+      .filter((identifier) => identifier !== 0);
+    const shared = new SharedPublish(message, false);
+    const form = { qos, retain: true, subscriptionIdentifiers };
+    this.#parts.meter.retainedOperation('serve');
+    entry.deliver({ shared, form, message, obligations: undefined }, this.#parts.nowMs());
+  }
+}
+
+function storedForm(subscription: Subscription): StoredSubscription {
+  const { entry: _, ...stored } = subscription;
+  return stored;
+}
