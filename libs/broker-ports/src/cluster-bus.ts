@@ -71,6 +71,6 @@ export interface ClusterBus {
   forgetNode(node: NodeRef): Promise<void>;
   /** Marks this node as draining: peers and the API see it. */
   setState(state: NodeInfo['state']): Promise<void>;
-  /** Removes the lease and the routes of this node and leaves. */
+  /** Gives up the lease and leaves at once. Routes and inbox stay until a survivor has claimed and forgotten this node. */
   close(): Promise<void>;
 }
