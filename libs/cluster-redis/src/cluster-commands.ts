@@ -1,0 +1,329 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import {
+  StoreUnavailableError,
+  type Meter,
+  type NodeInfo,
+  type NodeRef,
+  type RedisOperation,
+  type RouteChange,
+} from '#libs/broker-ports';
+import { nodeKey, parseNodeKey, type MemberSighting } from '#libs/cluster';
+import type { ClusterKeys } from './keys.ts';
+import { decodeLease, encodeLease } from './lease-format.ts';
+import { parseEntries, type StreamEntry } from './stream-entry.ts';
+
+/** Entries the stream of route changes keeps, about: who is further behind reads snapshots. */
+const STREAM_ENTRIES = 4_096;
+/** Longer than any clock of a host is ever behind. */
+const INCARNATION_MEMORY_MS = 30 * 24 * 3_600_000;
+/** Longer than any append can be on its way. */
+const HEIR_MEMORY_MS = 600_000;
+/** What forgetting a node may move at once: Redis serves nobody else meanwhile. */
+const MOVED_ENTRIES_MAX = 512;
+const FILTERS_PER_COMMAND = 1_000;
+
+type Argument = string | number | Buffer;
+
+const scripts = {
+  incarnate: load('incarnate'),
+  join: load('join'),
+  renew: load('renew'),
+  leave: load('leave'),
+  announce: load('announce'),
+  append: load('append'),
+  claim: load('claim'),
+  forget: load('forget'),
+};
+
+function load(name: string): string {
+  return readFileSync(new URL(`./commands/${name}.lua`, import.meta.url), 'utf8');
+}
+
+/** A member with its lease and the number of its last route change. */
+export interface ListedMember extends MemberSighting {
+  readonly sequence: number;
+}
+
+/** A node's filters, and the number of the last change in them. */
+export interface RouteSnapshot {
+  readonly sequence: number;
+  readonly filters: readonly string[];
+}
+
+export type JoinResult =
+  | { readonly kind: 'joined'; readonly streamId: string }
+  | { readonly kind: 'held'; readonly remainingMs: number };
+
+export type AnnounceResult =
+  { readonly kind: 'announced'; readonly members: readonly NodeRef[] } | { readonly kind: 'stale' };
+
+const RENEWALS = ['renewed', 'restored', 'lost', 'wiped'] as const;
+const APPENDS = ['stored', 'full', 'absent'] as const;
+const CLAIMS = ['claimed', 'taken', 'alive', 'forgotten'] as const;
+const FORGETS = ['forgotten', 'unclaimed', 'not-empty'] as const;
+
+/** What ClusterCommands needs. */
+export interface ClusterCommandsOptions {
+  readonly redis: Redis;
+  readonly keys: ClusterKeys;
+  readonly leaseMs: number;
+  readonly inboxMessagesMax: number;
+  readonly meter: Meter;
+}
+
+/**
+ * The bus's commands in Redis, one method each; results are named unions.
+ *
+ * @remarks Every method rejects with a StoreUnavailableError when Redis does not answer in time or refuses. Scripts are
+ * sent whole (EVAL): Redis finds them by their text, and a restart of Redis cannot change the order of commands, which a
+ * second attempt after NOSCRIPT would.
+ */
+export class ClusterCommands {
+  readonly #options: ClusterCommandsOptions;
+
+  constructor(options: ClusterCommandsOptions) {
+    this.#options = options;
+  }
+
+  async incarnate(nodeId: string, nowMs: number): Promise<number> {
+    const keys = [this.#options.keys.incarnation(nodeId)];
+    const args = [nowMs, INCARNATION_MEMORY_MS];
+    return Number(await this.#eval('lease', scripts.incarnate, { keys, args }));
+  }
+
+  async join(info: NodeInfo, sequence: number): Promise<JoinResult> {
+    const { keys, leaseMs } = this.#options;
+    const reply = await this.#eval('lease', scripts.join, {
+      keys: [keys.lease(info.nodeId), keys.members, keys.stream, keys.incarnation(info.nodeId)],
+      args: [
+        encodeLease(info),
+        leaseMs,
+        nodeKey(info),
+        sequence,
+        STREAM_ENTRIES,
+        info.incarnation,
+        INCARNATION_MEMORY_MS,
+      ],
+    });
+    const [kind, value] = texts(reply);
+    if (kind === 'joined' && value !== undefined) return { kind, streamId: value };
+    return { kind: 'held', remainingMs: Number(value) };
+  }
+
+  async renew(info: NodeInfo): Promise<(typeof RENEWALS)[number]> {
+    const { keys, leaseMs } = this.#options;
+    const reply = await this.#eval('lease', scripts.renew, {
+      keys: [keys.lease(info.nodeId), keys.members, keys.ended, keys.incarnation(info.nodeId)],
+      args: [encodeLease(info), leaseMs, nodeKey(info), info.incarnation, INCARNATION_MEMORY_MS],
+    });
+    return oneOf(RENEWALS, reply);
+  }
+
+  async leave(self: NodeRef): Promise<void> {
+    const { keys } = this.#options;
+    await this.#eval('lease', scripts.leave, {
+      keys: [keys.lease(self.nodeId), keys.ended, keys.stream],
+      args: [nodeKey(self), self.incarnation, STREAM_ENTRIES],
+    });
+  }
+
+  /** Reads all members and their leases. */
+  async list(): Promise<ListedMember[]> {
+    const { redis, keys } = this.#options;
+    const positions = await this.#run('lease', () => redis.hgetall(keys.members));
+    const listed: { node: NodeRef; sequence: number }[] = [];
+    for (const [key, position] of Object.entries(positions)) {
+      const node = parseNodeKey(key);
+      if (node !== undefined) listed.push({ node, sequence: Number(position) });
+    }
+    if (listed.length === 0) return [];
+    const names = listed.map(({ node }) => keys.lease(node.nodeId));
+    const leases = await this.#run('lease', () => redis.mget(names));
+    return listed.map(({ node, sequence }, index) => {
+      const lease = decodeLease(node.nodeId, leases[index] ?? null);
+      const isOwn = lease?.incarnation === node.incarnation;
+      return { node, sequence, lease: isOwn ? lease : undefined };
+    });
+  }
+
+  /** Reads a node's filters together with their position; undefined when it is no member. */
+  async snapshot(node: NodeRef): Promise<RouteSnapshot | undefined> {
+    const { keys } = this.#options;
+    const [position, filters] = await this.#transaction('routes', (transaction) =>
+      transaction.hget(keys.members, nodeKey(node)).smembers(keys.routes(node)),
+    );
+    if (typeof position !== 'string') return undefined;
+    return { sequence: Number(position), filters: texts(filters) };
+  }
+
+  /** Changes the node's filters and tells the others. */
+  async announce(
+    self: NodeRef,
+    sequence: number,
+    changes: readonly RouteChange[],
+  ): Promise<AnnounceResult> {
+    const { keys } = this.#options;
+    const added = changes.filter(({ kind }) => kind === 'add').map(({ filter }) => filter);
+    const removed = changes.filter(({ kind }) => kind === 'remove').map(({ filter }) => filter);
+    const reply = await this.#eval('routes', scripts.announce, {
+      keys: [keys.routes(self), keys.members, keys.stream],
+      args: [
+        nodeKey(self),
+        sequence,
+        STREAM_ENTRIES,
+        JSON.stringify({ added, removed }),
+        added.length,
+        ...added,
+        ...removed,
+      ],
+    });
+    const [kind, ...members] = texts(reply);
+    return kind === 'announced' ? { kind, members: nodesOf(members) } : { kind: 'stale' };
+  }
+
+  /** Writes the node's filters anew and asks the others to read them. Returns all members. */
+  async rewrite(
+    self: NodeRef,
+    sequence: number,
+    filters: readonly string[],
+  ): Promise<readonly NodeRef[]> {
+    const { keys } = this.#options;
+    const replies = await this.#transaction('routes', (transaction) => {
+      transaction.del(keys.routes(self));
+      for (let start = 0; start < filters.length; start += FILTERS_PER_COMMAND) {
+        transaction.sadd(keys.routes(self), filters.slice(start, start + FILTERS_PER_COMMAND));
+      }
+      const entry = ['kind', 'reset', 'node', nodeKey(self), 'sequence', String(sequence)];
+      return transaction
+        .hset(keys.members, nodeKey(self), sequence)
+        .xadd(keys.stream, 'MAXLEN', '~', STREAM_ENTRIES, '*', ...entry)
+        .hkeys(keys.members);
+    });
+    return nodesOf(texts(replies.at(-1)));
+  }
+
+  /** Appends a batch to a node's inbox. */
+  async append(batch: {
+    readonly to: NodeRef;
+    readonly from: NodeRef;
+    readonly sequence: number;
+    readonly frame: Uint8Array;
+  }): Promise<(typeof APPENDS)[number]> {
+    const { keys, inboxMessagesMax } = this.#options;
+    const { to, from, sequence, frame } = batch;
+    const reply = await this.#eval('inbox_append', scripts.append, {
+      keys: [keys.members, keys.inbox(to), keys.heir(to)],
+      args: [
+        nodeKey(to),
+        nodeKey(from),
+        sequence,
+        inboxMessagesMax,
+        Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength),
+        keys.inboxes,
+        keys.heirs,
+      ],
+    });
+    return oneOf(APPENDS, reply);
+  }
+
+  /** Reads the oldest entries of an inbox. */
+  async readInbox(node: NodeRef, count: number): Promise<StreamEntry[]> {
+    const { redis, keys } = this.#options;
+    const reply = await this.#run('inbox_read', () =>
+      redis.xrangeBuffer(keys.inbox(node), '-', '+', 'COUNT', count),
+    );
+    return parseEntries(reply);
+  }
+
+  /** Removes entries that are dealt with. */
+  async removeFromInbox(node: NodeRef, ids: readonly string[]): Promise<void> {
+    const { redis, keys } = this.#options;
+    await this.#run('inbox_read', () => redis.xdel(keys.inbox(node), ...ids));
+  }
+
+  async claim(claimer: NodeRef, dead: NodeRef): Promise<(typeof CLAIMS)[number]> {
+    const { keys, leaseMs } = this.#options;
+    const reply = await this.#eval('lease', scripts.claim, {
+      keys: [keys.claim(dead), keys.lease(dead.nodeId), keys.members, keys.ended],
+      args: [nodeKey(claimer), leaseMs, nodeKey(dead), dead.incarnation],
+    });
+    return oneOf(CLAIMS, reply);
+  }
+
+  async forget(claimer: NodeRef, dead: NodeRef): Promise<(typeof FORGETS)[number]> {
+    const { keys } = this.#options;
+    const reply = await this.#eval('routes', scripts.forget, {
+      keys: [
+        keys.claim(dead),
+        keys.members,
+        keys.ended,
+        keys.inbox(dead),
+        keys.routes(dead),
+        keys.stream,
+        keys.inbox(claimer),
+        keys.heir(dead),
+      ],
+      args: [nodeKey(claimer), nodeKey(dead), STREAM_ENTRIES, MOVED_ENTRIES_MAX, HEIR_MEMORY_MS],
+    });
+    return oneOf(FORGETS, reply);
+  }
+
+  #eval(
+    operation: RedisOperation,
+    script: string,
+    { keys, args }: { readonly keys: readonly string[]; readonly args: readonly Argument[] },
+  ): Promise<unknown> {
+    const { redis } = this.#options;
+    return this.#run(operation, () => redis.eval(script, keys.length, ...keys, ...args));
+  }
+
+  /** Carries out several commands as one step; an error of one is an error of all. */
+  async #transaction(
+    operation: RedisOperation,
+    fill: (transaction: ReturnType<Redis['multi']>) => ReturnType<Redis['multi']>,
+  ): Promise<unknown[]> {
+    const { redis } = this.#options;
+    return await this.#run(operation, async () => {
+      const results = await fill(redis.multi()).exec();
+      return (results ?? []).map(([error, result]) => {
+        if (error !== null) throw error;
+        return result;
+      });
+    });
+  }
+
+  async #run<Reply>(operation: RedisOperation, send: () => Promise<Reply>): Promise<Reply> {
+    const { meter } = this.#options;
+    const startedAtMs = performance.now();
+    const took = (): number => (performance.now() - startedAtMs) / 1_000;
+    try {
+      const reply = await send();
+      meter.redisCommand(operation, 'ok', took());
+      return reply;
+    } catch (cause) {
+      meter.redisCommand(operation, 'error', took());
+      throw unavailable(operation, cause);
+    }
+  }
+}
+
+/** What a failed command means to the callers of the bus. */
+export function unavailable(operation: RedisOperation, cause: unknown): StoreUnavailableError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StoreUnavailableError(`Redis, ${operation}: ${reason}`, { cause });
+}
+
+function texts(reply: unknown): string[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
+}
+
+function nodesOf(keys: readonly string[]): NodeRef[] {
+  return keys.map(parseNodeKey).filter((node) => node !== undefined);
+}
+
+function oneOf<Name extends string>(names: readonly Name[], reply: unknown): Name {
+  const name = names.find((candidate) => candidate === reply);
+  if (name === undefined) throw new Error(`a script answered ${String(reply)}`);
+  return name;
+}

@@ -1,0 +1,136 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Log, Meter } from '#libs/broker-ports';
+
+/** How long a blocking read waits in Redis before it asks again: a silent connection is noticed after it. */
+export const BLOCK_MS = 5_000;
+
+/** What connections are made for. `reader` blocks; `publisher` never waits; `subscriber` listens. */
+export type ConnectionPurpose = 'commands' | 'publisher' | 'reader' | 'subscriber';
+
+/** What a RedisConnections needs. */
+export interface RedisConnectionsOptions {
+  readonly url: string;
+  readonly commandTimeoutMs: number;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+type Role = 'commands' | 'subscriber';
+
+/** The connections of one role: up when all are. */
+interface RoleHealth {
+  readonly all: Set<Redis>;
+  readonly up: Set<Redis>;
+  state: 'starting' | 'up' | 'down';
+  everUp: boolean;
+}
+
+/**
+ * Makes the connections of a bus, keeps them connecting for ever, and tells their health once per change.
+ *
+ * @remarks A connection error is never thrown: commands in flight fail, and the connection tries again with a delay of
+ * at most a second.
+ */
+export class RedisConnections {
+  readonly #options: RedisConnectionsOptions;
+  readonly #roles: Readonly<Record<Role, RoleHealth>> = {
+    commands: { all: new Set(), up: new Set(), state: 'starting', everUp: false },
+    subscriber: { all: new Set(), up: new Set(), state: 'starting', everUp: false },
+  };
+  #closed = false;
+
+  constructor(options: RedisConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether every connection is up. */
+  get isUp(): boolean {
+    return this.#roles.commands.state === 'up' && this.#roles.subscriber.state === 'up';
+  }
+
+  /** Opens a connection; it is usable at once, for it connects by itself. */
+  open(purpose: ConnectionPurpose): Redis {
+    const redis = new Redis(this.#options.url, this.#optionsFor(purpose));
+    const role = purpose === 'commands' || purpose === 'publisher' ? 'commands' : 'subscriber';
+    const health = this.#roles[role];
+    health.all.add(redis);
+    let reason = 'the connection was closed';
+    redis.on('error', (error: Error) => {
+      reason = error.message;
+    });
+    redis.on('ready', () => this.#rose(role, redis));
+    redis.on('close', () => this.#fell(role, redis, reason));
+    redis.connect().catch(() => undefined); // The close event has told it, and the next attempt follows.
+    return redis;
+  }
+
+  /** Ends all connections at once; commands in flight fail. */
+  close(): void {
+    this.#closed = true;
+    for (const { all } of Object.values(this.#roles)) {
+      for (const redis of all) redis.disconnect();
+    }
+  }
+
+  #optionsFor(purpose: ConnectionPurpose): RedisOptions {
+    const { commandTimeoutMs } = this.#options;
+    const common: RedisOptions = {
+      lazyConnect: true,
+      connectTimeout: 5_000,
+      keepAlive: 10_000,
+      retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 6), 1_000),
+      // A replica that was a primary until now: find the new one.
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    };
+    switch (purpose) {
+      case 'commands':
+        // Every fourth failed attempt empties the queue of waiting commands, so it cannot grow for ever.
+        return {
+          ...common,
+          commandTimeout: commandTimeoutMs,
+          socketTimeout: 2 * commandTimeoutMs,
+          maxRetriesPerRequest: 3,
+        };
+      case 'publisher':
+        return {
+          ...common,
+          enableOfflineQueue: false,
+          enableAutoPipelining: true,
+          autoResendUnfulfilledCommands: false,
+          commandTimeout: commandTimeoutMs,
+          socketTimeout: 2 * commandTimeoutMs,
+        };
+      case 'reader':
+        return {
+          ...common,
+          autoResendUnfulfilledCommands: false,
+          maxRetriesPerRequest: null,
+          socketTimeout: BLOCK_MS + 2 * commandTimeoutMs,
+        };
+      case 'subscriber':
+        return { ...common, maxRetriesPerRequest: null };
+    }
+  }
+
+  #rose(role: Role, redis: Redis): void {
+    const { log, meter } = this.#options;
+    const health = this.#roles[role];
+    health.up.add(redis);
+    if (health.state === 'up' || health.up.size < health.all.size) return;
+    if (health.state === 'down') log.info('redis-restored', { role });
+    if (health.everUp) meter.redisReconnected(role);
+    health.state = 'up';
+    health.everUp = true;
+    meter.redisUp(role, true);
+  }
+
+  #fell(role: Role, redis: Redis, reason: string): void {
+    const { log, meter } = this.#options;
+    const health = this.#roles[role];
+    health.up.delete(redis);
+    if (health.state === 'down' || this.#closed) return;
+    health.state = 'down';
+    log.warn('redis-unavailable', { role, reason });
+    meter.redisUp(role, false);
+  }
+}

@@ -1,0 +1,1 @@
+export { RedisClusterBus, type RedisClusterBusOptions } from './redis-cluster-bus.ts';

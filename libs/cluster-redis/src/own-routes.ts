@@ -1,0 +1,224 @@
+import {
+  StoreUnavailableError,
+  type Meter,
+  type NodeRef,
+  type RouteChange,
+} from '#libs/broker-ports';
+import { ClusterError, nodeKey } from '#libs/cluster';
+import type { ClusterCommands } from './cluster-commands.ts';
+
+/** Changes per entry of the stream: with its length, the bound of what the stream can hold. */
+const CHANGES_PER_ENTRY = 256;
+
+/** What OwnRoutes needs. */
+export interface OwnRoutesOptions {
+  readonly self: NodeRef;
+  readonly commands: ClusterCommands;
+  readonly deadlineMs: number;
+  readonly monotonicMs: () => number;
+  readonly meter: Meter;
+  /** Whether a member has to apply a change before it counts as known. */
+  readonly isAwaited: (node: NodeRef) => boolean;
+  /** Asks a node how far it has come; it answers through heard(). */
+  readonly ask: (node: NodeRef) => void;
+}
+
+/** Somebody waits until these nodes have applied a sequence. */
+interface Wait {
+  readonly sequence: number;
+  readonly missing: Map<string, NodeRef>;
+  readonly startedAtMs: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The changes of one turn. */
+interface Gathering {
+  readonly changes: Map<string, RouteChange>;
+  readonly told: Promise<void>;
+}
+
+/**
+ * What this node wants, written down in Redis and known to the others.
+ *
+ * @remarks Changes of one turn go out together and are numbered. What this object holds is what is wanted: if Redis has
+ * something else (a failed announcement, lost data) it is written anew.
+ */
+export class OwnRoutes {
+  readonly #options: OwnRoutesOptions;
+  readonly #filters = new Set<string>();
+  /** The highest sequence each node is known to have applied. */
+  readonly #heard = new Map<string, number>();
+  #sequence = 0;
+  #mismatchAt: number | undefined;
+  #gathering: Gathering | undefined;
+  #waits: Wait[] = [];
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: OwnRoutesOptions) {
+    this.#options = options;
+  }
+
+  /** The number of the last change. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Resolves when all nodes that count have applied the changes; rejects at the deadline, or when Redis is away. */
+  announce(changes: readonly RouteChange[]): Promise<void> {
+    if (this.#closed) return Promise.reject(closed());
+    const gathering = (this.#gathering ??= this.#gather());
+    for (const change of changes) {
+      gathering.changes.set(change.filter, change);
+      if (change.kind === 'add') this.#filters.add(change.filter);
+      else this.#filters.delete(change.filter);
+    }
+    return gathering.told;
+  }
+
+  /** A node says how far it has come. */
+  heard(node: NodeRef, sequence: number): void {
+    const key = nodeKey(node);
+    if ((this.#heard.get(key) ?? -1) >= sequence) return;
+    this.#heard.set(key, sequence);
+    this.#release((wait) => {
+      if (wait.sequence <= sequence) wait.missing.delete(key);
+    });
+  }
+
+  /** A node's lease ended: it is not waited for. */
+  gone(node: NodeRef): void {
+    const key = nodeKey(node);
+    this.#heard.delete(key);
+    this.#release((wait) => wait.missing.delete(key));
+  }
+
+  /** Compares with the position read in Redis. A difference that stays is mended. */
+  async verify(position: number | undefined): Promise<void> {
+    if (position === this.#sequence) {
+      this.#mismatchAt = undefined;
+    } else if (this.#mismatchAt === this.#sequence) {
+      await this.rewrite();
+    } else {
+      this.#mismatchAt = this.#sequence;
+    }
+  }
+
+  /** Writes all filters anew and resolves when the others have read them. */
+  async rewrite(): Promise<void> {
+    const members = await this.#writeAll();
+    await this.#known(this.#sequence, members);
+  }
+
+  /** Who waits is refused. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    const waits = this.#waits;
+    this.#waits = [];
+    for (const { reject } of waits) reject(closed());
+  }
+
+  #gather(): Gathering {
+    const changes = new Map<string, RouteChange>();
+    const told = new Promise<void>((resolve) => {
+      setImmediate(() => {
+        this.#gathering = undefined;
+        resolve(this.#tell([...changes.values()]));
+      });
+    });
+    return { changes, told };
+  }
+
+  async #tell(changes: readonly RouteChange[]): Promise<void> {
+    if (this.#closed) throw closed();
+    const { self, commands } = this.#options;
+    const sent: ReturnType<ClusterCommands['announce']>[] = [];
+    for (let start = 0; start < changes.length; start += CHANGES_PER_ENTRY) {
+      this.#sequence += 1;
+      const part = changes.slice(start, start + CHANGES_PER_ENTRY);
+      sent.push(commands.announce(self, this.#sequence, part));
+    }
+    const sequence = this.#sequence;
+    const results = await Promise.all(sent);
+    const last = results.at(-1);
+    if (last === undefined) return;
+    if (last.kind === 'stale') await this.rewrite();
+    else await this.#known(sequence, last.members);
+  }
+
+  #writeAll(): Promise<readonly NodeRef[]> {
+    this.#sequence += 1;
+    const { self, commands } = this.#options;
+    return commands.rewrite(self, this.#sequence, [...this.#filters]);
+  }
+
+  /** Waits until the members have applied a sequence. */
+  #known(sequence: number, members: readonly NodeRef[]): Promise<void> {
+    const { self, isAwaited, monotonicMs } = this.#options;
+    const missing = new Map<string, NodeRef>();
+    const own = nodeKey(self);
+    for (const node of members) {
+      const key = nodeKey(node);
+      if (key === own || (this.#heard.get(key) ?? -1) >= sequence || !isAwaited(node)) continue;
+      missing.set(key, node);
+    }
+    if (this.#closed) return Promise.reject(closed());
+    return new Promise((resolve, reject) => {
+      this.#waits.push({ sequence, missing, startedAtMs: monotonicMs(), resolve, reject });
+      this.#release(() => undefined);
+      if (this.#waits.length === 0) return;
+      this.#sweep ??= setInterval(() => this.#sweepWaits(), this.#options.deadlineMs / 10);
+    });
+  }
+
+  /** Asks whoever is behind, leaves out who need not be waited for, and ends what took too long. */
+  #sweepWaits(): void {
+    const { deadlineMs, isAwaited, monotonicMs, ask, meter } = this.#options;
+    const nowMs = monotonicMs();
+    const behind = new Map<string, NodeRef>();
+    this.#release((wait) => {
+      for (const [key, node] of wait.missing) {
+        if (isAwaited(node)) behind.set(key, node);
+        else wait.missing.delete(key);
+      }
+    });
+    const late = this.#waits.filter(({ startedAtMs }) => nowMs - startedAtMs >= deadlineMs);
+    this.#waits = this.#waits.filter((wait) => !late.includes(wait));
+    for (const { missing, reject } of late) {
+      meter.routeLag(deadlineMs / 1_000);
+      const names = [...missing.keys()].join(', ');
+      reject(new ClusterError('ROUTES_LATE', `not yet applied by ${names}`));
+    }
+    for (const node of behind.values()) ask(node);
+    this.#stopSweepWhenIdle();
+  }
+
+  /** Changes every wait and resolves those that miss nobody any more. */
+  #release(change: (wait: Wait) => void): void {
+    const { meter, monotonicMs } = this.#options;
+    const waiting: Wait[] = [];
+    for (const wait of this.#waits) {
+      change(wait);
+      if (wait.missing.size > 0) {
+        waiting.push(wait);
+      } else {
+        meter.routeLag((monotonicMs() - wait.startedAtMs) / 1_000);
+        wait.resolve();
+      }
+    }
+    this.#waits = waiting;
+    this.#stopSweepWhenIdle();
+  }
+
+  #stopSweepWhenIdle(): void {
+    if (this.#waits.length > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+}
+
+function closed(): StoreUnavailableError {
+  return new StoreUnavailableError('this node has left the cluster');
+}

@@ -1,0 +1,70 @@
+import type { ClusterRequest, NodeRef } from '#libs/broker-ports';
+import { ClusterError } from '#libs/cluster';
+import type { Control } from './carrier.ts';
+
+/** What Requests needs. */
+export interface RequestsOptions {
+  readonly timeoutMs: number;
+  readonly send: (nodeId: string, control: Control) => void;
+}
+
+interface Asked {
+  readonly nodeId: string;
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The questions this node has asked others and waits for. */
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #asked = new Map<number, Asked>();
+  #lastId = 0;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+  }
+
+  /** Asks a node; rejects at the deadline, when the node leaves, and when it refuses. */
+  ask(nodeId: string, request: ClusterRequest): Promise<void> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#end(id, silent(nodeId)), this.#options.timeoutMs);
+      this.#asked.set(id, { nodeId, timer, resolve, reject });
+      this.#options.send(nodeId, { kind: 'request', id, request });
+    });
+  }
+
+  /** An answer came; one that nobody waits for is ignored. */
+  answered(from: NodeRef, id: number, outcome: 'done' | 'refused'): void {
+    if (this.#asked.get(id)?.nodeId !== from.nodeId) return;
+    const refused = new ClusterError('REQUEST_REFUSED', `${from.nodeId} refused the request`);
+    this.#end(id, outcome === 'done' ? undefined : refused);
+  }
+
+  /** A node left: it will not answer. */
+  gone(node: NodeRef): void {
+    for (const [id, { nodeId }] of this.#asked) {
+      if (nodeId === node.nodeId) this.#end(id, silent(nodeId));
+    }
+  }
+
+  /** Nobody will answer any more. */
+  close(): void {
+    for (const [id, { nodeId }] of this.#asked) this.#end(id, silent(nodeId));
+  }
+
+  #end(id: number, error: ClusterError | undefined): void {
+    const asked = this.#asked.get(id);
+    if (asked === undefined) return;
+    this.#asked.delete(id);
+    clearTimeout(asked.timer);
+    if (error === undefined) asked.resolve();
+    else asked.reject(error);
+  }
+}
+
+function silent(nodeId: string): ClusterError {
+  return new ClusterError('NODE_SILENT', `${nodeId} did not answer`);
+}

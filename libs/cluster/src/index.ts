@@ -1,0 +1,14 @@
+export { ClusterError, type ClusterErrorCode } from './cluster-error.ts';
+export {
+  Membership,
+  type MemberSighting,
+  type MembershipEvent,
+  type MembershipInput,
+  type MembershipOptions,
+} from './membership.ts';
+export { isNodeId, nodeKey, parseNodeKey } from './node-key.ts';
+export { RepeatFilter, type RepeatFilterLimits } from './repeat-filter.ts';
+export { RouteLog, type RouteVerdict } from './route-log.ts';
+export { RouteTable } from './route-table.ts';
+export { SelfLease } from './self-lease.ts';
+export { SingleNodeBus, type SingleNodeBusOptions } from './single-node-bus.ts';
