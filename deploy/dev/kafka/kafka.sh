@@ -12,7 +12,7 @@
 #
 #   KAFKA_PORT       broker of node n listens on KAFKA_PORT+2(n-1), its controller on the port above  [20092]
 #   KAFKA_DIR        data, logs and pids                                    [skein-kafka-PORT in the temp directory]
-#   SKEIN_CACHE      where the jars are kept                                [~/.cache/skein]
+#   KAFKA_CACHE      where the jars are kept                                [~/.cache/skein]
 #   KAFKA_HEAP       memory options of each broker                          [-Xms192m -Xmx256m]
 #   KAFKA_WAIT       seconds to wait for readiness and for a stop           [90]
 #   KAFKA_AUTO_CREATE  true lets brokers create topics on first use         [false]
@@ -23,7 +23,7 @@ port=${KAFKA_PORT:-20092}
 dir=${KAFKA_DIR:-${TMPDIR:-/tmp}/skein-kafka-$port}
 wait_seconds=${KAFKA_WAIT:-90}
 version=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$here/pom.xml")
-jars=${SKEIN_CACHE:-$HOME/.cache/skein}/kafka/$version
+jars=${KAFKA_CACHE:-$HOME/.cache/skein}/kafka/$version
 # Small and quick to start rather than fast: C1 only, one collector thread.
 jvm=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -XX:MaxDirectMemorySize=64m -Djava.awt.headless=true)
 read -ra heap <<<"${KAFKA_HEAP:--Xms192m -Xmx256m}"

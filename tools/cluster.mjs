@@ -1,0 +1,151 @@
+// Three broker nodes, the admin API, Redis and a real Kafka on this machine; see --help.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildIfStale } from './build.mjs';
+import { ensurePrograms } from './debian-packages.mjs';
+import { ProcessGroup, onStopSignal } from './process-group.mjs';
+import { step } from './progress.mjs';
+import { awaitReady } from './readiness.mjs';
+import { createTopics, listening, openKafka, startRedis } from './services.mjs';
+
+const HELP = `usage: npm run cluster [-- --no-kafka | --help]
+
+Starts three broker nodes, the admin API, a Redis and a Kafka on this machine, without containers, and stops them on
+Ctrl-C. Kafka comes as jars through Maven (Java 17), or is the one of KAFKA_BROKERS. All data is in a directory that is
+removed at the end.
+
+  --no-kafka   without Kafka and bridge rules
+  --help       print this and exit`;
+
+const EXIT_USAGE = 2;
+const HOST = '127.0.0.1';
+const API = { port: 8080, opsPort: 9467 };
+const NODES = [1, 2, 3].map((number) => ({
+  id: `node${number}`,
+  tcp: 1882 + number,
+  ws: 8082 + number,
+  ops: 9463 + number,
+}));
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const group = new ProcessGroup();
+const servers = new ProcessGroup();
+const undo = [];
+
+/** Settings of one node; the file, where one is given, brings the bridge rules. */
+function nodeEnv(node, shared) {
+  return {
+    ...shared,
+    SKEIN_NODE_ID: node.id,
+    SKEIN_LISTENERS_TCP_PORT: String(node.tcp),
+    SKEIN_LISTENERS_WS_PORT: String(node.ws),
+    SKEIN_OPS_PORT: String(node.ops),
+  };
+}
+
+function startApp(app, name, env) {
+  const main = `dist/apps/${app}/src/main.js`;
+  const output = (line) => console.log(`${name} | ${line}`);
+  return group.start(process.execPath, ['--enable-source-maps', main], { cwd: root, env, output });
+}
+
+async function takenPorts() {
+  const wanted = [API.port, API.opsPort, ...NODES.flatMap(({ tcp, ws, ops }) => [tcp, ws, ops])];
+  const taken = await Promise.all(wanted.map((port) => listening(port)));
+  return wanted.filter((_, index) => taken[index]);
+}
+
+const summary = (kafka) => `
+Skein runs as a cluster of ${NODES.length} nodes
+${NODES.map(({ id, tcp, ws, ops }) => `  ${id}      mqtt://${HOST}:${tcp}  ws://${HOST}:${ws}/mqtt  http://${HOST}:${ops}/metrics`).join('\n')}
+  Admin API  http://${HOST}:${API.port}/api/v1, Swagger UI http://${HOST}:${API.port}/api/docs${
+    kafka === undefined ? '' : `\n  Kafka      ${kafka}`
+  }
+Try, each in a terminal of its own:
+  receive on node 3:       mosquitto_sub -p ${NODES[2].tcp} -V 5 -t 'devices/+/telemetry' -q 1 -v
+  publish on node 1:       mosquitto_pub -p ${NODES[0].tcp} -i d1 -t devices/d1/telemetry -q 1 -m '{"t":21}'${
+    kafka === undefined
+      ? ''
+      : `
+  read it from Kafka:      kcat -b ${kafka} -C -t telemetry -o beginning -e -f 'key=%k headers=%h value=%s\\n'
+  a device on node 2:      mosquitto_sub -p ${NODES[1].tcp} -t devices/d1/commands -q 1 -v
+  command it from Kafka:   echo 'd1:reboot' | kcat -b ${kafka} -P -t commands -K :`
+  }
+  who is there:            curl -s http://${HOST}:${API.port}/api/v1/nodes
+Ctrl-C drains and stops everything.
+`;
+
+async function main({ withKafka }) {
+  const taken = await takenPorts();
+  if (taken.length > 0) {
+    console.error(`port ${taken.join(', ')}: already in use; stop what listens there`);
+    return EXIT_USAGE;
+  }
+  await ensurePrograms({ 'redis-server': 'redis-server' });
+  await buildIfStale();
+  const directory = mkdtempSync(join(tmpdir(), 'skein-cluster-'));
+  undo.push(() => rmSync(directory, { recursive: true, force: true }));
+  const url = await step('starting Redis', () => startRedis(servers, join(directory, 'redis')));
+  const shared = { ...process.env, SKEIN_REDIS_URL: url, SKEIN_NODE_CLUSTER_NAME: 'local' };
+  let brokers;
+  if (withKafka) {
+    const kafka = await openKafka({ containers: false });
+    undo.push(kafka.close);
+    ({ brokers } = kafka);
+    await createTopics(brokers, ['telemetry', 'commands']);
+    Object.assign(shared, {
+      SKEIN_CONFIG: join(root, 'deploy/dev/cluster.yaml'),
+      SKEIN_KAFKA_BROKERS: brokers,
+    });
+  }
+  const apps = NODES.map((node) => startApp('broker', node.id, nodeEnv(node, shared)));
+  const apiEnv = { SKEIN_API_PORT: String(API.port), SKEIN_API_OPS_PORT: String(API.opsPort) };
+  apps.push(startApp('api', 'api  ', { ...shared, ...apiEnv }));
+  const failed = Promise.race(apps.map(({ ended }) => ended));
+  const all = await step('starting nodes', () =>
+    Promise.all([
+      ...NODES.map(({ id, ops }) => awaitReady(id, { host: HOST, port: ops }, failed)),
+      awaitReady('the API', { host: HOST, port: API.opsPort }, failed),
+    ]),
+  );
+  if (!all.every(Boolean)) return Number(await failed) || 1;
+  console.log(summary(brokers));
+  // A node that is killed on purpose is part of trying a cluster; the others go on.
+  await Promise.all(apps.map(({ ended }) => ended));
+  return 0;
+}
+
+async function stopAll() {
+  await group.stop();
+  for (const close of undo.splice(0).reverse()) await close();
+  await servers.stop();
+}
+
+const argv = process.argv.slice(2);
+const unknown = argv.find((flag) => !['--no-kafka', '--help'].includes(flag));
+if (unknown !== undefined) {
+  console.error(`${unknown}: is not a known flag; the known ones are --no-kafka and --help`);
+  process.exit(EXIT_USAGE);
+}
+if (argv.includes('--help')) {
+  console.log(HELP);
+  process.exit(0);
+}
+let asked = false;
+onStopSignal(
+  async () => {
+    asked = true;
+    console.log('\nstopping; Ctrl-C again ends the nodes at once');
+    await stopAll();
+    process.exit(0);
+  },
+  () => group.kill(),
+);
+const code = await main({ withKafka: !argv.includes('--no-kafka') }).catch((error) => {
+  console.error(error.message);
+  return 1;
+});
+await stopAll();
+if (!asked) process.exitCode = code;

@@ -1,0 +1,171 @@
+// The servers that tests and the local cluster need: Redis as a process, Kafka from wherever it can be had.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { Kafka } from 'kafkajs';
+import { KAFKA_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
+import { step } from './progress.mjs';
+
+const KAFKA_IMAGE = 'apache/kafka:4.1.0';
+const KAFKA_SCRIPT = fileURLToPath(new URL('../deploy/dev/kafka/kafka.sh', import.meta.url));
+
+/** Asks again until the answer is true; the pause between is short enough not to be felt. */
+export async function until(what, ask, { deadlineMs = 60_000, pauseMs = 100 } = {}) {
+  const deadline = performance.now() + deadlineMs;
+  while (!(await ask())) {
+    if (performance.now() > deadline)
+      throw new Error(`${what}: not within ${deadlineMs / 1_000} s`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** Finds a free port of the loopback address. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Whether somebody listens on a port of the loopback address. */
+export function listening(port) {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const answer = (open) => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+  });
+}
+
+/** Starts a Redis that writes every change to a file in `directory`; returns its URL. */
+export async function startRedis(group, directory) {
+  const port = await freePort();
+  mkdirSync(directory, { recursive: true });
+  const persistence = ['--save', '', '--appendonly', 'yes', '--dir', directory];
+  const quiet = ['--daemonize', 'no', '--loglevel', 'warning'];
+  const args = ['--bind', '127.0.0.1', '--port', String(port), ...persistence, ...quiet];
+  group.start('redis-server', args, {
+    output: (line) => /^\S+ .* # .*(?:rror|atal)/.test(line) && console.error(line),
+  });
+  await until('Redis', () => listening(port), { deadlineMs: 20_000 });
+  return `redis://127.0.0.1:${port}`;
+}
+
+/**
+ * Brings up a Kafka: the one of KAFKA_BROKERS, else an image if a Docker daemon answers, else jars on this machine.
+ * Returns its brokers and what stops it.
+ */
+export async function openKafka({ containers = true } = {}) {
+  if (process.env.KAFKA_BROKERS) return { brokers: process.env.KAFKA_BROKERS, close: () => {} };
+  if (containers && dockerAnswers()) {
+    const opened = await step(`starting Kafka from ${KAFKA_IMAGE}`, kafkaImage).catch(
+      () => undefined,
+    );
+    if (opened !== undefined) return opened;
+    console.log('the image could not be started: falling back to jars');
+  }
+  await ensurePrograms(KAFKA_PROGRAMS);
+  return step('starting Kafka', kafkaJars);
+}
+
+function dockerAnswers() {
+  return spawnSync('docker', ['info'], { timeout: 5_000, stdio: 'ignore' }).status === 0;
+}
+
+async function kafkaImage() {
+  const port = await freePort();
+  const settings = {
+    KAFKA_NODE_ID: '1',
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_LISTENERS: `PLAINTEXT://0.0.0.0:${port},CONTROLLER://127.0.0.1:9093`,
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port}`,
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: '1@127.0.0.1:9093',
+    KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
+    KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+    KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
+  };
+  const env = Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+  const publish = ['--publish', `127.0.0.1:${port}:${port}`];
+  const { status, stdout } = spawnSync(
+    'docker',
+    ['run', '--detach', '--rm', ...publish, ...env, KAFKA_IMAGE],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Error('docker run failed');
+  const close = () => spawnSync('docker', ['rm', '--force', stdout.trim()], { stdio: 'ignore' });
+  const brokers = `127.0.0.1:${port}`;
+  try {
+    await until('Kafka', () => answers(brokers));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { brokers, close };
+}
+
+async function kafkaJars() {
+  const env = { ...process.env, KAFKA_PORT: String(await freePorts()) };
+  const close = () => spawnSync('bash', [KAFKA_SCRIPT, 'stop'], { env, stdio: 'ignore' });
+  const script = spawn('bash', [KAFKA_SCRIPT, 'start', '1'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [printed, [code]] = await Promise.all([text(script.stdout), once(script, 'exit')]);
+  if (code !== 0) {
+    close();
+    throw new Error('Kafka did not start');
+  }
+  return { brokers: printed.trim().split('\n').at(-1), close };
+}
+
+/** A port whose successor is free too: broker and controller. */
+async function freePorts() {
+  for (;;) {
+    const port = await freePort();
+    if (port < 65_535 && !(await listening(port + 1))) return port;
+  }
+}
+
+async function answers(brokers) {
+  const admin = adminOf(brokers);
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).brokers.length > 0;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Creates topics that do not exist yet. */
+export async function createTopics(brokers, names) {
+  const admin = adminOf(brokers);
+  try {
+    await admin.connect();
+    await admin.createTopics({
+      topics: names.map((topic) => ({ topic, numPartitions: 3 })),
+      waitForLeaders: true,
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+const adminOf = (brokers) =>
+  new Kafka({ clientId: 'skein-tools', brokers: brokers.split(','), logLevel: 0 }).admin();

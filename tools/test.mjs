@@ -1,0 +1,81 @@
+// Everything a contributor must pass; see --help.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildIfStale } from './build.mjs';
+import { TEST_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
+import { openKafka } from './services.mjs';
+
+const HELP = `usage: npm test [-- --help]
+
+Builds when needed, brings up Kafka, runs the Jest projects unit, int, sim and e2e, and stops what it started.
+Integration tests start a redis-server of their own. Programs that are missing are installed on Debian as root.
+
+  KAFKA_BROKERS   use this Kafka; else an image if a Docker daemon answers, else jars through Maven
+  CI              set: a skipped test counts as a failure of the run
+
+The last line is "total: N passed, M failed"; exit code 0 only when nothing failed.`;
+
+/** The projects of a run and its flags; end-to-end tests have the machine for themselves. */
+const RUNS = [
+  ['--selectProjects', 'unit', 'int', 'sim'],
+  ['--selectProjects', 'e2e', '--runInBand'],
+];
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const results = mkdtempSync(join(tmpdir(), 'skein-test-'));
+const undo = [() => rmSync(results, { recursive: true, force: true })];
+let jest;
+
+function stop(signal) {
+  jest?.kill(signal);
+  for (const close of undo.splice(0).reverse()) close();
+  process.exit(130);
+}
+
+async function run(args, index) {
+  const file = join(results, `${index}.json`);
+  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const report = ['--json', `--outputFile=${file}`, '--passWithNoTests', '--errorOnDeprecated'];
+  jest = spawn(process.execPath, [...node, 'node_modules/jest/bin/jest.js', ...args, ...report], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  await once(jest, 'exit');
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+async function main() {
+  await ensurePrograms(TEST_PROGRAMS);
+  await buildIfStale();
+  const kafka = await openKafka();
+  undo.push(kafka.close);
+  process.env.KAFKA_BROKERS = kafka.brokers;
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const [index, args] of RUNS.entries()) {
+    const result = await run(args, index);
+    total.passed += result.numPassedTests;
+    // A file that could not be run has failed even if none of its tests was counted.
+    total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+    total.skipped += result.numPendingTests + result.numTodoTests;
+  }
+  return total;
+}
+
+if (process.argv.includes('--help')) {
+  console.log(HELP);
+  process.exit(0);
+}
+process.once('SIGINT', stop);
+process.once('SIGTERM', stop);
+const total = await main().catch((error) => {
+  console.error(error.message);
+  return { passed: 0, failed: 1, skipped: 0 };
+});
+for (const close of undo.splice(0).reverse()) close();
+if (total.skipped > 0) console.log(`${total.skipped} tests were skipped`);
+console.log(`total: ${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 || (process.env.CI && total.skipped > 0) ? 1 : 0;
