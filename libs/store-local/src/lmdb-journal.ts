@@ -42,6 +42,8 @@ export class LmdbJournal implements Journal {
       encoding: 'binary',
       // Otherwise a write resolves before it is on the disk.
       overlappingSync: false,
+      // Groups are made here; the driver's own would reject a promise that nobody holds.
+      eventTurnBatching: false,
     });
     const format = database.get(FORMAT_KEY)?.toString();
     if (format === undefined) await database.put(FORMAT_KEY, Buffer.from(FORMAT));
@@ -98,6 +100,7 @@ export class LmdbJournal implements Journal {
     try {
       await this.#write(changes);
     } catch (cause) {
+      handleCommitError(cause);
       this.#pending = [...changes, ...this.#pending];
       throw new StoreUnavailableError('the data file cannot be written', { cause });
     } finally {
@@ -107,14 +110,23 @@ export class LmdbJournal implements Journal {
 
   async #write(changes: readonly Change[]): Promise<void> {
     const database = this.#database;
-    await database.batch(() => {
+    // The driver gives one promise to many writes, and another one to the batch: each of them rejects when it fails.
+    const results = new Set<Promise<boolean>>();
+    const batch = database.batch(() => {
       for (const { key, bytes } of changes) {
-        // The results of single writes are the result of the batch.
-        if (bytes === undefined) void database.remove(key);
-        else void database.put(key, asBuffer(bytes));
+        results.add(
+          bytes === undefined ? database.remove(key) : database.put(key, asBuffer(bytes)),
+        );
       }
     });
+    await Promise.all(results.add(batch));
   }
+}
+
+/** The driver's error carries a promise that rejects with the system's error, which nobody else would handle. */
+function handleCommitError(error: unknown): void {
+  if (!(error instanceof Error) || !('commitError' in error)) return;
+  Promise.resolve(error.commitError).catch(() => undefined);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

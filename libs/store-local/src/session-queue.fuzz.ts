@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { QueuePosition } from '#libs/broker-ports';
+import { queuedOf } from '#libs/testkit';
+import { SessionQueue } from './session-queue.ts';
+
+const position = fc.record({
+  epoch: fc.integer({ min: 1, max: 3 }),
+  sequence: fc.integer({ min: 1, max: 80 }),
+});
+const step = fc.record({ kind: fc.constantFrom('add', 'add', 'remove'), position });
+
+const rankOf = ({ epoch, sequence }: QueuePosition): number => epoch * 1000 + sequence;
+
+describe('SessionQueue', () => {
+  it('equals a sorted list after any adds and removals, in any order', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), position, (steps, after) => {
+        const queue = new SessionQueue();
+        const model = new Map<number, QueuePosition>();
+        for (const { kind, position: at } of steps) {
+          const isRemoval = kind === 'remove';
+          const removed = isRemoval && queue.remove(at);
+          expect(removed).toBe(isRemoval && model.delete(rankOf(at)));
+          if (isRemoval) continue;
+          queue.add(queuedOf(at));
+          model.set(rankOf(at), at);
+        }
+        const sorted = [...model.values()].sort((one, other) => rankOf(one) - rankOf(other));
+        const later = sorted.filter((at) => rankOf(at) > rankOf(after));
+        expect(queue.size).toBe(sorted.length);
+        expect([...queue.positions()]).toEqual(sorted);
+        expect(queue.read(undefined, 5).map((queued) => queued.position)).toEqual(
+          sorted.slice(0, 5),
+        );
+        expect(queue.read(after, 5).map((queued) => queued.position)).toEqual(later.slice(0, 5));
+      }),
+    );
+  });
+});
