@@ -1,16 +1,9 @@
 import type { ByteReader } from './byte-reader.ts';
 import { REASON } from './reason-code.ts';
 
-const HASH = 0x23;
-const PLUS = 0x2b;
-
 /** Whether a text holds a character that only filters may hold (section 4.7.1). */
 export function hasWildcard(text: string): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index);
-    if (unit === HASH || unit === PLUS) return true;
-  }
-  return false;
+  return text.includes('#') || text.includes('+');
 }
 
 /** Reads a text that must be a topic name: not empty [MQTT-4.7.3-1], without wildcards [MQTT-3.3.2-2] [MQTT-3.3.2-14]. */

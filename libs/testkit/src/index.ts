@@ -1,3 +1,4 @@
+export { countingMeter, type CountingMeter } from './counting-meter.ts';
 export { fakeClock, FakeClock } from './fake-clock.ts';
 export { RecordingLog, silentLog, type LogLine } from './logs.ts';
 export {
@@ -8,10 +9,19 @@ export {
   queuedOf,
   SOURCE,
 } from './messages.ts';
+export {
+  messagePropertiesArbitrary,
+  packetArbitrary,
+  textArbitrary,
+  topicArbitrary,
+} from './packet-arbitrary.ts';
+export { decodeHex, encodeHex, refusalOf } from './packet-hex.ts';
+export { RecordingClusterHandler, type ReceivedFrame } from './recording-cluster-handler.ts';
 export { freePort, startRedis, type RedisServer, type RedisServerOptions } from './redis-server.ts';
 export { retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
 export { seededRandom } from './seeded-random.ts';
 export { sessionStoreSuite } from './session-store-suite.ts';
 export type { StoreFactory, StoreUnderTest } from './store-under-test.ts';
+export { openTcpGate, type TcpGate } from './tcp-gate.ts';
 export { until } from './until.ts';
