@@ -88,6 +88,7 @@ async function main({ withKafka }) {
   const directory = mkdtempSync(join(tmpdir(), 'skein-cluster-'));
   undo.push(() => rmSync(directory, { recursive: true, force: true }));
   const url = await step('starting Redis', () => startRedis(servers, join(directory, 'redis')));
+  undo.push(() => servers.stop());
   const shared = { ...process.env, SKEIN_REDIS_URL: url, SKEIN_NODE_CLUSTER_NAME: 'local' };
   let brokers;
   if (withKafka) {
@@ -120,7 +121,6 @@ async function main({ withKafka }) {
 async function stopAll() {
   await group.stop();
   for (const close of undo.splice(0).reverse()) await close();
-  await servers.stop();
 }
 
 const argv = process.argv.slice(2);

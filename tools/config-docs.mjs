@@ -24,7 +24,7 @@ One YAML file, variables and flags. A flag beats a variable, a variable beats th
 const RULES_HEAD = `## Bridge rules
 
 Items of \`kafka.rules\`; \`direction\` decides the other keys. Templates of \`mqtt-to-kafka\` may hold \`\${clientId}\`, \`\${topic}\`,
-\`\${topic[n]}\` (level n of the topic, from 0), \`\${qos}\` and \`\${payload}\`; those of \`kafka-to-mqtt\` \`\${key}\`, \`\${topic}\`, \`\${partition}\`,
+\`\${topic[n]}\` (level n of the topic, from 0), \`\${qos}\`, \`\${payload}\` and \`\${node}\`; those of \`kafka-to-mqtt\` \`\${key}\`, \`\${topic}\`, \`\${partition}\`,
 \`\${offset}\` and \`\${headers.name}\`.
 
 \`\`\`yaml
