@@ -23,8 +23,11 @@ import type { NodeRef } from '#libs/broker-ports';
  * the TTL cleans up. A session that is connected or never expires has no TTL.
  */
 
-/** How much longer than its record says a session stays in Redis: more than the clocks of two nodes differ. */
-export const EXPIRY_SLACK_MS = 10_000;
+/**
+ * How much longer than its record says a session stays in Redis: more than the clocks of two nodes differ, and time
+ * for the owner to discard it, which also takes it off the owner's list.
+ */
+export const EXPIRY_SLACK_MS = 60_000;
 
 /** About how many changes the log of retained messages holds; a node that is further behind scans the catalog anew. */
 export const RETAINED_LOG_ENTRIES = 10_000;

@@ -10,6 +10,11 @@ import type { LuaScript } from './lua-script.ts';
 const RECONNECT_DELAY_STEP_MS = 100;
 const RECONNECT_DELAY_MS_MAX = 2_000;
 
+/** When an idle connection is probed: one that only listens would not notice that its peer is gone. */
+const KEEP_ALIVE_MS = 10_000;
+
+const CLOSED = 'connection closed';
+
 /** What {@link connectRedis} needs. */
 export interface RedisConnectionOptions {
   /** `redis://` or `rediss://`, with user and password if the server wants them. */
@@ -39,18 +44,23 @@ export class RedisConnection {
   readonly log: Log;
   readonly meter: Meter;
   readonly #options: RedisConnectionOptions;
+  readonly #url: string;
   readonly #scripts = new Set<LuaScript>();
   #state: 'opening' | 'up' | 'down' | 'closed' = 'opening';
   #wasUp = false;
-  #lastError = 'connection closed';
+  /** Ends a connection that is made but not greeted in time. */
+  #greeting: NodeJS.Timeout | undefined;
+  #lastError = CLOSED;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
+    this.#url = publicUrl(options.url);
     this.keyPrefix = options.keyPrefix;
     this.log = options.log;
     this.meter = options.meter;
     this.client = new Redis(options.url, {
       connectTimeout: options.commandTimeoutMs,
+      keepAlive: KEEP_ALIVE_MS,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       // With 0 the calls without a reply fail when the connection ends, not some attempts later.
@@ -129,8 +139,8 @@ export class RedisConnection {
   async close(): Promise<void> {
     const wasUp = this.isUp;
     this.#state = 'closed';
-    if (wasUp) await this.#inTime(this.client.quit()).catch(() => undefined);
-    this.client.disconnect();
+    if (wasUp) await this.#inTime(this.client.quit()).catch(() => this.client.disconnect());
+    else this.client.disconnect();
     this.meter.redisUp(this.#options.role, false);
   }
 
@@ -148,29 +158,29 @@ export class RedisConnection {
   /** A server that accepts the connection but does not speak must not hold up the next attempt. */
   #greet(): void {
     const { stream } = this.client;
-    const timer = setTimeout(() => stream.destroy(), this.#options.commandTimeoutMs);
-    const done = (): void => clearTimeout(timer);
-    this.client.once('ready', done);
-    stream.once('close', done);
+    this.#greeting = setTimeout(() => stream.destroy(), this.#options.commandTimeoutMs);
   }
 
   #up(): void {
+    clearTimeout(this.#greeting);
     if (this.#state === 'closed') return;
-    const { log, role, url } = this.#options;
-    if (this.#state === 'down') log.info('redis-restored', { role, url: publicUrl(url) });
+    const { log, role } = this.#options;
+    if (this.#state === 'down') log.info('redis-restored', { role, url: this.#url });
     if (this.#wasUp) this.meter.redisReconnected(role);
     this.#state = 'up';
     this.#wasUp = true;
+    this.#lastError = CLOSED;
     this.meter.redisUp(role, true);
     this.#load(this.#scripts);
   }
 
   #down(): void {
+    clearTimeout(this.#greeting);
     if (this.#state === 'down' || this.#state === 'closed') return;
-    const { log, role, url } = this.#options;
+    const { log, role } = this.#options;
     this.#state = 'down';
     this.meter.redisUp(role, false);
-    log.warn('redis-unavailable', { role, url: publicUrl(url), error: this.#lastError });
+    log.warn('redis-unavailable', { role, url: this.#url, error: this.#lastError });
   }
 
   #load(scripts: Iterable<LuaScript>): void {

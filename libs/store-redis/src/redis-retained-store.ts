@@ -24,9 +24,9 @@ const CALL_BYTES_MAX = 1024 * 1024;
 /** How many values are read in one round trip. */
 const READ_MESSAGES_MAX = 100;
 
-/** How often the index is brought up to date for size(), and expired messages are removed. */
-const SWEEP_INTERVAL_MS = 5_000;
-const SWEEP_MESSAGES_MAX = 500;
+/** How often the index is brought up to date for size(), and how many topics are then looked at for expired messages. */
+const SWEEP_INTERVAL_MS = 2_000;
+const SWEEP_TOPICS_MAX = 10_000;
 
 /**
  * Retained messages in Redis, shared by the nodes of a cluster.
@@ -114,15 +114,18 @@ export class RedisRetainedStore implements RetainedStore {
 
   async #dropExpired(): Promise<void> {
     const index = await this.#catalog.upToDate();
-    const expired = index.expired(Date.now(), SWEEP_MESSAGES_MAX);
-    if (expired.length === 0) return;
+    const expired = index.expired(Date.now(), SWEEP_TOPICS_MAX);
     const { messages, catalog, log } = this.#keys;
-    const dropped = await this.#redis.run('retained_write', (client) =>
-      client.evalsha(DROP.sha, 3, messages, catalog, log, RETAINED_LOG_ENTRIES, ...expired.flat()),
-    );
-    for (let count = Number(dropped); count > 0; count -= 1) {
-      this.#redis.meter.retainedOperation('expire');
+    for (let from = 0; from < expired.length; from += CALL_MESSAGES_MAX) {
+      const args = expired.slice(from, from + CALL_MESSAGES_MAX).flat();
+      const dropped = await this.#redis.run('retained_write', (client) =>
+        client.evalsha(DROP.sha, 3, messages, catalog, log, RETAINED_LOG_ENTRIES, ...args),
+      );
+      for (let count = Number(dropped); count > 0; count -= 1) {
+        this.#redis.meter.retainedOperation('expire');
+      }
     }
+    if (expired.length > 0) await this.#catalog.upToDate();
   }
 }
 

@@ -66,7 +66,7 @@ export class RedisSessionStore implements SessionStore {
         pipeline.evalsha(TAKE.sha, keys.length, ...keys, ...takeArguments(request));
       });
       const result = takeResult(clientId, replies.at(-1) as TakeReply);
-      if (result.kind !== 'taken') this.#leave(clientId, node, token);
+      if (!isHeldBy(result, node)) this.#leave(clientId, node, token);
       return result;
     } finally {
       this.#end(clientId, token);
@@ -182,6 +182,12 @@ export class RedisSessionStore implements SessionStore {
     const key = ownedKey(this.#redis.keyPrefix, owner);
     this.#redis.run('session_write', (client) => client.srem(key, clientId)).catch(() => undefined);
   }
+}
+
+/** Whether the session is the node's now; it also is if the node asked to replace an epoch of its own that has passed. */
+function isHeldBy(result: TakeResult, node: NodeRef): boolean {
+  if (result.kind !== 'owned') return result.kind === 'taken';
+  return nodeText(result.owner) === nodeText(node);
 }
 
 function takeArguments(request: TakeRequest): (string | number)[] {

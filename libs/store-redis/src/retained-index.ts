@@ -32,6 +32,8 @@ export interface LiveQuery {
 export class RetainedIndex {
   readonly #topics = new TopicSet();
   readonly #entries = new Map<string, CatalogEntry>();
+  /** Where expired() goes on. */
+  #round = this.#entries.entries();
   #bytes = 0;
   /** The newest log entry that is applied; undefined when the log was empty. */
   readTo: string | undefined;
@@ -84,18 +86,30 @@ export class RetainedIndex {
     }
   }
 
-  /** At most `limit` topics whose messages have expired, with what the catalog says of them. Looks at all. */
+  /**
+   * Topics whose messages have expired, with what the catalog says of them, among the next `limit` topics: repeated
+   * calls go round through all.
+   */
   expired(nowMs: number, limit: number): readonly (readonly [topic: string, text: string])[] {
     const found: [string, string][] = [];
-    for (const [topic, { text }] of this.#entries) {
-      if (found.length >= limit) break;
-      if (!this.#isLive(topic, nowMs)) found.push([topic, text]);
+    for (let looked = 0; looked < limit; looked += 1) {
+      const { value, done } = this.#round.next();
+      if (done === true) {
+        this.#round = this.#entries.entries();
+        break;
+      }
+      const [topic, entry] = value;
+      if (!isLive(entry, nowMs)) found.push([topic, entry.text]);
     }
     return found;
   }
 
   #isLive(topic: string, nowMs: number): boolean {
-    const expiresAtMs = this.#entries.get(topic)?.expiresAtMs ?? 0;
-    return expiresAtMs === 0 || expiresAtMs > nowMs;
+    const entry = this.#entries.get(topic);
+    return entry !== undefined && isLive(entry, nowMs);
   }
+}
+
+function isLive(entry: CatalogEntry, nowMs: number): boolean {
+  return entry.expiresAtMs === 0 || entry.expiresAtMs > nowMs;
 }

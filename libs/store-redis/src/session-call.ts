@@ -150,19 +150,19 @@ export function sessionCalls(operations: readonly SessionOperation[]): SessionCa
 
 /** The operation in parts whose lists fit a call. */
 function pieces(operation: SessionOperation): readonly SessionOperation[] {
-  switch (operation.kind) {
-    case 'settle':
-      return slices(operation.positions).map((positions) => ({ ...operation, positions }));
-    case 'subscribe':
-      return slices(operation.subscriptions).map((subscriptions) => ({
-        ...operation,
-        subscriptions,
-      }));
-    case 'unsubscribe':
-      return slices(operation.filters).map((filters) => ({ ...operation, filters }));
-    default:
-      return [operation];
+  if (operation.kind === 'settle') {
+    return slices(operation.positions).map((positions) => ({ ...operation, positions }));
   }
+  if (operation.kind === 'subscribe') {
+    return slices(operation.subscriptions).map((subscriptions) => ({
+      ...operation,
+      subscriptions,
+    }));
+  }
+  if (operation.kind === 'unsubscribe') {
+    return slices(operation.filters).map((filters) => ({ ...operation, filters }));
+  }
+  return [operation];
 }
 
 /** The list in slices of at most {@link CALL_ITEMS_MAX}; an empty list is one slice, for its outcome. */

@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import { nodeText, parseNode, retainedKeys, ruleKeys, sessionKeys } from './keys.ts';
+
+/** What Redis Cluster hashes of a key: what stands between the first `{` and the first `}` after it. */
+function hashTag(key: string): string | undefined {
+  return /\{(.+?)\}/su.exec(key)?.[1];
+}
+
+const hostileIds = [
+  'a',
+  '}',
+  '}}',
+  '{',
+  '{a}',
+  '{}',
+  '%7D',
+  '%',
+  'a:queue',
+  '\n',
+  '}:queue',
+  'é😀',
+];
+
+describe('keys', () => {
+  it.each(hostileIds)('of a session share one hash tag: %j', (clientId) => {
+    const tags = sessionKeys('skein', clientId).map(hashTag);
+    expect(new Set(tags).size).toBe(1);
+    expect(tags[0]).toBeTruthy();
+  });
+
+  it('of different sessions never meet', () => {
+    const keys = hostileIds.flatMap((clientId) => sessionKeys('skein', clientId));
+    expect(new Set(keys).size).toBe(hostileIds.length * 5);
+  });
+
+  it('that one command changes together share one hash tag', () => {
+    for (const keys of [retainedKeys('skein'), ruleKeys('skein')]) {
+      expect(new Set(Object.values(keys).map(hashTag)).size).toBe(1);
+    }
+  });
+
+  it('name an incarnation of a node whatever its id', () => {
+    for (const nodeId of ['node-1', 'a#b', '#']) {
+      const node = { nodeId, incarnation: 1_700_000_000_000 };
+      expect(parseNode(nodeText(node))).toEqual(node);
+    }
+  });
+});

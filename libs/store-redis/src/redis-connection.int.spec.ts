@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError, type Meter, type RedisOperation } from '#libs/broker-ports';
+import { messageOf, RecordingLog, startRedis, until, type RedisServer } from '#libs/testkit';
+import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { RedisRetainedStore } from './redis-retained-store.ts';
+import { RedisSessionStore } from './redis-session-store.ts';
+
+const TIMEOUT_MS = 500;
+const DEADLINE_MS = 10_000;
+
+let server: RedisServer;
+let log: RecordingLog;
+let metered: string[];
+const open: RedisConnection[] = [];
+
+beforeEach(async () => {
+  server = await startRedis({ appendOnly: true });
+  log = new RecordingLog();
+  metered = [];
+});
+
+afterEach(async () => {
+  for (const connection of open.splice(0)) await connection.close();
+  await server.stop();
+});
+
+async function connect(url = server.url): Promise<RedisConnection> {
+  const counted: Partial<Meter> = {
+    redisUp: (role, up) => metered.push(`${role} ${up ? 'up' : 'down'}`),
+    redisReconnected: (role) => metered.push(`${role} reconnected`),
+    retainedOperation: (operation) => metered.push(`retained ${operation}`),
+    redisCommand: (operation: RedisOperation, outcome) => metered.push(`${operation} ${outcome}`),
+  };
+  const connection = await connectRedis({
+    url,
+    keyPrefix: 'skein',
+    commandTimeoutMs: TIMEOUT_MS,
+    log,
+    meter: counted as Meter,
+    role: 'commands',
+  });
+  open.push(connection);
+  return connection;
+}
+
+/** How long a call took to fail for want of Redis. */
+async function failingMs(call: () => Promise<unknown>): Promise<number> {
+  const begunAt = performance.now();
+  await expect(call()).rejects.toThrow(StoreUnavailableError);
+  return performance.now() - begunAt;
+}
+
+describe('a connection', () => {
+  it('outlives that Redis is absent at the start', async () => {
+    await server.kill();
+    const redis = await connect(server.url.replace('//', '//user:secret@'));
+    const store = new RedisSessionStore(redis);
+    expect(redis.isUp).toBe(false);
+    expect(await failingMs(() => store.load('client'))).toBeLessThan(TIMEOUT_MS);
+    let attempts = 0;
+    redis.client.on('reconnecting', () => (attempts += 1));
+    await until(() => attempts >= 4, DEADLINE_MS);
+    expect(log.lines.map(({ event }) => event)).toEqual(['redis-unavailable']);
+    expect(JSON.stringify(log.lines)).toContain(`127.0.0.1:${String(server.port)}`);
+    expect(JSON.stringify(log.lines)).not.toContain('secret');
+    expect(metered).toEqual(['commands down', 'commands down', 'session_read error']);
+  });
+
+  it('comes back when Redis does, and its stores go on', async () => {
+    await server.kill();
+    const redis = await connect();
+    const store = new RedisSessionStore(redis);
+    await server.restart();
+    await until(() => redis.isUp, DEADLINE_MS);
+    expect(await store.load('client')).toBeUndefined();
+    expect(log.lines.map(({ event }) => event)).toEqual(['redis-unavailable', 'redis-restored']);
+
+    await redis.client.set('kept', '1');
+    await server.kill();
+    expect(await failingMs(() => store.load('client'))).toBeLessThan(TIMEOUT_MS);
+    await server.restart();
+    await until(() => redis.isUp, DEADLINE_MS);
+    expect(await store.load('client')).toBeUndefined();
+    expect(await redis.client.get('kept')).toBe('1');
+    expect(log.of('redis-unavailable')).toHaveLength(2);
+    expect(log.of('redis-restored')).toHaveLength(2);
+    expect(metered.filter((line) => line === 'commands reconnected')).toHaveLength(1);
+  });
+
+  it('fails calls in time while Redis stalls, without keeping them for later', async () => {
+    const redis = await connect();
+    const store = new RedisSessionStore(redis);
+    server.pause();
+    const calls = [1, 2, 3].map(() => failingMs(() => redis.run('lease', (c) => c.incr('count'))));
+    for (const ms of await Promise.all(calls)) expect(ms).toBeLessThan(TIMEOUT_MS + 250);
+    await until(() => !redis.isUp, DEADLINE_MS);
+    for (let call = 0; call < 1_000; call += 1) {
+      await expect(redis.run('lease', (c) => c.incr('count'))).rejects.toThrow('not connected');
+    }
+    server.resume();
+    await until(() => redis.isUp, DEADLINE_MS);
+    expect(await store.load('client')).toBeUndefined();
+    // What had reached the server before it stalled may have happened, but nothing else.
+    expect(Number(await redis.client.get('count'))).toBeLessThanOrEqual(3);
+    expect(log.of('redis-unavailable')).toHaveLength(1);
+  });
+
+  it('gives up a server that accepts it but never speaks', async () => {
+    const redis = await connect();
+    server.pause();
+    await expect(redis.run('lease', (c) => c.ping())).rejects.toThrow(StoreUnavailableError);
+    let attempts = 0;
+    redis.client.on('reconnecting', () => (attempts += 1));
+    await until(() => attempts >= 2, DEADLINE_MS);
+    server.resume();
+    await until(() => redis.isUp, DEADLINE_MS);
+    expect(await redis.run('lease', (c) => c.ping())).toBe('PONG');
+  });
+
+  it('renews its subscriptions', async () => {
+    const subscriber = await connect();
+    const received: string[] = [];
+    subscriber.client.on('message', (_channel, text: string) => received.push(text));
+    await subscriber.client.subscribe('channel');
+    await server.restart();
+    await until(() => subscriber.isUp, DEADLINE_MS);
+    const publisher = await connect();
+    await until(
+      async () => Number(await publisher.client.publish('channel', 'again')) > 0,
+      DEADLINE_MS,
+    );
+    await until(() => received.includes('again'), DEADLINE_MS);
+    expect(received[0]).toBe('again');
+  });
+
+  it('closes at once when Redis is away, and stays closed', async () => {
+    const redis = await connect();
+    await server.kill();
+    await until(() => !redis.isUp, DEADLINE_MS);
+    await redis.close();
+    let attempts = 0;
+    redis.client.on('connecting', () => (attempts += 1));
+    await server.restart();
+    await expect(redis.run('lease', (c) => c.ping())).rejects.toThrow('not connected');
+    const clients = await (await connect()).client.client('LIST');
+    expect(String(clients).trim().split('\n')).toHaveLength(1);
+    expect(attempts).toBe(0);
+    expect(log.of('redis-restored')).toEqual([]);
+  });
+});
+
+describe('the index of retained messages', () => {
+  const retained = (topic: string) => messageOf({ topic, retain: true });
+
+  async function topicsOf(store: RedisRetainedStore): Promise<string[]> {
+    return (await store.match('#', 100)).map(({ topic }) => topic).toSorted();
+  }
+
+  it('is made anew when the log no longer holds what it read last', async () => {
+    const redis = await connect();
+    const [reader, writer] = [new RedisRetainedStore(redis), new RedisRetainedStore(redis)];
+    try {
+      await writer.store([retained('a'), retained('b')]);
+      expect(await topicsOf(reader)).toEqual(['a', 'b']);
+      await writer.store([messageOf({ topic: 'a', payload: new Uint8Array(0) }), retained('c')]);
+      await redis.client.xtrim('skein:{retained}:log', 'MAXLEN', 1);
+      expect(await topicsOf(reader)).toEqual(['b', 'c']);
+      await redis.client.flushall();
+      expect(await topicsOf(reader)).toEqual([]);
+      await writer.store([retained('d')]);
+      expect(await topicsOf(reader)).toEqual(['d']);
+    } finally {
+      await reader.close();
+      await writer.close();
+    }
+  });
+
+  it('sweeps expired messages away, but never a later one of their topic', async () => {
+    const redis = await connect();
+    const store = new RedisRetainedStore(redis);
+    try {
+      const soon = Date.now() + 300;
+      await store.store(['x', 'y'].map((topic) => messageOf({ topic, expiresAtMs: soon })));
+      await store.store([messageOf({ topic: 'y', sequence: 2 })]);
+      await until(async () => {
+        expect(await redis.client.hkeys('skein:{retained}:messages')).toEqual(['y']);
+        expect(store.size().messages).toBe(1);
+      }, DEADLINE_MS);
+      expect(metered.filter((line) => line === 'retained expire')).toHaveLength(1);
+    } finally {
+      await store.close();
+    }
+  }, 15_000);
+
+  it('scans nothing for a subscription', async () => {
+    const redis = await connect();
+    const store = new RedisRetainedStore(redis);
+    try {
+      await store.store(Array.from({ length: 3_000 }, (_, at) => retained(`t/${String(at)}`)));
+      expect(await store.match('t/7/#', 10)).toHaveLength(1);
+      await redis.client.config('RESETSTAT');
+      expect(await store.match('t/5/#', 10)).toHaveLength(1);
+      expect(await store.match('t/6', 10)).toHaveLength(1);
+      const stats = await redis.client.info('commandstats');
+      const commands = [...stats.matchAll(/^cmdstat_([a-z]+):calls=(\d+)/gmu)];
+      expect(commands.map(([, name, calls]) => `${name ?? ''} ${calls ?? ''}`).toSorted()).toEqual([
+        'hmget 2',
+        'xrange 1',
+      ]);
+    } finally {
+      await store.close();
+    }
+  });
+});
