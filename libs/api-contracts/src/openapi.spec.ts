@@ -69,7 +69,8 @@ it('is a structurally valid OpenAPI 3.1 document', () => {
 it('holds every operation of the table once', () => {
   const ids = [...text.matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);
 
-  expect(ids.toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
+  expect(ids).toHaveLength(operations.length);
+  expect(new Set(ids)).toEqual(new Set(Object.keys(OPERATIONS)));
 });
 
 it('refers only to schemas that it holds', () => {
@@ -95,9 +96,8 @@ it.each(operations)('%s has an example that its own schemas accept', (_id, opera
   expect(operation.pathParameters?.safeParse(example.path ?? {}).error).toBeUndefined();
   expect(operation.query?.safeParse(example.query ?? {}).error).toBeUndefined();
   expect(operation.body?.safeParse(example.body).error).toBeUndefined();
-  if (reply?.schema !== undefined && reply.contentType === undefined) {
-    expect(reply.schema.safeParse(example.reply).error).toBeUndefined();
-  }
+  const schema = reply?.contentType === undefined ? reply?.schema : undefined;
+  expect(schema?.safeParse(example.reply).error).toBeUndefined();
 });
 
 it('names fields in snake case and paths in kebab case', () => {

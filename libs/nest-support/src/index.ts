@@ -1,0 +1,13 @@
+export { commandChannel, type CommandChannel, type CommandTransport } from './command-transport.ts';
+export { createLog, type LogLevel, type LogOptions } from './log.ts';
+export { NestLogger } from './nest-logger.ts';
+export {
+  NodeCommandClient,
+  type NodeCallResult,
+  type NodeCommandClientOptions,
+} from './node-command-client.ts';
+export { NodeCommandServer, type NodeCommandServerOptions } from './node-command-server.ts';
+export { OpsServer, type Health, type MetricsPage, type OpsServerOptions } from './ops-server.ts';
+export { redisTransportOptions, type RedisTransportOptions } from './redis-options.ts';
+export { closeOnSignal, type ShutdownOptions } from './shutdown.ts';
+export { startupFault } from './startup-fault.ts';

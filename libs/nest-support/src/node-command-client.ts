@@ -1,0 +1,95 @@
+import { ClientTCP } from '@nestjs/microservices';
+import { firstValueFrom, timeout } from 'rxjs';
+import type { Log } from '#libs/broker-ports';
+import { anyPattern, nodePattern, type CommandChannel } from './command-transport.ts';
+import { ConnectionLog, TransportLogger } from './connection-log.ts';
+import { PatientClientRedis } from './redis-transport.ts';
+
+/** What a command client is made with. */
+export interface NodeCommandClientOptions {
+  readonly channel: CommandChannel;
+  /** How long a call may take, connecting included. */
+  readonly timeoutMs: number;
+  readonly log: Log;
+}
+
+/**
+ * The outcome of a call. `unreachable` with `sent` false: the command never left, nothing was done. With `sent` true the
+ * node may have carried it out, or may still do so.
+ */
+export type NodeCallResult<Reply> =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'unreachable'; readonly sent: boolean };
+
+class QuietClientTcp extends ClientTCP {
+  protected override readonly logger: TransportLogger;
+  readonly #state: ConnectionLog;
+
+  constructor(address: { readonly host: string; readonly port: number }, log: Log) {
+    super(address);
+    this.logger = new TransportLogger(log);
+    this.#state = new ConnectionLog(log, `tcp ${address.host}:${address.port}`);
+    this.status.subscribe((status) => this.#state.change(status === 'connected', status));
+  }
+}
+
+/** Asks broker nodes, each call within a deadline; that a node does not answer is a value. */
+export class NodeCommandClient<Command, Reply> {
+  readonly #client: PatientClientRedis | QuietClientTcp;
+  readonly #channel: CommandChannel;
+  readonly #timeoutMs: number;
+
+  constructor({ channel, timeoutMs, log }: NodeCommandClientOptions) {
+    const { transport } = channel;
+    this.#client =
+      transport.kind === 'redis'
+        ? new PatientClientRedis(transport.url, log)
+        : new QuietClientTcp(transport, log);
+    this.#channel = channel;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Asks one node. */
+  ask(nodeId: string, command: Command): Promise<NodeCallResult<Reply>> {
+    return this.#call(nodePattern(this.#channel, nodeId), command);
+  }
+
+  /** Asks whoever is there and takes the first answer. */
+  askAny(command: Command): Promise<NodeCallResult<Reply>> {
+    return this.#call(anyPattern(this.#channel), command);
+  }
+
+  /** Ends the connection; calls under way become unreachable. */
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  async #call(pattern: string, command: Command): Promise<NodeCallResult<Reply>> {
+    const deadline = Date.now() + this.#timeoutMs;
+    if (!(await this.#connected())) return { kind: 'unreachable', sent: false };
+    const answer = this.#client
+      .send<Reply>(pattern, command)
+      .pipe(timeout(Math.max(deadline - Date.now(), 1)));
+    try {
+      return { kind: 'reply', reply: await firstValueFrom(answer) };
+    } catch {
+      return { kind: 'unreachable', sent: true };
+    }
+  }
+
+  async #connected(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, this.#timeoutMs, false);
+    });
+    const connecting = this.#client.connect().then(
+      () => true,
+      () => false,
+    );
+    try {
+      return await Promise.race([connecting, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

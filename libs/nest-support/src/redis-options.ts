@@ -1,0 +1,32 @@
+import type { RedisOptions } from '@nestjs/microservices';
+
+/** The options of Nest's Redis transport. */
+export type RedisTransportOptions = Required<RedisOptions>['options'];
+
+const RECONNECT_MS_MAX = 1_000;
+
+/**
+ * Translates `redis://user:password@host:port/db` (or `rediss:` for TLS), which Nest's transport does not take.
+ *
+ * @remarks A command waits for the connection to come back instead of failing after some attempts: whoever waits for an
+ * answer has a deadline of its own.
+ */
+export function redisTransportOptions(url: string): RedisTransportOptions {
+  const { hostname, port, username, password, pathname, protocol } = new URL(url);
+  const db = Number(pathname.slice(1) || 0);
+  return {
+    host: hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    port: port === '' ? 6379 : Number(port),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(Number.isSafeInteger(db) ? { db } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    maxRetriesPerRequest: null,
+    connectTimeout: 2_000,
+  };
+}
+
+/** How long to wait before the next attempt to connect. */
+export function reconnectDelayMs(attempts: number): number {
+  return Math.min(attempts * 100, RECONNECT_MS_MAX);
+}

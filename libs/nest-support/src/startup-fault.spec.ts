@@ -1,0 +1,49 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { expect, it } from '@jest/globals';
+import { ConfigError } from '#libs/config';
+import { OpsServer, createLog, redisTransportOptions, startupFault } from './index.ts';
+
+const log = createLog({ level: 'error', format: 'text', write: () => {} });
+
+it('names the field and the fix when a port is taken', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const ops = new OpsServer({
+    host: '127.0.0.1',
+    port,
+    metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+    ready: () => ({}),
+    started: () => ({}),
+    log,
+  });
+
+  const error = await ops.open().catch((reason: unknown) => reason);
+
+  expect(startupFault(error, 'api.opsPort')).toBe(
+    `api.opsPort: 127.0.0.1:${port} is in use; choose another port or stop the program that has it`,
+  );
+  await new Promise((resolve) => taken.close(resolve));
+});
+
+it('passes on what the configuration says of itself, and knows nothing of bugs', () => {
+  const fault = new ConfigError([
+    { field: 'api.port', problem: 'must be a port', fix: 'see docs' },
+  ]);
+
+  expect(startupFault(fault, 'x')).toBe('api.port: must be a port; see docs');
+  expect(startupFault(new TypeError('bug'), 'x')).toBeUndefined();
+});
+
+it.each([
+  ['redis://h', { host: 'h', port: 6379, db: 0 }],
+  ['redis://:p%40ss@h:1/3', { host: 'h', port: 1, db: 3, password: 'p@ss' }],
+  ['rediss://u:p@[::1]:7/', { host: '::1', port: 7, db: 0, username: 'u', password: 'p', tls: {} }],
+])('translates %s', (url, expected) => {
+  const { maxRetriesPerRequest, connectTimeout, ...options } = redisTransportOptions(url);
+
+  expect(options).toEqual(expected);
+  expect(maxRetriesPerRequest).toBeNull();
+  expect(connectTimeout).toBe(2_000);
+});
