@@ -61,9 +61,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { terms } = negotiation;
     const willFault = terms.will && topicNameFault(terms.will.topic, this.limits.topicLevelsMax);
     if (willFault !== undefined) return connection.refuse(REASON.topicNameInvalid, willFault);
+    if (this.#sessions.isFullFor(terms.clientId)) {
+      return connection.refuse(REASON.quotaExceeded, 'no room for another session');
+    }
     const client = hubClientOf(connection, terms.clientId, terms.username);
     this.#parts.hub.authenticate(client, terms.password, (verdict) => {
-      this.meter.authenticated('hub', verdict);
+      this.meter.authenticated('anonymous', verdict);
       if (verdict === 'denied') return connection.refuse(REASON.notAuthorized, 'not authorized');
       if (verdict === 'error') return connection.refuse(REASON.serverUnavailable, 'hook failed');
       this.#acquire(connection, terms);

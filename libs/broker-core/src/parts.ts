@@ -1,12 +1,4 @@
-import type {
-  Bridge,
-  ClusterBus,
-  Hub,
-  Log,
-  Meter,
-  RetainedStore,
-  SessionStore,
-} from '#libs/broker-ports';
+import type { ClusterBus, Hub, Log, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
 import type { CoreLimits } from './limits.ts';
 
 /** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
@@ -15,7 +7,6 @@ export interface NodeParts {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly bus: ClusterBus;
-  readonly bridge: Bridge | undefined;
   readonly meter: Meter;
   readonly log: Log;
   readonly limits: CoreLimits;

@@ -48,6 +48,11 @@ export class Sessions {
     return this.#entries.size;
   }
 
+  /** Whether a session for this client would be one too many. */
+  isFullFor(clientId: string): boolean {
+    return this.size >= this.#parts.limits.sessionsMax && !this.#entries.has(clientId);
+  }
+
   get(clientId: string): SessionEntry | undefined {
     return this.#entries.get(clientId);
   }
@@ -123,8 +128,6 @@ export class Sessions {
       this.#parts.meter.sessionEvent('taken_over');
       const seconds = (this.#parts.nowMs() - startedAtMs) / 1000;
       this.#parts.meter.takeoverDuration('local', seconds);
-    } else if (existing === undefined && this.size >= this.#parts.limits.sessionsMax) {
-      throw new StoreUnavailableError(`no room for more than ${this.size} sessions`);
     }
     existing?.suspend();
     // Writes of the old epoch go first: after the take they would be refused.

@@ -43,28 +43,25 @@ export class AedesHub implements Hub {
     this.#hasPublishHook = hasPublishHook;
   }
 
-  /** Starts the hub. The bridge is offered each message that passes. */
+  /** Starts the hub. */
   static async open(options: {
     readonly id: string;
-    readonly bridge: Bridge | undefined;
     readonly log: Log;
     readonly hooks?: AedesHooks;
   }): Promise<AedesHub> {
-    const aedes = new PipelineAedes(
-      {
-        ...options.hooks,
-        id: options.id,
-        mq: new PluginEmitter(),
-        persistence: new NoPersistence(),
-      },
-      options.bridge,
-    );
+    const contracts = { mq: new PluginEmitter(), persistence: new NoPersistence() };
+    const aedes = new PipelineAedes({ ...options.hooks, id: options.id, ...contracts });
     // aedes emits 'error' without declaring it.
     EventEmitter.prototype.on.call(aedes, 'error', (error: unknown) => {
       options.log.error('hub-error', { reason: String(error) });
     });
     await aedes.listen();
     return new AedesHub(aedes, options.hooks?.authorizePublish !== undefined);
+  }
+
+  /** From now on the bridge is offered each message that passes. */
+  connectBridge(bridge: Bridge): void {
+    this.aedes.bridge = bridge;
   }
 
   attach(handler: HubHandler): void {

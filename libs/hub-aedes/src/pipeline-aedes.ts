@@ -37,13 +37,13 @@ const nobodyWaits: PublishDone = () => undefined;
  */
 export class PipelineAedes extends Aedes {
   handler: HubHandler | undefined;
-  readonly #bridge: Bridge | undefined;
+  /** Offered each message that passes, when there is one. */
+  bridge: Bridge | undefined;
   readonly #plugins: PluginEmitter;
   readonly #hasPublishedHook: boolean;
 
-  constructor(options: AedesOptions & { readonly mq: PluginEmitter }, bridge: Bridge | undefined) {
+  constructor(options: AedesOptions & { readonly mq: PluginEmitter }) {
     super(options);
-    this.#bridge = bridge;
     this.#plugins = options.mq;
     this.#hasPublishedHook = options.published !== undefined;
   }
@@ -56,7 +56,7 @@ export class PipelineAedes extends Aedes {
     if (message.qos === 0 && !message.retain && isQuiet) {
       // Nobody waits for a QoS 0 message: no bookkeeping.
       handler.route(message, nobodyWaits);
-      this.#bridge?.offer(message, nobodyWaits);
+      this.bridge?.offer(message, nobodyWaits);
       return done();
     }
     const obligations = new Obligations(done);
@@ -66,9 +66,9 @@ export class PipelineAedes extends Aedes {
     }
     obligations.begin();
     handler.route(message, obligations.end);
-    if (this.#bridge !== undefined) {
+    if (this.bridge !== undefined) {
       obligations.begin();
-      this.#bridge.offer(message, obligations.end);
+      this.bridge.offer(message, obligations.end);
     }
     if (!isQuiet) this.#tellPlugins(message, client, obligations);
     obligations.end();

@@ -60,6 +60,8 @@ export class Outbound {
   /** Messages up to this sequence may have been sent by an earlier connection. */
   #retryUpTo = 0;
   #retriesLeft = 0;
+  /** The newest sequence sent by this object; undefined while only a former owner could know. */
+  #sentUpTo: number | undefined;
 
   constructor(output: SessionOutput, limits: EngineLimits) {
     this.#output = output;
@@ -90,7 +92,7 @@ export class Outbound {
     this.#read = undefined;
     this.#passed = 0;
     this.#newest = stored.lastSequence;
-    this.#retryUpTo = stored.lastSequence;
+    this.#retryUpTo = this.#sentUpTo ?? stored.lastSequence;
     this.#retriesLeft = terms.window;
     for (const packetId of stored.releasedPacketIds) {
       this.#inflight.set(packetId, { delivery: undefined, qos: 2, state: 'pubcomp' });
@@ -267,6 +269,7 @@ export class Outbound {
     }
     this.#shift(delivery);
     const { qos, publish } = delivery;
+    if (delivery.position !== undefined) this.#sentUpTo = delivery.position.sequence;
     this.#inflight.set(packetId, { delivery, qos, state: qos === 1 ? 'puback' : 'pubrec' });
     const dup = this.#mayBeRepeat(delivery);
     this.#output.sendPublish(template, packetId, dup);

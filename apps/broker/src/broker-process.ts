@@ -1,0 +1,130 @@
+import type { BrokerNode } from '#libs/broker-core';
+import type { ClusterBus, Log } from '#libs/broker-ports';
+import type { Config } from '#libs/config';
+import type { AedesHub } from '#libs/hub-aedes';
+import { KafkaBridge } from '#libs/kafka-bridge';
+import type { PromMeter } from '#libs/metrics-prom';
+import type { NodeCommand, NodeReply } from '#libs/api-contracts';
+import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
+import type { Listener } from './listeners/listener.ts';
+import type { Stores } from './wiring/stores.ts';
+
+const SWEEP_MS = 1_000;
+
+/** What a node's process is made of. */
+export interface BrokerProcessParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly meter: PromMeter;
+  readonly stores: Stores;
+  readonly bus: ClusterBus & { readonly ready?: boolean };
+  readonly hub: AedesHub;
+  readonly node: BrokerNode;
+  readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
+  readonly listeners: readonly Listener[];
+}
+
+/** A port could not be had; `field` is the key to correct. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly code = 'START_FAILED';
+  readonly field: string;
+
+  constructor(field: string, cause: unknown) {
+    super(`${field}: ${String(cause)}`, { cause });
+    this.field = field;
+  }
+}
+
+/** A node as a process: the order of its start and of its end, its ops port and its sweep. */
+export class BrokerProcess {
+  readonly #parts: BrokerProcessParts;
+  readonly #ops: OpsServer;
+  #phase: 'starting' | 'serving' | 'draining' = 'starting';
+  #bridge: KafkaBridge | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(parts: BrokerProcessParts) {
+    this.#parts = parts;
+    const { config, log, meter } = parts;
+    this.#ops = new OpsServer({
+      ...config.ops,
+      metrics: (accept) => meter.expose(accept),
+      ready: () => this.#ready(),
+      started: () => ({ start: this.#phase === 'starting' ? 'in progress' : 'ok' }),
+      log,
+    });
+  }
+
+  /**
+   * Starts: ops port first, so that probes see the rest; MQTT last, when clients can be served. Waits for Redis if need be.
+   *
+   * @throws StartError when a port cannot be had.
+   */
+  async start(): Promise<void> {
+    const { config, log, node, commands, listeners } = this.#parts;
+    await opening('ops.port', this.#ops.open());
+    await opening('commands.port', commands.open());
+    log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
+    await node.start();
+    this.#startBridge();
+    for (const listener of listeners) {
+      await opening(`listeners.${listener.name}.port`, listener.open());
+      log.info('listening', { listener: listener.name, address: listener.address });
+    }
+    this.#sweeper = setInterval(() => node.sweep(), SWEEP_MS);
+    this.#phase = 'serving';
+    log.info('node-ready', { nodeId: config.node.id });
+  }
+
+  /** Stops: no new clients, 0x8B to those connected, everything taken is handed over, then the ports and stores close. */
+  async stop(): Promise<void> {
+    const { node, commands, listeners, stores } = this.#parts;
+    this.#phase = 'draining';
+    clearInterval(this.#sweeper);
+    const closed = listeners.map((listener) => listener.close());
+    await node.stop();
+    await this.#bridge?.close();
+    await Promise.all(closed);
+    await commands.close();
+    await stores.close();
+    await this.#ops.close();
+  }
+
+  #startBridge(): void {
+    const { config, log, meter, node, bus, hub, stores } = this.#parts;
+    if (config.kafka.brokers.length === 0) return;
+    const bridge = new KafkaBridge({
+      node: bus.self,
+      kafka: config.kafka,
+      inject: (message, done) => node.inject(message, done),
+      clock: Date.now,
+      log,
+      meter,
+    });
+    this.#bridge = bridge;
+    hub.connectBridge(bridge);
+    const seeded = config.kafka.rules;
+    bridge.apply(seeded);
+    stores.rules.watch((stored) => {
+      const names = new Set(seeded.map(({ id }) => id));
+      const made = stored.map(({ rule }) => rule).filter(({ id }) => !names.has(id));
+      bridge.apply([...seeded, ...made]);
+    });
+  }
+
+  #ready(): Health {
+    const { bus } = this.#parts;
+    const start = { starting: 'starting', serving: 'ok', draining: 'draining' }[this.#phase];
+    if (bus.ready === undefined) return { node: start };
+    return { node: start, redis: bus.ready ? 'ok' : 'unavailable' };
+  }
+}
+
+async function opening(field: string, opened: Promise<void>): Promise<void> {
+  try {
+    await opened;
+  } catch (error) {
+    throw new StartError(field, error);
+  }
+}

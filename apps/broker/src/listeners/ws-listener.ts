@@ -1,0 +1,134 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import type { Transport } from '#libs/broker-core';
+import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+
+const BACKLOG = 4096;
+const CLOSE_UNSUPPORTED_DATA = 1003;
+
+/** What a WebSocket listener needs besides. */
+export interface WsListenerOptions extends ListenerOptions {
+  readonly path: string;
+  /** Bytes of one WebSocket message; it may hold several packets [MQTT-6.0.0-2]. */
+  readonly messageBytesMax: number;
+}
+
+/** MQTT over WebSocket (MQTT 5, section 6): binary messages, subprotocol `mqtt`. */
+export class WsListener implements Listener {
+  readonly name: string;
+  readonly #options: WsListenerOptions;
+  readonly #server: Server;
+  readonly #sockets: WebSocketServer;
+
+  constructor(options: WsListenerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: options.messageBytesMax,
+      clientTracking: false,
+      handleProtocols: (offered) => offered.has('mqtt') && 'mqtt',
+    });
+    this.#server = createServer((_request, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain' });
+      response.end(`MQTT over WebSocket is at ${options.path}\n`);
+    });
+    this.#server.maxConnections = options.connectionsMax;
+    this.#server.on('drop', () => options.meter.socketRejected(options.name, 'max_connections'));
+    this.#server.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
+  }
+
+  get address(): string {
+    const { address, port, family } = this.#server.address() as AddressInfo;
+    return `ws://${family === 'IPv6' ? `[${address}]` : address}:${port}${this.#options.path}`;
+  }
+
+  open(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeIdleConnections();
+    });
+  }
+
+  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    stream.on('error', () => undefined);
+    const refusal = refusalOf(request, this.#options.path);
+    if (refusal !== undefined) {
+      stream.end(`HTTP/1.1 ${refusal}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      return;
+    }
+    this.#sockets.handleUpgrade(request, stream, head, (socket) => {
+      this.#connected(socket, stream, request.socket.remoteAddress ?? '');
+    });
+  }
+
+  #connected(socket: WebSocket, stream: Duplex, remoteAddress: string): void {
+    const events = this.#options.accept(
+      new WsTransport(socket, stream, [this.name, remoteAddress]),
+    );
+    socket.on('message', (data: RawData, isBinary) => {
+      // [MQTT-6.0.0-1]: MQTT is carried in binary messages only.
+      if (!isBinary) return socket.close(CLOSE_UNSUPPORTED_DATA);
+      events.received(Buffer.isBuffer(data) ? data : Buffer.concat([data].flat() as Uint8Array[]));
+    });
+    stream.on('drain', () => events.drained());
+    socket.on('error', () => undefined);
+    socket.on('close', () => events.ended());
+  }
+}
+
+/** [MQTT-6.0.0-3]: the client must offer the subprotocol `mqtt`. */
+function refusalOf(request: IncomingMessage, path: string): string | undefined {
+  if (request.url?.split('?', 1)[0] !== path) return '404 Not Found';
+  const offered = request.headers['sec-websocket-protocol']?.split(',') ?? [];
+  return offered.some((name) => name.trim() === 'mqtt') ? undefined : '400 Bad Request';
+}
+
+class WsTransport implements Transport {
+  readonly listener: string;
+  readonly remoteAddress: string;
+  readonly #socket: WebSocket;
+  readonly #stream: Duplex;
+
+  constructor(socket: WebSocket, stream: Duplex, names: readonly [string, string]) {
+    this.#socket = socket;
+    this.#stream = stream;
+    [this.listener, this.remoteAddress] = names;
+  }
+
+  get bufferedBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  send(chunks: readonly Uint8Array[]): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#stream.cork();
+    for (const chunk of chunks) this.#socket.send(chunk);
+    this.#stream.uncork();
+  }
+
+  hold(held: boolean): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (held) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.close();
+    setTimeout(() => this.#socket.terminate(), LINGER_MS).unref();
+  }
+}

@@ -1,0 +1,44 @@
+import type { Log, Meter, RetainedStore, RuleStore, SessionStore } from '#libs/broker-ports';
+import type { Config } from '#libs/config';
+import { openLocalStores } from '#libs/store-local';
+import {
+  RedisRetainedStore,
+  RedisRuleStore,
+  RedisSessionStore,
+  connectRedis,
+} from '#libs/store-redis';
+
+/** The stores of a node and what they stand on. */
+export interface Stores {
+  readonly sessions: SessionStore;
+  readonly retained: RetainedStore;
+  readonly rules: RuleStore;
+  /** Closes all of them. */
+  close(): Promise<void>;
+}
+
+/** Redis when the node is part of a cluster; else memory, with a file if a directory is given. */
+export async function openStores(config: Config, log: Log, meter: Meter): Promise<Stores> {
+  const { redis, data } = config;
+  if (redis.url === undefined) {
+    const local = await openLocalStores({ dir: data.dir, clock: Date.now });
+    return {
+      ...local,
+      close: () => closeAll([local.sessions, local.retained, local.rules, local]),
+    };
+  }
+  const connection = await connectRedis({ ...redis, url: redis.url, log, meter, role: 'commands' });
+  const sessions = new RedisSessionStore(connection);
+  const retained = new RedisRetainedStore(connection);
+  const rules = new RedisRuleStore(connection);
+  return {
+    sessions,
+    retained,
+    rules,
+    close: () => closeAll([sessions, retained, rules, connection]),
+  };
+}
+
+async function closeAll(parts: readonly { close(): Promise<void> | void }[]): Promise<void> {
+  for (const part of parts) await part.close();
+}
