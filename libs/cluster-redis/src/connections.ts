@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Log, Meter } from '#libs/broker-ports';
 
-/** How long a blocking read waits in Redis before it asks again: a silent connection is noticed after it. */
+/** How long a blocking read waits in Redis before it asks again. */
 export const BLOCK_MS = 5_000;
 
 /** What connections are made for. `reader` blocks; `publisher` never waits; `subscriber` listens. */
@@ -29,7 +29,8 @@ interface RoleHealth {
  * Makes the connections of a bus, keeps them connecting for ever, and tells their health once per change.
  *
  * @remarks A connection error is never thrown: commands in flight fail, and the connection tries again with a delay of
- * at most a second.
+ * at most a second. Every connection is asked for a sign of life now and then: one whose other end has vanished without
+ * a word is given up instead of trusted. (The driver's own socketTimeout outlives its socket and ends the next one.)
  */
 export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
@@ -37,10 +38,15 @@ export class RedisConnections {
     commands: { all: new Set(), up: new Set(), state: 'starting', everUp: false },
     subscriber: { all: new Set(), up: new Set(), state: 'starting', everUp: false },
   };
+  /** The socket of each connection and what it had received at the last sweep. */
+  readonly #heard = new WeakMap<Redis, { readonly socket: object; readonly bytes: number }>();
+  readonly #sweep: NodeJS.Timeout;
   #closed = false;
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
+    const everyMs = BLOCK_MS + options.commandTimeoutMs;
+    this.#sweep = setInterval(() => this.#sweepSilent(), everyMs).unref();
   }
 
   /** Whether every connection is up. */
@@ -67,8 +73,27 @@ export class RedisConnections {
   /** Ends all connections at once; commands in flight fail. */
   close(): void {
     this.#closed = true;
-    for (const { all } of Object.values(this.#roles)) {
-      for (const redis of all) redis.disconnect();
+    clearInterval(this.#sweep);
+    for (const redis of this.#all()) redis.disconnect();
+  }
+
+  *#all(): Generator<Redis, void, undefined> {
+    for (const { all } of Object.values(this.#roles)) yield* all;
+  }
+
+  #sweepSilent(): void {
+    for (const redis of this.#all()) {
+      if (redis.status !== 'ready' && redis.status !== 'connect') continue;
+      const socket = redis.stream;
+      const bytes = 'bytesRead' in socket ? Number(socket.bytesRead) : 0;
+      const heard = this.#heard.get(redis);
+      if (heard?.socket === socket && heard.bytes === bytes) {
+        socket.destroy(new Error('no sign of life'));
+        continue;
+      }
+      this.#heard.set(redis, { socket, bytes });
+      // Behind a blocking read it is answered when the read is.
+      if (redis.status === 'ready') redis.ping().catch(() => undefined);
     }
   }
 
@@ -88,7 +113,6 @@ export class RedisConnections {
         return {
           ...common,
           commandTimeout: commandTimeoutMs,
-          socketTimeout: 2 * commandTimeoutMs,
           maxRetriesPerRequest: 3,
         };
       case 'publisher':
@@ -98,14 +122,12 @@ export class RedisConnections {
           enableAutoPipelining: true,
           autoResendUnfulfilledCommands: false,
           commandTimeout: commandTimeoutMs,
-          socketTimeout: 2 * commandTimeoutMs,
         };
       case 'reader':
         return {
           ...common,
           autoResendUnfulfilledCommands: false,
           maxRetriesPerRequest: null,
-          socketTimeout: BLOCK_MS + 2 * commandTimeoutMs,
         };
       case 'subscriber':
         return { ...common, maxRetriesPerRequest: null };
