@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { SETTINGS, loadConfig } from '#libs/config';
+
+const root = new URL('..', import.meta.url);
+const read = (path) => readFileSync(new URL(path, root), 'utf8');
+const { services, volumes } = parse(read('deploy/compose/compose.yaml'), { merge: true });
+const scrapes = parse(read('deploy/compose/prometheus.yml')).scrape_configs;
+const nodes = ['node1', 'node2', 'node3'];
+
+/** The variables that an image sets. */
+function imageEnv(dockerfile) {
+  const block = /^ENV (?<text>(?:.*\\\n)*.*)$/m.exec(read(dockerfile)).groups.text;
+  return Object.fromEntries(block.split(/[\s\\]+/).map((pair) => pair.split('=')));
+}
+
+/** What a service's process finds in its environment, the file mounted where it says. */
+function processEnv({ build, environment }) {
+  const env = { ...imageEnv(build.dockerfile), ...environment, SKEIN_NODE_COMMIT: 'abc123' };
+  if (env.SKEIN_API_KEY) env.SKEIN_API_KEY = '0123456789abcdef';
+  return { ...env, SKEIN_CONFIG: fileURLToPath(new URL('deploy/dev/cluster.yaml', root)) };
+}
+
+describe('compose.yaml', () => {
+  it.each([...nodes, 'api'])('gives %s a configuration that Skein accepts', (name) => {
+    const config = loadConfig({ env: processEnv(services[name]) });
+
+    expect(config.node.id).toBe(name);
+    expect(config.redis.url).toBe('redis://redis:6379');
+    expect(config.kafka.rules.map(({ id }) => id)).toEqual(['telemetry', 'commands']);
+    expect(config.ops.host).toBe('0.0.0.0');
+  });
+
+  it('mounts the rules where the variable says', () => {
+    for (const name of [...nodes, 'api']) {
+      const { environment, volumes: mounts } = services[name];
+      expect(mounts).toEqual([`../dev/cluster.yaml:${environment.SKEIN_CONFIG}:ro`]);
+    }
+  });
+
+  it('listens on loopback only', () => {
+    const ports = Object.values(services).flatMap((service) => service.ports ?? []);
+
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    expect(new Set(ports.map((port) => port.split(':')[1])).size).toBe(ports.length);
+  });
+
+  it('depends on, mounts and builds from what exists', () => {
+    for (const { depends_on: needs = {}, volumes: mounts = [], build } of Object.values(services)) {
+      const names = Array.isArray(needs) ? needs : Object.keys(needs);
+      expect(names.filter((name) => !(name in services))).toEqual([]);
+      for (const source of mounts.map((mount) => mount.split(':')[0])) {
+        const known = source.startsWith('.')
+          ? existsSync(new URL(`deploy/compose/${source}`, root))
+          : source in volumes;
+        expect([source, known]).toEqual([source, true]);
+      }
+      const files = build ? [build.dockerfile] : [];
+      expect(files.filter((file) => !existsSync(new URL(file, root)))).toEqual([]);
+    }
+  });
+
+  it('runs the Kafka that the tests run', () => {
+    expect(read('tools/services.mjs')).toContain(`'${services.kafka.image}'`);
+  });
+});
+
+describe('images', () => {
+  it.each(['broker', 'api'])(
+    'of the %s set variables that exist and run as nobody special',
+    (app) => {
+      const dockerfile = `deploy/docker/${app}.Dockerfile`;
+      const known = new Set(SETTINGS.map(({ env }) => env));
+      const set = Object.keys(imageEnv(dockerfile)).filter((name) => name.startsWith('SKEIN_'));
+
+      expect(set.filter((name) => !known.has(name))).toEqual([]);
+      expect(read(dockerfile)).toMatch(/^USER node$/m);
+      expect(read(dockerfile)).toContain(`dist/apps/${app}/src/main.js`);
+    },
+  );
+});
+
+it('scrapes every node and the API under the job names of the dashboards', () => {
+  const targets = Object.fromEntries(
+    scrapes.map((scrape) => [
+      scrape.job_name,
+      scrape.static_configs.flatMap((each) => each.targets),
+    ]),
+  );
+
+  expect(targets).toEqual({
+    'skein-broker': nodes.map((name) => `${name}:9464`),
+    'skein-api': ['api:9465'],
+  });
+});
