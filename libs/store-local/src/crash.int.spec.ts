@@ -10,6 +10,7 @@ import { until } from '#libs/testkit';
 import { openLocalStores } from './local-stores.ts';
 
 const DEADLINE_MS = 20_000;
+const TEST_DEADLINE_MS = 3 * DEADLINE_MS;
 /** Less than the writer needs, so that the disk seems full to it. */
 const FILE_BYTES_MAX = 400_000;
 
@@ -122,16 +123,21 @@ describe('the data file of an embedded node', () => {
       await kill();
       expect(await lostOf()).toEqual({ queued: [], settled: [], retained: [] });
     },
+    TEST_DEADLINE_MS,
   );
 
-  it('refuses writes while the disk is full, then goes on and has lost nothing', async () => {
-    const child = start('prlimit', `--fsize=${String(FILE_BYTES_MAX)}:unlimited`);
-    await until(() => failures.length > 10, DEADLINE_MS);
-    expect(new Set(failures)).toEqual(new Set(['STORE_UNAVAILABLE']));
-    await promisify(execFile)('prlimit', [`--pid=${String(child.pid)}`, '--fsize=unlimited']);
-    const before = acknowledged.length;
-    await until(() => acknowledged.length > before + 300, DEADLINE_MS);
-    await kill();
-    expect(await lostOf()).toEqual({ queued: [], settled: [], retained: [] });
-  });
+  it(
+    'refuses writes while the disk is full, then goes on and has lost nothing',
+    async () => {
+      const child = start('prlimit', `--fsize=${String(FILE_BYTES_MAX)}:unlimited`);
+      await until(() => failures.length > 10, DEADLINE_MS);
+      expect(new Set(failures)).toEqual(new Set(['STORE_UNAVAILABLE']));
+      await promisify(execFile)('prlimit', [`--pid=${String(child.pid)}`, '--fsize=unlimited']);
+      const before = acknowledged.length;
+      await until(() => acknowledged.length > before + 300, DEADLINE_MS);
+      await kill();
+      expect(await lostOf()).toEqual({ queued: [], settled: [], retained: [] });
+    },
+    TEST_DEADLINE_MS,
+  );
 });

@@ -7,7 +7,8 @@ import { until } from './until.ts';
 type Current = () => StoreUnderTest<RetainedStore>;
 
 const EMPTY = new Uint8Array(0);
-const DEADLINE_MS = 5000;
+/** Below the time a test may take. */
+const DEADLINE_MS = 4000;
 
 /** What every RetainedStore must do: registers the tests, to be called in a spec file. Expiry is by real time. */
 export function retainedStoreSuite(name: string, factory: StoreFactory<RetainedStore>): void {

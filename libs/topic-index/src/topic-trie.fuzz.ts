@@ -37,31 +37,40 @@ function applyToModel(
   return kind === 'add' ? before === 0 : before === 1 && values.size === 0;
 }
 
+/** The claim that a trie does what the matcher says. */
+function equals(matcher: (filter: string, topic: string) => boolean) {
+  return fc.property(fc.array(change, { maxLength: 60 }), fc.array(topic), (changes, topics) => {
+    const trie = new TopicTrie<string>();
+    const model = new Map<string, Set<string>>();
+    for (const step of changes) {
+      const { filter: key, value } = step;
+      const told = step.kind === 'add' ? trie.add(key, value) : trie.remove(key, value);
+      expect(told).toBe(applyToModel(model, step));
+    }
+    expect(trie.size).toBe(model.size);
+    expect([...trie.filters()].sort()).toEqual([...model.keys()].sort());
+    for (const name of topics) {
+      const found: string[] = [];
+      trie.match(name, found);
+      const expected = [...model].flatMap(([key, values]) =>
+        matcher(key, name) ? [...values] : [],
+      );
+      expect(found.sort()).toEqual(expected.sort());
+    }
+  });
+}
+
 describe('TopicTrie', () => {
   it('equals the naive matcher after any changes', () => {
-    fc.assert(
-      fc.property(fc.array(change, { maxLength: 60 }), fc.array(topic), (changes, topics) => {
-        const trie = new TopicTrie<string>();
-        const model = new Map<string, Set<string>>();
-        for (const step of changes) {
-          const told =
-            step.kind === 'add'
-              ? trie.add(step.filter, step.value)
-              : trie.remove(step.filter, step.value);
-          expect(told).toBe(applyToModel(model, step));
-        }
-        expect(trie.size).toBe(model.size);
-        expect([...trie.filters()].sort()).toEqual([...model.keys()].sort());
-        for (const name of topics) {
-          const found: string[] = [];
-          trie.match(name, found);
-          const expected = [...model].flatMap(([key, values]) =>
-            matches(key, name) ? [...values] : [],
-          );
-          expect(found.sort()).toEqual(expected.sort());
-        }
-      }),
-    );
+    fc.assert(equals(matches));
+  });
+
+  it('would be caught if it forgot one rule', () => {
+    const withoutDollarRule = (key: string, name: string) => matches(key, name.replace('$', ''));
+    const withoutParent = (key: string, name: string) =>
+      matches(key, name) && !key.endsWith(`${name}/#`);
+    expect(fc.check(equals(withoutDollarRule), { numRuns: 2000 }).failed).toBe(true);
+    expect(fc.check(equals(withoutParent), { numRuns: 2000 }).failed).toBe(true);
   });
 
   it('is empty again when all that was added is removed', () => {
