@@ -1,11 +1,13 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { Meter } from '#libs/broker-ports';
 import {
+  freePort,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
   silentLog,
   startRedis,
+  until,
   type RedisServer,
   type StoreFactory,
 } from '#libs/testkit';
@@ -19,11 +21,29 @@ const silentMeter = new Proxy({}, { get: () => () => undefined }) as Meter;
 let server: RedisServer;
 let tests = 0;
 
+/** A Redis Cluster of one node refuses, as any other does, a command whose keys lie in different slots. */
 beforeAll(async () => {
-  server = await startRedis();
+  const port = String(await freePort());
+  server = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-port', port] });
+  const redis = await connect('setup');
+  await redis.client.cluster('ADDSLOTSRANGE', 0, 16_383);
+  const ready = async () => String(await redis.client.cluster('INFO')).includes('cluster_state:ok');
+  await until(ready, 10_000);
+  await redis.close();
 });
 
 afterAll(() => server.stop());
+
+function connect(keyPrefix: string): Promise<RedisConnection> {
+  return connectRedis({
+    url: server.url,
+    keyPrefix,
+    commandTimeoutMs: 5_000,
+    log: silentLog,
+    meter: silentMeter,
+    role: 'commands',
+  });
+}
 
 /** Makes stores under a key prefix per test; every instance has a connection of its own, as nodes have. */
 function factoryOf<Store extends { close(): Promise<void> }>(
@@ -34,14 +54,7 @@ function factoryOf<Store extends { close(): Promise<void> }>(
     const keyPrefix = `test${String(tests)}`;
     const closers: (() => Promise<void>)[] = [];
     const open = async (): Promise<Store> => {
-      const redis = await connectRedis({
-        url: server.url,
-        keyPrefix,
-        commandTimeoutMs: 5_000,
-        log: silentLog,
-        meter: silentMeter,
-        role: 'commands',
-      });
+      const redis = await connect(keyPrefix);
       const store = make(redis);
       closers.push(async () => {
         await store.close();
