@@ -1,0 +1,293 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type {
+  BridgeRecordCount,
+  BridgeRule,
+  Message,
+  Meter,
+  MqttToKafkaRule,
+} from '#libs/broker-ports';
+import { messageOf, silentLog } from '#libs/testkit';
+import { KafkaBridge, type KafkaSettings } from './kafka-bridge.ts';
+import { KafkaError, type KafkaPort, type KafkaRecord } from './kafka-port.ts';
+
+const SETTINGS: KafkaSettings = {
+  brokers: ['127.0.0.1:1'],
+  clientId: 'skein',
+  ackTimeoutMs: 1_000,
+  lingerMs: 0,
+  batchRecordsMax: 100,
+  batchBytesMax: 100_000,
+  bufferBytesMax: 10_000,
+  compression: 'none',
+};
+
+/** A Kafka with one partition per topic, that can be away. */
+class MemoryKafka implements KafkaPort {
+  readonly stored: { readonly topic: string; readonly record: KafkaRecord }[] = [];
+  away = false;
+  readonly missing = new Set<string>();
+  closed = 0;
+
+  async ping(): Promise<void> {
+    if (this.away) throw new KafkaError('UNAVAILABLE', 'away');
+  }
+
+  async partitions(topic: string): Promise<number> {
+    await this.ping();
+    if (this.missing.has(topic)) throw new KafkaError('UNKNOWN_TOPIC', `no ${topic}`);
+    return 1;
+  }
+
+  async send(topic: string, partition: number, records: readonly KafkaRecord[]): Promise<number[]> {
+    await this.ping();
+    for (const record of records) this.stored.push({ topic, record });
+    return [partition];
+  }
+
+  renew(): void {}
+
+  consume(): { close(): Promise<void> } {
+    return { close: () => Promise.resolve() };
+  }
+
+  async close(): Promise<void> {
+    this.closed += 1;
+  }
+}
+
+function rule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
+  return {
+    id: 'r1',
+    direction: 'mqtt-to-kafka',
+    enabled: true,
+    filter: 'a/#',
+    topic: 'telemetry',
+    key: '${clientId}',
+    headers: {},
+    ack: 'kafka',
+    ...changes,
+  };
+}
+
+describe('KafkaBridge', () => {
+  let kafkas: Map<string, MemoryKafka>;
+  let counts: Record<string, number>;
+  let answers: string[];
+  let bridge: KafkaBridge;
+  let started: string[];
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    kafkas = new Map();
+    counts = {};
+    answers = [];
+    started = [];
+    const count = ({ outcome, reason, count: records }: BridgeRecordCount): void => {
+      const name = `${outcome}/${reason}`;
+      counts[name] = (counts[name] ?? 0) + records;
+    };
+    const meter = new Proxy(
+      {},
+      { get: (_target, name) => (name === 'bridgeRecords' ? count : () => undefined) },
+    ) as Meter;
+    bridge = new KafkaBridge({
+      node: { nodeId: 'n1', incarnation: 7 },
+      kafka: SETTINGS,
+      inject: (_message, done) => done(),
+      clock: Date.now,
+      log: silentLog,
+      meter,
+      port: (id) => {
+        started.push(id);
+        return kafka(id);
+      },
+    });
+  });
+
+  afterEach(async () => {
+    const closed = bridge.close();
+    await jest.advanceTimersByTimeAsync(10_000);
+    await closed;
+    jest.useRealTimers();
+  });
+
+  function kafka(id = 'r1'): MemoryKafka {
+    const known = kafkas.get(id) ?? new MemoryKafka();
+    kafkas.set(id, known);
+    return known;
+  }
+
+  function offer(changes: Partial<Message> = {}): void {
+    const message = messageOf({ topic: 'a/b', receivedAtMs: Date.now(), ...changes });
+    bridge.offer(message, (error) => answers.push(error?.code ?? 'ok'));
+  }
+
+  const values = (id = 'r1'): string[] =>
+    kafka(id).stored.map(({ topic, record }) => `${topic}:${String(record.value)}`);
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+  it('answers at once without rules, and when none matches', async () => {
+    offer();
+    expect(bridge.connected()).toBe(true);
+    bridge.apply([rule()]);
+    offer({ topic: 'b' });
+    expect(answers).toEqual(['ok', 'ok']);
+  });
+
+  it('answers a QoS 1 message when Kafka has it, and a QoS 0 message at once', async () => {
+    bridge.apply([rule()]);
+    offer({ payload: Buffer.from('1') });
+    offer({ payload: Buffer.from('2'), qos: 0 });
+    expect(answers).toEqual(['ok']);
+    await pass(10);
+    expect(answers).toEqual(['ok', 'ok']);
+    expect(values()).toEqual(['telemetry:1', 'telemetry:2']);
+    expect(counts).toEqual({ 'delivered/ok': 2 });
+  });
+
+  it('keeps a copy: the bytes of a message live as long as the turn', async () => {
+    bridge.apply([rule({ key: '${payload}' })]);
+    const payload = Buffer.from('before');
+    offer({ payload });
+    payload.fill('x');
+    await pass(10);
+    expect(values()).toEqual(['telemetry:before']);
+    expect(String(kafka().stored[0]?.record.key)).toBe('before');
+  });
+
+  it('waits for the strictest of several rules', async () => {
+    kafka('r2').away = true;
+    bridge.apply([
+      rule(),
+      rule({ id: 'r2', filter: '+/b' }),
+      rule({ id: 'r3', filter: 'a/b', ack: 'none' }),
+    ]);
+    offer({ payload: Buffer.from('1') });
+    await pass(300);
+    expect(values('r1')).toEqual(['telemetry:1']);
+    expect(values('r3')).toEqual(['telemetry:1']);
+    expect(answers).toEqual([]);
+    kafka('r2').away = false;
+    await pass(1_000);
+    expect(answers).toEqual(['ok']);
+  });
+
+  it('does not send back what came from Kafka', async () => {
+    bridge.apply([rule({ filter: '#' })]);
+    offer({ origin: 'bridge' });
+    offer({ topic: '$SYS/uptime' });
+    await pass(10);
+    expect(answers).toEqual(['ok', 'ok']);
+    expect(values()).toEqual([]);
+  });
+
+  it('takes system topics only for a filter that names them', async () => {
+    bridge.apply([rule({ filter: '$SYS/#' })]);
+    offer({ topic: '$SYS/uptime', payload: Buffer.from('1') });
+    await pass(10);
+    expect(values()).toEqual(['telemetry:1']);
+  });
+
+  it('tells the publisher when Kafka takes too long, once, and may still deliver late', async () => {
+    kafka().away = true;
+    bridge.apply([rule()]);
+    offer({ payload: Buffer.from('1') });
+    await pass(900);
+    expect(answers).toEqual([]);
+    await pass(300);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
+    expect(bridge.connected()).toBe(false);
+    expect(bridge.status()).toEqual([{ id: 'r1', state: 'degraded', lastError: 'away' }]);
+    kafka().away = false;
+    await pass(1_000);
+    expect(values()).toEqual(['telemetry:1']);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
+    expect(bridge.status()).toEqual([{ id: 'r1', state: 'running', lastError: undefined }]);
+  });
+
+  it('refuses or drops what the buffer cannot hold, and counts it', async () => {
+    kafka().away = true;
+    kafka('r2').away = true;
+    bridge.apply([rule(), rule({ id: 'r2', filter: 'b', ack: 'none' })]);
+    for (let index = 0; index < 20; index += 1) offer({ payload: Buffer.alloc(1_000) });
+    expect(answers.length).toBeGreaterThan(10);
+    expect(new Set(answers)).toEqual(new Set(['QUOTA_EXCEEDED']));
+    const refused = answers.length;
+    offer({ topic: 'b', payload: Buffer.alloc(1_000) });
+    expect(answers.at(-1)).toBe('ok');
+    expect(counts).toEqual({ 'failed/buffer_full': refused, 'dropped/buffer_full': 1 });
+    kafka().away = false;
+    await pass(2_000);
+    expect(kafka().stored).toHaveLength(20 - refused);
+    offer({ payload: Buffer.alloc(1_000) });
+    await pass(100);
+    expect(answers.at(-1)).toBe('ok');
+  });
+
+  it('refuses a message whose Kafka topic would be illegal', async () => {
+    bridge.apply([rule({ topic: '${topic}' })]);
+    offer({ topic: 'a/b' });
+    offer({ topic: 'a/b', qos: 0 });
+    await pass(10);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE', 'ok']);
+    expect(counts).toEqual({ 'failed/invalid_topic': 1, 'dropped/invalid_topic': 1 });
+  });
+
+  it('does not let a missing topic hold up the others of its rule, nor the buffer', async () => {
+    kafka().missing.add('none');
+    bridge.apply([rule({ topic: '${topic[1]}' })]);
+    offer({ topic: 'a/none' });
+    offer({ topic: 'a/some', payload: Buffer.from('1') });
+    await pass(10);
+    expect(values()).toEqual(['some:1']);
+    expect(answers).toEqual(['ok']);
+    await pass(2_000);
+    expect(answers).toEqual(['ok', 'BRIDGE_UNAVAILABLE']);
+    expect(counts).toEqual({ 'delivered/ok': 1, 'failed/unknown_topic': 1 });
+    expect(bridge.status()[0]?.state).toBe('running');
+  });
+
+  it('leaves unchanged rules alone, and sends what a changed one held before the new one', async () => {
+    const other: BridgeRule = rule({ id: 'r2', filter: 'b' });
+    bridge.apply([rule(), other]);
+    kafka().away = true;
+    offer({ payload: Buffer.from('old') });
+    bridge.apply([{ ...other }, rule({ topic: 'elsewhere' })]);
+    offer({ payload: Buffer.from('new') });
+    expect(started).toEqual(['r1', 'r2', 'r1']);
+    await pass(200);
+    kafka().away = false;
+    await pass(1_000);
+    expect(values()).toEqual(['telemetry:old', 'elsewhere:new']);
+    expect(answers).toEqual(['ok', 'ok']);
+    bridge.apply([]);
+    await pass(100);
+    expect(kafka('r2').closed).toBe(1);
+    expect(bridge.status()).toEqual([]);
+  });
+
+  it('shows rules that do not run', () => {
+    bridge.apply([rule({ enabled: false }), rule({ id: 'r2', key: '${who}' })]);
+    expect(bridge.status()).toEqual([
+      { id: 'r1', state: 'stopped', lastError: undefined },
+      { id: 'r2', state: 'stopped', lastError: 'key: ${who} is not a known placeholder' },
+    ]);
+    expect(started).toEqual([]);
+  });
+
+  it('flushes when it closes, and gives up at the deadline without a lie', async () => {
+    bridge.apply([rule(), rule({ id: 'r2', filter: 'b' })]);
+    kafka('r2').away = true;
+    offer({ payload: Buffer.from('1') });
+    offer({ topic: 'b' });
+    let closed = false;
+    void bridge.close().then(() => (closed = true));
+    offer({ payload: Buffer.from('late') });
+    await pass(500);
+    expect(values()).toEqual(['telemetry:1']);
+    expect(closed).toBe(false);
+    await pass(5_000);
+    expect(closed).toBe(true);
+    expect(answers.toSorted()).toEqual(['BRIDGE_UNAVAILABLE', 'BRIDGE_UNAVAILABLE', 'ok']);
+  });
+});

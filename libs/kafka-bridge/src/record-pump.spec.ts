@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { PublishError, type PublishDone } from '#libs/broker-ports';
+import { KafkaError, type ConsumedRecord, type RecordBatch } from './kafka-port.ts';
+import { RecordPump } from './record-pump.ts';
+
+const AWAY = new PublishError('STORE_UNAVAILABLE', 'away');
+
+function records(count: number): ConsumedRecord[] {
+  return Array.from({ length: count }, (_, index) => ({
+    offset: String(100 + index),
+    key: null,
+    value: Buffer.from(String(index)),
+    timestamp: '0',
+  }));
+}
+
+describe('RecordPump', () => {
+  let injected: string[];
+  let open: PublishDone[];
+  let resolved: string[];
+  let active: boolean;
+  let beats: number;
+  let beatFault: KafkaError | undefined;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    injected = [];
+    open = [];
+    resolved = [];
+    active = true;
+    beats = 0;
+    beatFault = undefined;
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  function pump(count: number, inject?: (text: string, done: PublishDone) => void): RecordPump {
+    const batch: RecordBatch = {
+      partition: 0,
+      records: records(count),
+      lag: 0,
+      active: () => active,
+      resolve: (offset, done) => resolved.push(`${offset}+${done}`),
+      heartbeat: () => {
+        beats += 1;
+        return beatFault === undefined ? Promise.resolve() : Promise.reject(beatFault);
+      },
+    };
+    return new RecordPump(batch, {
+      map: ({ value }) =>
+        String(value) === '3'
+          ? undefined
+          : { topic: String(value), payload: Buffer.alloc(0), qos: 1, retain: false },
+      inject: ({ topic }, done) => {
+        injected.push(topic);
+        if (inject === undefined) open.push(done);
+        else inject(topic, done);
+      },
+      delivered: () => undefined,
+      refused: () => undefined,
+    });
+  }
+
+  it('resolves only up to the first record that is not done, and skips poison', async () => {
+    const run = pump(6).run();
+    expect(injected).toEqual(['0', '1', '2', '4', '5']);
+    open[1]?.();
+    open[2]?.();
+    expect(resolved).toEqual([]);
+    open[0]?.();
+    expect(resolved).toEqual(['103+4']);
+    open[4]?.();
+    open[3]?.();
+    await run;
+    expect(resolved).toEqual(['103+4', '105+2']);
+  });
+
+  it('goes back to a refused record and carries on from there', async () => {
+    const run = pump(3).run();
+    open[0]?.();
+    open[1]?.(AWAY);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(injected).toEqual(['0', '1', '2']);
+    open[2]?.();
+    expect(resolved).toEqual(['100+1']);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(injected).toEqual(['0', '1', '2', '1', '2']);
+    open[3]?.();
+    open[4]?.();
+    await run;
+    expect(resolved).toEqual(['100+1', '101+1', '102+1']);
+  });
+
+  it('keeps the heartbeat going while it waits, and stops when the group says so', async () => {
+    const run = pump(2).run();
+    const ended = run.catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(1_600);
+    expect(beats).toBe(3);
+    beatFault = new KafkaError('UNAVAILABLE', 'rebalancing');
+    await jest.advanceTimersByTimeAsync(500);
+    expect(await ended).toBe(beatFault);
+    open[0]?.();
+    expect(resolved).toEqual([]);
+  });
+
+  it('ends early when the batch is taken away, after what is under way', async () => {
+    const run = pump(500).run();
+    expect(injected).toHaveLength(255);
+    active = false;
+    for (const done of [...open]) done();
+    await run;
+    expect(injected).toHaveLength(255);
+    expect(resolved.at(-1)).toBe('355+1');
+  });
+
+  it('yields to the event loop when the pipeline answers at once', async () => {
+    const run = pump(1_000, (_topic, done) => done()).run();
+    expect(injected.length).toBeLessThan(300);
+    await jest.runAllTimersAsync();
+    await run;
+    expect(injected).toHaveLength(999);
+    expect(resolved.at(-1)?.startsWith('1099+')).toBe(true);
+  });
+});
