@@ -126,6 +126,14 @@ describe('the data file of an embedded node', () => {
     TEST_DEADLINE_MS,
   );
 
+  it('is refused to a second process', async () => {
+    const child = start();
+    await until(() => acknowledged.length > 0, DEADLINE_MS);
+    await expect(openLocalStores({ dir, clock: Date.now })).rejects.toThrow(
+      `is in use by process ${String(child.pid)}`,
+    );
+  });
+
   it(
     'refuses writes while the disk is full, then goes on and has lost nothing',
     async () => {

@@ -33,26 +33,30 @@ export class LmdbJournal implements Journal {
   /**
    * Opens the file in a directory and makes both if needed.
    *
-   * @throws Error when the directory cannot be used or the file was written by another version.
+   * @throws Error when the directory cannot be used, or the file is in use or was written by another version.
    */
   static async open(directory: string): Promise<LmdbJournal> {
     await mkdir(directory, { recursive: true });
+    const file = join(directory, FILE);
     const database = open<Buffer, number[]>({
-      path: join(directory, FILE),
+      path: file,
       encoding: 'binary',
       // Otherwise a write resolves before it is on the disk.
       overlappingSync: false,
       // Groups are made here; the driver's own would reject a promise that nobody holds.
       eventTurnBatching: false,
     });
-    const format = database.get(FORMAT_KEY)?.toString();
-    if (format === undefined) await database.put(FORMAT_KEY, Buffer.from(FORMAT));
-    else if (format !== FORMAT) {
+    // The first read, which also shows this process to others that open the file.
+    const format = database.get(FORMAT_KEY)?.toString() ?? FORMAT;
+    const fault =
+      format === FORMAT
+        ? otherUserOf(database)
+        : `has format ${format}, this version reads ${FORMAT}`;
+    if (fault !== undefined) {
       await database.close();
-      throw new Error(
-        `${join(directory, FILE)} has format ${format}, this version reads ${FORMAT}`,
-      );
+      throw new Error(`${file} ${fault}`);
     }
+    await database.put(FORMAT_KEY, Buffer.from(FORMAT));
     return new LmdbJournal(database);
   }
 
@@ -127,6 +131,15 @@ export class LmdbJournal implements Journal {
 function handleCommitError(error: unknown): void {
   if (!(error instanceof Error) || !('commitError' in error)) return;
   Promise.resolve(error.commitError).catch(() => undefined);
+}
+
+/** Another process that has the file open: two with memories of their own would undo each other's writes. */
+function otherUserOf(database: RootDatabase<Buffer, number[]>): string | undefined {
+  // The driver keeps a line for each process, and the system tells which of them are gone.
+  database.readerCheck();
+  const processes = Array.from(database.readerList().matchAll(/^\s*(\d+) /gmu), ([, pid]) => pid);
+  const other = processes.find((pid) => pid !== String(process.pid));
+  return other === undefined ? undefined : `is in use by process ${other}`;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
