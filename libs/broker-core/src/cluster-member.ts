@@ -169,7 +169,7 @@ export class ClusterMember implements ClusterHandler {
       const record = await sessions.load(clientId);
       for (const { filter } of record?.subscriptions ?? []) this.#elsewhere.add(filter, heir);
     }
-    await this.#router.announced();
+    await this.#router.announced().catch(() => undefined);
     await bus.drainInbox(dead);
     if (this.#inheriting.size === 1) this.#elsewhere = new TopicTrie();
     await sessions.abandon(dead);

@@ -68,7 +68,7 @@ export class Router implements Flushable {
     if (this.#local.remove(filter, subscription)) this.#change({ kind: 'remove', filter });
   }
 
-  /** Resolves when every live node knows all changes made up to now; rejects when that could not be seen to. */
+  /** Resolves when every live node knows the changes made up to now; rejects when that could not be seen to. */
   announced(): Promise<void> {
     if (this.#changes.length === 0) return this.#announced;
     if (this.#resolve === undefined) {
@@ -84,12 +84,14 @@ export class Router implements Flushable {
     const changes = this.#changes;
     this.#changes = [];
     const announcement = this.#bus.announceRoutes(changes);
-    // Nobody may be waiting: a rejection is then the bus's own to report.
-    announcement.catch(() => undefined);
     if (this.#resolve === undefined) this.#announced = announcement;
     else this.#resolve(announcement);
     this.#resolve = undefined;
-    this.#announced.catch(() => undefined);
+    const mine = this.#announced;
+    // Those who waited are told of a failure; who asks later asks for what is new then.
+    mine.catch(() => {
+      if (this.#announced === mine) this.#announced = Promise.resolve();
+    });
   }
 
   /** How many receivers this node knows for a topic: its own sessions, and other nodes counted as one each. */

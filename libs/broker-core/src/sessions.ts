@@ -138,8 +138,20 @@ export class Sessions {
     entry.expirySeconds = terms.sessionExpirySeconds;
     entry.expiresAtMs = 0;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
-    if (sessionPresent) await this.#router.announced();
+    if (sessionPresent) await this.#announced();
     return { entry, sessionPresent, stored: terms.durable ? record : undefined };
+  }
+
+  /**
+   * Waits until the others route to a session that has come here. When one does not answer in time the client is not
+   * made to wait for it: the routes are written down, and it applies them when it goes on.
+   */
+  async #announced(): Promise<void> {
+    try {
+      await this.#router.announced();
+    } catch (error) {
+      this.#parts.log.warn('routes-unconfirmed', { reason: String(error) });
+    }
   }
 
   /** A session that begins anew leaves nothing of the one before it. */

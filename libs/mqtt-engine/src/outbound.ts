@@ -92,6 +92,7 @@ export class Outbound {
     this.#read = undefined;
     this.#passed = 0;
     this.#newest = stored.lastSequence;
+    if (stored.lastSequence === 0) this.#sentUpTo ??= 0;
     this.#retryUpTo = this.#sentUpTo ?? stored.lastSequence;
     this.#retriesLeft = terms.window;
     for (const packetId of stored.releasedPacketIds) {
