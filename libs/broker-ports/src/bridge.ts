@@ -51,6 +51,7 @@ export type RuleWriteResult =
 
 /** The rules made through the API, shared by all nodes. */
 export interface RuleStore {
+  /** The rules made through the API. */
   list(): Promise<readonly StoredRule[]>;
   /** Creates when `revision` is undefined, else replaces exactly that revision. */
   put(rule: BridgeRule, revision: number | undefined): Promise<RuleWriteResult>;
@@ -58,6 +59,7 @@ export interface RuleStore {
   remove(id: string, revision: number | undefined): Promise<RuleWriteResult>;
   /** Calls back within two seconds of a change by any node, and once at the start. */
   watch(changed: (rules: readonly StoredRule[]) => void): void;
+  /** Stops watching. */
   close(): Promise<void>;
 }
 
@@ -89,6 +91,7 @@ export interface Bridge {
   offer(message: Message, done: PublishDone): void;
   /** Replaces the set of rules; unchanged ones go on undisturbed. */
   apply(rules: readonly BridgeRule[]): void;
+  /** The state of each rule in force. */
   status(): readonly RuleStatus[];
   /** Whether every broker connection a rule needs is up; true without rules. */
   connected(): boolean;

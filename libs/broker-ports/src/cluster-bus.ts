@@ -22,6 +22,7 @@ export type ClusterRequest =
 export interface ClusterHandler {
   /** A node was seen for the first time, with all its routes; or its routes were read anew after a gap. */
   nodeJoined(node: NodeInfo, filters: readonly string[]): void;
+  /** Other nodes' routes changed. */
   routesChanged(node: NodeRef, changes: readonly RouteChange[]): void;
   /** A node's lease ended, or it left. Its routes stay until forgetNode(): its inbox still takes messages for its offline sessions. */
   nodeLeft(node: NodeRef): void;

@@ -44,6 +44,7 @@ export type Authentication = 'allowed' | 'denied' | 'error';
  * awaited together: messages of one publisher cannot overtake each other.
  */
 export interface Hub {
+  /** Gives the one that carries out what the pipeline decides; once, before the first publish. */
   attach(handler: HubHandler): void;
   /** Asks the hub's authentication hook; `done` is called exactly once. */
   authenticate(
@@ -61,6 +62,8 @@ export interface Hub {
   publish(message: Message, client: HubClient | undefined, done: PublishDone): void;
   /** A client has got its CONNACK; plugins of the hub see it. */
   register(client: HubClient): void;
+  /** Forgets a client that has gone. */
   unregister(client: HubClient): void;
+  /** Ends the pipeline. */
   close(): Promise<void>;
 }

@@ -71,12 +71,17 @@ export interface NodeStatus {
 
 /** What an administrator may ask of a node. Bounded per call; never on the packet path. */
 export interface NodeAdmin {
+  /** The state of this node. */
   status(): NodeStatus;
+  /** The nodes as this one sees them. */
   nodes(): readonly NodeInfo[];
+  /** A page of the clients of this node. */
   clients(query: ClientQuery): NodePage<ClientInfo>;
+  /** One client of this node. */
   client(clientId: string): ClientInfo | undefined;
   /** Closes the connection (0x98 for MQTT 5) and, when asked, ends the session. False when the client is not here. */
   disconnect(clientId: string, endSession: boolean): Promise<boolean>;
+  /** A page of the subscriptions of this node. */
   subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo>;
   /** Publishes through the pipeline; resolves with the receivers this node knows of, when responsibility is taken. */
   publish(

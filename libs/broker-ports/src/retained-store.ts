@@ -26,8 +26,10 @@ export interface RetainedStore {
   store(messages: readonly Message[]): Promise<void>;
   /** All retained messages that match a filter, seeing every store() that had completed anywhere before the call. */
   match(filter: string, limit: number): Promise<readonly Message[]>;
+  /** A page of retained messages. */
   list(query: RetainedQuery): Promise<RetainedPage>;
   /** Messages kept and their payload bytes, as this node knows it; read at scrape time, never waits. */
   size(): { readonly messages: number; readonly bytes: number };
+  /** Releases what the store holds; no call may follow. */
   close(): Promise<void>;
 }

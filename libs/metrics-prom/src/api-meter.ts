@@ -32,6 +32,7 @@ export class ApiMeter {
   );
   readonly #routes = new ByLabel([], (route: string) => this.#routeSeries(route), OPEN_LABEL_MAX);
 
+  /** A request came in. */
   requestStarted(): void {
     this.#inFlight.value += 1;
   }
@@ -44,6 +45,7 @@ export class ApiMeter {
     series.duration.observe(seconds);
   }
 
+  /** A caller was or was not recognised by its API key. */
   authenticated(outcome: 'allowed' | 'denied'): void {
     this.#authentications.get(outcome).value += 1;
   }
