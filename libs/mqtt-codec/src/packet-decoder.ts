@@ -4,7 +4,7 @@ import { ByteReader, asBuffer, type DecodeFailure } from './byte-reader.ts';
 import { decodeConnack } from './connack.ts';
 import { decodeConnect } from './connect.ts';
 import { decodeDisconnect } from './disconnect.ts';
-import { packetNameOf, reservedFlagsOf } from './packet-name.ts';
+import { packetNameOf, reservedFlagsOf, type PacketName } from './packet-name.ts';
 import type { Packet, ProtocolVersion } from './packet.ts';
 import { decodePingreq, decodePingresp } from './ping.ts';
 import { decodePublish } from './publish.ts';
@@ -19,6 +19,9 @@ import {
   decodeVariableByteInteger,
   variableByteIntegerBytes,
 } from './variable-byte-integer.ts';
+
+/** The lower half of the first byte. */
+const FLAGS = 0x0f;
 
 const NO_BYTES = Buffer.allocUnsafe(0);
 
@@ -179,12 +182,16 @@ export class PacketDecoder {
 
   /** The size of the packet that starts here, fixed header included; INCOMPLETE; or MALFORMED once it has failed. */
   #packetBytes(bytes: Buffer, start: number, end: number): number {
-    const name = packetNameOf(bytes[start] ?? 0);
+    const firstByte = bytes[start] ?? 0;
+    const name = packetNameOf(firstByte);
     if (!this.#isVersionKnown && name !== 'connect') {
       return this.#reject(REASON.protocolError, 'the first packet is not CONNECT [MQTT-3.1.0-1]');
     }
     if (name === undefined || (name === 'auth' && this.#version < 5)) {
       return this.#reject(REASON.malformedPacket, 'the packet type is reserved');
+    }
+    if (name !== 'publish' && !mayHaveFlags(name, firstByte & FLAGS, this.#version)) {
+      return this.#reject(REASON.malformedPacket, 'reserved flags are set [MQTT-2.1.3-1]');
     }
     const remainingLength = decodeVariableByteInteger(bytes, start + 1, end);
     if (remainingLength === INCOMPLETE) return INCOMPLETE;
@@ -235,13 +242,9 @@ function bodyOffset(bytes: Buffer, start: number): number {
 /** Decodes what is in READER. The packet means something only if the reader has not failed. */
 function decodeBody(firstByte: number, version: ProtocolVersion): Packet {
   const name = packetNameOf(firstByte) ?? 'connect';
-  const flags = firstByte & 0x0f;
-  if (name === 'publish') return decodePublish(READER, flags, version);
-  // MQTT 3.1 gives the flags no meaning here, or marks a retry with DUP.
-  if (flags !== reservedFlagsOf(name) && (version > 3 || name === 'connect')) {
-    READER.fail(REASON.malformedPacket, 'reserved flags of the fixed header [MQTT-2.1.3-1]');
-  }
   switch (name) {
+    case 'publish':
+      return decodePublish(READER, firstByte & FLAGS, version);
     case 'puback':
     case 'pubrec':
     case 'pubrel':
@@ -268,4 +271,13 @@ function decodeBody(firstByte: number, version: ProtocolVersion): Packet {
     case 'auth':
       return decodeAuth(READER);
   }
+}
+
+/** MQTT 3.1 gives most flags no meaning, and marks a retry with DUP: there they may be anything. */
+function mayHaveFlags(
+  name: Exclude<PacketName, 'publish'>,
+  flags: number,
+  version: ProtocolVersion,
+): boolean {
+  return flags === reservedFlagsOf(name) || (version === 3 && name !== 'connect');
 }
