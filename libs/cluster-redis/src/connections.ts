@@ -107,6 +107,8 @@ export class RedisConnections {
       // A replica that was a primary until now: find the new one.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     };
+    // With no retries what is in flight fails as soon as the connection is lost. (To switch off the resending alone would
+    // leave it pending for ever.)
     switch (purpose) {
       case 'commands':
         // Every fourth failed attempt empties the queue of waiting commands, so it cannot grow for ever.
@@ -120,15 +122,11 @@ export class RedisConnections {
           ...common,
           enableOfflineQueue: false,
           enableAutoPipelining: true,
-          autoResendUnfulfilledCommands: false,
+          maxRetriesPerRequest: 0,
           commandTimeout: commandTimeoutMs,
         };
       case 'reader':
-        return {
-          ...common,
-          autoResendUnfulfilledCommands: false,
-          maxRetriesPerRequest: null,
-        };
+        return { ...common, maxRetriesPerRequest: 0 };
       case 'subscriber':
         return { ...common, maxRetriesPerRequest: null };
     }
