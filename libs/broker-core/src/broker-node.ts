@@ -15,7 +15,7 @@ import {
   type SubscribePacket,
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
-import type { PendingAck } from '#libs/mqtt-engine';
+import type { PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
 import { ClusterMember, forwardToOwner } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
@@ -25,8 +25,9 @@ import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { Router } from './router.ts';
-import type { Offer, SessionEntry } from './session-entry.ts';
-import type { SessionHost } from './session-host.ts';
+import type { Offer } from './receiver.ts';
+import type { SessionEntry } from './session-entry.ts';
+import type { SessionHost } from './session-entry.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
@@ -160,7 +161,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     return this.#identify(message, 'system', '');
   }
 
-  publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PendingAck | undefined): void {
+  publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PublishAck | undefined): void {
     this.traffic.received += 1;
     this.meter.publishReceived(packet.qos);
     this.meter.messageSize('in', packet.payload.length);
@@ -214,7 +215,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     });
   }
 
-  #acknowledge(entry: SessionEntry, ack: PendingAck): PublishDone {
+  #acknowledge(entry: SessionEntry, ack: PublishAck): PublishDone {
     return (error) => {
       this.meter.publishAcknowledged(ack.qos, (this.nowMs() - ack.startedAtMs) / 1000);
       if (error !== undefined) return ack.complete(this.#reasonOf(error));

@@ -2,7 +2,7 @@ import type { DisconnectReason, InjectedMessage } from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode, type Will } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
-import type { ConnectionHost } from './connection-host.ts';
+import type { ConnectionHost } from './connection.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
 import type { NodeParts } from './parts.ts';

@@ -1,4 +1,4 @@
-import type { DisconnectReason, HubClient } from '#libs/broker-ports';
+import type { DisconnectReason, HubClient, Log, Meter } from '#libs/broker-ports';
 import {
   PacketDecoder,
   PacketWriter,
@@ -9,12 +9,11 @@ import {
   type PublishTemplate,
   type ReasonCode,
 } from '#libs/mqtt-codec';
-import type { ConnectionHost } from './connection-host.ts';
+import type { ClientLink, HoldReason } from './client-link.ts';
 import { disconnectReasonOf } from './disconnect-reason.ts';
+import type { CoreLimits } from './limits.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Transport, TransportEvents } from './transport.ts';
-
-type HoldReason = 'connecting' | 'window';
 
 /** How a connection ended, for its session and the metrics. */
 export interface ConnectionEnd {
@@ -24,8 +23,24 @@ export interface ConnectionEnd {
   readonly withWill: boolean;
 }
 
+/** What a connection asks of its node. */
+export interface ConnectionHost {
+  readonly limits: CoreLimits;
+  readonly meter: Meter;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  /** Answered by Connection.joined() and releasing the hold, or by Connection.refuse(). */
+  connect(connection: Connection, packet: ConnectPacket): void;
+  connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void;
+  /** The connection is over; called exactly once. */
+  ended(connection: Connection, end: ConnectionEnd, wasConnected: boolean): void;
+  flushLater(connection: Connection): void;
+  /** Calls Connection.resume() in this turn or the next, not from within. */
+  resumeLater(connection: Connection): void;
+}
+
 /** One client connection: bytes to packets, packets to its session, and a turn's output to one write. */
-export class Connection implements TransportEvents {
+export class Connection implements TransportEvents, ClientLink {
   readonly transport: Transport;
   readonly #host: ConnectionHost;
   readonly #decoder: PacketDecoder;

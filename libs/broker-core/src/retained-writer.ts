@@ -58,7 +58,7 @@ export class RetainedWriter implements Flushable {
     this.#waiting = [];
     this.#settled = this.#store.store(messages).then(
       () => {
-        for (const done of waiting) done();
+        for (const tell of waiting) tell();
       },
       (error: unknown) => {
         this.#parts.log.warn('retained-write-failed', {
@@ -66,7 +66,7 @@ export class RetainedWriter implements Flushable {
           reason: String(error),
         });
         const failure = new PublishError('STORE_UNAVAILABLE', 'retained message not stored');
-        for (const done of waiting) done(failure);
+        for (const tell of waiting) tell(failure);
       },
     );
   }

@@ -11,7 +11,7 @@ import { SharedPublish } from '#libs/mqtt-engine';
 import { MatchCache, TopicTrie, isWildcard } from '#libs/topic-index';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
-import type { SessionEntry } from './session-entry.ts';
+import type { Receiver } from './receiver.ts';
 import { Target, type Subscription } from './subscription.ts';
 import type { Flushable, Turn } from './turn.ts';
 
@@ -126,7 +126,7 @@ export class Router implements Flushable {
   }
 
   /** Serves one session only, if it is subscribed to the topic. */
-  routeToSession(message: Message, entry: SessionEntry, obligations: Obligations): void {
+  routeToSession(message: Message, entry: Receiver, obligations: Obligations): void {
     const targets = this.#match(message.topic).targets.filter((target) => target.entry === entry);
     this.#deliver(message, { targets, remote: true, obligations });
   }
@@ -160,7 +160,7 @@ export class Router implements Flushable {
     if (known !== undefined) return known;
     const subscriptions: Subscription[] = [];
     this.#local.match(topic, subscriptions);
-    const bySession = new Map<SessionEntry, Target>();
+    const bySession = new Map<Receiver, Target>();
     for (const subscription of subscriptions) {
       let target = bySession.get(subscription.entry);
       if (target === undefined) {

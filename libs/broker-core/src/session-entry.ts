@@ -1,7 +1,7 @@
 import {
   PublishError,
   type HubClient,
-  type Message,
+  type Meter,
   type QueuedMessage,
   type QueuePosition,
   type SessionOperation,
@@ -11,9 +11,8 @@ import {
   Session,
   SharedPublish,
   type ConnectionTerms,
-  type DeliveryForm,
   type EngineDropReason,
-  type PendingAck,
+  type PublishAck,
   type SessionOutput,
 } from '#libs/mqtt-engine';
 import {
@@ -25,31 +24,44 @@ import {
   type SubscribePacket,
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
-import type { Connection } from './connection.ts';
-import type { Obligations } from './obligations.ts';
-import type { SessionHost } from './session-host.ts';
-import type { WriteDone, WriteResult } from './session-writer.ts';
+import type { ClientLink } from './client-link.ts';
+import type { CoreLimits } from './limits.ts';
+import type { Offer, Receiver } from './receiver.ts';
+import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
 
-/** A message on its way to one session. */
-export interface Offer {
-  readonly shared: SharedPublish;
-  readonly form: DeliveryForm;
-  readonly message: Message;
-  /** Undefined for QoS 0: nobody waits. */
-  readonly obligations: Obligations | undefined;
-}
-
 type Own<T> = T extends unknown ? Omit<T, 'clientId' | 'epoch'> : never;
 
+/** What a session asks of its node. */
+export interface SessionHost {
+  readonly limits: CoreLimits;
+  readonly meter: Meter;
+  readonly writer: SessionWriter;
+  readonly nowMs: () => number;
+  /** Messages taken from and sent to clients since the start. */
+  readonly traffic: { received: number; sent: number };
+  publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PublishAck | undefined): void;
+  subscribe(entry: SessionEntry, packet: SubscribePacket): void;
+  unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): void;
+  /** Removes a message from the stored queue, together with the others of this turn. */
+  settle(entry: SessionEntry, position: QueuePosition): void;
+  load(
+    entry: SessionEntry,
+    after: QueuePosition | undefined,
+    limit: number,
+  ): Promise<readonly QueuedMessage[]>;
+  /** Another node owns the session: let it go, and pass on the message that came too late. */
+  fenced(entry: SessionEntry, offer: Offer | undefined): void;
+}
+
 /** A session on this node: the rules (Session), its subscriptions, its place in the store, and its connection if it has one. */
-export class SessionEntry implements SessionOutput {
+export class SessionEntry implements SessionOutput, Receiver {
   readonly clientId: string;
   readonly session: Session;
   readonly subscriptions = new Map<string, Subscription>();
   readonly #host: SessionHost;
-  connection: Connection | undefined;
+  connection: ClientLink | undefined;
   /** How hooks and admins see the client; kept while it is away. */
   client: HubClient | undefined;
   /** The terms of the current or the last connection. */
@@ -136,7 +148,7 @@ export class SessionEntry implements SessionOutput {
     this.connection?.sendPublish(template, packetId, dup);
   }
 
-  publish(packet: PublishPacket, ack: PendingAck | undefined): void {
+  publish(packet: PublishPacket, ack: PublishAck | undefined): void {
     this.#host.publishFrom(this, packet, ack);
   }
 

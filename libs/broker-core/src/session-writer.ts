@@ -36,14 +36,14 @@ export class SessionWriter implements Flushable {
     this.#waiting = [];
     this.#settled = this.#store.write(operations).then(
       (outcomes) => {
-        for (const [index, done] of waiting.entries()) done?.(outcomes[index] ?? 'failed');
+        for (const [index, tell] of waiting.entries()) tell?.(outcomes[index] ?? 'failed');
       },
       (error: unknown) => {
         this.#log.warn('session-write-failed', {
           operations: operations.length,
           reason: String(error),
         });
-        for (const done of waiting) done?.('failed');
+        for (const tell of waiting) tell?.('failed');
       },
     );
   }

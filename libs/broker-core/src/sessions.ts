@@ -12,7 +12,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
-import type { SessionHost } from './session-host.ts';
+import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
 
 /** A session taken for a connection. */

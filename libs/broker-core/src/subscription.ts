@@ -1,23 +1,23 @@
 import type { StoredSubscription } from '#libs/broker-ports';
 import type { QoS } from '#libs/mqtt-codec';
 import type { DeliveryForm } from '#libs/mqtt-engine';
-import type { SessionEntry } from './session-entry.ts';
+import type { Receiver } from './receiver.ts';
 
 /** A session's subscription in the index of its node. */
 export interface Subscription extends StoredSubscription {
-  readonly entry: SessionEntry;
+  readonly entry: Receiver;
 }
 
 /** What overlapping subscriptions of one session add up to for one topic: one delivery, at the highest QoS [MQTT-3.3.5-1]. */
 export class Target {
-  readonly entry: SessionEntry;
+  readonly entry: Receiver;
   readonly #forms: (DeliveryForm | undefined)[] = [];
   readonly #subscriptions: Subscription[] = [];
   #own: Target | undefined;
   qos: QoS = 0;
   retainAsPublished = false;
 
-  constructor(entry: SessionEntry) {
+  constructor(entry: Receiver) {
     this.entry = entry;
   }
 

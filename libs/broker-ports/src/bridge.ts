@@ -63,15 +63,6 @@ export interface RuleStore {
   close(): Promise<void>;
 }
 
-/** A message from outside for the publish pipeline; the node adds identity and time. */
-export interface InjectedMessage {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  readonly qos: QoS;
-  readonly retain: boolean;
-  readonly properties?: Message['properties'];
-}
-
 /** The state of one rule on one node. */
 export interface RuleStatus {
   readonly id: string;

@@ -1,6 +1,5 @@
 import type { QoS } from '#libs/mqtt-codec';
-import type { InjectedMessage } from './bridge.ts';
-import type { Message } from './message.ts';
+import type { InjectedMessage, Message } from './message.ts';
 
 /** A connected client as hooks see it. */
 export interface HubClient {

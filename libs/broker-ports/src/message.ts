@@ -31,3 +31,12 @@ export interface Message {
   /** What brought it in: a client, the admin API, or the bridge (which must not send it out again). */
   readonly origin: 'client' | 'admin' | 'bridge' | 'system';
 }
+
+/** A message from outside for the publish pipeline; the node adds identity and time. */
+export interface InjectedMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly properties?: Message['properties'];
+}

@@ -1,6 +1,6 @@
 import type { ProtocolVersion } from '#libs/mqtt-codec';
-import type { InjectedMessage } from './bridge.ts';
 import type { PublishError } from './hub.ts';
+import type { InjectedMessage } from './message.ts';
 import type { NodeInfo } from './cluster-bus.ts';
 import type { StoredSubscription } from './session-store.ts';
 

@@ -1,6 +1,6 @@
 import { REASON, type PublishPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { Fifo } from './fifo.ts';
-import type { SessionOutput } from './session-output.ts';
+import type { PublishAck, SessionOutput } from './session-output.ts';
 
 /** What a connection has agreed on for messages from its client. */
 export interface InboundTerms {
@@ -13,7 +13,7 @@ export interface InboundTerms {
  * An acknowledgement that waits for responsibility. Acknowledgements leave in the order in which the messages
  * came [MQTT-4.6.0-2], so an early completion waits for its predecessors.
  */
-export class PendingAck {
+export class PendingAck implements PublishAck {
   readonly packetId: number;
   readonly qos: 1 | 2;
   readonly startedAtMs: number;
@@ -180,8 +180,7 @@ export class Inbound {
 
   #exceedsReceiveMaximum(): boolean {
     if (!this.#terms.reasonCodes) return false;
-    const open = this.#pending.size + this.#taken.size;
-    if (open < this.#terms.receiveMaximum) return false;
+    if (this.#open < this.#terms.receiveMaximum) return false;
     this.#output.close(REASON.receiveMaximumExceeded, 'more messages in flight than allowed');
     return true;
   }

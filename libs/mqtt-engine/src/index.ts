@@ -1,5 +1,5 @@
 export { Fifo } from './fifo.ts';
-export { Inbound, PendingAck, type InboundTerms } from './inbound.ts';
+export { Inbound, type InboundTerms } from './inbound.ts';
 export type { EngineLimits } from './limits.ts';
 export { capExpiry, negotiate, type ConnectionTerms, type Negotiation } from './negotiate.ts';
 export { Outbound, READ_AHEAD_MESSAGES, type Delivery, type OutboundTerms } from './outbound.ts';
@@ -7,6 +7,7 @@ export type {
   EngineDropReason,
   EngineObserver,
   Position,
+  PublishAck,
   SessionOutput,
 } from './session-output.ts';
 export { Session, type StoredState } from './session.ts';

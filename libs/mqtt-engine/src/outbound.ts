@@ -161,9 +161,8 @@ export class Outbound {
       this.#read = delivery.position;
       this.#push(delivery);
     }
-    // A short answer means that nothing older than the load is left, be it settled, expired or never there.
-    const isLast = deliveries.length < READ_AHEAD_MESSAGES;
-    this.#passed = Math.max(this.#read?.sequence ?? 0, isLast ? this.#newestAtLoad : 0);
+    // Nothing at all means that all of it was settled, or expired, or never there.
+    this.#passed = deliveries.length === 0 ? this.#newestAtLoad : (this.#read?.sequence ?? 0);
     this.#newest = Math.max(this.#newest, this.#passed);
     this.pump(nowMs);
   }

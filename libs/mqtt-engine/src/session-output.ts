@@ -6,12 +6,20 @@ import type {
   SubscribePacket,
   UnsubscribePacket,
 } from '#libs/mqtt-codec';
-import type { PendingAck } from './inbound.ts';
 
 /** Where a message stands in a durable session's queue: see QueuePosition of the session store port. */
 export interface Position {
   readonly epoch: number;
   readonly sequence: number;
+}
+
+/** The acknowledgement of one message from a client, which waits for responsibility. */
+export interface PublishAck {
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+  readonly startedAtMs: number;
+  /** Says how it ended; the first call counts. Below 0x80 the message is taken. */
+  complete(reasonCode: ReasonCode): void;
 }
 
 /** Why the engine did not deliver a message. */
@@ -49,7 +57,7 @@ export interface SessionOutput extends EngineObserver {
    * Hands a message to the publish pipeline; the topic alias is resolved. With `ack`, ack.complete() is called when
    * responsibility is taken, which for QoS 2 of a durable session includes the record of its packet id.
    */
-  publish(packet: PublishPacket, ack: PendingAck | undefined): void;
+  publish(packet: PublishPacket, ack: PublishAck | undefined): void;
   /** Answer: Session.subscribed(). */
   subscribe(packet: SubscribePacket): void;
   /** Answer: Session.unsubscribed(). */

@@ -1,0 +1,24 @@
+import type { Packet, PublishTemplate, ReasonCode } from '#libs/mqtt-codec';
+
+/** Why reading from a client is held. */
+export type HoldReason = 'connecting' | 'window';
+
+/** What a session asks of its client's connection. */
+export interface ClientLink {
+  /** Whether the client does not take what is sent. */
+  readonly congested: boolean;
+  send(packet: Packet): void;
+  sendAck(
+    kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
+    packetId: number,
+    reasonCode: ReasonCode,
+  ): void;
+  sendPublish(template: PublishTemplate, packetId: number, dup: boolean): void;
+  hold(reason: HoldReason, held: boolean): void;
+  /** Ends the connection; MQTT 5 clients are told why. */
+  close(reasonCode: ReasonCode, detail: string): void;
+  /** The client has said DISCONNECT. */
+  leave(withWill: boolean): void;
+  /** Resolves when the client has taken what was sent, or is gone. */
+  whenDrained(): Promise<void>;
+}
