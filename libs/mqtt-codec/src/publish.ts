@@ -60,7 +60,8 @@ export function decodePublishContent(reader: ByteReader): PublishContent {
   const topic = reader.text();
   const properties = decodeProperties(reader, 'publish');
   checkTopic(reader, topic, properties);
-  return { topic, payload: reader.rest(), ...(properties && { properties }) };
+  const payload = reader.rest();
+  return properties === undefined ? { topic, payload } : { topic, payload, properties };
 }
 
 function checkTopic(
