@@ -69,7 +69,7 @@ Try, each in a terminal of its own:
     kafka === undefined
       ? ''
       : `
-  read it from Kafka:      kcat -b ${kafka} -C -t telemetry -o beginning -e -f 'key=%k headers=%h value=%s\\n'
+  read it from Kafka:      kcat -b ${kafka} -C -t telemetry -o beginning -e -q -f 'key=%k headers=%h value=%s\\n'
   a device on node 2:      mosquitto_sub -p ${NODES[1].tcp} -t devices/d1/commands -q 1 -v
   command it from Kafka:   echo 'd1:reboot' | kcat -b ${kafka} -P -t commands -K :`
   }
