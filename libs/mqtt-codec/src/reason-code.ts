@@ -55,6 +55,18 @@ export type ReasonName = keyof typeof REASON;
 /** A reason code of MQTT 5. */
 export type ReasonCode = (typeof REASON)[ReasonName];
 
+/** A packet that carries reason codes. */
+export type ReasonHolder =
+  | 'connack'
+  | 'puback'
+  | 'pubrec'
+  | 'pubrel'
+  | 'pubcomp'
+  | 'suback'
+  | 'unsuback'
+  | 'disconnect'
+  | 'auth';
+
 const REFUSALS = [
   REASON.unspecifiedError,
   REASON.implementationSpecificError,
@@ -91,8 +103,8 @@ const SERVER_REFUSALS = [
 ] as const;
 
 /** Which reason codes each packet may carry: table 2-6 of the MQTT 5 specification (section 2.4). */
-const REASON_CODES = {
-  connack: new Set<number>([
+const REASON_CODES: Readonly<Record<ReasonHolder, ReadonlySet<number>>> = {
+  connack: new Set([
     ...SERVER_REFUSALS,
     REASON.success,
     REASON.unsupportedProtocolVersion,
@@ -101,11 +113,11 @@ const REASON_CODES = {
     REASON.serverUnavailable,
     REASON.banned,
   ]),
-  puback: new Set<number>(PUBLISH_ANSWERS),
-  pubrec: new Set<number>(PUBLISH_ANSWERS),
-  pubrel: new Set<number>(RELEASE_ANSWERS),
-  pubcomp: new Set<number>(RELEASE_ANSWERS),
-  suback: new Set<number>([
+  puback: new Set(PUBLISH_ANSWERS),
+  pubrec: new Set(PUBLISH_ANSWERS),
+  pubrel: new Set(RELEASE_ANSWERS),
+  pubcomp: new Set(RELEASE_ANSWERS),
+  suback: new Set([
     ...REFUSALS,
     REASON.success,
     REASON.grantedQoS1,
@@ -117,14 +129,14 @@ const REASON_CODES = {
     REASON.subscriptionIdentifiersNotSupported,
     REASON.wildcardSubscriptionsNotSupported,
   ]),
-  unsuback: new Set<number>([
+  unsuback: new Set([
     ...REFUSALS,
     REASON.success,
     REASON.noSubscriptionExisted,
     REASON.topicFilterInvalid,
     REASON.packetIdentifierInUse,
   ]),
-  disconnect: new Set<number>([
+  disconnect: new Set([
     ...SERVER_REFUSALS,
     REASON.success,
     REASON.disconnectWithWill,
@@ -141,11 +153,8 @@ const REASON_CODES = {
     REASON.subscriptionIdentifiersNotSupported,
     REASON.wildcardSubscriptionsNotSupported,
   ]),
-  auth: new Set<number>([REASON.success, REASON.continueAuthentication, REASON.reAuthenticate]),
-} as const;
-
-/** A packet that carries reason codes. */
-export type ReasonHolder = keyof typeof REASON_CODES;
+  auth: new Set([REASON.success, REASON.continueAuthentication, REASON.reAuthenticate]),
+};
 
 /** Whether a packet may carry this reason code. */
 export function isReasonCodeOf(holder: ReasonHolder, code: number): code is ReasonCode {
