@@ -24,7 +24,7 @@ import { ruleFault } from './rule-fault.ts';
 export interface KafkaSettings {
   /** `host:port` of brokers to start from. */
   readonly brokers: readonly string[];
-  /** The name under which Kafka sees the nodes; consumer groups are called `clientId-ruleId`. */
+  /** Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`. */
   readonly clientId: string;
   /** How long a message may wait for Kafka before its publisher is told BRIDGE_UNAVAILABLE. */
   readonly ackTimeoutMs: number;
@@ -181,8 +181,8 @@ export class KafkaBridge implements Bridge {
   }
 
   #port(ruleId: string): KafkaPort {
-    const { kafka, log } = this.#options;
-    return new KafkajsPort({ ...kafka, ruleId, log });
+    const { kafka, log, node } = this.#options;
+    return new KafkajsPort({ ...kafka, clientId: `${kafka.clientId}-${node.nodeId}`, ruleId, log });
   }
 
   #stop(running: RunningRule): void {

@@ -49,7 +49,7 @@ export interface RecordBatch {
   /**
    * Tells the group that this member lives; to be called at least every second while a batch is worked on.
    *
-   * @throws KafkaError when the group takes the partition away: the batch must end with this error.
+   * @throws an error of the client's when the group takes the partition away: the batch must end with this very error.
    */
   heartbeat(): Promise<void>;
 }

@@ -14,7 +14,7 @@ export interface ConsumptionOptions {
 
 const COMMIT_MS = 1_000;
 const COMMIT_RECORDS = 500;
-const REJOIN_MS = 500;
+const REJOIN_MS = 1_000;
 const CLOSE_MS = 3_000;
 const PARTITIONS_AT_ONCE = 8;
 const NO_OFFSET = '-1';

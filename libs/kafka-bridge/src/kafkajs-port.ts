@@ -1,11 +1,12 @@
 import kafkajs, { type Admin, type Kafka, type Producer } from 'kafkajs';
 import { waitAtMost } from './deferred.ts';
-import type {
-  ConsumeHandler,
-  ConsumeSource,
-  Consumption,
-  KafkaPort,
-  KafkaRecord,
+import {
+  KafkaError,
+  type ConsumeHandler,
+  type ConsumeSource,
+  type Consumption,
+  type KafkaPort,
+  type KafkaRecord,
 } from './kafka-port.ts';
 import {
   REQUEST_TIMEOUT_MS,
@@ -47,7 +48,9 @@ export class KafkajsPort implements KafkaPort {
 
   async partitions(topic: string): Promise<number> {
     const { topics } = await this.#ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
-    return topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
+    const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
+    if (count === 0) throw new KafkaError('UNKNOWN_TOPIC', `${topic} has no partition`);
+    return count;
   }
 
   async send(topic: string, partition: number, records: readonly KafkaRecord[]): Promise<number[]> {
