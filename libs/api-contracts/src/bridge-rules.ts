@@ -6,8 +6,8 @@ import { topicFilterSchema } from './topic.ts';
 
 const ruleId = z
   .string()
-  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/)
-  .describe('1 to 63 letters, digits, dots, hyphens and underscores.');
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/)
+  .describe('1 to 64 letters, digits, dots, hyphens and underscores; not `.` or `..`.');
 
 const template = z.string().min(1).max(1024);
 const kafkaTopic = template.describe('Kafka topic.');
@@ -24,7 +24,7 @@ const outward = {
     .describe('Header name to template.'),
   ack: z
     .enum(['none', 'kafka'])
-    .default('none')
+    .default('kafka')
     .describe('`kafka`: PUBACK waits until all in-sync replicas have the record.'),
 };
 

@@ -69,7 +69,7 @@ export class OpsServer {
       response.setHeader('allow', 'GET, HEAD');
       return send(response, 405, { contentType: 'text/plain', body: 'method not allowed\n' });
     }
-    switch (request.url?.split('?', 1)[0]) {
+    switch (request.url?.split('?', 1)[0] ?? '') {
       case '/metrics':
         return send(response, 200, await this.#options.metrics(request.headers.accept ?? ''));
       case '/healthz/live':

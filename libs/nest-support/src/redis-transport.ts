@@ -64,11 +64,8 @@ class ConnectionWatch {
 }
 
 function reasonOf(error: unknown): string {
-  const { code, message } = (error ?? {}) as {
-    readonly code?: unknown;
-    readonly message?: unknown;
-  };
-  return String(code ?? message ?? 'unknown');
+  const { code, message } = (error ?? {}) as { readonly code?: string; readonly message?: string };
+  return code ?? message ?? 'unknown';
 }
 
 /** Nest's Redis server, made to come up without Redis and to go on when it returns. */

@@ -1,0 +1,273 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  PublishError,
+  StoreUnavailableError,
+  type BridgeRule,
+  type InjectedMessage,
+  type Message,
+  type NodeAdmin,
+  type RetainedQuery,
+  type RetainedStore,
+  type RuleStore,
+  type StoredRule,
+} from '#libs/broker-ports';
+import type { NodeCommand, WireRule } from '#libs/api-contracts';
+import { RecordingLog, messageOf } from '#libs/testkit';
+import { NodeCommandHandler } from './node-command-handler.ts';
+
+const info = {
+  nodeId: 'n1',
+  incarnation: 7,
+  version: '1',
+  startedAtMs: 1,
+  state: 'alive',
+} as const;
+
+const rule = (id: string): WireRule & BridgeRule => ({
+  id,
+  direction: 'kafka-to-mqtt',
+  enabled: true,
+  topic: 't',
+  mqttTopic: 'm',
+  qos: 1,
+  retain: false,
+});
+
+class FakeAdmin implements NodeAdmin {
+  published: InjectedMessage | undefined;
+  limit = 0;
+  refuse: PublishError | undefined;
+
+  status() {
+    return {
+      node: info,
+      mode: 'embedded' as const,
+      connections: 0,
+      sessions: 0,
+      subscriptions: 0,
+      retainedMessages: 0,
+      messagesReceived: 0,
+      messagesSent: 0,
+    };
+  }
+
+  nodes() {
+    return [info];
+  }
+
+  clients({ limit }: { readonly limit: number }) {
+    this.limit = limit;
+    return { items: [], hasMore: false };
+  }
+
+  client(): undefined {
+    throw new TypeError('a bug with a secret');
+  }
+
+  disconnect(clientId: string): Promise<boolean> {
+    return Promise.resolve(clientId === 'here');
+  }
+
+  subscriptions() {
+    return { items: [], hasMore: false };
+  }
+
+  publish(message: InjectedMessage): ReturnType<NodeAdmin['publish']> {
+    this.published = message;
+    return Promise.resolve(
+      this.refuse === undefined
+        ? { kind: 'taken', matched: 2 }
+        : { kind: 'refused', error: this.refuse },
+    );
+  }
+}
+
+class FakeRetained implements RetainedStore {
+  messages: Message[] = [];
+  available = true;
+
+  store(messages: readonly Message[]): Promise<void> {
+    const topics = new Set(messages.map(({ topic }) => topic));
+    this.messages = this.messages.filter(({ topic }) => !topics.has(topic));
+    return Promise.resolve();
+  }
+
+  match(filter: string) {
+    return Promise.resolve(this.messages.filter(({ topic }) => topic === filter));
+  }
+
+  list({ limit }: RetainedQuery) {
+    if (!this.available) return Promise.reject(new StoreUnavailableError('away'));
+    const messages = this.messages.slice(0, limit);
+    const nextAfter = this.messages.length > limit ? messages.at(-1)?.topic : undefined;
+    return Promise.resolve({ messages, nextAfter });
+  }
+
+  size() {
+    return { messages: this.messages.length, bytes: 0 };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function setUp() {
+  const admin = new FakeAdmin();
+  const retained = new FakeRetained();
+  const log = new RecordingLog();
+  const stored: StoredRule[] = [{ rule: rule('made'), source: 'api', revision: 3 }];
+  const store: RuleStore = {
+    list: () => Promise.resolve(stored),
+    put: (put) =>
+      Promise.resolve({ kind: 'stored', stored: { rule: put, source: 'api', revision: 4 } }),
+    remove: () => Promise.resolve({ kind: 'absent' }),
+    watch: () => {},
+    close: () => Promise.resolve(),
+  };
+  const handler = new NodeCommandHandler({
+    admin,
+    retained,
+    rules: {
+      store,
+      configured: [rule('fixed')],
+      ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
+    },
+    now: () => 5,
+    log,
+  });
+  return { admin, retained, log, handler };
+}
+
+describe('publish', () => {
+  it('decodes what JSON cannot carry', async () => {
+    const { admin, handler } = setUp();
+    const payload = Buffer.from([0, 255]).toString('base64');
+
+    const reply = await handler.handle({
+      kind: 'publish',
+      message: {
+        topic: 't',
+        payload,
+        qos: 1,
+        retain: false,
+        properties: { correlationData: payload, userProperties: [['a', 'b']] },
+      },
+    });
+
+    expect(reply).toEqual({ kind: 'done', answer: { kind: 'taken', matched: 2 } });
+    expect([...(admin.published?.payload ?? [])]).toEqual([0, 255]);
+    expect([...(admin.published?.properties?.correlationData ?? [])]).toEqual([0, 255]);
+    expect(admin.published?.properties).not.toHaveProperty('contentType');
+  });
+
+  it('passes on why it was refused', async () => {
+    const { admin, handler } = setUp();
+    admin.refuse = new PublishError('QUOTA_EXCEEDED', 'full');
+    const message = { topic: 't', payload: '', qos: 0, retain: false } as const;
+
+    expect(await handler.handle({ kind: 'publish', message })).toEqual({
+      kind: 'done',
+      answer: { kind: 'refused', code: 'QUOTA_EXCEEDED' },
+    });
+  });
+});
+
+describe('retained messages', () => {
+  it('ends a page with payloads before it grows too large', async () => {
+    const { retained, handler } = setUp();
+    const payload = new Uint8Array(3 * 1024 * 1024);
+    retained.messages = ['a', 'b'].map((topic) => ({ ...messageOf(), topic, payload }));
+    const query = { filter: '#', limit: 10 };
+
+    const full = await handler.handle({ kind: 'retained', query: { ...query, payload: true } });
+    const bare = await handler.handle({ kind: 'retained', query: { ...query, payload: false } });
+
+    expect(full).toMatchObject({ answer: { items: [{ topic: 'a' }], hasMore: true } });
+    expect(bare).toMatchObject({ answer: { items: [{ topic: 'a' }, { topic: 'b' }] } });
+    expect(bare).toMatchObject({ answer: { hasMore: false } });
+  });
+
+  it('clears the topic that has one, once', async () => {
+    const { retained, handler } = setUp();
+    retained.messages = [{ ...messageOf(), topic: 'a' }];
+    const command: NodeCommand = { kind: 'clear-retained', topic: 'a' };
+
+    expect(await handler.handle(command)).toEqual({ kind: 'done', answer: { found: true } });
+    expect(await handler.handle(command)).toEqual({ kind: 'done', answer: { found: false } });
+  });
+
+  it('says that the store is away, without blaming itself', async () => {
+    const { retained, handler, log } = setUp();
+    retained.available = false;
+    const query = { filter: '#', limit: 10, payload: false };
+
+    expect(await handler.handle({ kind: 'retained', query })).toEqual({
+      kind: 'failed',
+      code: 'storage-unavailable',
+    });
+    expect(log.lines).toEqual([]);
+  });
+});
+
+describe('rules', () => {
+  it('lists those of the configuration and the stored ones', async () => {
+    const { handler } = setUp();
+
+    expect(await handler.handle({ kind: 'rules' })).toEqual({
+      kind: 'done',
+      answer: {
+        rules: [
+          { rule: rule('fixed'), source: 'config', revision: 0 },
+          { rule: rule('made'), source: 'api', revision: 3 },
+        ],
+      },
+    });
+  });
+
+  it.each([
+    [{ kind: 'put-rule', rule: rule('fixed') }, { kind: 'read-only' }],
+    [{ kind: 'remove-rule', id: 'fixed' }, { kind: 'read-only' }],
+    [
+      { kind: 'put-rule', rule: rule('bad') },
+      { kind: 'invalid', detail: 'topic: is wrong' },
+    ],
+    [{ kind: 'remove-rule', id: 'none' }, { kind: 'absent' }],
+    [{ kind: 'put-rule', rule: rule('new') }, { kind: 'stored' }],
+  ] as [NodeCommand, object][])('answers %j', async (command, expected) => {
+    const { handler } = setUp();
+
+    expect(await handler.handle(command)).toMatchObject({ kind: 'done', answer: expected });
+  });
+});
+
+it('bounds a page, whatever was asked', async () => {
+  const { admin, handler } = setUp();
+
+  await handler.handle({ kind: 'clients', query: { limit: 1e9 } });
+
+  expect(admin.limit).toBe(1_000);
+});
+
+it('answers a bug with a reply that says nothing of it, and logs it', async () => {
+  const { handler, log } = setUp();
+
+  const reply = await handler.handle({ kind: 'client', clientId: 'x' });
+
+  expect(reply).toEqual({ kind: 'failed', code: 'internal' });
+  expect(log.of('node-command-failed')).toHaveLength(1);
+});
+
+it('refuses a command that it does not know', async () => {
+  const { handler } = setUp();
+
+  expect(await handler.handle({ kind: 'later' } as never)).toEqual({
+    kind: 'failed',
+    code: 'unsupported',
+  });
+});
+
+it('lets every node answer only who is there', () => {
+  expect(NodeCommandHandler.answersAny({ kind: 'nodes' })).toBe(true);
+  expect(NodeCommandHandler.answersAny({ kind: 'clear-retained', topic: 't' })).toBe(false);
+});

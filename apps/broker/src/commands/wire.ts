@@ -1,0 +1,62 @@
+import type { BridgeRule, InjectedMessage, Message } from '#libs/broker-ports';
+import type { WireMessage, WireProperties, WireRetained, WireRule } from '#libs/api-contracts';
+
+/** A message of the API as the publish pipeline takes it. */
+export function injectedOf({ payload, properties, ...message }: WireMessage): InjectedMessage {
+  return {
+    ...message,
+    payload: Buffer.from(payload, 'base64'),
+    ...(properties === undefined ? {} : { properties: propertiesOf(properties) }),
+  };
+}
+
+/** A retained message for the API, with its payload when asked for. */
+export function wireRetainedOf(message: Message, withPayload: boolean): WireRetained {
+  const { payload } = message;
+  return {
+    topic: message.topic,
+    qos: message.qos,
+    payloadBytes: payload.byteLength,
+    ...(withPayload ? { payload: base64(payload) } : {}),
+    publisher: message.publisher,
+    receivedAtMs: message.receivedAtMs,
+    expiresAtMs: message.expiresAtMs,
+    properties: wirePropertiesOf(message.properties ?? {}),
+  };
+}
+
+/** The rules of both sides have the same shape; this fails to compile when they part. */
+export function bridgeRuleOf(rule: WireRule): BridgeRule {
+  return rule;
+}
+
+function propertiesOf(wire: WireProperties): NonNullable<Message['properties']> {
+  const { correlationData, ...rest } = present(wire);
+  if (correlationData === undefined) return rest;
+  return { ...rest, correlationData: Buffer.from(correlationData, 'base64') };
+}
+
+function wirePropertiesOf(properties: NonNullable<Message['properties']>): WireProperties {
+  const { contentType, responseTopic, correlationData } = properties;
+  const { payloadFormatIndicator, messageExpiryInterval, userProperties } = properties;
+  return {
+    contentType,
+    responseTopic,
+    correlationData: correlationData && base64(correlationData),
+    payloadFormatIndicator,
+    messageExpiryInterval,
+    userProperties,
+  };
+}
+
+/** JSON has no undefined; a property that is absent must be absent for the codec too. */
+function present<T extends object>(
+  value: T,
+): { readonly [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  return Object.fromEntries(entries) as { readonly [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
