@@ -1,7 +1,7 @@
 // Everything a contributor must pass; see --help.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +45,7 @@ async function run(args, index) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   await once(jest, 'exit');
+  if (!existsSync(file)) throw new Error(`Jest ended without a result: ${args.join(' ')}`);
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
