@@ -103,17 +103,17 @@ export class ClusterView {
       throw error;
     }
     const nowMs = monotonicMs();
-    if (this.#storeWasAway || nowMs - startedAtMs > leaseMs / 3) {
+    const own = nodeKey(self);
+    const position = members.find(({ node }) => nodeKey(node) === own)?.sequence;
+    // A list without this node is that of a Redis that has lost its data: the others are as missing as this one.
+    if (this.#storeWasAway || position === undefined || nowMs - startedAtMs > leaseMs / 3) {
       this.#storeWasAway = false;
       this.#membership.handle({ kind: 'store-restored' }, nowMs);
     }
     const events = this.#membership.handle({ kind: 'sighted', sightings: members }, nowMs);
     const unread = await this.#act(events);
-    const own = nodeKey(self);
-    let position: number | undefined;
     for (const { node, sequence } of members) {
-      if (nodeKey(node) === own) position = sequence;
-      else if (this.#membership.isMember(node) && this.#routes.isStuck(node, sequence)) {
+      if (this.#membership.isMember(node) && this.#routes.isStuck(node, sequence)) {
         await this.#resync(node);
       }
     }

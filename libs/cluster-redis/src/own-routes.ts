@@ -17,6 +17,8 @@ export interface OwnRoutesOptions {
   readonly deadlineMs: number;
   readonly monotonicMs: () => number;
   readonly meter: Meter;
+  /** The nodes known to be alive: a Redis that has lost its data does not list them all. */
+  readonly alive: () => readonly NodeRef[];
   /** Whether a member has to apply a change before it counts as known. */
   readonly isAwaited: (node: NodeRef) => boolean;
   /** Asks a node how far it has come; it answers through heard(). */
@@ -94,21 +96,20 @@ export class OwnRoutes {
     this.#release((wait) => wait.missing.delete(key));
   }
 
-  /** Compares with the position read in Redis. A difference that stays is mended. */
+  /** Compares with the position read in Redis. A difference that stays is mended: all filters are written anew. */
   async verify(position: number | undefined): Promise<void> {
     if (position === this.#sequence) {
       this.#mismatchAt = undefined;
     } else if (this.#mismatchAt === this.#sequence) {
-      await this.rewrite();
+      await this.mend();
     } else {
       this.#mismatchAt = this.#sequence;
     }
   }
 
-  /** Writes all filters anew and resolves when the others have read them. */
-  async rewrite(): Promise<void> {
-    const members = await this.#writeAll();
-    await this.#known(this.#sequence, members);
+  /** Writes all filters anew; nobody waits until the others have read them. */
+  async mend(): Promise<void> {
+    await this.#writeAll();
   }
 
   /** Who waits is refused. */
@@ -144,8 +145,9 @@ export class OwnRoutes {
     const results = await Promise.all(sent);
     const last = results.at(-1);
     if (last === undefined) return;
-    if (last.kind === 'stale') await this.rewrite();
-    else await this.#known(sequence, last.members);
+    if (last.kind === 'announced') return await this.#known(sequence, last.members);
+    const members = await this.#writeAll();
+    await this.#known(this.#sequence, members);
   }
 
   #writeAll(): Promise<readonly NodeRef[]> {
@@ -156,10 +158,10 @@ export class OwnRoutes {
 
   /** Waits until the members have applied a sequence. */
   #known(sequence: number, members: readonly NodeRef[]): Promise<void> {
-    const { self, isAwaited, monotonicMs } = this.#options;
+    const { self, alive, isAwaited, monotonicMs } = this.#options;
     const missing = new Map<string, NodeRef>();
     const own = nodeKey(self);
-    for (const node of members) {
+    for (const node of [...members, ...alive()]) {
       const key = nodeKey(node);
       if (key === own || (this.#heard.get(key) ?? -1) >= sequence || !isAwaited(node)) continue;
       missing.set(key, node);

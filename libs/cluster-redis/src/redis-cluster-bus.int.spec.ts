@@ -314,6 +314,18 @@ describe('a dead node', () => {
     expect(await other.bus.claimDead(dead)).toBe(false);
   });
 
+  it('is forgotten only after all but a few of the frames left in its inbox are drained', async () => {
+    const [n1, n2, n3] = await openThree();
+    n3.handler.takesFrames = false;
+    const dead = await kill(n3);
+    const names = Array.from({ length: 2_000 }, (_, index) => `m${String(index)}`);
+    await Promise.all(names.map((name) => n2.bus.sendDurable(dead, text(name))));
+    await until(() => n1.bus.claimDead(dead), DEADLINE_MS);
+    await n1.bus.forgetNode(dead);
+    await until(() => n1.handler.durable.length === 2_000, DEADLINE_MS);
+    expect(n1.handler.durableTexts()).toEqual(names);
+  });
+
   it('keeps its claim as long as the claimer lives, and no longer', async () => {
     const [n1, n2, n3] = await openThree();
     const dead = await kill(n3);

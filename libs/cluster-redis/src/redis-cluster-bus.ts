@@ -73,7 +73,8 @@ export class RedisClusterBus implements ClusterBus {
   readonly #drains = new Set<InboxConsumer>();
   #work: Work | undefined;
   #tick: NodeJS.Timeout | undefined;
-  #isTicking = false;
+  #isRenewing = false;
+  #isLooking = false;
   #lastSequence = 0;
   #closed = false;
 
@@ -87,7 +88,7 @@ export class RedisClusterBus implements ClusterBus {
     this.#keys = new ClusterKeys(redis.keyPrefix);
     this.#connections = new RedisConnections({ ...redis, log, meter });
     const commands = this.#connections.open('commands');
-    commands.on('ready', () => this.#hurry());
+    commands.on('ready', () => this.#beat());
     commands.on('close', () => this.#work?.view.storeLost());
     this.#commands = new ClusterCommands({ ...redis, redis: commands, keys: this.#keys, meter });
     this.#lease = new LeaseKeeper({ ...self, ...redis, commands: this.#commands, clock, log });
@@ -137,7 +138,8 @@ export class RedisClusterBus implements ClusterBus {
     const [routes, inbox] = work.readers;
     routes?.start(joinedAt);
     inbox?.start('0-0');
-    this.#schedule(this.#options.redis.leaseMs / 3);
+    if (this.#closed) throw notOpen();
+    this.#tick = setInterval(() => this.#beat(), this.#options.redis.leaseMs / 3);
   }
 
   /**
@@ -250,6 +252,7 @@ export class RedisClusterBus implements ClusterBus {
     const monotonicMs = (): number => clock.monotonicMs();
     const routes: OwnRoutes = new OwnRoutes({
       ...{ self, commands, monotonicMs, meter, deadlineMs: redis.routeDeadlineMs },
+      alive: () => view.alive(),
       isAwaited: (node) => view.isAwaited(node),
       ask: ({ nodeId, incarnation }) =>
         this.#control(nodeId, { kind: 'applied-wanted', incarnation }),
@@ -333,31 +336,37 @@ export class RedisClusterBus implements ClusterBus {
     );
   }
 
-  #schedule(delayMs: number): void {
-    clearTimeout(this.#tick);
-    if (this.#closed) return;
-    this.#tick = setTimeout(() => void this.#beat(), delayMs);
+  /** Three times per lease, and as soon as Redis is back. The lease never waits for what the others are doing. */
+  #beat(): void {
+    if (this.#tick === undefined) return;
+    if (!this.#isRenewing) void this.#keep();
+    if (!this.#isLooking) void this.#look();
   }
 
-  /** Redis is back: do now what is due. */
-  #hurry(): void {
-    if (this.#tick !== undefined && !this.#isTicking) this.#schedule(0);
-  }
-
-  /** Keeps the lease and the claims, looks for the others, mends the routes: three times per lease. */
-  async #beat(): Promise<void> {
-    this.#isTicking = true;
+  /** Renews the lease and the claims. */
+  async #keep(): Promise<void> {
+    this.#isRenewing = true;
     try {
       await this.#renew();
-      for (const node of this.#claims.values()) await this.#renewClaim(node);
-      const work = this.#work;
-      if (work === undefined || this.#closed) return;
+      await Promise.all([...this.#claims.values()].map((node) => this.#renewClaim(node)));
+    } catch (error) {
+      rethrowBugs(error);
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+
+  /** Looks for the others, and whether Redis still has this node's routes. */
+  async #look(): Promise<void> {
+    const work = this.#work;
+    if (work === undefined) return;
+    this.#isLooking = true;
+    try {
       await work.routes.verify(await work.view.look());
     } catch (error) {
       rethrowBugs(error);
     } finally {
-      this.#isTicking = false;
-      this.#schedule(this.#options.redis.leaseMs / 3);
+      this.#isLooking = false;
     }
   }
 
@@ -365,7 +374,10 @@ export class RedisClusterBus implements ClusterBus {
     const work = this.#work;
     if (work === undefined) throw notOpen();
     const result = await this.#lease.renew(work.routes.sequence);
-    if (result === 'wiped') await work.routes.rewrite();
+    if (result === 'wiped') {
+      work.view.storeLost();
+      await work.routes.mend();
+    }
     if (result !== 'lost' || this.#closed) return;
     this.#options.log.error('lease-lost', { node: nodeKey(work.self) });
     this.#stop();
@@ -383,7 +395,8 @@ export class RedisClusterBus implements ClusterBus {
   /** Ends all work but leaves the connections, for the last words. */
   #stop(): Work | undefined {
     this.#closed = true;
-    clearTimeout(this.#tick);
+    clearInterval(this.#tick);
+    this.#tick = undefined;
     const work = this.#work;
     for (const reader of work?.readers ?? []) reader.stop();
     for (const consumer of this.#drains) consumer.close().catch(rethrowBugs);

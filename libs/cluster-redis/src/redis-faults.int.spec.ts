@@ -99,22 +99,18 @@ describe('Redis absent at the start', () => {
     await server.restart();
     await opening;
     await until(() => node.bus.ready, DEADLINE_MS);
-    expect(
-      node.log
-        .of('redis-unavailable')
-        .map(({ fields }) => fields['role'])
-        .sort(),
-    ).toEqual(['commands', 'subscriber']);
+    const roles = node.log.of('redis-unavailable').map(({ fields }) => fields['role']);
+    expect(new Set(roles)).toEqual(new Set(['commands', 'subscriber']));
+    expect(roles).toHaveLength(2);
     await expect(node.bus.announceRoutes([add('a')])).resolves.toBeUndefined();
   });
 
   it('does not keep a bus from being closed', async () => {
     await server.kill();
     const node = await makeNode('n1');
-    const opening = node.bus.open(node.handler);
-    const refused = expect(opening).rejects.toMatchObject({ code: 'CLUSTER_CLOSED' });
+    const opening = node.bus.open(node.handler).catch((error: unknown) => error);
     await node.bus.close();
-    await refused;
+    expect(await opening).toMatchObject({ code: 'CLUSTER_CLOSED' });
   });
 });
 
