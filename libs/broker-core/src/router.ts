@@ -1,5 +1,6 @@
 import {
   type ClusterBus,
+  type Log,
   type Message,
   type Meter,
   type NodeRef,
@@ -31,6 +32,7 @@ export class Router implements Flushable {
   readonly #outbox: Outbox;
   readonly #turn: Turn;
   readonly #meter: Meter;
+  readonly #log: Log;
   readonly #nowMs: () => number;
   readonly #counts = { plain: 0, wildcard: 0 };
   #changes: RouteChange[] = [];
@@ -42,12 +44,14 @@ export class Router implements Flushable {
     readonly outbox: Outbox;
     readonly turn: Turn;
     readonly meter: Meter;
+    readonly log: Log;
     readonly nowMs: () => number;
   }) {
     this.#bus = parts.bus;
     this.#outbox = parts.outbox;
     this.#turn = parts.turn;
     this.#meter = parts.meter;
+    this.#log = parts.log;
     this.#nowMs = parts.nowMs;
   }
 
@@ -89,7 +93,8 @@ export class Router implements Flushable {
     this.#resolve = undefined;
     const mine = this.#announced;
     // Those who waited are told of a failure; who asks later asks for what is new then.
-    mine.catch(() => {
+    mine.catch((error: unknown) => {
+      this.#log.warn('routes-unconfirmed', { reason: String(error) });
       if (this.#announced === mine) this.#announced = Promise.resolve();
     });
   }

@@ -143,15 +143,11 @@ export class Sessions {
   }
 
   /**
-   * Waits until the others route to a session that has come here. When one does not answer in time the client is not
-   * made to wait for it: the routes are written down, and it applies them when it goes on.
+   * Waits until the others route to a session that has come here. A client is not refused for a node that is late: the
+   * routes are written down, and it applies them when it goes on.
    */
-  async #announced(): Promise<void> {
-    try {
-      await this.#router.announced();
-    } catch (error) {
-      this.#parts.log.warn('routes-unconfirmed', { reason: String(error) });
-    }
+  #announced(): Promise<void> {
+    return this.#router.announced().catch(() => undefined);
   }
 
   /** A session that begins anew leaves nothing of the one before it. */

@@ -1,4 +1,5 @@
 import type { HubClient, Message, StoredSubscription } from '#libs/broker-ports';
+import { ClusterError } from '#libs/cluster';
 import {
   REASON,
   type QoS,
@@ -45,7 +46,7 @@ export class Subscriber {
     const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
     for (const { subscription, replaced } of granted) this.#index(entry, subscription, replaced);
     const isKept = granted.length === 0 || (await this.#keep(entry, granted));
-    if (!isKept) for (const { subscription } of granted) this.#unindex(entry, subscription);
+    if (!isKept) for (const verdict of granted) this.#restore(entry, verdict);
     const reasonCodes = verdicts.map((verdict) => {
       if (typeof verdict === 'number') return verdict;
       return isKept
@@ -109,7 +110,8 @@ export class Subscriber {
       : Promise.resolve(true);
     const announced = this.#router.announced().then(
       () => true,
-      () => false,
+      // A node that is late applies the route when it goes on; one that cannot be written down is refused.
+      (error: unknown) => error instanceof ClusterError && error.code === 'ROUTES_LATE',
     );
     const [isWritten, isAnnounced] = await Promise.all([written, announced]);
     return isWritten && isAnnounced;
@@ -131,6 +133,13 @@ export class Subscriber {
     // The new one first: a filter that stays is no route change.
     this.#router.add(subscription);
     if (replaced !== undefined) this.#router.remove(replaced);
+  }
+
+  /** What was before a SUBSCRIBE that could not be kept. */
+  #restore(entry: SessionEntry, { subscription, replaced }: Granted): void {
+    if (entry.subscriptions.get(subscription.filter) !== subscription) return;
+    if (replaced === undefined) this.#unindex(entry, subscription);
+    else this.#index(entry, replaced, subscription);
   }
 
   #unindex(entry: SessionEntry, subscription: Subscription): void {
