@@ -2,13 +2,21 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type {
   BridgeRecordCount,
   BridgeRule,
+  InjectedMessage,
   Message,
   Meter,
   MqttToKafkaRule,
 } from '#libs/broker-ports';
 import { messageOf, silentLog } from '#libs/testkit';
 import { KafkaBridge, type KafkaSettings } from './kafka-bridge.ts';
-import { KafkaError, type KafkaPort, type KafkaRecord } from './kafka-port.ts';
+import {
+  KafkaError,
+  type ConsumeHandler,
+  type ConsumeSource,
+  type Consumption,
+  type KafkaPort,
+  type KafkaRecord,
+} from './kafka-port.ts';
 
 const SETTINGS: KafkaSettings = {
   brokers: ['127.0.0.1:1'],
@@ -27,6 +35,7 @@ class MemoryKafka implements KafkaPort {
   away = false;
   readonly missing = new Set<string>();
   closed = 0;
+  consumer: { readonly source: ConsumeSource; readonly handler: ConsumeHandler } | undefined;
 
   async ping(): Promise<void> {
     if (this.away) throw new KafkaError('UNAVAILABLE', 'away');
@@ -46,7 +55,8 @@ class MemoryKafka implements KafkaPort {
 
   renew(): void {}
 
-  consume(): { close(): Promise<void> } {
+  consume(source: ConsumeSource, handler: ConsumeHandler): Consumption {
+    this.consumer = { source, handler };
     return { close: () => Promise.resolve() };
   }
 
@@ -75,6 +85,7 @@ describe('KafkaBridge', () => {
   let answers: string[];
   let bridge: KafkaBridge;
   let started: string[];
+  let injected: InjectedMessage[];
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -82,6 +93,7 @@ describe('KafkaBridge', () => {
     counts = {};
     answers = [];
     started = [];
+    injected = [];
     const count = ({ outcome, reason, count: records }: BridgeRecordCount): void => {
       const name = `${outcome}/${reason}`;
       counts[name] = (counts[name] ?? 0) + records;
@@ -93,7 +105,10 @@ describe('KafkaBridge', () => {
     bridge = new KafkaBridge({
       node: { nodeId: 'n1', incarnation: 7 },
       kafka: SETTINGS,
-      inject: (_message, done) => done(),
+      inject: (message, done) => {
+        injected.push(message);
+        done();
+      },
       clock: Date.now,
       log: silentLog,
       meter,
@@ -273,6 +288,48 @@ describe('KafkaBridge', () => {
       { id: 'r2', state: 'stopped', lastError: 'key: ${who} is not a known placeholder' },
     ]);
     expect(started).toEqual([]);
+  });
+
+  it('carries records of Kafka, skips and counts those without a valid topic', async () => {
+    bridge.apply([
+      {
+        id: 'commands',
+        direction: 'kafka-to-mqtt',
+        enabled: true,
+        topic: 'commands',
+        mqttTopic: 'devices/${key}/${headers.kind}',
+        qos: 1,
+        retain: true,
+      },
+    ]);
+    await pass(0);
+    const { source, handler } = kafka('commands').consumer ?? {};
+    expect(source).toEqual({ groupId: 'skein-commands', topic: 'commands' });
+    expect(bridge.connected()).toBe(false);
+    handler?.joined();
+    expect(bridge.connected()).toBe(true);
+    const headers = { kind: Buffer.from('reboot') };
+    const record = { value: Buffer.from('now'), headers, timestamp: '0' };
+    const resolved: string[] = [];
+    await handler?.batch({
+      partition: 0,
+      records: [
+        { ...record, offset: '7', key: Buffer.from('d1') },
+        { ...record, offset: '8', key: Buffer.from('#') },
+        { ...record, offset: '9', key: Buffer.from('d2'), value: null },
+      ],
+      lag: 0,
+      active: () => true,
+      resolve: (offset) => resolved.push(offset),
+      heartbeat: () => Promise.resolve(),
+    });
+    const message = { qos: 1, retain: true };
+    expect(injected).toEqual([
+      { ...message, topic: 'devices/d1/reboot', payload: Buffer.from('now') },
+      { ...message, topic: 'devices/d2/reboot', payload: new Uint8Array(0) },
+    ]);
+    expect(resolved).toEqual(['9']);
+    expect(counts).toEqual({ 'delivered/ok': 2, 'failed/invalid_topic': 1 });
   });
 
   it('flushes when it closes, and gives up at the deadline without a lie', async () => {
