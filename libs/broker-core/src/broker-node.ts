@@ -15,7 +15,7 @@ import {
   type SubscribePacket,
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
-import type { PublishAck } from '#libs/mqtt-engine';
+import type { Load, PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
 import { ClusterMember, forwardToOwner } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
@@ -191,15 +191,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#turn.touch();
   }
 
-  load(
-    entry: SessionEntry,
-    after: QueuePosition | undefined,
-    limit: number,
-  ): Promise<readonly QueuedMessage[]> {
+  load(entry: SessionEntry, load: Load): Promise<readonly QueuedMessage[]> {
     // What this turn has settled must be gone before the queue is read again.
     this.#flushSettled();
     this.writer.flush();
-    return this.#parts.sessions.read(entry.clientId, after, limit);
+    return this.#parts.sessions.read(entry.clientId, load.after, load.limit);
   }
 
   fenced(entry: SessionEntry, offer: Offer | undefined): void {

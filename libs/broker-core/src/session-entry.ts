@@ -12,6 +12,7 @@ import {
   SharedPublish,
   type ConnectionTerms,
   type EngineDropReason,
+  type Load,
   type PublishAck,
   type SessionOutput,
 } from '#libs/mqtt-engine';
@@ -46,11 +47,7 @@ export interface SessionHost {
   unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): void;
   /** Removes a message from the stored queue, together with the others of this turn. */
   settle(entry: SessionEntry, position: QueuePosition): void;
-  load(
-    entry: SessionEntry,
-    after: QueuePosition | undefined,
-    limit: number,
-  ): Promise<readonly QueuedMessage[]>;
+  load(entry: SessionEntry, load: Load): Promise<readonly QueuedMessage[]>;
   /** Another node owns the session: let it go, and pass on the message that came too late. */
   fenced(entry: SessionEntry, offer: Offer | undefined): void;
 }
@@ -186,12 +183,12 @@ export class SessionEntry implements SessionOutput, Receiver {
     });
   }
 
-  load(after: QueuePosition | undefined, limit: number): void {
-    this.#host.load(this, after, limit).then(
-      (queued) => this.session.outbound.loaded(queued.map(asDelivery), this.#host.nowMs()),
+  load(load: Load): void {
+    this.#host.load(this, load).then(
+      (queued) => this.session.outbound.loaded(load, queued.map(asDelivery), this.#host.nowMs()),
       () => {
         this.#loadFailed = true;
-        this.session.outbound.loadFailed();
+        this.session.outbound.loadFailed(load);
       },
     );
   }

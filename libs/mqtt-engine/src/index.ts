@@ -6,6 +6,7 @@ export { Outbound, READ_AHEAD_MESSAGES, type Delivery, type OutboundTerms } from
 export type {
   EngineDropReason,
   EngineObserver,
+  Load,
   Position,
   PublishAck,
   SessionOutput,

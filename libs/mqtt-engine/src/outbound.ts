@@ -1,7 +1,7 @@
 import { REASON, type ProtocolVersion, type ReasonCode } from '#libs/mqtt-codec';
 import { Fifo } from './fifo.ts';
 import type { EngineLimits } from './limits.ts';
-import type { Position, SessionOutput } from './session-output.ts';
+import type { Load, Position, SessionOutput } from './session-output.ts';
 import type { DeliveryForm, SharedPublish } from './shared-publish.ts';
 
 /** A QoS 1 or 2 message on its way to one receiver. */
@@ -50,7 +50,8 @@ export class Outbound {
   #queueBytes = 0;
   readonly #inflight = new Map<number, Inflight>();
   #lastPacketId = 0;
-  #loading = false;
+  /** The load under way; an answer to any other, of an earlier connection, is ignored. */
+  #load: Load | undefined;
   /** The newest message handed to memory: a load goes on after it. */
   #read: Position | undefined;
   /** Up to this sequence nothing is left to read; the newest sequence known to be stored; the same when a load began. */
@@ -99,7 +100,7 @@ export class Outbound {
       this.#inflight.set(packetId, { delivery: undefined, qos: 2, state: 'pubcomp' });
       this.#output.sendAck('pubrel', packetId, REASON.success);
     }
-    if (stored.lastSequence > 0) this.#load();
+    if (stored.lastSequence > 0) this.#readOn();
   }
 
   /** Ends a connection. What was stored stays in the store; what was not is gone with the session. */
@@ -108,7 +109,7 @@ export class Outbound {
     this.#queue.clear();
     this.#queueBytes = 0;
     this.#inflight.clear();
-    this.#loading = false;
+    this.#load = undefined;
   }
 
   /** QoS 0: sent now or dropped; a receiver is never waited for. */
@@ -154,9 +155,13 @@ export class Outbound {
   }
 
   /** The answer to a load: messages of the stored queue after what memory has. */
-  loaded(deliveries: readonly (Delivery & { readonly position: Position })[], nowMs: number): void {
-    if (!this.#loading) return;
-    this.#loading = false;
+  loaded(
+    load: Load,
+    deliveries: readonly (Delivery & { readonly position: Position })[],
+    nowMs: number,
+  ): void {
+    if (load !== this.#load) return;
+    this.#load = undefined;
     for (const delivery of deliveries) {
       this.#read = delivery.position;
       this.#push(delivery);
@@ -168,8 +173,8 @@ export class Outbound {
   }
 
   /** The store could not be read; the owner tries again with pump() when it can. */
-  loadFailed(): void {
-    this.#loading = false;
+  loadFailed(load: Load): void {
+    if (load === this.#load) this.#load = undefined;
   }
 
   /** Sends what the window and the socket allow. Call it when the socket has drained. */
@@ -180,7 +185,7 @@ export class Outbound {
       const delivery = this.#queue.peek();
       if (delivery === undefined || !this.#sendNext(delivery, terms, nowMs)) break;
     }
-    if (this.#durable && this.#queue.size === 0 && !this.#isCaughtUp()) this.#load();
+    if (this.#durable && this.#queue.size === 0 && !this.#isCaughtUp()) this.#readOn();
   }
 
   puback(packetId: number, nowMs: number): void {
@@ -233,14 +238,14 @@ export class Outbound {
   }
 
   #isCaughtUp(): boolean {
-    return !this.#loading && this.#newest <= this.#passed;
+    return this.#load === undefined && this.#newest <= this.#passed;
   }
 
-  #load(): void {
-    if (this.#loading) return;
-    this.#loading = true;
+  #readOn(): void {
+    if (this.#load !== undefined) return;
+    this.#load = { after: this.#read, limit: READ_AHEAD_MESSAGES };
     this.#newestAtLoad = this.#newest;
-    this.#output.load(this.#read, READ_AHEAD_MESSAGES);
+    this.#output.load(this.#load);
   }
 
   #push(delivery: Delivery): void {

@@ -22,6 +22,13 @@ export interface PublishAck {
   complete(reasonCode: ReasonCode): void;
 }
 
+/** A request to read on in the stored queue. Each is an object of its own: the answer names it. */
+export interface Load {
+  /** Read what comes after this; undefined: from the oldest. */
+  readonly after: Position | undefined;
+  readonly limit: number;
+}
+
 /** Why the engine did not deliver a message. */
 export type EngineDropReason = 'queue_full' | 'expired' | 'too_large';
 
@@ -72,8 +79,8 @@ export interface SessionOutput extends EngineObserver {
   complete(packetId: number): void;
   /** Durable sessions: PUBREL came. Answer: Session.forgotten(). */
   forget(packetId: number): void;
-  /** Durable sessions: read on in the queue. Answer: Session.loaded(). */
-  load(after: Position | undefined, limit: number): void;
+  /** Durable sessions: read on in the queue. Answer: Outbound.loaded() or Outbound.loadFailed(). */
+  load(load: Load): void;
   /** Ends the connection; MQTT 5 clients are told the reason. */
   close(reasonCode: ReasonCode, detail: string): void;
   /** The client said goodbye. The will is dropped unless it asked for it. */

@@ -9,6 +9,9 @@ export {
   queuedOf,
   SOURCE,
 } from './messages.ts';
+export { MemoryClient, publishPacket, subscriptionRequest } from './memory-client.ts';
+export { MemoryHub } from './memory-hub.ts';
+export { MemoryNode, quiet, WIDE_LIMITS, type MemoryNodeOptions } from './memory-node.ts';
 export {
   messagePropertiesArbitrary,
   packetArbitrary,
@@ -17,6 +20,7 @@ export {
 } from './packet-arbitrary.ts';
 export { decodeHex, encodeHex, refusalOf } from './packet-hex.ts';
 export { RecordingClusterHandler, type ReceivedFrame } from './recording-cluster-handler.ts';
+export { RecordingOutput, type SentPublish } from './recording-output.ts';
 export { freePort, startRedis, type RedisServer, type RedisServerOptions } from './redis-server.ts';
 export { retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';

@@ -1,0 +1,106 @@
+import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
+import { BrokerNode, type CoreLimits } from '#libs/broker-core';
+import { SingleNodeBus } from '#libs/cluster';
+import type { ProtocolVersion } from '#libs/mqtt-codec';
+import { countingMeter } from './counting-meter.ts';
+import { fakeClock, type FakeClock } from './fake-clock.ts';
+import { RecordingLog } from './logs.ts';
+import { MemoryClient } from './memory-client.ts';
+import { MemoryHub } from './memory-hub.ts';
+
+/** Limits that no test meets by accident. */
+export const WIDE_LIMITS: CoreLimits = {
+  packetBytesMax: 1_048_576,
+  connectTimeoutMs: 10_000,
+  keepAliveSecondsMax: 0,
+  receiveMaximum: 1000,
+  inflightMax: 100,
+  topicAliasMaximum: 10,
+  queueMessagesMax: 10_000,
+  queueBytesMax: 100_000_000,
+  sessionExpirySecondsMax: 0xffff_ffff,
+  persistentSessionMaxAgeSeconds: 86_400,
+  subscriptionsMax: 1000,
+  topicLevelsMax: 32,
+  clientIdBytesMax: 1024,
+  retainedMessagesMax: 1000,
+  retainedPayloadBytesMax: 65_536,
+  sessionsMax: 1000,
+  publishDeadlineMs: 30_000,
+  socketBufferBytesMax: 65_536,
+  unauthenticatedBytesMax: 65_536,
+};
+
+/** What a memory node is made of; stores are the test's to choose. */
+export interface MemoryNodeOptions {
+  readonly sessions: SessionStore;
+  readonly retained: RetainedStore;
+  readonly clock?: FakeClock;
+  readonly hub?: Hub;
+  readonly bus?: ClusterBus;
+  readonly limits?: Partial<CoreLimits>;
+}
+
+/** A real node over memory: clients without a network, a clock moved by hand. */
+export class MemoryNode {
+  readonly node: BrokerNode;
+  readonly clock: FakeClock;
+  readonly hub: MemoryHub;
+  readonly log = new RecordingLog();
+  readonly counts: ReadonlyMap<string, number>;
+  /** What was dropped, by reason. */
+  readonly drops = new Map<string, number>();
+  leasesLost = 0;
+
+  constructor(options: MemoryNodeOptions) {
+    this.clock = options.clock ?? fakeClock();
+    this.hub = new MemoryHub();
+    const { meter, counts } = countingMeter();
+    this.counts = counts;
+    const self = { nodeId: 'node-a', version: '1.0.0', startedAtMs: this.clock.now() };
+    let assigned = 0;
+    const parts = {
+      hub: options.hub ?? this.hub,
+      sessions: options.sessions,
+      retained: options.retained,
+      bus: options.bus ?? new SingleNodeBus(self),
+      meter: this.#recordingDrops(meter),
+      log: this.log,
+      limits: { ...WIDE_LIMITS, ...options.limits },
+      mode: options.bus === undefined ? ('embedded' as const) : ('cluster' as const),
+      nowMs: this.clock.now,
+      assignClientId: () => `assigned-${String((assigned += 1))}`,
+      defer: (run: () => void) => void setImmediate(run),
+    };
+    this.node = new BrokerNode(parts, () => (this.leasesLost += 1));
+  }
+
+  /** A client that is not connected yet. */
+  client(version?: ProtocolVersion): MemoryClient {
+    return new MemoryClient((transport) => this.node.accept(transport), version);
+  }
+
+  /** Moves the clock and sweeps, as the node's owner does every second. */
+  sweepAfter(ms: number): void {
+    this.clock.advance(ms);
+    this.node.sweep();
+  }
+
+  #recordingDrops(meter: Meter): Meter {
+    const deliveryDropped = (reason: string, count: number): void => {
+      this.drops.set(reason, (this.drops.get(reason) ?? 0) + count);
+    };
+    const get = (target: Meter, name: string | symbol): unknown =>
+      name === 'deliveryDropped' ? deliveryDropped : target[name as keyof Meter];
+    return new Proxy(meter, { get });
+  }
+}
+
+/** Lets everything that is under way in memory come to rest: a fixed number of turns of the event loop. */
+export async function quiet(turns = 12): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
