@@ -17,6 +17,17 @@ export interface RedisConnectionsOptions {
 
 type Role = 'commands' | 'subscriber';
 
+/**
+ * The driver, with an ear for commands it sends on its own account: after a reconnect it subscribes and selects again and
+ * does not listen, so a connection lost at that moment would end the process with an unhandled rejection.
+ */
+class HeardRedis extends Redis {
+  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
+    command.promise.catch(() => undefined); // Callers of a command get its promise too, and its rejection.
+    return super.sendCommand(command, stream);
+  }
+}
+
 /** The connections of one role: up when all are. */
 interface RoleHealth {
   readonly all: Set<Redis>;
@@ -56,7 +67,7 @@ export class RedisConnections {
 
   /** Opens a connection; it is usable at once, for it connects by itself. */
   open(purpose: ConnectionPurpose): Redis {
-    const redis = new Redis(this.#options.url, this.#optionsFor(purpose));
+    const redis = new HeardRedis(this.#options.url, this.#optionsFor(purpose));
     const role = purpose === 'commands' || purpose === 'publisher' ? 'commands' : 'subscriber';
     const health = this.#roles[role];
     health.all.add(redis);
@@ -102,6 +113,7 @@ export class RedisConnections {
     const common: RedisOptions = {
       lazyConnect: true,
       connectTimeout: 5_000,
+      disconnectTimeout: 200,
       keepAlive: 10_000,
       retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 6), 1_000),
       // A replica that was a primary until now: find the new one.

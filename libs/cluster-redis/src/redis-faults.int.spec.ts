@@ -78,6 +78,44 @@ async function openTwo(): Promise<[TestNode, TestNode]> {
 const text = (value: string): Buffer => Buffer.from(value);
 const add = (filter: string) => ({ kind: 'add', filter }) as const;
 
+/** Sends durable frames all the time, without a second attempt, and remembers which were stored. */
+function startTraffic(from: TestNode, to: TestNode) {
+  const stored: string[] = [];
+  let isSending = true;
+  let sent = 0;
+  const sending = (async () => {
+    while (isSending) {
+      const batch = Array.from({ length: 20 }, () => String((sent += 1)));
+      const results = await Promise.allSettled(
+        batch.map((name) => from.bus.sendDurable(to.bus.self, text(name))),
+      );
+      results.forEach(({ status }, at) => {
+        if (status === 'fulfilled') stored.push(batch[at] ?? '');
+      });
+    }
+  })();
+  return {
+    async grew(): Promise<void> {
+      const before = stored.length;
+      await until(() => stored.length > before + 200, DEADLINE_MS);
+    },
+    /** Every stored frame has come, each frame came once, and in the order of sending. */
+    async expectComplete(): Promise<void> {
+      isSending = false;
+      await sending;
+      const { nodeId, incarnation } = to.bus.self;
+      const inbox = `test:inbox:${nodeId}#${String(incarnation)}`;
+      const left = () => withRedis((redis) => redis.xlen(inbox));
+      await until(async () => (await left()) === 0, DEADLINE_MS);
+      const received = new Set(to.handler.durableTexts());
+      expect(stored.filter((name) => !received.has(name))).toEqual([]);
+      expect(received.size).toBe(to.handler.durable.length);
+      const order = to.handler.durable.map((frame) => Number(frame.text));
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+    },
+  };
+}
+
 async function withRedis<Result>(use: (redis: Redis) => Promise<Result>): Promise<Result> {
   const redis = new Redis(server.url);
   try {
@@ -117,37 +155,14 @@ describe('Redis absent at the start', () => {
 describe('a restart of Redis', () => {
   it('loses no durable frame that was stored, and repeats none', async () => {
     const [n1, n2] = await openTwo();
-    const stored: string[] = [];
-    let isSending = true;
-    let sent = 0;
-    const sending = (async () => {
-      while (isSending) {
-        const batch = Array.from({ length: 20 }, () => String((sent += 1)));
-        const results = await Promise.allSettled(
-          batch.map((name) => n1.bus.sendDurable(n2.bus.self, text(name))),
-        );
-        results.forEach(({ status }, at) => {
-          if (status === 'fulfilled') stored.push(batch[at] ?? '');
-        });
-      }
-    })();
+    const traffic = startTraffic(n1, n2);
     for (let round = 0; round < 3; round += 1) {
-      const before = stored.length;
-      await until(() => stored.length > before + 200, DEADLINE_MS);
+      await traffic.grew();
       await server.restart();
     }
-    const before = stored.length;
-    await until(() => stored.length > before + 200, DEADLINE_MS);
-    isSending = false;
-    await sending;
-    const inbox = `test:inbox:n2#${String(n2.bus.self.incarnation)}`;
-    await until(async () => (await withRedis((redis) => redis.xlen(inbox))) === 0, DEADLINE_MS);
-
-    const received = new Set(n2.handler.durableTexts());
-    expect(stored.filter((name) => !received.has(name))).toEqual([]);
-    expect(received.size).toBe(n2.handler.durable.length);
-    const inOrder = n2.handler.durable.map((frame) => Number(frame.text));
-    expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b));
+    await traffic.grew();
+    await traffic.expectComplete();
+    expect([n1.handler.leasesLost, n2.handler.leasesLost]).toEqual([0, 0]);
   }, 60_000);
 
   it('is told once per change, and the cluster is as before', async () => {
@@ -271,6 +286,26 @@ describe('a node cut off from Redis', () => {
     expect(tookMs).toBeGreaterThan(LEASE_MS / 3);
     expect(tookMs).toBeLessThan(3 * LEASE_MS);
   }, 30_000);
+});
+
+describe('connections that are cut again and again', () => {
+  it('lose no durable frame that was stored, repeat none, and end nobody', async () => {
+    const [n1, n2] = await openTwo();
+    const traffic = startTraffic(n1, n2);
+    for (let round = 0; round < 30; round += 1) {
+      const { gate } = round % 2 === 0 ? n1 : n2;
+      gate.shut();
+      gate.open();
+      const since = performance.now();
+      await until(() => performance.now() - since > (round * 13) % 70, DEADLINE_MS);
+    }
+    await traffic.grew();
+    await traffic.expectComplete();
+    await until(() => n1.bus.ready && n2.bus.ready, DEADLINE_MS);
+    await n1.bus.announceRoutes([add('a')]);
+    expect(n2.handler.filtersOf(n1.bus.self)).toEqual(['a']);
+    expect([n1.handler.leasesLost, n2.handler.leasesLost]).toEqual([0, 0]);
+  }, 60_000);
 });
 
 describe('a paused process', () => {
