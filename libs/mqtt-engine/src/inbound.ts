@@ -13,12 +13,14 @@ export interface InboundTerms {
  * An acknowledgement that waits for responsibility. Acknowledgements leave in the order in which the messages
  * came [MQTT-4.6.0-2], so an early completion waits for its predecessors.
  */
-export class PendingAck implements PublishAck {
+class PendingAck implements PublishAck {
   readonly packetId: number;
   readonly qos: 1 | 2;
-  readonly startedAtMs: number;
+  startedAtMs: number;
+  /** False once its connection has ended: its completion decides about a packet id of QoS 2, and sends nothing. */
+  isAwaited = true;
   reasonCode: ReasonCode | undefined;
-  #owner: Inbound | undefined;
+  readonly #owner: Inbound;
 
   constructor(owner: Inbound, packet: PublishPacket, startedAtMs: number) {
     this.#owner = owner;
@@ -27,16 +29,10 @@ export class PendingAck implements PublishAck {
     this.startedAtMs = startedAtMs;
   }
 
-  /** Says how it ended; the first call counts. Below 0x80 the message is taken. */
   complete(reasonCode: ReasonCode): void {
     if (this.reasonCode !== undefined) return;
     this.reasonCode = reasonCode;
-    this.#owner?.settled(this);
-  }
-
-  /** The connection ended: a later completion still decides about the packet id of QoS 2, but sends nothing. */
-  detach(): void {
-    this.#owner = undefined;
+    this.#owner.settled(this);
   }
 }
 
@@ -48,12 +44,12 @@ export class Inbound {
   #aliases: Map<number, string> | undefined;
   readonly #pending = new Fifo<PendingAck>();
   #held = false;
-  /** QoS 2 packet ids whose obligations are not met yet. */
-  readonly #taking = new Set<number>();
+  /** QoS 2 messages whose obligations are not met yet, by packet id. They outlive a connection, as the session does. */
+  readonly #taking = new Map<number, PendingAck>();
   /** QoS 2 packet ids taken, PUBREL still to come. */
   readonly #taken = new Set<number>();
   readonly #forgetting = new Set<number>();
-  /** Exchanges of QoS 1 and 2 that are not finished: what Receive Maximum counts [MQTT-4.9.0-1]. */
+  /** This connection's exchanges of QoS 1 and 2 that are not finished: what Receive Maximum counts [MQTT-4.9.0-1]. */
   #open = 0;
 
   constructor(output: SessionOutput) {
@@ -65,19 +61,17 @@ export class Inbound {
     return this.#pending.size;
   }
 
+  /** Begins a connection. The stored packet ids join those known here, which may be ahead of the store. */
   attach(terms: InboundTerms, durable: boolean, takenPacketIds: readonly number[]): void {
     this.#terms = terms;
     this.#durable = durable;
-    this.#aliases = undefined;
-    this.#taken.clear();
     for (const id of takenPacketIds) this.#taken.add(id);
-    this.#open = this.#taken.size;
+    this.#open = 0;
   }
 
   detach(): void {
-    for (const ack of this.#pending) ack.detach();
+    for (const ack of this.#pending) ack.isAwaited = false;
     this.#pending.clear();
-    this.#taking.clear();
     this.#forgetting.clear();
     this.#aliases = undefined;
     this.#held = false;
@@ -90,13 +84,11 @@ export class Inbound {
       this.#output.publish(resolved, undefined);
       return;
     }
-    const isRepeat = resolved.qos === 2 && this.#recognise(resolved.packetId);
+    const isRepeat = resolved.qos === 2 && this.#recognise(resolved.packetId, nowMs);
     if (isRepeat || this.#exceedsReceiveMaximum()) return;
     const ack = new PendingAck(this, resolved, nowMs);
-    this.#pending.push(ack);
-    this.#open += 1;
-    if (resolved.qos === 2) this.#taking.add(resolved.packetId);
-    this.#hold();
+    if (resolved.qos === 2) this.#taking.set(resolved.packetId, ack);
+    this.#await(ack);
     this.#output.publish(resolved, ack);
   }
 
@@ -121,10 +113,17 @@ export class Inbound {
     if (this.#forgetting.delete(packetId)) this.#finish(packetId);
   }
 
-  /** Refuses what came before a point in time and still waits for responsibility. */
+  /**
+   * Refuses what came before a point in time and still waits for responsibility.
+   *
+   * @remarks Where no refusal can be told, the connection ends and the message stays under way: the client sends it again.
+   */
   giveUp(beforeMs: number): void {
     let head = this.#pending.peek();
     while (head !== undefined && head.startedAtMs < beforeMs) {
+      if (!this.#terms.reasonCodes) {
+        return this.#output.close(REASON.quotaExceeded, 'no responsibility in time');
+      }
       head.complete(REASON.quotaExceeded);
       const next = this.#pending.peek();
       if (next === head) return;
@@ -138,6 +137,7 @@ export class Inbound {
       this.#taking.delete(ack.packetId);
       if (ack.reasonCode !== undefined && ack.reasonCode < 0x80) this.#taken.add(ack.packetId);
     }
+    if (!ack.isAwaited) return;
     let head = this.#pending.peek();
     while (head?.reasonCode !== undefined) {
       this.#pending.shift();
@@ -152,7 +152,8 @@ export class Inbound {
 
   #finish(packetId: number): void {
     this.#taken.delete(packetId);
-    this.#open -= 1;
+    // An exchange that began on an earlier connection was not counted on this one.
+    if (this.#open > 0) this.#open -= 1;
     this.#output.sendAck('pubcomp', packetId, REASON.success);
   }
 
@@ -167,14 +168,26 @@ export class Inbound {
     return true;
   }
 
-  #recognise(packetId: number): boolean {
+  #await(ack: PendingAck): void {
+    this.#pending.push(ack);
+    this.#open += 1;
+    this.#hold();
+  }
+
+  #recognise(packetId: number, nowMs: number): boolean {
     if (this.#taken.has(packetId)) {
       this.#output.duplicate();
       this.#output.sendAck('pubrec', packetId, REASON.success);
       return true;
     }
-    if (!this.#taking.has(packetId)) return false;
+    const ack = this.#taking.get(packetId);
+    if (ack === undefined) return false;
     this.#output.duplicate();
+    if (!ack.isAwaited) {
+      ack.isAwaited = true;
+      ack.startedAtMs = nowMs;
+      this.#await(ack);
+    }
     return true;
   }
 

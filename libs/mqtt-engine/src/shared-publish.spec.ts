@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { PacketDecoder, type PublishTemplate } from '#libs/mqtt-codec';
+import { SharedPublish, type OutboundMessage } from './index.ts';
+
+const MESSAGE: OutboundMessage = {
+  topic: 'a/b',
+  payload: Uint8Array.of(1, 2),
+  properties: { contentType: 'text' },
+  receivedAtMs: 1000,
+  expiresAtMs: 0,
+};
+const FORM = { qos: 1, retain: false, subscriptionIdentifiers: [] } as const;
+
+function propertiesOf({ bytes, packetIdOffset }: PublishTemplate) {
+  const patched = Uint8Array.from(bytes);
+  patched[packetIdOffset + 1] = 1;
+  const decoder = new PacketDecoder({ packetBytesMax: bytes.length });
+  decoder.version = 5;
+  decoder.push(patched);
+  const packet = decoder.read();
+  return packet?.kind === 'publish' ? packet.properties : undefined;
+}
+
+describe('SharedPublish', () => {
+  it('is encoded once for each version, QoS and RETAIN', () => {
+    const shared = new SharedPublish(MESSAGE, false);
+    const templates = [];
+    for (const version of [4, 5] as const) {
+      for (const qos of [0, 1, 2] as const) {
+        for (const retain of [false, true]) {
+          const form = { ...FORM, qos, retain };
+          const template = shared.template(version, form, 1000);
+          expect(shared.template(version, { ...form }, 2000)).toBe(template);
+          templates.push(template);
+        }
+      }
+    }
+    expect(new Set(templates).size).toBe(12);
+    expect(shared.template(3, FORM, 0)).toBe(shared.template(4, FORM, 0));
+  });
+
+  it('carries the subscription identifiers of each receiver [MQTT-3.3.4-3]', () => {
+    const shared = new SharedPublish(MESSAGE, false);
+    const one = shared.template(5, { ...FORM, subscriptionIdentifiers: [7] }, 1000);
+    const two = shared.template(5, { ...FORM, subscriptionIdentifiers: [8, 9] }, 1000);
+    const none = shared.template(5, FORM, 1000);
+    expect(propertiesOf(one)).toMatchObject({ subscriptionIdentifiers: [7], contentType: 'text' });
+    expect(propertiesOf(two)).toMatchObject({ subscriptionIdentifiers: [8, 9] });
+    expect(propertiesOf(none)?.subscriptionIdentifiers).toBeUndefined();
+  });
+
+  it.each([
+    { waitedMs: 0, leftSeconds: 10 },
+    { waitedMs: 1, leftSeconds: 10 },
+    { waitedMs: 9999, leftSeconds: 1 },
+  ])('tells how long it lasts after $waitedMs ms [MQTT-3.3.2-6]', ({ waitedMs, leftSeconds }) => {
+    const shared = new SharedPublish({ ...MESSAGE, expiresAtMs: 11_000 }, false);
+    const template = shared.template(5, FORM, 1000 + waitedMs);
+    expect(propertiesOf(template)).toMatchObject({ messageExpiryInterval: leftSeconds });
+    expect(shared.template(4, FORM, 1000)).toBe(shared.template(4, FORM, 5000));
+  });
+
+  it('expires at its time, and never without one', () => {
+    const shared = new SharedPublish({ ...MESSAGE, expiresAtMs: 11_000 }, false);
+    expect([shared.isExpired(10_999), shared.isExpired(11_000)]).toEqual([false, true]);
+    expect(new SharedPublish(MESSAGE, false).isExpired(Number.MAX_SAFE_INTEGER)).toBe(false);
+  });
+});
