@@ -73,6 +73,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** When the session ends; 0 while connected. */
   expiresAtMs = 0;
   will: PendingWill | undefined;
+  /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
+  isGone = false;
   #lastSequence = 0;
   /** While the session is being taken anew, appends wait for the new epoch. */
   #waitingAppends: (() => void)[] | undefined;

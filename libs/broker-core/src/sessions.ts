@@ -107,6 +107,7 @@ export class Sessions {
 
   /** Forgets a session here; what is stored of it stays. */
   drop(entry: SessionEntry): void {
+    entry.isGone = true;
     if (this.#entries.get(entry.clientId) === entry) this.#entries.delete(entry.clientId);
     for (const subscription of entry.subscriptions.values()) this.#router.remove(subscription);
     entry.subscriptions.clear();

@@ -44,7 +44,7 @@ export class Subscriber {
       packet.subscriptions.map((request) => this.#decide(entry, request, identifier)),
     );
     const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
-    for (const { subscription, replaced } of granted) this.#index(entry, subscription, replaced);
+    for (const { subscription } of granted) this.#index(entry, subscription);
     const isKept = granted.length === 0 || (await this.#keep(entry, granted));
     if (!isKept) for (const verdict of granted) this.#restore(entry, verdict);
     const reasonCodes = verdicts.map((verdict) => {
@@ -128,7 +128,10 @@ export class Subscriber {
     });
   }
 
-  #index(entry: SessionEntry, subscription: Subscription, replaced?: Subscription): void {
+  /** Replaces what the filter has now: another SUBSCRIBE, or the end of the session, may have come meanwhile. */
+  #index(entry: SessionEntry, subscription: Subscription): void {
+    if (entry.isGone) return;
+    const replaced = entry.subscriptions.get(subscription.filter);
     entry.subscriptions.set(subscription.filter, subscription);
     // The new one first: a filter that stays is no route change.
     this.#router.add(subscription);
@@ -139,7 +142,7 @@ export class Subscriber {
   #restore(entry: SessionEntry, { subscription, replaced }: Granted): void {
     if (entry.subscriptions.get(subscription.filter) !== subscription) return;
     if (replaced === undefined) this.#unindex(entry, subscription);
-    else this.#index(entry, replaced, subscription);
+    else this.#index(entry, replaced);
   }
 
   #unindex(entry: SessionEntry, subscription: Subscription): void {

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { until } from '#libs/testkit';
+import { Child } from './child.ts';
+import type { Scope } from './scope.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const READY_DEADLINE_MS = 30_000;
+const ASK_DEADLINE_MS = 2_000;
+
+/** Settings as SKEIN_* variables, without the prefix. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/** Starts a built app with nothing of the caller's environment. @throws Error when it has not been built. */
+export function spawnApp(
+  scope: Scope,
+  app: 'broker' | 'api',
+  { settings, args = [] }: { readonly settings: Settings; readonly args?: readonly string[] },
+): Child {
+  const main = `${ROOT}dist/apps/${app}/src/main.js`;
+  if (!existsSync(main)) {
+    throw new Error(`${main} is missing: build the apps with "npm run build" first`);
+  }
+  const env = Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [`SKEIN_${name}`, String(value)]),
+  );
+  return new Child(scope, { command: process.execPath, args: [main, ...args], env });
+}
+
+/** The ops port of an app. */
+export class Ops {
+  readonly #origin: string;
+
+  constructor(port: number) {
+    this.#origin = `http://127.0.0.1:${String(port)}`;
+  }
+
+  /** The status of a probe; undefined while nobody answers. */
+  async health(probe: 'live' | 'ready' | 'startup'): Promise<number | undefined> {
+    try {
+      const response = await this.#get(`/healthz/${probe}`);
+      await response.body?.cancel();
+      return response.status;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The metrics page. */
+  async metrics(): Promise<string> {
+    return (await this.#get('/metrics')).text();
+  }
+
+  /** The sum of the samples of a metric whose labels contain a text. */
+  async metric(name: string, label = ''): Promise<number> {
+    const samples = (await this.metrics())
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => line.includes(label));
+    return samples.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  /** Waits until work may be sent to the app. @throws Error with the app's output when it ends or is late. */
+  async ready(child: Child): Promise<void> {
+    let status: number | undefined;
+    try {
+      await until(async () => {
+        status = await this.health('ready');
+        return status === 200 || !child.isRunning;
+      }, READY_DEADLINE_MS);
+    } finally {
+      if (status !== 200) throw new Error(`${child.name} is not ready:\n${child.output}`);
+    }
+  }
+
+  #get(path: string): Promise<Response> {
+    return fetch(`${this.#origin}${path}`, { signal: AbortSignal.timeout(ASK_DEADLINE_MS) });
+  }
+}
