@@ -92,15 +92,16 @@ export class Outbound {
     if (stored === undefined) return;
     this.#read = undefined;
     this.#passed = 0;
-    this.#newest = stored.lastSequence;
+    // Something may have been stored since the record was read.
+    this.#newest = Math.max(this.#newest, stored.lastSequence);
     if (stored.lastSequence === 0) this.#sentUpTo ??= 0;
     this.#retryUpTo = this.#sentUpTo ?? stored.lastSequence;
-    this.#retriesLeft = terms.window;
+    this.#retriesLeft = this.#limits.inflightMax;
     for (const packetId of stored.releasedPacketIds) {
       this.#inflight.set(packetId, { delivery: undefined, qos: 2, state: 'pubcomp' });
       this.#output.sendAck('pubrel', packetId, REASON.success);
     }
-    if (stored.lastSequence > 0) this.#readOn();
+    if (this.#newest > 0) this.#readOn();
   }
 
   /** Ends a connection. What was stored stays in the store; what was not is gone with the session. */
@@ -274,7 +275,9 @@ export class Outbound {
     }
     this.#shift(delivery);
     const { qos, publish } = delivery;
-    if (delivery.position !== undefined) this.#sentUpTo = delivery.position.sequence;
+    if (delivery.position !== undefined) {
+      this.#sentUpTo = Math.max(this.#sentUpTo ?? this.#retryUpTo, delivery.position.sequence);
+    }
     this.#inflight.set(packetId, { delivery, qos, state: qos === 1 ? 'puback' : 'pubrec' });
     const dup = this.#mayBeRepeat(delivery);
     this.#output.sendPublish(template, packetId, dup);
@@ -298,7 +301,7 @@ export class Outbound {
     if (position !== undefined) this.#output.settle(position);
   }
 
-  /** DUP says that this may be a re-delivery; an earlier connection had at most one window of messages in flight. */
+  /** DUP says that this may be a re-delivery; an earlier connection had no more than inflightMax in flight. */
   #mayBeRepeat(delivery: Delivery): boolean {
     if (delivery.position === undefined || this.#retriesLeft === 0) return false;
     if (delivery.position.sequence > this.#retryUpTo) return false;

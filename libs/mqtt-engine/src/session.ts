@@ -37,7 +37,11 @@ export class Session {
     return this.#terms;
   }
 
-  /** Begins a connection: CONNACK is the first packet [MQTT-3.2.0-1], then what is unacknowledged. */
+  /**
+   * Begins a connection: CONNACK is the first packet [MQTT-3.2.0-1], then what is unacknowledged.
+   *
+   * @param stored - given when the session is kept in a store, be it only because an earlier connection wanted it.
+   */
   attach(terms: ConnectionTerms, sessionPresent: boolean, stored: StoredState | undefined): void {
     this.#terms = terms;
     this.#output.send({
@@ -51,7 +55,7 @@ export class Session {
       receiveMaximum: this.#limits.receiveMaximum,
       topicAliasMaximum: this.#limits.topicAliasMaximum,
     };
-    this.inbound.attach(inbound, terms.durable, stored?.receivedPacketIds ?? []);
+    this.inbound.attach(inbound, stored !== undefined, stored?.receivedPacketIds ?? []);
     this.outbound.attach(terms, stored);
   }
 

@@ -35,11 +35,11 @@ export class MemoryHub implements Hub {
   authorizeSubscribe(
     _client: HubClient,
     request: { readonly filter: string; readonly qos: QoS },
-    done: (granted: QoS | undefined) => void,
+    tell: (granted: QoS | undefined) => void,
   ): void {
     const granted = this.granted(request.filter, request.qos);
-    if (granted instanceof Promise) void granted.then(done);
-    else done(granted);
+    if (granted instanceof Promise) void granted.then(tell);
+    else tell(granted);
   }
 
   publish(message: Message, _client: HubClient | undefined, done: PublishDone): void {
