@@ -299,7 +299,7 @@ describe('the process', () => {
       /^\/nowhere\/skein\.yaml: cannot be read; .*\n$/,
     ],
   ])('tells %s in one line and ends with code 2', async (_what, args, line) => {
-    const child = spawnApp(scope, 'broker', { settings: {}, args });
+    const child = spawnApp(scope, 'broker', { args });
 
     expect(await child.exit()).toBe(2);
     expect(child.stderr).toMatch(line);

@@ -11,11 +11,20 @@ const ASK_DEADLINE_MS = 2_000;
 /** Settings as SKEIN_* variables, without the prefix. */
 export type Settings = Readonly<Record<string, string | number>>;
 
+/** How a built app is started. */
+export interface AppOptions {
+  readonly settings?: Settings;
+  /** Its command line. */
+  readonly args?: readonly string[];
+  /** Flags of Node.js. */
+  readonly nodeArgs?: readonly string[];
+}
+
 /** Starts a built app with nothing of the caller's environment. @throws Error when it has not been built. */
 export function spawnApp(
   scope: Scope,
   app: 'broker' | 'api',
-  { settings, args = [] }: { readonly settings: Settings; readonly args?: readonly string[] },
+  { settings = {}, args = [], nodeArgs = [] }: AppOptions,
 ): Child {
   const main = `${ROOT}dist/apps/${app}/src/main.js`;
   if (!existsSync(main)) {
@@ -24,7 +33,7 @@ export function spawnApp(
   const env = Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [`SKEIN_${name}`, String(value)]),
   );
-  return new Child(scope, { command: process.execPath, args: [main, ...args], env });
+  return new Child(scope, { command: process.execPath, args: [...nodeArgs, main, ...args], env });
 }
 
 /** The ops port of an app. */
@@ -63,14 +72,12 @@ export class Ops {
   /** Waits until work may be sent to the app. @throws Error with the app's output when it ends or is late. */
   async ready(child: Child): Promise<void> {
     let status: number | undefined;
-    try {
-      await until(async () => {
-        status = await this.health('ready');
-        return status === 200 || !child.isRunning;
-      }, READY_DEADLINE_MS);
-    } finally {
-      if (status !== 200) throw new Error(`${child.name} is not ready:\n${child.output}`);
-    }
+    const asked = until(async () => {
+      status = await this.health('ready');
+      return status === 200 || !child.isRunning;
+    }, READY_DEADLINE_MS);
+    await asked.catch(() => undefined);
+    if (status !== 200) throw new Error(`${child.name} is not ready:\n${child.output}`);
   }
 
   #get(path: string): Promise<Response> {

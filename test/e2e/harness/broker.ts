@@ -1,5 +1,5 @@
 import { freePort } from '#libs/testkit';
-import { Ops, spawnApp, type Settings } from './app.ts';
+import { Ops, spawnApp, type AppOptions, type Settings } from './app.ts';
 import type { Child } from './child.ts';
 import type { Scope } from './scope.ts';
 
@@ -42,9 +42,13 @@ export class Broker {
   }
 
   /** A node that is ready. */
-  static async start(scope: Scope, settings: Settings = {}): Promise<Broker> {
+  static async start(
+    scope: Scope,
+    settings: Settings = {},
+    options: Pick<AppOptions, 'nodeArgs'> = {},
+  ): Promise<Broker> {
     const broker = await Broker.prepare(scope, settings);
-    await broker.start();
+    await broker.start(options);
     return broker;
   }
 
@@ -59,13 +63,13 @@ export class Broker {
   }
 
   /** Starts the process without waiting for it. */
-  launch(): void {
-    this.#child = spawnApp(this.#scope, 'broker', { settings: this.#settings });
+  launch(options: Pick<AppOptions, 'nodeArgs'> = {}): void {
+    this.#child = spawnApp(this.#scope, 'broker', { settings: this.#settings, ...options });
   }
 
   /** Starts the process, also again, and waits until it is ready. */
-  async start(): Promise<void> {
-    this.launch();
+  async start(options: Pick<AppOptions, 'nodeArgs'> = {}): Promise<void> {
+    this.launch(options);
     await this.ops.ready(this.child);
   }
 

@@ -1,0 +1,78 @@
+import { expect } from '@jest/globals';
+import { OPERATIONS, problemSchema, type Operation, type OperationId } from '#libs/api-contracts';
+import { loadConfig, type Config } from '#libs/config';
+import { freePort, silentLog } from '#libs/testkit';
+import { ApiProcess } from '../../apps/api/src/api-process.ts';
+
+export const DEADLINE_MS = 8_000;
+export const KEY = 'a-key-for-tests-0123456789';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+export async function call(
+  api: ApiProcess,
+  path: string,
+  init: RequestInit & { readonly json?: unknown } = {},
+): Promise<Answer> {
+  const { json, ...rest } = init;
+  const headers = new Headers(rest.headers);
+  if (!headers.has('authorization')) headers.set('authorization', `Bearer ${KEY}`);
+  if (json !== undefined) headers.set('content-type', 'application/json');
+  const response = await fetch(`${api.url}${path}`, {
+    ...rest,
+    headers,
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+  });
+  const text = await response.text();
+  const isJson = text !== '' && response.headers.get('content-type')?.includes('json') === true;
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson ? JSON.parse(text) : text,
+  };
+}
+
+/** Calls an operation and checks the reply against its contract. */
+export async function operate(
+  api: ApiProcess,
+  id: OperationId,
+  { path = '', ...init }: Parameters<typeof call>[2] & { readonly path?: string } = {},
+): Promise<Answer> {
+  const operation: Operation = OPERATIONS[id];
+  const target = path.startsWith('/') ? path : `${operation.path}${path}`;
+  const answer = await call(api, target, { method: operation.method.toUpperCase(), ...init });
+  const schema = operation.replies[answer.status]?.schema;
+  expect(
+    (answer.status < 400 ? schema : problemSchema)?.safeParse(answer.body).error,
+  ).toBeUndefined();
+  return answer;
+}
+
+export function expectProblem({ status, headers, body }: Answer): void {
+  expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  expect(problemSchema.safeParse(body).error).toBeUndefined();
+  expect(body).toMatchObject({ status });
+  expect(JSON.stringify(body)).not.toMatch(/at .+\.[jt]s:\d+/);
+}
+
+export async function configOf(more: Readonly<Record<string, string>>): Promise<Config> {
+  return loadConfig({
+    env: {
+      SKEIN_API_PORT: '0',
+      SKEIN_API_OPS_PORT: '0',
+      SKEIN_API_NODE_TIMEOUT_MS: '500',
+      SKEIN_COMMANDS_PORT: String(await freePort()),
+      ...more,
+    },
+  });
+}
+
+export async function open(config: Config): Promise<ApiProcess> {
+  const api = new ApiProcess(config, silentLog);
+  await api.start();
+  return api;
+}

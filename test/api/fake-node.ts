@@ -1,0 +1,175 @@
+import type {
+  CommandOf,
+  NodeAnswers,
+  NodeCommand,
+  NodeReply,
+  WireClient,
+  WireClientQuery,
+  WirePage,
+  WireRetained,
+  WireRuleChange,
+  WireStoredRule,
+  WireSubscription,
+  WireSubscriptionQuery,
+} from '#libs/api-contracts';
+import type { Config } from '#libs/config';
+import { NodeCommandServer, commandChannel } from '#libs/nest-support';
+import { silentLog } from '#libs/testkit';
+
+/** A client's session with its id and nothing remarkable. */
+export const clientOf = (
+  clientId: string,
+  state: WireClient['state'] = 'connected',
+): WireClient => ({
+  clientId,
+  state,
+  version: 4,
+  cleanStart: true,
+  keepAliveSeconds: 60,
+  connectedAtMs: 1_000,
+  sessionExpirySeconds: 0xffff_ffff,
+  subscriptionCount: 1,
+  queueMessages: 0,
+  queueBytes: 0,
+  inflightMessages: 0,
+});
+
+/** A node with a few clients in memory, behind a real command server. */
+export class FakeNode {
+  readonly received: NodeCommand[] = [];
+  readonly clients = new Map<string, WireClient>();
+  readonly retained = new Map<string, WireRetained>();
+  readonly rules = new Map<string, WireStoredRule>();
+  /** A frozen node takes commands and answers none. */
+  frozen = false;
+  fault: 'storage-unavailable' | 'internal' | undefined;
+  refusal: Extract<NodeAnswers['publish'], { kind: 'refused' }>['code'] | undefined;
+  readonly server: NodeCommandServer<NodeCommand, NodeReply>;
+
+  constructor(
+    readonly id: string,
+    config: Config,
+    private readonly members: readonly string[],
+  ) {
+    this.server = new NodeCommandServer<NodeCommand, NodeReply>({
+      channel: commandChannel(config),
+      nodeId: id,
+      handle: (command) => this.handle(command),
+      answersAny: ({ kind }) => kind === 'nodes',
+      log: silentLog,
+    });
+  }
+
+  private async handle(command: NodeCommand): Promise<NodeReply> {
+    if (this.frozen) await new Promise(() => {});
+    this.received.push(command);
+    if (this.fault !== undefined && command.kind !== 'nodes') {
+      return { kind: 'failed', code: this.fault };
+    }
+    return { kind: 'done', answer: this.answer(command) };
+  }
+
+  private info(nodeId: string) {
+    return { nodeId, incarnation: 1, version: '1', startedAtMs: 0, state: 'alive' as const };
+  }
+
+  private answer(command: NodeCommand): NodeAnswers[NodeCommand['kind']] {
+    switch (command.kind) {
+      case 'nodes':
+        return { nodes: this.members.map((id) => this.info(id)) };
+      case 'status':
+        return {
+          node: this.info(this.id),
+          mode: 'cluster',
+          connections: this.clients.size,
+          sessions: this.clients.size,
+          subscriptions: this.clients.size,
+          retainedMessages: this.retained.size,
+          messagesReceived: 1,
+          messagesSent: 2,
+        };
+      case 'clients':
+        return this.listClients(command.query);
+      case 'client':
+        return { client: this.clients.get(command.clientId) };
+      case 'disconnect':
+        return { found: this.clients.delete(command.clientId) };
+      case 'subscriptions':
+        return this.listSubscriptions(command.query);
+      case 'publish':
+        if (this.refusal !== undefined) return { kind: 'refused', code: this.refusal };
+        return { kind: 'taken', matched: command.message.topic === 'nobody' ? 0 : 3 };
+      case 'retained': {
+        const { after = '', limit } = command.query;
+        return pageOf(
+          [...this.retained.values()].filter(({ topic }) => topic > after),
+          limit,
+        );
+      }
+      case 'clear-retained':
+        return { found: this.retained.delete(command.topic) };
+      case 'rules':
+        return { rules: [...this.rules.values()] };
+      case 'put-rule':
+        return this.putRule(command);
+      case 'remove-rule': {
+        const stored = this.rules.get(command.id);
+        if (stored === undefined) return { kind: 'absent' };
+        this.rules.delete(command.id);
+        return { kind: 'stored', stored };
+      }
+    }
+  }
+
+  private listClients(query: WireClientQuery): WirePage<WireClient> {
+    const { after = '', limit, clientIdPrefix = '', state } = query;
+    const { clientId } = query;
+    return pageOf(
+      [...this.clients.values()].filter(
+        (client) =>
+          client.clientId > after &&
+          client.clientId.startsWith(clientIdPrefix) &&
+          (clientId ?? client.clientId) === client.clientId &&
+          (state ?? client.state) === client.state,
+      ),
+      limit,
+    );
+  }
+
+  private listSubscriptions(query: WireSubscriptionQuery): WirePage<WireSubscription> {
+    const { after, limit, clientId } = query;
+    const all = [...this.clients.keys()].flatMap((id) =>
+      ['a/#', 'b'].map((filter) => ({
+        clientId: id,
+        filter,
+        qos: 1 as const,
+        noLocal: false,
+        retainAsPublished: false,
+        retainHandling: 0 as const,
+        subscriptionIdentifier: 0,
+      })),
+    );
+    const rest = all.filter(
+      (each) =>
+        (clientId ?? each.clientId) === each.clientId &&
+        (after === undefined ||
+          each.clientId > after.clientId ||
+          (each.clientId === after.clientId && each.filter > after.filter)),
+    );
+    return pageOf(rest, limit);
+  }
+
+  private putRule({ rule, revision }: CommandOf<'put-rule'>): WireRuleChange {
+    const stored = this.rules.get(rule.id);
+    if (stored?.source === 'config') return { kind: 'read-only' };
+    if (rule.topic === 'bad') return { kind: 'invalid', detail: 'topic: is bad' };
+    if (revision !== stored?.revision) return { kind: 'conflict' };
+    const next = { rule, source: 'api' as const, revision: (stored?.revision ?? 0) + 1 };
+    this.rules.set(rule.id, next);
+    return { kind: 'stored', stored: next };
+  }
+}
+
+function pageOf<Item>(items: readonly Item[], limit: number) {
+  return { items: items.slice(0, limit), hasMore: items.length > limit };
+}
