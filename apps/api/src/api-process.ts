@@ -1,0 +1,149 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { NodeCommand, NodeReply } from '#libs/api-contracts';
+import type { Log } from '#libs/broker-ports';
+import { ConfigError, type Config } from '#libs/config';
+import { ApiMeter } from '#libs/metrics-prom';
+import {
+  NestLogger,
+  NodeCommandClient,
+  OpsServer,
+  commandChannel,
+  startupFault,
+  type Health,
+} from '#libs/nest-support';
+import { ApiModule } from './api.module.ts';
+import { Cluster } from './cluster/cluster.ts';
+import { isLoopback } from './http/access.ts';
+import { answerClientError, installConventions, requestIdOf } from './http/conventions.ts';
+import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
+import { problemOf } from './http/problem-of.ts';
+
+/** A client id of 65535 bytes, percent-encoded, and the rest of a request head. */
+const HEAD_BYTES_MAX = 256 * 1024;
+
+/** What a JSON body has beyond its payload. */
+const BODY_OVERHEAD_BYTES = 64 * 1024;
+
+/** The operator must change something before the API can start; the message is one line per fault. */
+export class StartFault extends Error {
+  override readonly name = 'StartFault';
+}
+
+/** The API as a process: HTTP server, ops port and the connection to the nodes. */
+export class ApiProcess {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #meter = new ApiMeter();
+  readonly #client: NodeCommandClient<NodeCommand, NodeReply>;
+  readonly #cluster: Cluster;
+  readonly #ops: OpsServer;
+  #app: NestFastifyApplication | undefined;
+  #url = '';
+
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    const channel = commandChannel(config);
+    this.#client = new NodeCommandClient({ channel, timeoutMs: config.api.nodeTimeoutMs, log });
+    this.#cluster = new Cluster({ client: this.#client, meter: this.#meter });
+    this.#ops = new OpsServer({
+      host: config.ops.host,
+      port: config.api.opsPort,
+      metrics: (accept) => this.#meter.expose(accept),
+      ready: () => this.#ready(),
+      started: () => ({ http: this.#url === '' ? 'not listening' : 'ok' }),
+      log,
+    });
+  }
+
+  /** Where the API listens; empty before it does. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The ops port. */
+  get opsPort(): number {
+    return this.#ops.port;
+  }
+
+  /**
+   * Begins to listen; nodes may come later.
+   *
+   * @throws StartFault when the configuration or a taken port forbids it.
+   */
+  async start(): Promise<void> {
+    const { host, port, key } = this.#config.api;
+    if (key === undefined && !isLoopback(host)) {
+      throw new StartFault(
+        'api.key: is needed when api.host is not loopback; set it, or listen on 127.0.0.1',
+      );
+    }
+    await opening('api.opsPort', this.#ops.open());
+    const app = await this.#createApp(key);
+    this.#app = app;
+    await opening('api.port', app.listen(port, host));
+    this.#url = await app.getUrl();
+    this.#log.info('api-listening', {
+      url: this.#url,
+      docs: `${this.#url}/api/docs`,
+      access: key === undefined ? 'this machine, without a key' : 'API key',
+    });
+  }
+
+  /** Stops listening, ends requests under way and leaves the nodes. */
+  async stop(): Promise<void> {
+    await this.#app?.close();
+    await this.#client.close();
+    await this.#ops.close();
+  }
+
+  async #createApp(key: string | undefined): Promise<NestFastifyApplication> {
+    const log = this.#log;
+    const adapter = new FastifyAdapter({
+      // A payload grows by a third in base64.
+      bodyLimit: Math.ceil((this.#config.limits.packetBytesMax * 4) / 3) + BODY_OVERHEAD_BYTES,
+      routerOptions: { maxParamLength: HEAD_BYTES_MAX },
+      http: { maxHeaderSize: HEAD_BYTES_MAX },
+      requestTimeout: 30_000,
+      genReqId: requestIdOf,
+      clientErrorHandler: answerClientError,
+      // A path that cannot be decoded never reaches the filter.
+      frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+        answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
+    });
+    installConventions(adapter.getInstance(), { key, meter: this.#meter, log });
+    const app = await NestFactory.create<NestFastifyApplication>(
+      ApiModule.with({ config: this.#config, cluster: this.#cluster }),
+      adapter,
+      // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
+      { bodyParser: false, logger: new NestLogger(log), abortOnError: false },
+    );
+    app.useGlobalFilters(new ProblemFilter(log));
+    return app;
+  }
+
+  async #ready(): Promise<Health> {
+    try {
+      await this.#cluster.nodes();
+      return { http: this.#url === '' ? 'not listening' : 'ok', nodes: 'ok' };
+    } catch {
+      return { nodes: 'no node answers' };
+    }
+  }
+}
+
+async function opening<T>(field: string, opened: Promise<T>): Promise<T> {
+  try {
+    return await opened;
+  } catch (error) {
+    const fault = startupFault(error, field);
+    throw fault === undefined ? error : new StartFault(fault, { cause: error });
+  }
+}
+
+/** What to tell the operator of an error at the start; undefined for a bug. */
+export function faultOf(error: unknown): string | undefined {
+  return error instanceof StartFault || error instanceof ConfigError ? error.message : undefined;
+}

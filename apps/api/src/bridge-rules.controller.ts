@@ -1,0 +1,155 @@
+import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  BridgeRuleCreate,
+  BridgeRuleView,
+  Input,
+  List,
+  WireRuleChange,
+  WireStoredRule,
+} from '#libs/api-contracts';
+import type { Cluster } from './cluster/cluster.ts';
+import { compareText } from './cluster/merge.ts';
+import { etagOf, namesTag, requireMatch } from './http/etag.ts';
+import type { Pages } from './http/pages.ts';
+import { ProblemError } from './http/problem-error.ts';
+import { Checked, Route } from './http/route.ts';
+import { presentRule, wireRuleOf } from './presenters.ts';
+import { CLUSTER, PAGES } from './tokens.ts';
+
+/** Bridge rules: those of the configuration can be seen, those made here can be changed. */
+@Controller()
+export class BridgeRulesController {
+  constructor(
+    @Inject(CLUSTER) private readonly cluster: Cluster,
+    @Inject(PAGES) private readonly pages: Pages,
+  ) {}
+
+  @Route('listBridgeRules')
+  async list(
+    @Checked() { query }: Input<'listBridgeRules'>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<List<BridgeRuleView>> {
+    const exchange = { request, reply };
+    const after = this.pages.position<string>(exchange) ?? '';
+    const { rules } = await this.cluster.read({ kind: 'rules' });
+    const rest = rules
+      .filter(({ rule }) => rule.id > after)
+      .toSorted((a, b) => compareText(a.rule.id, b.rule.id));
+    const page = rest.slice(0, query.limit);
+    return this.pages.list(exchange, query.limit, {
+      items: page.map(presentRule),
+      after: rest.length > page.length ? page.at(-1)?.rule.id : undefined,
+      unavailable: [],
+    });
+  }
+
+  @Route('createBridgeRule')
+  async create(
+    @Checked() { body }: Input<'createBridgeRule'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeRuleView> {
+    const change = await this.cluster.change({ kind: 'put-rule', rule: wireRuleOf(body) });
+    if (change.kind === 'conflict' || change.kind === 'read-only') {
+      throw new ProblemError('already-exists', 'A rule with this id exists');
+    }
+    const stored = storedOf(change);
+    void reply.header('location', `/api/v1/bridge-rules/${stored.rule.id}`);
+    return shown(stored, reply);
+  }
+
+  @Route('getBridgeRule')
+  async show(
+    @Checked() { path }: Input<'getBridgeRule'>,
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeRuleView | undefined> {
+    const stored = await this.find(path.rule_id);
+    const view = shown(stored, reply);
+    if (known === undefined || !namesTag(known, etagOf(stored.revision))) return view;
+    void reply.status(304);
+    return undefined;
+  }
+
+  @Route('replaceBridgeRule')
+  async replace(
+    @Checked() { path, body }: Input<'replaceBridgeRule'>,
+    @Req() { headers }: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeRuleView> {
+    const { rule_id: id } = path;
+    if ((body.id ?? id) !== id) {
+      const errors = [{ pointer: '/id', code: 'mismatch', detail: 'Not the id of the path' }];
+      throw new ProblemError('validation-failed', 'The id is not that of the path', { errors });
+    }
+    const rule = wireRuleOf({ ...body, id } satisfies BridgeRuleCreate);
+    if (headers['if-match'] === undefined && headers['if-none-match'] === '*') {
+      const change = await this.cluster.change({ kind: 'put-rule', rule });
+      if (change.kind === 'read-only') throw stale();
+      const view = shown(storedOf(change), reply);
+      void reply.status(201);
+      return view;
+    }
+    const { revision } = await this.findOwn(id, headers['if-match']);
+    return shown(storedOf(await this.cluster.change({ kind: 'put-rule', rule, revision })), reply);
+  }
+
+  @Route('deleteBridgeRule')
+  async delete(
+    @Checked() { path }: Input<'deleteBridgeRule'>,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    const { rule_id: id } = path;
+    const { revision } = await this.findOwn(id, ifMatch);
+    const change = await this.cluster.change({ kind: 'remove-rule', id, revision });
+    storedOf(change);
+  }
+
+  private async find(id: string): Promise<WireStoredRule> {
+    const { rules } = await this.cluster.read({ kind: 'rules' });
+    const stored = rules.find(({ rule }) => rule.id === id);
+    if (stored === undefined) throw notFound();
+    return stored;
+  }
+
+  /** The rule, if it may be changed and its author has seen this revision of it. */
+  private async findOwn(id: string, ifMatch: string | undefined): Promise<WireStoredRule> {
+    const stored = await this.find(id);
+    if (stored.source === 'config') throw readOnly();
+    requireMatch(ifMatch, stored.revision);
+    return stored;
+  }
+}
+
+function shown(stored: WireStoredRule, reply: FastifyReply): BridgeRuleView {
+  void reply.header('etag', etagOf(stored.revision));
+  return presentRule(stored);
+}
+
+function storedOf(change: WireRuleChange): WireStoredRule {
+  switch (change.kind) {
+    case 'stored':
+      return change.stored;
+    case 'conflict':
+      throw stale();
+    case 'absent':
+      throw notFound();
+    case 'read-only':
+      throw readOnly();
+    case 'invalid':
+      throw new ProblemError('unprocessable', change.detail);
+  }
+}
+
+function notFound(): ProblemError {
+  return new ProblemError('not-found', 'There is no rule with this id');
+}
+
+function stale(): ProblemError {
+  return new ProblemError('precondition-failed', 'The rule has changed, or exists already');
+}
+
+function readOnly(): ProblemError {
+  return new ProblemError('conflict', 'A rule of the configuration cannot be changed over REST');
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Log } from '#libs/broker-ports';
+import type { ApiMeter } from '#libs/metrics-prom';
+import { OPERATIONS, type Operation, type ProblemCode } from '#libs/api-contracts';
+import { requireKey, requireLocal } from './access.ts';
+import { ProblemError } from './problem-error.ts';
+import { routeOf } from './route.ts';
+
+/** What holds for every request. */
+export interface ConventionsOptions {
+  /** Undefined: open to this machine. */
+  readonly key: string | undefined;
+  readonly meter: ApiMeter;
+  readonly log: Log;
+}
+
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
+const PUBLIC_ROUTES = new Set(
+  Object.values<Operation>(OPERATIONS)
+    .filter(({ access }) => access === 'none')
+    .map(routeOf),
+);
+
+/** The caller's request id if it is a plain word, else a new one. */
+export function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+/** Adds to a server what holds for every request: ids, headers, access, metrics, log. */
+export function installConventions(
+  server: FastifyInstance,
+  { key, meter, log }: ConventionsOptions,
+): void {
+  const begun = new WeakMap<IncomingMessage, number>();
+  server.removeContentTypeParser('text/plain');
+  server.addHook('onRequest', async (request, reply) => {
+    begun.set(request.raw, performance.now());
+    meter.requestStarted();
+    void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+    admit(request);
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const start = begun.get(request.raw);
+    if (start === undefined) return;
+    const seconds = (performance.now() - start) / 1_000;
+    const { method } = request;
+    const route = request.routeOptions.url ?? 'none';
+    meter.requestFinished({ route, method, code: reply.statusCode, seconds });
+    log.debug('request', { requestId: request.id, method, route, code: reply.statusCode, seconds });
+  });
+
+  const admit = (request: FastifyRequest): void => {
+    const route = request.routeOptions.url;
+    const open = route !== undefined && PUBLIC_ROUTES.has(route);
+    if (key === undefined) requireLocal(request.headers);
+    else if (!open) authenticate(key, request);
+    if (!open && !acceptsJson(request.headers.accept)) {
+      throw new ProblemError('not-acceptable', 'Replies are application/json');
+    }
+  };
+
+  const authenticate = (expected: string, request: FastifyRequest): void => {
+    try {
+      requireKey(expected, request.headers);
+      meter.authenticated('allowed');
+    } catch (error) {
+      meter.authenticated('denied');
+      throw error;
+    }
+  };
+}
+
+function acceptsJson(accept = '*/*'): boolean {
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    const refused = parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+    return !refused && ['*/*', 'application/*', 'application/json'].includes(type);
+  });
+}
+
+/** Answers what never became a request: a head that is too large, or no HTTP at all. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code: ProblemCode =
+    error.code === 'HPE_HEADER_OVERFLOW' ? 'head-too-large' : 'validation-failed';
+  const detail = code === 'head-too-large' ? 'The request head is too large' : 'This is not HTTP';
+  const problem = new ProblemError(code, detail);
+  const body = JSON.stringify(problem.body('', randomUUID()));
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.body('', '').title}\r\n` +
+      'content-type: application/problem+json\r\nconnection: close\r\n' +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,42 @@
+import { PROBLEMS, type FieldError, type Problem, type ProblemCode } from '#libs/api-contracts';
+
+/** What a problem may say beyond its code and detail. */
+export interface ProblemExtras {
+  readonly errors?: readonly FieldError[];
+  readonly mqttReasonCode?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A call that failed in a way the contract knows; becomes the reply. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly code: ProblemCode;
+  readonly extras: ProblemExtras;
+
+  constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
+    super(detail);
+    this.code = code;
+    this.extras = extras;
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+
+  /** The body of the reply. */
+  body(instance: string, requestId: string): Problem {
+    const { title, status } = PROBLEMS[this.code];
+    const { errors, mqttReasonCode } = this.extras;
+    return {
+      type: `/api/problems/${this.code}`,
+      title,
+      status,
+      code: this.code,
+      detail: this.message,
+      instance,
+      request_id: requestId,
+      ...(errors === undefined ? {} : { errors: [...errors] }),
+      ...(mqttReasonCode === undefined ? {} : { mqtt_reason_code: mqttReasonCode }),
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import {
+  HttpCode,
+  RequestMapping,
+  RequestMethod,
+  SetMetadata,
+  UseGuards,
+  applyDecorators,
+  createParamDecorator,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { OPERATIONS, type Operation, type OperationId } from '#libs/api-contracts';
+import { checkRequest, type CheckedRequest } from './request-check.ts';
+
+/** Under this key a handler holds its operationId. */
+export const OPERATION_ID = 'skein:operation';
+
+const METHODS = {
+  get: RequestMethod.GET,
+  post: RequestMethod.POST,
+  put: RequestMethod.PUT,
+  delete: RequestMethod.DELETE,
+};
+
+/** The template of an operation as the router writes it. */
+export function routeOf(operation: Operation): string {
+  return operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+const checked = new WeakMap<FastifyRequest, CheckedRequest>();
+
+/** Holds a request to its contract before the handler runs, also one whose handler takes no input. */
+class ContractGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const id = Reflect.getMetadata(OPERATION_ID, context.getHandler()) as OperationId;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    checked.set(request, checkRequest(OPERATIONS[id], request));
+    return true;
+  }
+}
+
+/** Makes a method the handler of an operation: method, path, checks and usual status come from the contract. */
+export function Route(id: OperationId): MethodDecorator {
+  const operation: Operation = OPERATIONS[id];
+  return applyDecorators(
+    SetMetadata(OPERATION_ID, id),
+    RequestMapping({ method: METHODS[operation.method], path: routeOf(operation) }),
+    HttpCode(Number(Object.keys(operation.replies)[0])),
+    UseGuards(new ContractGuard()),
+  );
+}
+
+/** The request after its check; the parameter's type is `Input<operationId>`. */
+export const Checked = createParamDecorator((_: unknown, context: ExecutionContext) =>
+  checked.get(context.switchToHttp().getRequest<FastifyRequest>()),
+);

@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { silentLog } from '#libs/testkit';
+import { configOf, open } from '../../../test/api/api-harness.ts';
+import { ApiProcess, StartFault } from './api-process.ts';
+
+describe('without a key', () => {
+  let api: ApiProcess;
+
+  beforeAll(async () => {
+    api = await open(await configOf({}));
+  });
+
+  afterAll(() => api.stop());
+
+  /** fetch() does not let a caller choose Host. */
+  async function statusFor(headers: Readonly<Record<string, string>>): Promise<number> {
+    const request = httpRequest(`${api.url}/api/openapi.json`, { headers });
+    request.end();
+    const [response] = (await once(request, 'response')) as [
+      { statusCode: number; resume(): void },
+    ];
+    response.resume();
+    return response.statusCode;
+  }
+
+  it.each([
+    [{ host: 'localhost:8080' }, 200],
+    [{ host: '127.0.0.1' }, 200],
+    [{ host: '[::1]:8080' }, 200],
+    [{ host: 'localhost:8080', origin: 'http://localhost:8080' }, 200],
+    [{ host: 'evil.example' }, 403],
+    [{ host: 'localhost.evil.example:8080' }, 403],
+    [{ host: 'localhost:8080', origin: 'http://evil.example' }, 403],
+    [{ host: 'localhost:8080', origin: 'null' }, 403],
+  ])('treats %j as %i', async (headers, status) => {
+    expect(await statusFor(headers)).toBe(status);
+  });
+
+  it('refuses to listen beyond this machine, and a port that is taken, in one line', async () => {
+    const config = await configOf({});
+    const wide = { ...config, api: { ...config.api, host: '0.0.0.0' } };
+    const taken = { ...config, api: { ...config.api, port: Number(new URL(api.url).port) } };
+    const second = new ApiProcess(taken, silentLog);
+
+    await expect(open(wide)).rejects.toThrow(StartFault);
+    await expect(second.start()).rejects.toThrow(/^api\.port: 127\.0\.0\.1:\d+ is in use; [^\n]+$/);
+    await second.stop();
+  });
+});

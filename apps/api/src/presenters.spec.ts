@@ -1,0 +1,106 @@
+import { expect, it } from '@jest/globals';
+import {
+  bridgeRuleCreateSchema,
+  bridgeRuleSchema,
+  clientSchema,
+  nodeSchema,
+  retainedMessageSchema,
+} from '#libs/api-contracts';
+import {
+  presentClient,
+  presentNode,
+  presentRetained,
+  presentRule,
+  wireMessageOf,
+  wireRuleOf,
+} from './presenters.ts';
+
+it('shows a client that was taken over without its connection', () => {
+  const client = presentClient(
+    {
+      clientId: 'c',
+      state: 'disconnected',
+      cleanStart: false,
+      keepAliveSeconds: 0,
+      disconnectedAtMs: 0,
+      sessionExpirySeconds: 10,
+      subscriptionCount: 0,
+      queueMessages: 2,
+      queueBytes: 3,
+      inflightMessages: 0,
+    },
+    'n1',
+  );
+
+  expect(clientSchema.strict().safeParse(client).error).toBeUndefined();
+  expect(client).toMatchObject({
+    username: null,
+    mqtt_version: null,
+    connected_at: null,
+    disconnected_at: '1970-01-01T00:00:00.000Z',
+    session_expiry_seconds: 10,
+  });
+});
+
+it('shows a node that does not answer', () => {
+  const info = { nodeId: 'n', incarnation: 1, version: '1', startedAtMs: 0 };
+  const node = presentNode({ ...info, state: 'draining' }, undefined);
+
+  expect(nodeSchema.strict().safeParse(node).error).toBeUndefined();
+  expect(node).toMatchObject({ reachable: false, statistics: null });
+});
+
+it.each([
+  ['none', [104, 105], {}],
+  ['base64', [104, 105], { payload: 'aGk=', payload_encoding: 'base64' }],
+  ['text', [104, 105], { payload: 'hi', payload_encoding: 'plain' }],
+  ['text', [0xef, 0xbb, 0xbf, 104], { payload: '\uFEFFh', payload_encoding: 'plain' }],
+  ['text', [255], { payload: '/w==', payload_encoding: 'base64' }],
+] as const)('shows a payload as %s: %j', (form, bytes, expected) => {
+  const message = presentRetained(
+    {
+      topic: 't',
+      qos: 0,
+      payloadBytes: bytes.length,
+      payload: Buffer.from(bytes).toString('base64'),
+      publisher: '',
+      receivedAtMs: 0,
+      expiresAtMs: 0,
+      properties: {},
+    },
+    form,
+  );
+  const { payload, payload_encoding: encoding } = message;
+
+  expect(retainedMessageSchema.strict().safeParse(message).error).toBeUndefined();
+  expect(payload === undefined ? {} : { payload, payload_encoding: encoding }).toEqual(expected);
+});
+
+it.each([
+  ['plain', 'é', 'é'],
+  ['base64', 'aGk=', 'hi'],
+  ['json', [1, null], '[1,null]'],
+  ['json', 'x', '"x"'],
+  ['plain', undefined, ''],
+] as const)('takes a %s payload %j', (encoding, payload, expected) => {
+  const wire = wireMessageOf({
+    topic: 't',
+    payload,
+    payload_encoding: encoding,
+    qos: 0,
+    retain: false,
+  });
+
+  expect(Buffer.from(wire.payload, 'base64').toString()).toBe(expected);
+});
+
+it.each([
+  { id: 'a', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
+  { id: 'b', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
+])('carries a rule there and back: %j', (given) => {
+  const rule = bridgeRuleCreateSchema.parse(given);
+  const view = presentRule({ rule: wireRuleOf(rule), source: 'api', revision: 1 });
+
+  expect(bridgeRuleSchema.strict().safeParse(view).error).toBeUndefined();
+  expect(view).toEqual({ ...rule, source: 'api' });
+});

@@ -1,0 +1,174 @@
+import type {
+  BridgeRuleCreate,
+  BridgeRuleView,
+  Client,
+  ClusterNode,
+  MessageProperties,
+  MessagePublish,
+  RetainedMessage,
+  Subscription,
+  WireClient,
+  WireMessage,
+  WireNode,
+  WireNodeStatus,
+  WireProperties,
+  WireRetained,
+  WireRule,
+  WireStoredRule,
+  WireSubscription,
+} from '#libs/api-contracts';
+
+const NEVER_EXPIRES = 0xffff_ffff;
+const VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5' } as const;
+
+const time = (ms: number): string => new Date(ms).toISOString();
+const timeOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : time(ms));
+
+/** A client as the API shows it. */
+export function presentClient(client: WireClient, node: string): Client {
+  return {
+    client_id: client.clientId,
+    username: client.username ?? null,
+    node,
+    state: client.state,
+    listener: client.listener ?? null,
+    remote_address: client.remoteAddress ?? null,
+    mqtt_version: client.version === undefined ? null : VERSIONS[client.version],
+    clean_start: client.cleanStart,
+    keep_alive_seconds: client.keepAliveSeconds,
+    connected_at: timeOrNull(client.connectedAtMs),
+    disconnected_at: timeOrNull(client.disconnectedAtMs),
+    session_expiry_seconds:
+      client.sessionExpirySeconds === NEVER_EXPIRES ? null : client.sessionExpirySeconds,
+    subscription_count: client.subscriptionCount,
+    queue_messages: client.queueMessages,
+    queue_bytes: client.queueBytes,
+    inflight_messages: client.inflightMessages,
+  };
+}
+
+/** A subscription as the API shows it. */
+export function presentSubscription(subscription: WireSubscription, node: string): Subscription {
+  return {
+    client_id: subscription.clientId,
+    filter: subscription.filter,
+    node,
+    qos: subscription.qos,
+    no_local: subscription.noLocal,
+    retain_as_published: subscription.retainAsPublished,
+    retain_handling: subscription.retainHandling,
+    subscription_identifier: subscription.subscriptionIdentifier || null,
+  };
+}
+
+/** A node as the API shows it; without a status it did not answer. */
+export function presentNode(node: WireNode, status: WireNodeStatus | undefined): ClusterNode {
+  return {
+    id: node.nodeId,
+    state: node.state,
+    reachable: status !== undefined,
+    version: node.version,
+    started_at: time(node.startedAtMs),
+    statistics:
+      status === undefined
+        ? null
+        : {
+            connections: status.connections,
+            sessions: status.sessions,
+            subscriptions: status.subscriptions,
+            messages_received: status.messagesReceived,
+            messages_sent: status.messagesSent,
+          },
+  };
+}
+
+/** A retained message as the API shows it, its payload in the form asked for. */
+export function presentRetained(
+  message: WireRetained,
+  form: 'none' | 'base64' | 'text',
+): RetainedMessage {
+  return {
+    topic: message.topic,
+    qos: message.qos,
+    payload_bytes: message.payloadBytes,
+    ...(form === 'none' ? {} : presentPayload(message.payload ?? '', form)),
+    publisher: message.publisher === '' ? null : message.publisher,
+    received_at: time(message.receivedAtMs),
+    expires_at: message.expiresAtMs === 0 ? null : time(message.expiresAtMs),
+    properties: presentProperties(message.properties),
+  };
+}
+
+function presentPayload(base64: string, form: 'base64' | 'text') {
+  if (form === 'text') {
+    try {
+      const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+      const payload = decoder.decode(Buffer.from(base64, 'base64'));
+      return { payload, payload_encoding: 'plain' as const };
+    } catch {
+      // Not UTF-8: base64 is the only faithful form.
+    }
+  }
+  return { payload: base64, payload_encoding: 'base64' as const };
+}
+
+function presentProperties(properties: WireProperties): MessageProperties {
+  const { contentType, responseTopic, correlationData } = properties;
+  const { payloadFormatIndicator, userProperties } = properties;
+  return {
+    ...(contentType === undefined ? {} : { content_type: contentType }),
+    ...(responseTopic === undefined ? {} : { response_topic: responseTopic }),
+    ...(correlationData === undefined ? {} : { correlation_data: correlationData }),
+    ...(payloadFormatIndicator === undefined
+      ? {}
+      : { payload_format_indicator: payloadFormatIndicator }),
+    ...(userProperties === undefined
+      ? {}
+      : { user_properties: userProperties.map(([name, value]) => ({ name, value })) }),
+  };
+}
+
+/** A message to publish as nodes take it. */
+export function wireMessageOf(message: MessagePublish): WireMessage {
+  const { topic, qos, retain, properties } = message;
+  return {
+    topic,
+    qos,
+    retain,
+    payload: payloadOf(message),
+    ...(properties === undefined
+      ? {}
+      : {
+          properties: {
+            contentType: properties.content_type,
+            responseTopic: properties.response_topic,
+            correlationData: properties.correlation_data,
+            payloadFormatIndicator: properties.payload_format_indicator,
+            messageExpiryInterval: properties.message_expiry_interval,
+            userProperties: properties.user_properties?.map(({ name, value }) => [name, value]),
+          },
+        }),
+  };
+}
+
+function payloadOf({ payload, payload_encoding: encoding }: MessagePublish): string {
+  if (payload === undefined) return '';
+  if (encoding === 'json') return Buffer.from(JSON.stringify(payload)).toString('base64');
+  // The contract has checked that it is a text.
+  const text = payload as string;
+  return encoding === 'base64' ? text : Buffer.from(text).toString('base64');
+}
+
+/** A bridge rule as the API shows it. */
+export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
+  if (rule.direction === 'mqtt-to-kafka') return { ...rule, source };
+  const { mqttTopic, ...rest } = rule;
+  return { ...rest, mqtt_topic: mqttTopic, source };
+}
+
+/** A bridge rule of a request as nodes take it. */
+export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
+  if (rule.direction === 'mqtt-to-kafka') return rule;
+  const { mqtt_topic: mqttTopic, ...rest } = rule;
+  return { ...rest, mqttTopic };
+}
