@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildIfStale } from './build.mjs';
 import { ensurePrograms } from './debian-packages.mjs';
+import { listening } from './ports.mjs';
 import { ProcessGroup, onStopSignal } from './process-group.mjs';
 import { step } from './progress.mjs';
 import { awaitReady } from './readiness.mjs';
-import { createTopics, listening, openKafka, startRedis } from './services.mjs';
+import { createTopics, openKafka, startRedis } from './services.mjs';
 
 const HELP = `usage: npm run cluster [-- --no-kafka | --help]
 

@@ -1,9 +1,12 @@
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
 
+/** The address at which a client on this machine reaches one who listens on `host`. */
+export const reachable = (host) => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
+
 /** Host and port as a client on this machine writes them. */
 export function authority({ host, port }) {
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const name = reachable(host);
   return `${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 

@@ -2,50 +2,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Kafka } from 'kafkajs';
 import { KAFKA_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
+import { freePort, listening, until } from './ports.mjs';
 import { step } from './progress.mjs';
 
 const KAFKA_IMAGE = 'apache/kafka:4.1.0';
 const KAFKA_SCRIPT = fileURLToPath(new URL('../deploy/dev/kafka/kafka.sh', import.meta.url));
-
-/** Asks again until the answer is true; the pause between is short enough not to be felt. */
-export async function until(what, ask, { deadlineMs = 60_000, pauseMs = 100 } = {}) {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await ask())) {
-    if (performance.now() > deadline)
-      throw new Error(`${what}: not within ${deadlineMs / 1_000} s`);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
-}
-
-/** Finds a free port of the loopback address. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-/** Whether somebody listens on a port of the loopback address. */
-export function listening(port) {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    const answer = (open) => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
-  });
-}
 
 /** Starts a Redis that writes every change to a file in `directory`; returns its URL. */
 export async function startRedis(group, directory) {

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +44,26 @@ describe('npm start', () => {
       stdout: '',
       stderr:
         'listeners.tcp.port: must be a whole number from 0 to 65535; correct it, or remove it for the default 1883\n',
+    });
+  });
+
+  it('names the setting of a port that somebody has and exits with 2', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    const others = ['OPS', 'API', 'COMMANDS', 'LISTENERS_WS'].map((name) => [
+      `SKEIN_${name}_PORT`,
+      '0',
+    ]);
+    const env = { ...Object.fromEntries(others), SKEIN_API_OPS_PORT: '0' };
+
+    const answer = run('start', [], { ...env, SKEIN_LISTENERS_TCP_PORT: String(port) });
+    server.close();
+
+    expect(answer).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: `listeners.tcp.port: 127.0.0.1:${port} is in use; choose another port or stop the program that has it\n`,
     });
   });
 

@@ -9,8 +9,9 @@ import {
   printConfig,
 } from '#libs/config';
 import { buildIfStale } from './build.mjs';
+import { listening } from './ports.mjs';
 import { ProcessGroup, onStopSignal } from './process-group.mjs';
-import { authority, awaitReady } from './readiness.mjs';
+import { authority, awaitReady, reachable } from './readiness.mjs';
 
 const HELP = `usage: npm start [-- flags]
 
@@ -69,7 +70,31 @@ function summary(config) {
   return `\nSkein ${config.node.version} is ready\n${text(lines)}\n${durability(config)}\nTry, each in a terminal of its own:\n${text(example)}\nCtrl-C drains and ends.\n`;
 }
 
+/** Faults of ports that somebody has: found here, another Skein is not taken for the one that is being started. */
+async function takenPorts({ listeners, ops, api, commands, redis }) {
+  const wanted = [
+    ...Object.entries(listeners).map(([name, each]) => ({
+      field: `listeners.${name}.port`,
+      ...each,
+    })),
+    { field: 'ops.port', ...ops },
+    { field: 'api.port', ...api },
+    { field: 'api.opsPort', host: ops.host, port: api.opsPort },
+    { field: 'commands.port', ...commands, enabled: redis.url === undefined },
+  ].filter(({ enabled = true, port }) => enabled && port !== 0);
+  const taken = await Promise.all(wanted.map(({ port, host }) => listening(port, reachable(host))));
+  return wanted
+    .filter((_, index) => taken[index])
+    .map(({ field, host, port }) => ({
+      field,
+      problem: `${authority({ host, port })} is in use`,
+      fix: 'choose another port or stop the program that has it',
+    }));
+}
+
 async function main(config) {
+  const taken = await takenPorts(config);
+  if (taken.length > 0) throw new ConfigError(taken);
   await buildIfStale();
   const group = new ProcessGroup();
   let stopping = false;
