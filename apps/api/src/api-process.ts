@@ -83,8 +83,10 @@ export class ApiProcess {
     await opening('api.opsPort', this.#ops.open());
     const app = await this.#createApp(key);
     this.#app = app;
-    await opening('api.port', app.listen(port, host));
-    this.#url = await app.getUrl();
+    await app.init();
+    // Not through Nest, which logs a taken port in its own words too.
+    const server = app.getHttpAdapter().getInstance();
+    this.#url = await opening('api.port', server.listen({ port, host }));
     this.#log.info('api-listening', {
       url: this.#url,
       docs: `${this.#url}/api/docs`,

@@ -9,6 +9,8 @@ export { clientSchema, type Client } from './clients.ts';
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';
 export {
+  messagePropertiesSchema,
+  messagePublishSchema,
   publishedSchema,
   retainedMessageSchema,
   type MessageProperties,
@@ -37,9 +39,9 @@ export type {
   WireSubscriptionQuery,
 } from './node-command.ts';
 export { openApiDocument, type JsonObject } from './openapi.ts';
-export type { Example, InputOf, Operation, Reply } from './operation.ts';
+export type { Example, InputOf, Operation, OutputOf, Reply } from './operation.ts';
 export { OPERATIONS, methodsOf, type Input, type OperationId } from './operations.ts';
-export { PAGE_LIMIT_MAX, type List, type Meta, type Page } from './page.ts';
+export { PAGE_LIMIT_MAX, metaSchema, pageSchema, type List, type Meta, type Page } from './page.ts';
 export {
   PROBLEMS,
   fieldErrorSchema,

@@ -22,7 +22,8 @@ export const messagePropertiesSchema = named('MessageProperties', z.object(prope
 /** MQTT 5 properties of a message. */
 export type MessageProperties = z.infer<typeof messagePropertiesSchema>;
 
-const publishSchema = named(
+/** A message to publish. */
+export const messagePublishSchema = named(
   'MessagePublish',
   z
     .strictObject({
@@ -61,7 +62,7 @@ const publishSchema = named(
 );
 
 /** A message to publish, checked. */
-export type MessagePublish = z.output<typeof publishSchema>;
+export type MessagePublish = z.output<typeof messagePublishSchema>;
 
 /** What became of a published message. */
 export const publishedSchema = named(
@@ -106,7 +107,7 @@ export const MESSAGE_OPERATIONS = {
       'Any live node takes the message and answers when it has responsibility for it. `matched_subscribers` is what that node knows: its own receivers, and one for each other node that has a matching subscription.',
     access: 'key',
     query: z.strictObject({}),
-    body: publishSchema,
+    body: messagePublishSchema,
     replies: {
       200: { description: 'Taken, and somebody receives it.', schema: publishedSchema },
       202: { description: 'Taken; no subscription matches now.', schema: publishedSchema },

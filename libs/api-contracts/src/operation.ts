@@ -42,7 +42,8 @@ export interface Operation {
   readonly example: Example;
 }
 
-type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+/** What a part of a request is after its check. */
+export type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 
 /** What a checked request to an operation holds. */
 export interface InputOf<Op extends Operation> {

@@ -1,9 +1,9 @@
 import type { Log, LogFields } from '#libs/broker-ports';
 
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /** How grave an event is. */
-export type LogLevel = (typeof LEVELS)[number];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** What a log is made with. */
 export interface LogOptions {
