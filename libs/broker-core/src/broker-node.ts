@@ -17,7 +17,7 @@ import {
 } from '#libs/mqtt-codec';
 import type { Load, PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
-import { ClusterMember, forwardToOwner } from './cluster-member.ts';
+import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { gaugesOf } from './gauges.ts';
 import { NodeAdminView } from './node-admin-view.ts';
@@ -204,22 +204,21 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#sessions.drop(entry);
     if (offer?.obligations === undefined) return;
     const { message, obligations } = offer;
-    void forwardToOwner(this.#parts, this.#outbox, {
-      clientId: entry.clientId,
-      message,
-      obligations,
-    });
+    void this.#member.forward({ clientId: entry.clientId, message, obligations });
   }
 
   #acknowledge(entry: SessionEntry, ack: PublishAck): PublishDone {
     return (error) => {
       this.meter.publishAcknowledged(ack.qos, (this.nowMs() - ack.startedAtMs) / 1000);
       if (error !== undefined) return ack.complete(this.#reasonOf(error));
-      if (ack.qos === 1 || !entry.durable) return ack.complete(REASON.success);
+      if (ack.qos === 1 || !entry.durable || ack.isComplete) return ack.complete(REASON.success);
       // QoS 2: the packet id is remembered before PUBREC, so that a repeat is recognised by any later owner.
-      entry.write({ kind: 'receive', packetId: ack.packetId }, (result) =>
-        ack.complete(result === 'done' ? REASON.success : REASON.quotaExceeded),
-      );
+      const { packetId } = ack;
+      entry.write({ kind: 'receive', packetId }, (result) => {
+        // The client was told meanwhile that the message is not taken: it may use the packet id for another.
+        if (ack.isComplete) entry.write({ kind: 'forget', packetId });
+        ack.complete(result === 'done' ? REASON.success : REASON.quotaExceeded);
+      });
     };
   }
 

@@ -16,6 +16,13 @@ import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { Sessions } from './sessions.ts';
 
+/** A message for one session, and the obligation to hand it over. */
+interface Letter {
+  readonly clientId: string;
+  readonly message: Message;
+  readonly obligations: Obligations;
+}
+
 /** A session of a dead node that a live node has already taken. */
 interface Heir {
   readonly clientId: string;
@@ -143,9 +150,26 @@ export class ClusterMember implements ClusterHandler {
     } else {
       const entry = this.#sessions.get(clientId);
       if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
-      else this.#parts.meter.deliveryDropped('session_gone', 1);
+      else return void this.forward({ clientId, message, obligations });
     }
     obligations.end();
+  }
+
+  /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */
+  async forward({ clientId, message, obligations }: Letter): Promise<void> {
+    const { sessions, bus, meter } = this.#parts;
+    try {
+      const record = await sessions.load(clientId);
+      const entry = this.#sessions.get(clientId);
+      if (record === undefined) meter.deliveryDropped('session_gone', 1);
+      else if (keyOf(record.owner) !== keyOf(bus.self)) {
+        this.#outbox.directed(record.owner, { clientId, message }, obligations);
+      } else if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
+      else throw new Error('the session is being taken');
+      obligations.end();
+    } catch {
+      obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
+    }
   }
 
   #passOn(message: Message, obligations: Obligations): void {
@@ -190,28 +214,6 @@ export class ClusterMember implements ClusterHandler {
   #refuse(kind: string): void {
     this.#parts.log.warn('cluster-frame-invalid', { kind });
     this.#parts.meter.deliveryDropped('cluster_error', 1);
-  }
-}
-
-/** Passes a message on to the present owner of a session that this node has lost. */
-export async function forwardToOwner(
-  parts: NodeParts,
-  outbox: Outbox,
-  letter: {
-    readonly clientId: string;
-    readonly message: Message;
-    readonly obligations: Obligations;
-  },
-): Promise<void> {
-  const { clientId, message, obligations } = letter;
-  try {
-    const record = await parts.sessions.load(clientId);
-    const isOurs = record?.owner.nodeId === parts.bus.self.nodeId;
-    if (record === undefined || isOurs) parts.meter.deliveryDropped('session_gone', 1);
-    else outbox.directed(record.owner, { clientId, message }, obligations);
-    obligations.end();
-  } catch {
-    obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
   }
 }
 

@@ -137,17 +137,17 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   }
 
   #acquire(connection: Connection, terms: ConnectionTerms): void {
-    this.#sessions.acquire(terms).then(
-      (acquired) => this.#join(connection, terms, acquired),
-      (error: unknown) => {
+    this.#sessions
+      .acquire(terms, (acquired) => this.#join(connection, terms, acquired))
+      .catch((error: unknown) => {
         this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
         connection.refuse(REASON.serverUnavailable, 'the session could not be taken');
-      },
-    );
+      });
   }
 
   #join(connection: Connection, terms: ConnectionTerms, acquired: Acquired): void {
-    const { entry, sessionPresent, stored } = acquired;
+    const { entry, sessionPresent, stored, ended } = acquired;
+    if (ended !== undefined) this.#sendWill(ended);
     const nowMs = this.nowMs();
     entry.terms = terms;
     entry.client = hubClientOf(connection, terms.clientId, terms.username);

@@ -175,7 +175,10 @@ export class Connection implements TransportEvents, ClientLink {
     this.#holds = held ? before | bit : before & ~bit;
     if ((before === 0) === (this.#holds === 0)) return;
     this.transport.hold(this.#holds !== 0);
-    if (this.#holds === 0) this.#host.resumeLater(this);
+    if (this.#holds !== 0) return;
+    // The silence was ours, and what waited in the decoder is handled from now on.
+    this.#lastReceivedMs = this.#host.nowMs();
+    this.#host.resumeLater(this);
   }
 
   /** Handles what came while reading was held. */

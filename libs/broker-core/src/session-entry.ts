@@ -70,14 +70,14 @@ export class SessionEntry implements SessionOutput, Receiver {
   queueBytes = 0;
   connectedAtMs: number | undefined;
   disconnectedAtMs: number | undefined;
-  /** When the session ends; 0 while connected. */
-  expiresAtMs = 0;
+  /** When the session ends, if its client stays away; Infinity for never, and while it is connected or connecting. */
+  expiresAtMs = Infinity;
   will: PendingWill | undefined;
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;
   #lastSequence = 0;
-  /** While the session is being taken anew, appends wait for the new epoch. */
-  #waitingAppends: (() => void)[] | undefined;
+  /** While the session is being taken anew, writes wait for the new epoch. */
+  #waitingWrites: (() => void)[] | undefined;
   #loadFailed = false;
 
   constructor(clientId: string, host: SessionHost) {
@@ -92,7 +92,7 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   /** Puts the session's writes off until resume(): its epoch is about to change. */
   suspend(): void {
-    this.#waitingAppends ??= [];
+    this.#waitingWrites ??= [];
   }
 
   /** Goes on under the epoch of a record, after a take. */
@@ -102,9 +102,14 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.expirySeconds = record.expiryIntervalSeconds;
     this.queueMessages = record.queueMessages;
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
-    const waiting = this.#waitingAppends ?? [];
-    this.#waitingAppends = undefined;
-    for (const append of waiting) append();
+    this.goOn();
+  }
+
+  /** Goes on with the writes that were put off. Under an old epoch the store refuses them, and they are passed on. */
+  goOn(): void {
+    const waiting = this.#waitingWrites ?? [];
+    this.#waitingWrites = undefined;
+    for (const write of waiting) write();
   }
 
   /** Serves one message. Never waits for the client. */
@@ -120,6 +125,10 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   /** Writes to the session's record under its current epoch. */
   write(operation: Own<SessionOperation>, done?: WriteDone): void {
+    if (this.#waitingWrites !== undefined) {
+      this.#waitingWrites.push(() => this.write(operation, done));
+      return;
+    }
     const whole = { ...operation, clientId: this.clientId, epoch: this.epoch };
     this.#host.writer.add(whole as SessionOperation, done);
   }
@@ -233,8 +242,8 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   #append(offer: Offer, qos: 1 | 2): void {
     offer.obligations?.begin();
-    if (this.#waitingAppends === undefined) return this.#appendNow(offer, qos);
-    this.#waitingAppends.push(() => this.#appendNow(offer, qos));
+    if (this.#waitingWrites === undefined) return this.#appendNow(offer, qos);
+    this.#waitingWrites.push(() => this.#appendNow(offer, qos));
   }
 
   #appendNow(offer: Offer, qos: 1 | 2): void {

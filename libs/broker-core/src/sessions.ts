@@ -20,6 +20,8 @@ export interface Acquired {
   readonly entry: SessionEntry;
   readonly sessionPresent: boolean;
   readonly stored: StoredState | undefined;
+  /** The client's former session, when it ended by this. */
+  readonly ended: SessionEntry | undefined;
 }
 
 const TAKE_TRIES = 5;
@@ -65,15 +67,19 @@ export class Sessions {
    * Takes the session of a connecting client, from whoever has it: another connection of this node, another node,
    * a dead node, or nobody.
    *
+   * @param join - connects the session; whoever takes it next finds it connected.
+   *
    * @throws StoreUnavailableError when the store does not answer, or ownership could not be settled.
    */
-  acquire(terms: ConnectionTerms): Promise<Acquired> {
-    return this.#locks.run(terms.clientId, () => this.#acquire(terms));
+  acquire(terms: ConnectionTerms, join: (acquired: Acquired) => void): Promise<void> {
+    return this.#locks.run(terms.clientId, async () => join(await this.#acquire(terms)));
   }
 
   /** Takes an offline session of a dead node. Returns the owner when somebody else already has it. */
   inherit(clientId: string, dead: NodeRef): Promise<NodeRef | undefined> {
     return this.#locks.run(clientId, async () => {
+      // Its client has come here meanwhile: another take would part it from its store.
+      if (this.#entries.has(clientId)) return this.#parts.bus.self;
       const request = {
         clientId,
         node: this.#parts.bus.self,
@@ -112,6 +118,7 @@ export class Sessions {
     for (const subscription of entry.subscriptions.values()) this.#router.remove(subscription);
     entry.subscriptions.clear();
     entry.session.detach();
+    entry.goOn();
   }
 
   /** Ends a session: here and in the store. */
@@ -133,14 +140,20 @@ export class Sessions {
     existing?.suspend();
     // Writes of the old epoch go first: after the take they would be refused.
     this.#writer.flush();
-    const { record, sessionPresent } = await this.#take(terms);
+    const { record, sessionPresent } = await this.#take(terms).catch((error: unknown) => {
+      existing?.goOn();
+      throw error;
+    });
     const entry = this.#entry(existing, record, sessionPresent);
     entry.resume(record);
+    // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
+    entry.durable = record.durable || sessionPresent;
     entry.expirySeconds = terms.sessionExpirySeconds;
-    entry.expiresAtMs = 0;
+    entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
     if (sessionPresent) await this.#announced();
-    return { entry, sessionPresent, stored: terms.durable ? record : undefined };
+    const ended = entry === existing ? undefined : existing;
+    return { entry, sessionPresent, stored: entry.durable ? record : undefined, ended };
   }
 
   /**

@@ -29,8 +29,12 @@ class PendingAck implements PublishAck {
     this.startedAtMs = startedAtMs;
   }
 
+  get isComplete(): boolean {
+    return this.reasonCode !== undefined;
+  }
+
   complete(reasonCode: ReasonCode): void {
-    if (this.reasonCode !== undefined) return;
+    if (this.isComplete) return;
     this.reasonCode = reasonCode;
     this.#owner.settled(this);
   }

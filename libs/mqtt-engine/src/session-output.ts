@@ -18,6 +18,8 @@ export interface PublishAck {
   readonly packetId: number;
   readonly qos: 1 | 2;
   readonly startedAtMs: number;
+  /** Whether it has been told how it ended. */
+  readonly isComplete: boolean;
   /** Says how it ended; the first call counts. Below 0x80 the message is taken. */
   complete(reasonCode: ReasonCode): void;
 }

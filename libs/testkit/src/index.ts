@@ -10,6 +10,7 @@ export {
   SOURCE,
 } from './messages.ts';
 export { MemoryClient, publishPacket, subscriptionRequest } from './memory-client.ts';
+export { MemoryBus, MemoryCluster } from './memory-cluster.ts';
 export { MemoryHub } from './memory-hub.ts';
 export { MemoryNode, quiet, WIDE_LIMITS, type MemoryNodeOptions } from './memory-node.ts';
 export {

@@ -51,6 +51,8 @@ export class MemoryNode {
   /** What was dropped, by reason. */
   readonly drops = new Map<string, number>();
   leasesLost = 0;
+  /** Awaited by every route change of a node without a cluster: a test may hold or fail it. */
+  announced: Promise<void> = Promise.resolve();
 
   constructor(options: MemoryNodeOptions) {
     this.clock = options.clock ?? fakeClock();
@@ -63,7 +65,7 @@ export class MemoryNode {
       hub: options.hub ?? this.hub,
       sessions: options.sessions,
       retained: options.retained,
-      bus: options.bus ?? new SingleNodeBus(self),
+      bus: options.bus ?? this.#aloneAs(self),
       meter: this.#recordingDrops(meter),
       log: this.log,
       limits: { ...WIDE_LIMITS, ...options.limits },
@@ -84,6 +86,12 @@ export class MemoryNode {
   sweepAfter(ms: number): void {
     this.clock.advance(ms);
     this.node.sweep();
+  }
+
+  #aloneAs(self: ConstructorParameters<typeof SingleNodeBus>[0]): SingleNodeBus {
+    const bus = new SingleNodeBus(self);
+    bus.announceRoutes = () => this.announced;
+    return bus;
   }
 
   #recordingDrops(meter: Meter): Meter {

@@ -1,0 +1,179 @@
+import {
+  StoreUnavailableError,
+  type ClusterBus,
+  type ClusterHandler,
+  type ClusterRequest,
+  type NodeInfo,
+  type NodeRef,
+  type RouteChange,
+} from '#libs/broker-ports';
+
+interface Letter {
+  readonly from: NodeRef;
+  readonly frame: Uint8Array;
+}
+
+/** One node's place in the cluster; it outlives the node until it is forgotten. */
+interface Place {
+  readonly bus: MemoryBus;
+  readonly filters: Set<string>;
+  readonly inbox: Set<Letter>;
+  claimedBy: NodeRef | undefined;
+}
+
+/** A cluster in the memory of one process: what is sent arrives in a later turn, in order, and nothing is lost. */
+export class MemoryCluster {
+  readonly places = new Map<string, Place>();
+  /** Awaited by every announcement: a test may hold or fail it. */
+  announced: Promise<void> = Promise.resolve();
+  #incarnations = 0;
+
+  /** A new incarnation of a node. It is seen by the others when it opens. */
+  bus(nodeId: string): MemoryBus {
+    this.#incarnations += 1;
+    return new MemoryBus(this, { nodeId, incarnation: this.#incarnations });
+  }
+
+  placeOf(node: NodeRef): Place | undefined {
+    return this.places.get(keyOf(node));
+  }
+
+  /** The buses of the nodes that live, but for one. */
+  othersOf(node: NodeRef): MemoryBus[] {
+    return [...this.places.values()]
+      .map(({ bus }) => bus)
+      .filter((bus) => bus.isUp && keyOf(bus.self) !== keyOf(node));
+  }
+}
+
+/** A node's bus in a MemoryCluster. */
+export class MemoryBus implements ClusterBus {
+  readonly self: NodeRef;
+  isUp = false;
+  /** While true, durable frames stay in this node's inbox. */
+  isPaused = false;
+  handler: ClusterHandler | undefined;
+  readonly #cluster: MemoryCluster;
+  #state: NodeInfo['state'] = 'alive';
+
+  constructor(cluster: MemoryCluster, self: NodeRef) {
+    this.#cluster = cluster;
+    this.self = self;
+  }
+
+  get info(): NodeInfo {
+    return { ...this.self, version: '1.0.0', startedAtMs: 0, state: this.#state };
+  }
+
+  async open(handler: ClusterHandler): Promise<void> {
+    this.handler = handler;
+    this.isUp = true;
+    for (const { bus, filters } of this.#cluster.places.values()) {
+      handler.nodeJoined(bus.info, [...filters]);
+      if (bus.isUp) bus.handler?.nodeJoined(this.info, []);
+      else handler.nodeLeft(bus.self);
+    }
+    const empty = { filters: new Set<string>(), inbox: new Set<Letter>(), claimedBy: undefined };
+    this.#cluster.places.set(keyOf(this.self), { bus: this, ...empty });
+  }
+
+  async announceRoutes(changes: readonly RouteChange[]): Promise<void> {
+    const place = this.#cluster.placeOf(this.self);
+    for (const { kind, filter } of changes) {
+      if (kind === 'add') place?.filters.add(filter);
+      else place?.filters.delete(filter);
+    }
+    await this.#cluster.announced;
+    for (const { handler } of this.#cluster.othersOf(this.self)) {
+      handler?.routesChanged(this.self, changes);
+    }
+  }
+
+  sendLive(nodeId: string, frame: Uint8Array): void {
+    const target = this.#busOf(nodeId);
+    setImmediate(() => target?.handler?.liveReceived(this.self, frame));
+  }
+
+  async sendDurable(node: NodeRef, frame: Uint8Array): Promise<void> {
+    const place = this.#cluster.placeOf(node);
+    if (place === undefined || !this.isUp) throw new StoreUnavailableError('no such inbox');
+    const letter = { from: this.self, frame };
+    place.inbox.add(letter);
+    setImmediate(() => place.bus.deliver(letter));
+  }
+
+  async request(nodeId: string, request: ClusterRequest): Promise<void> {
+    const target = this.#busOf(nodeId);
+    if (target?.handler === undefined) throw new StoreUnavailableError(`${nodeId} is silent`);
+    await target.handler.requested(this.self, request);
+  }
+
+  nodes(): readonly NodeInfo[] {
+    return [this, ...this.#cluster.othersOf(this.self)].map(({ info }) => info);
+  }
+
+  isAlive(node: NodeRef): boolean {
+    return this.#cluster.placeOf(node)?.bus.isUp ?? false;
+  }
+
+  async claimDead(node: NodeRef): Promise<boolean> {
+    const place = this.#cluster.placeOf(node);
+    if (place === undefined || place.bus.isUp) return false;
+    place.claimedBy ??= this.self;
+    return keyOf(place.claimedBy) === keyOf(this.self);
+  }
+
+  async drainInbox(node: NodeRef): Promise<void> {
+    const place = this.#cluster.placeOf(node);
+    const letters = [...(place?.inbox ?? [])];
+    await Promise.all(
+      letters.map(
+        (letter) =>
+          new Promise<void>((resolve) => {
+            this.handler?.durableReceived(letter.from, letter.frame, resolve);
+          }),
+      ),
+    );
+  }
+
+  async forgetNode(node: NodeRef): Promise<void> {
+    this.#cluster.places.delete(keyOf(node));
+    for (const { handler } of this.#cluster.othersOf(this.self)) handler?.nodeForgotten(node);
+  }
+
+  async setState(state: NodeInfo['state']): Promise<void> {
+    this.#state = state;
+  }
+
+  async close(): Promise<void> {
+    this.kill();
+  }
+
+  /** The node is dead from now on: it hears and sends nothing, and the others see it leave. */
+  kill(): void {
+    this.isUp = false;
+    for (const { handler } of this.#cluster.othersOf(this.self)) handler?.nodeLeft(this.self);
+  }
+
+  /** Hands the node what came while it was paused. */
+  resume(): void {
+    this.isPaused = false;
+    for (const letter of this.#cluster.placeOf(this.self)?.inbox ?? []) this.deliver(letter);
+  }
+
+  /** @internal */
+  deliver(letter: Letter): void {
+    if (!this.isUp || this.isPaused) return;
+    this.handler?.durableReceived(letter.from, letter.frame, () => {
+      this.#cluster.placeOf(this.self)?.inbox.delete(letter);
+    });
+  }
+
+  #busOf(nodeId: string): MemoryBus | undefined {
+    return this.#cluster.othersOf(this.self).find(({ self }) => self.nodeId === nodeId);
+  }
+}
+
+function keyOf({ nodeId, incarnation }: NodeRef): string {
+  return `${nodeId}#${String(incarnation)}`;
+}
