@@ -93,9 +93,7 @@ async function main({ withKafka }) {
   const shared = { ...process.env, SKEIN_REDIS_URL: url, SKEIN_NODE_CLUSTER_NAME: 'local' };
   let brokers;
   if (withKafka) {
-    const kafka = await openKafka({ containers: false });
-    undo.push(kafka.close);
-    ({ brokers } = kafka);
+    brokers = await openKafka({ undo, containers: false });
     await createTopics(brokers, ['telemetry', 'commands']);
     Object.assign(shared, {
       SKEIN_CONFIG: join(root, 'deploy/dev/cluster.yaml'),

@@ -26,26 +26,25 @@ export async function startRedis(group, directory) {
 
 /**
  * Brings up a Kafka: the one of KAFKA_BROKERS, else an image if a Docker daemon answers, else jars on this machine.
- * Returns its brokers and what stops it.
+ * Returns its brokers; what stops it is in `undo` before it is started, so that a stop meanwhile leaves nothing.
  */
-export async function openKafka({ containers = true } = {}) {
-  if (process.env.KAFKA_BROKERS) return { brokers: process.env.KAFKA_BROKERS, close: () => {} };
+export async function openKafka({ undo, containers = true }) {
+  if (process.env.KAFKA_BROKERS) return process.env.KAFKA_BROKERS;
   if (containers && dockerAnswers()) {
-    const opened = await step(`starting Kafka from ${KAFKA_IMAGE}`, kafkaImage).catch(
-      () => undefined,
-    );
-    if (opened !== undefined) return opened;
+    const title = `starting Kafka from ${KAFKA_IMAGE}`;
+    const brokers = await step(title, () => kafkaImage(undo)).catch(() => undefined);
+    if (brokers !== undefined) return brokers;
     console.log('the image could not be started: falling back to jars');
   }
   await ensurePrograms(KAFKA_PROGRAMS);
-  return step('starting Kafka', kafkaJars);
+  return step('starting Kafka', () => kafkaJars(undo));
 }
 
 function dockerAnswers() {
   return spawnSync('docker', ['info'], { timeout: 5_000, stdio: 'ignore' }).status === 0;
 }
 
-async function kafkaImage() {
+async function kafkaImage(undo) {
   const port = await freePort();
   const settings = {
     KAFKA_NODE_ID: '1',
@@ -70,30 +69,25 @@ async function kafkaImage() {
     },
   );
   if (status !== 0) throw new Error('docker run failed');
-  const close = () => spawnSync('docker', ['rm', '--force', stdout.trim()], { stdio: 'ignore' });
+  undo.push(() => spawnSync('docker', ['rm', '--force', stdout.trim()], { stdio: 'ignore' }));
   const brokers = `127.0.0.1:${port}`;
-  try {
-    await until('Kafka', () => answers(brokers));
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return { brokers, close };
+  await until('Kafka', () => answers(brokers));
+  return brokers;
 }
 
-async function kafkaJars() {
+async function kafkaJars(undo) {
   const env = { ...process.env, KAFKA_PORT: String(await freePorts()) };
-  const close = () => spawnSync('bash', [KAFKA_SCRIPT, 'stop'], { env, stdio: 'ignore' });
   const script = spawn('bash', [KAFKA_SCRIPT, 'start', '1'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  undo.push(() => {
+    script.kill();
+    spawnSync('bash', [KAFKA_SCRIPT, 'stop'], { env, stdio: 'ignore' });
+  });
   const [printed, [code]] = await Promise.all([text(script.stdout), once(script, 'exit')]);
-  if (code !== 0) {
-    close();
-    throw new Error('Kafka did not start');
-  }
-  return { brokers: printed.trim().split('\n').at(-1), close };
+  if (code !== 0) throw new Error('Kafka did not start');
+  return printed.trim().split('\n').at(-1);
 }
 
 /** A port whose successor is free too: broker and controller. */

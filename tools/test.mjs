@@ -52,9 +52,7 @@ async function run(args, index) {
 async function main() {
   await ensurePrograms(TEST_PROGRAMS);
   await buildIfStale();
-  const kafka = await openKafka();
-  undo.push(kafka.close);
-  process.env.KAFKA_BROKERS = kafka.brokers;
+  process.env.KAFKA_BROKERS = await openKafka({ undo });
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const [index, args] of RUNS.entries()) {
     const result = await run(args, index);
