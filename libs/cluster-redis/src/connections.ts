@@ -140,7 +140,9 @@ export class RedisConnections {
       case 'reader':
         return { ...common, maxRetriesPerRequest: 0 };
       case 'subscriber':
-        return { ...common, maxRetriesPerRequest: null };
+        // The driver lets SUBSCRIBE pass before it is ready, and after that fails its own ready check for being no longer
+        // allowed to ask: it would begin anew and not subscribe again. A Redis that loads its data lets subscribe, too.
+        return { ...common, maxRetriesPerRequest: null, enableReadyCheck: false };
     }
   }
 
