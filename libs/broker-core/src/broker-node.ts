@@ -75,7 +75,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
     const own = { router: this.#router, writer: this.writer, host: this };
     this.#sessions = new Sessions(parts, own);
-    this.#subscriber = new Subscriber(parts, this.#router);
+    this.#subscriber = new Subscriber(parts, { router: this.#router, retained: this.#retained });
     this.#keeper = new ConnectionKeeper(parts, {
       sessions: this.#sessions,
       turn,

@@ -157,15 +157,14 @@ export class ClusterMember implements ClusterHandler {
 
   /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */
   async forward({ clientId, message, obligations }: Letter): Promise<void> {
-    const { sessions, bus, meter } = this.#parts;
+    const { bus, meter } = this.#parts;
     try {
-      const record = await sessions.load(clientId);
-      const entry = this.#sessions.get(clientId);
+      const { record, entry } = await this.#sessions.find(clientId);
       if (record === undefined) meter.deliveryDropped('session_gone', 1);
       else if (keyOf(record.owner) !== keyOf(bus.self)) {
         this.#outbox.directed(record.owner, { clientId, message }, obligations);
       } else if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
-      else throw new Error('the session is being taken');
+      else throw new Error('the session is nowhere');
       obligations.end();
     } catch {
       obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));

@@ -75,6 +75,17 @@ export class Sessions {
     return this.#locks.run(terms.clientId, async () => join(await this.#acquire(terms)));
   }
 
+  /** Who has a client's session, once a take under way here has ended. */
+  find(clientId: string): Promise<{
+    readonly record: SessionRecord | undefined;
+    readonly entry: SessionEntry | undefined;
+  }> {
+    return this.#locks.run(clientId, async () => ({
+      record: await this.#parts.sessions.load(clientId),
+      entry: this.#entries.get(clientId),
+    }));
+  }
+
   /** Takes an offline session of a dead node. Returns the owner when somebody else already has it. */
   inherit(clientId: string, dead: NodeRef): Promise<NodeRef | undefined> {
     return this.#locks.run(clientId, async () => {

@@ -11,7 +11,9 @@ import {
 import { SharedPublish } from '#libs/mqtt-engine';
 import { filterFault } from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
+import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
+import type { RetainedWriter } from './retained-writer.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Subscription } from './subscription.ts';
@@ -31,20 +33,24 @@ type Verdict = Granted | ReasonCode;
 export class Subscriber {
   readonly #parts: NodeParts;
   readonly #router: Router;
+  readonly #retained: RetainedWriter;
+  /** What a client asks takes effect in the order in which it asks. */
+  readonly #locks = new KeyedLock();
 
-  constructor(parts: NodeParts, router: Router) {
+  constructor(
+    parts: NodeParts,
+    own: { readonly router: Router; readonly retained: RetainedWriter },
+  ) {
     this.#parts = parts;
-    this.#router = router;
+    this.#router = own.router;
+    this.#retained = own.retained;
   }
 
   /** SUBACK goes out when the subscriptions are stored and every live node routes to them. */
   async subscribe(entry: SessionEntry, packet: SubscribePacket): Promise<void> {
-    const identifier = packet.properties?.subscriptionIdentifier ?? 0;
-    const verdicts = await Promise.all(
-      packet.subscriptions.map((request) => this.#decide(entry, request, identifier)),
-    );
+    const { connection } = entry;
+    const verdicts = await this.#locks.run(entry.clientId, () => this.#admit(entry, packet));
     const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
-    for (const { subscription } of granted) this.#index(entry, subscription);
     const isKept = granted.length === 0 || (await this.#keep(entry, granted));
     if (!isKept) for (const verdict of granted) this.#restore(entry, verdict);
     const reasonCodes = verdicts.map((verdict) => {
@@ -54,45 +60,69 @@ export class Subscriber {
         : REASON.unspecifiedError;
     });
     for (const reasonCode of reasonCodes) this.#parts.meter.subscribed(reasonNameOf(reasonCode));
+    if (entry.connection !== connection) return;
     entry.session.subscribed(packet.packetId, reasonCodes);
     if (isKept) await this.#sendRetained(entry, granted);
   }
 
   async unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
+    const { connection } = entry;
     const reasonCodes: ReasonCode[] = [];
     const removed: string[] = [];
-    for (const filter of packet.filters) {
-      const subscription = entry.subscriptions.get(filter);
-      reasonCodes.push(subscription ? REASON.success : REASON.noSubscriptionExisted);
-      if (subscription === undefined) continue;
-      this.#unindex(entry, subscription);
-      removed.push(filter);
-    }
+    await this.#locks.run(entry.clientId, async () => {
+      for (const filter of packet.filters) {
+        const subscription = entry.subscriptions.get(filter);
+        reasonCodes.push(subscription ? REASON.success : REASON.noSubscriptionExisted);
+        if (subscription === undefined) continue;
+        this.#unindex(entry, subscription);
+        removed.push(filter);
+      }
+    });
     if (entry.durable && removed.length > 0) {
       const isDone = await this.#write(entry, { kind: 'unsubscribe', filters: removed });
+      if (entry.connection !== connection) return;
       if (!isDone) return entry.close(REASON.serverUnavailable, 'the session store did not answer');
     }
     for (const reasonCode of reasonCodes) this.#parts.meter.unsubscribed(reasonNameOf(reasonCode));
-    entry.session.unsubscribed(packet.packetId, reasonCodes);
+    if (entry.connection === connection) entry.session.unsubscribed(packet.packetId, reasonCodes);
+  }
+
+  /** Asks for each filter, and indexes what is granted. */
+  async #admit(entry: SessionEntry, packet: SubscribePacket): Promise<readonly Verdict[]> {
+    const subscriptionIdentifier = packet.properties?.subscriptionIdentifier ?? 0;
+    const answers = await Promise.all(
+      packet.subscriptions.map((request) => this.#decide(entry, request)),
+    );
+    return packet.subscriptions.map((request, index) => {
+      const { qos, refusal } = answers[index] ?? {};
+      if (qos === undefined) return refusal ?? REASON.unspecifiedError;
+      return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier, entry });
+    });
   }
 
   async #decide(
     entry: SessionEntry,
     request: SubscriptionRequest,
-    subscriptionIdentifier: number,
-  ): Promise<Verdict> {
-    const { limits } = this.#parts;
+  ): Promise<{ readonly qos?: QoS; readonly refusal?: ReasonCode }> {
+    const { limits, meter } = this.#parts;
     const { filter } = request;
-    if (filterFault(filter, limits.topicLevelsMax) !== undefined) return REASON.topicFilterInvalid;
-    if (filter.startsWith('$share/')) return REASON.sharedSubscriptionsNotSupported;
-    const replaced = entry.subscriptions.get(filter);
-    if (replaced === undefined && entry.subscriptions.size >= limits.subscriptionsMax) {
+    if (filterFault(filter, limits.topicLevelsMax) !== undefined) {
+      return { refusal: REASON.topicFilterInvalid };
+    }
+    if (filter.startsWith('$share/')) return { refusal: REASON.sharedSubscriptionsNotSupported };
+    const qos = await this.#authorize(entry.client, request);
+    meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
+    return qos === undefined ? { refusal: REASON.notAuthorized } : { qos };
+  }
+
+  #admitOne(entry: SessionEntry, subscription: Subscription): Verdict {
+    const { subscriptionsMax } = this.#parts.limits;
+    const replaced = entry.subscriptions.get(subscription.filter);
+    if (replaced === undefined && entry.subscriptions.size >= subscriptionsMax) {
       return REASON.quotaExceeded;
     }
-    const qos = await this.#authorize(entry.client, request);
-    this.#parts.meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
-    if (qos === undefined) return REASON.notAuthorized;
-    return { subscription: { ...request, qos, subscriptionIdentifier, entry }, replaced };
+    this.#index(entry, subscription);
+    return { subscription, replaced };
   }
 
   #authorize(
@@ -154,11 +184,14 @@ export class Subscriber {
   /** Retained messages of a SUBSCRIBE, each topic once however many of its filters match. */
   async #sendRetained(entry: SessionEntry, granted: readonly Granted[]): Promise<void> {
     const wanted = granted.filter(({ subscription, replaced }) => {
-      const { retainHandling } = subscription;
+      const { filter, retainHandling } = subscription;
+      if (entry.subscriptions.get(filter) !== subscription) return false;
       return retainHandling === 0 || (retainHandling === 1 && replaced === undefined);
     });
     const byTopic = new Map<string, { message: Message; matched: Subscription[] }>();
     try {
+      // What was published before the SUBSCRIBE must be seen.
+      if (wanted.length > 0) await this.#retained.idle();
       for (const { subscription } of wanted) {
         const { filter } = subscription;
         const messages = await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);

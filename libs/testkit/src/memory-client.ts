@@ -1,6 +1,7 @@
 import {
   PacketDecoder,
   encodePacket,
+  type AckPacket,
   type ConnackPacket,
   type ConnectPacket,
   type Packet,
@@ -18,7 +19,9 @@ interface ClientSide {
   ended(): void;
 }
 
-type PacketOf<Kind extends Packet['kind']> = Extract<Packet, { readonly kind: Kind }>;
+type PacketOf<Kind extends Packet['kind']> = Kind extends AckPacket['kind']
+  ? AckPacket
+  : Extract<Packet, { readonly kind: Kind }>;
 
 const DEADLINE_MS = 2000;
 
@@ -57,6 +60,7 @@ export class MemoryClient {
       if (this.isFrozen) this.bufferedBytes += chunk.length;
       this.#decoder.push(Uint8Array.from(chunk));
     }
+    if (!this.isFrozen) setImmediate(() => this.#node?.drained());
     for (let packet = this.#decoder.read(); packet !== undefined; packet = this.#decoder.read()) {
       if (packet.kind === 'failure') throw new Error(`the node sent no MQTT: ${packet.message}`);
       this.#packets.push(packet);

@@ -1,0 +1,275 @@
+import { describe, expect, it } from '@jest/globals';
+import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import {
+  MemoryNode,
+  publishPacket,
+  quiet,
+  subscriptionRequest,
+  type MemoryClient,
+  type MemoryNodeOptions,
+} from '#libs/testkit';
+
+const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+const clock = (): number => 0;
+
+function nodeWith(options: Partial<MemoryNodeOptions> = {}): MemoryNode {
+  return new MemoryNode({
+    sessions: new LocalSessionStore({ clock }),
+    retained: new LocalRetainedStore({ clock }),
+    ...options,
+  });
+}
+
+async function connected(memory: MemoryNode, clientId = 'client'): Promise<MemoryClient> {
+  const client = memory.client();
+  await client.connect({ clientId });
+  return client;
+}
+
+describe('SUBSCRIBE', () => {
+  it('answers each filter in its order [MQTT-3.9.3-1]', async () => {
+    const memory = nodeWith({ limits: { topicLevelsMax: 3 } });
+    memory.hub.granted = (filter, qos) => (filter === 'secret' ? undefined : qos);
+    const client = await connected(memory);
+    const filters = ['a', 'secret', 'b/#/c', 'a/b/c/d', '$share/g/a', 'c'];
+    const subscriptions = filters.map((filter, index) =>
+      subscriptionRequest(filter, { qos: index === 0 ? 2 : 0 }),
+    );
+    client.write({ kind: 'subscribe', packetId: 5, subscriptions });
+    expect(await client.next('suback')).toMatchObject({
+      packetId: 5,
+      reasonCodes: [2, 0x87, 0x8f, 0x8f, 0x9e, 0],
+    });
+  });
+
+  it('is granted what the hook lowers it to [MQTT-3.8.4-7]', async () => {
+    const memory = nodeWith();
+    memory.hub.granted = () => 0;
+    const client = await connected(memory);
+    expect(await client.subscribe('t', { qos: 2 })).toBe(0);
+    client.publish('t', 'x', { qos: 2 });
+    expect(await client.next('publish')).toMatchObject({ qos: 0 });
+  });
+
+  it('has a bound for each session, also within one packet', async () => {
+    const client = await connected(nodeWith({ limits: { subscriptionsMax: 2 } }));
+    const subscriptions = ['a', 'b', 'b', 'c'].map((filter) => subscriptionRequest(filter));
+    client.write({ kind: 'subscribe', packetId: 1, subscriptions });
+    expect((await client.next('suback')).reasonCodes).toEqual([1, 1, 1, 0x97]);
+    expect(await client.subscribe('a')).toBe(1);
+    expect(await client.subscribe('d')).toBe(0x97);
+  });
+
+  it('replaces an equal filter, also within one packet [MQTT-3.8.4-3]', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    const subscriptions = [2, 0].map((qos) => subscriptionRequest('t', { qos: qos === 2 ? 2 : 0 }));
+    client.write({ kind: 'subscribe', packetId: 1, subscriptions });
+    await client.next('suback');
+    client.publish('t', 'x', { qos: 1 });
+    expect(await client.next('publish')).toMatchObject({ qos: 0 });
+    await client.next('puback');
+    client.write({ kind: 'unsubscribe', packetId: 2, filters: ['t'] });
+    await client.next('unsuback');
+    expect(memory.node.admin.status().subscriptions).toBe(0);
+    client.publish('t', 'y');
+    await quiet();
+    expect(client.take()).toEqual([]);
+  });
+
+  it('and UNSUBSCRIBE of one client take effect in their order', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    client.write(
+      { kind: 'subscribe', packetId: 1, subscriptions: [subscriptionRequest('t')] },
+      { kind: 'unsubscribe', packetId: 2, filters: ['t'] },
+    );
+    await quiet();
+    const answers = client.take().toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
+    expect(answers).toMatchObject([
+      { kind: 'suback', reasonCodes: [1] },
+      { kind: 'unsuback', reasonCodes: [0] },
+    ]);
+    expect(memory.node.admin.status().subscriptions).toBe(0);
+  });
+
+  it('of a client that leaves at once leaves nothing behind', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    client.write(
+      { kind: 'subscribe', packetId: 1, subscriptions: [subscriptionRequest('t')] },
+      { kind: 'disconnect', reasonCode: 0 },
+    );
+    await quiet();
+    expect(memory.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
+  });
+
+  it('is not answered to another connection than asked', async () => {
+    const memory = nodeWith();
+    const client = memory.client();
+    await client.connect(DURABLE);
+    let goOn = (): void => undefined;
+    memory.announced = new Promise((resolve) => (goOn = resolve));
+    client.write({ kind: 'subscribe', packetId: 1, subscriptions: [subscriptionRequest('t')] });
+    await quiet();
+    client.cut();
+    const back = memory.client();
+    back.write(back.connectPacket(DURABLE));
+    await quiet();
+    goOn();
+    await quiet();
+    expect(back.takeTexts()).toEqual(['connack']);
+  });
+
+  it('fails when the others cannot be told, and not for ever', async () => {
+    const memory = nodeWith();
+    const first = await connected(memory, 'first');
+    await first.subscribe('known');
+    const client = await connected(memory);
+    const failure = Promise.reject(new Error('Redis is away'));
+    failure.catch(() => undefined);
+    memory.announced = failure;
+    expect(await client.subscribe('new')).toBe(0x80);
+    memory.announced = Promise.resolve();
+    await quiet();
+    expect(await client.subscribe('known')).toBe(1);
+    expect(await client.subscribe('new')).toBe(1);
+  });
+});
+
+describe('UNSUBSCRIBE', () => {
+  it('answers each filter and ends the delivery [MQTT-3.11.3-1] [MQTT-3.10.4-1]', async () => {
+    const client = await connected(nodeWith());
+    await client.subscribe('t');
+    client.write({ kind: 'unsubscribe', packetId: 9, filters: ['t', 'unknown'] });
+    expect(await client.next('unsuback')).toMatchObject({ packetId: 9, reasonCodes: [0, 0x11] });
+    client.publish('t', 'x');
+    await quiet();
+    expect(client.take()).toEqual([]);
+  });
+});
+
+describe('retained messages', () => {
+  it('are served to a new subscription and marked as such [MQTT-3.3.1-8]', async () => {
+    const memory = nodeWith();
+    const publisher = await connected(memory, 'publisher');
+    publisher.publish('a/1', 'old', { retain: true });
+    publisher.publish('a/1', 'new', { retain: true, qos: 1 });
+    publisher.publish('a/2', 'gone', { retain: true });
+    publisher.publish('a/2', '', { retain: true, qos: 1 });
+    await publisher.next('puback');
+    await publisher.next('puback');
+    const client = await connected(memory);
+    await client.subscribe('a/+');
+    const packet = await client.next('publish');
+    expect(packet).toMatchObject({ topic: 'a/1', qos: 1, retain: true });
+    expect(Buffer.from(packet.payload).toString()).toBe('new');
+    publisher.publish('a/1', 'live', { retain: true });
+    expect(await client.next('publish')).toMatchObject({ retain: false });
+    await quiet();
+    expect(client.take()).toEqual([]);
+  });
+
+  it('follow retain handling [MQTT-3.3.1-10] [MQTT-3.3.1-11]', async () => {
+    const memory = nodeWith();
+    const publisher = await connected(memory, 'publisher');
+    publisher.publish('t', 'kept', { retain: true, qos: 1 });
+    await publisher.next('puback');
+    const client = await connected(memory);
+    const served = async (retainHandling: 0 | 1 | 2): Promise<string[]> => {
+      await client.subscribe('t', { retainHandling, qos: 0 });
+      await quiet();
+      return client.takeTexts();
+    };
+    expect(await served(2)).toEqual([]);
+    expect(await served(1)).toEqual([]);
+    expect(await served(0)).toEqual(['kept']);
+    client.write({ kind: 'unsubscribe', packetId: 99, filters: ['t'] });
+    await client.next('unsuback');
+    expect(await served(1)).toEqual(['kept']);
+  });
+
+  it('come once for filters of one SUBSCRIBE that overlap', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    client.publish('a/b', 'kept', { retain: true, qos: 2, packetId: 50 });
+    await client.next('pubrec');
+    client.write({
+      kind: 'subscribe',
+      packetId: 1,
+      subscriptions: [subscriptionRequest('a/#', { qos: 0 }), subscriptionRequest('a/b')],
+      properties: { subscriptionIdentifier: 4 },
+    });
+    await client.next('suback');
+    const packet = await client.next('publish');
+    expect(packet).toMatchObject({ qos: 1, properties: { subscriptionIdentifiers: [4, 4] } });
+    await quiet();
+    expect(client.take()).toEqual([]);
+  });
+
+  it('of the same turn are seen by a subscription after them', async () => {
+    const memory = nodeWith();
+    await (await connected(memory, 'other')).subscribe('t');
+    const client = await connected(memory);
+    client.write(publishPacket('t', 'kept', { retain: true }), {
+      kind: 'subscribe',
+      packetId: 1,
+      subscriptions: [subscriptionRequest('t')],
+    });
+    await client.next('suback');
+    expect(await client.nextText()).toBe('kept');
+  });
+
+  it('keep RETAIN for a subscription that wants it [MQTT-3.3.1-13]', async () => {
+    const client = await connected(nodeWith());
+    await client.subscribe('t', { retainAsPublished: true });
+    client.publish('t', 'x', { retain: true });
+    expect(await client.next('publish')).toMatchObject({ retain: true });
+  });
+
+  it('are bounded in size and number', async () => {
+    const limits = { retainedMessagesMax: 1, retainedPayloadBytesMax: 4 };
+    const memory = nodeWith({ limits });
+    const client = await connected(memory);
+    const reasonOf = async (topic: string, payload: string) => {
+      client.publish(topic, payload, { retain: true, qos: 1 });
+      return (await client.next('puback')).reasonCode;
+    };
+    expect(await reasonOf('a', '12345')).toBe(0x97);
+    expect(await reasonOf('a', '1234')).toBe(0);
+    expect(await reasonOf('b', '1')).toBe(0x97);
+    expect(await reasonOf('a', '')).toBe(0);
+    expect(memory.node.admin.status().retainedMessages).toBe(0);
+  });
+});
+
+describe('overlapping subscriptions', () => {
+  it('give one delivery at the highest QoS, with all identifiers [MQTT-3.3.4-2]', async () => {
+    const client = await connected(nodeWith());
+    await client.subscribe('a/#', { qos: 0, identifier: 1 });
+    await client.subscribe('a/+', { qos: 2, identifier: 2 });
+    await client.subscribe('a/b', { qos: 1 });
+    client.publish('a/b', 'x', { qos: 2 });
+    const packet = await client.next('publish');
+    expect(packet.qos).toBe(2);
+    expect(packet.properties?.subscriptionIdentifiers?.toSorted()).toEqual([1, 2]);
+    await client.next('pubrec');
+    expect(client.take()).toEqual([]);
+  });
+
+  it('leave a client’s own messages out where No Local says so [MQTT-3.8.3-3]', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    const other = await connected(memory, 'other');
+    await client.subscribe('t', { noLocal: true, identifier: 1 });
+    client.publish('t', 'own', { qos: 1 });
+    await client.next('puback');
+    other.publish('t', 'other');
+    expect(await client.nextText()).toBe('other');
+    await client.subscribe('+', { identifier: 2 });
+    client.publish('t', 'own');
+    const packet = await client.next('publish');
+    expect(packet.properties?.subscriptionIdentifiers).toEqual([2]);
+    expect(memory.drops.get('no_local')).toBe(1);
+  });
+});
