@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import type {
@@ -11,15 +8,11 @@ import type {
   PublishDone,
   PublishError,
 } from '#libs/broker-ports';
-import { messageOf, silentLog, until } from '#libs/testkit';
+import { GIVEN_KAFKA, kafkaServer, messageOf, silentLog, until } from '#libs/testkit';
 import { KafkaBridge, type KafkaBridgeOptions, type KafkaSettings } from './index.ts';
 import { partitionOf } from './murmur2.ts';
 
-// oxlint-disable-next-line node/no-process-env
-const GIVEN = process.env['KAFKA_BROKERS'];
-// Two ports per broker, below those that outgoing connections take.
-const PORT = String(22_000 + 2 * (process.pid % 4_000));
-const SCRIPT = fileURLToPath(new URL('../../../deploy/dev/kafka/kafka.sh', import.meta.url));
+const server = kafkaServer();
 const WAIT_MS = 30_000;
 const RUN = `${Date.now()}`;
 
@@ -29,9 +22,9 @@ interface Cluster {
 }
 
 /** The Kafka that is ours to stop and start. */
-const own = clusterOf([`127.0.0.1:${PORT}`]);
+const own = clusterOf([server.brokers]);
 /** The Kafka that runs already, when one is named. */
-const kafka = GIVEN === undefined ? own : clusterOf(GIVEN.split(','));
+const kafka = GIVEN_KAFKA === undefined ? own : clusterOf(GIVEN_KAFKA.split(','));
 
 function clusterOf(brokers: readonly string[]): Cluster {
   const logLevel = kafkajs.logLevel.NOTHING;
@@ -39,13 +32,6 @@ function clusterOf(brokers: readonly string[]): Cluster {
     brokers,
     client: new kafkajs.Kafka({ brokers: [...brokers], clientId: 'spec', logLevel }),
   };
-}
-
-async function kafkaScript(...command: string[]): Promise<void> {
-  await promisify(execFile)(SCRIPT, command, {
-    // oxlint-disable-next-line node/no-process-env
-    env: { ...process.env, KAFKA_PORT: PORT },
-  });
 }
 
 interface Seen {
@@ -178,14 +164,14 @@ describe('KafkaBridge on a real Kafka', () => {
   let admin: Admin;
 
   beforeAll(async () => {
-    if (GIVEN === undefined) await kafkaScript('start', '1');
+    if (GIVEN_KAFKA === undefined) await server.run('start', '1');
     admin = kafka.client.admin();
     await admin.connect();
   }, 300_000);
 
   afterAll(async () => {
     await admin.disconnect();
-    await kafkaScript('stop');
+    await server.run('stop');
   }, 100_000);
 
   async function topicOf(name: string, numPartitions = 3, where = admin): Promise<string> {
@@ -353,7 +339,7 @@ describe('KafkaBridge on a real Kafka', () => {
   }, 90_000);
 
   it('loses nothing acknowledged when Kafka stops and comes back', async () => {
-    if (GIVEN !== undefined) await kafkaScript('start', '1');
+    if (GIVEN_KAFKA !== undefined) await server.run('start', '1');
     const ownAdmin = own.client.admin();
     await ownAdmin.connect();
     const topic = await topicOf('outage', 3, ownAdmin);
@@ -375,10 +361,10 @@ describe('KafkaBridge on a real Kafka', () => {
       round += 1;
     }, 10);
     await until(() => acknowledged.size >= 500, WAIT_MS);
-    await kafkaScript('kill', '1');
+    await server.run('kill', '1');
     const atKill = round;
     await until(() => !node.connected(), WAIT_MS);
-    await kafkaScript('restart', '1');
+    await server.run('restart', '1');
     await until(() => round === 400 && acknowledged.size + failed.length === 4_000, 40_000);
     expect(failed).toEqual([]);
     expect(atKill).toBeLessThan(400);
