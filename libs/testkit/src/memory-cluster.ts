@@ -19,6 +19,8 @@ interface Place {
   readonly filters: Set<string>;
   readonly inbox: Set<Letter>;
   claimedBy: NodeRef | undefined;
+  /** While true nothing can be appended to the inbox. */
+  isFull: boolean;
 }
 
 /** A cluster in the memory of one process: what is sent arrives in a later turn, in order, and nothing is lost. */
@@ -52,6 +54,8 @@ export class MemoryBus implements ClusterBus {
   isUp = false;
   /** While true, durable frames stay in this node's inbox. */
   isPaused = false;
+  /** While true, requests to this node are not answered. */
+  isDeaf = false;
   handler: ClusterHandler | undefined;
   readonly #cluster: MemoryCluster;
   #state: NodeInfo['state'] = 'alive';
@@ -73,8 +77,13 @@ export class MemoryBus implements ClusterBus {
       if (bus.isUp) bus.handler?.nodeJoined(this.info, []);
       else handler.nodeLeft(bus.self);
     }
-    const empty = { filters: new Set<string>(), inbox: new Set<Letter>(), claimedBy: undefined };
-    this.#cluster.places.set(keyOf(this.self), { bus: this, ...empty });
+    this.#cluster.places.set(keyOf(this.self), {
+      bus: this,
+      filters: new Set(),
+      inbox: new Set(),
+      claimedBy: undefined,
+      isFull: false,
+    });
   }
 
   async announceRoutes(changes: readonly RouteChange[]): Promise<void> {
@@ -96,7 +105,8 @@ export class MemoryBus implements ClusterBus {
 
   async sendDurable(node: NodeRef, frame: Uint8Array): Promise<void> {
     const place = this.#cluster.placeOf(node);
-    if (place === undefined || !this.isUp) throw new StoreUnavailableError('no such inbox');
+    if (place === undefined || !this.isUp || place.isFull)
+      throw new StoreUnavailableError('no such inbox');
     const letter = { from: this.self, frame };
     place.inbox.add(letter);
     setImmediate(() => place.bus.deliver(letter));
@@ -104,7 +114,8 @@ export class MemoryBus implements ClusterBus {
 
   async request(nodeId: string, request: ClusterRequest): Promise<void> {
     const target = this.#busOf(nodeId);
-    if (target?.handler === undefined) throw new StoreUnavailableError(`${nodeId} is silent`);
+    if (target?.handler === undefined || target.isDeaf)
+      throw new StoreUnavailableError(`${nodeId} is silent`);
     await target.handler.requested(this.self, request);
   }
 

@@ -1,0 +1,229 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+
+const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+const clock = (): number => 0;
+
+interface Member extends Pick<MemoryNode, 'node'> {
+  readonly bus: MemoryBus;
+  readonly memory: MemoryNode;
+}
+
+let cluster: MemoryCluster;
+let sessions: LocalSessionStore;
+let retained: LocalRetainedStore;
+let a: Member;
+let b: Member;
+
+async function join(nodeId: string): Promise<Member> {
+  const bus = cluster.bus(nodeId);
+  const memory = new MemoryNode({ sessions, retained, bus });
+  await memory.node.start();
+  return { bus, memory, node: memory.node };
+}
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  sessions = new LocalSessionStore({ clock });
+  retained = new LocalRetainedStore({ clock });
+  a = await join('a');
+  b = await join('b');
+});
+
+async function connected(
+  { memory }: Member,
+  clientId: string,
+  options: Parameters<MemoryClient['connect']>[0] = {},
+): Promise<MemoryClient> {
+  const client = memory.client();
+  await client.connect({ clientId, ...options });
+  return client;
+}
+
+/** Publishes with QoS 1 and gives the reason code of PUBACK. */
+async function acknowledged(publisher: MemoryClient, text: string): Promise<number> {
+  publisher.publish('t', text, { qos: 1 });
+  return (await publisher.next('puback')).reasonCode;
+}
+
+describe('messages', () => {
+  it('reach subscribers of other nodes after SUBACK, in order', async () => {
+    const receiver = await connected(b, 'receiver');
+    await receiver.subscribe('t');
+    const publisher = await connected(a, 'publisher');
+    for (const text of ['1', '2', '3']) expect(await acknowledged(publisher, text)).toBe(0);
+    publisher.publish('t', 'live');
+    await quiet();
+    expect(receiver.takeTexts()).toEqual(['1', '2', '3', 'live']);
+    receiver.write({ kind: 'unsubscribe', packetId: 77, filters: ['t'] });
+    await receiver.next('unsuback');
+    await quiet();
+    expect(await acknowledged(publisher, 'nobody')).toBe(0);
+    expect(a.memory.drops.get('no_subscribers')).toBe(1);
+  });
+
+  it('are not acknowledged before the other node’s inbox has them', async () => {
+    const receiver = await connected(b, 'receiver');
+    await receiver.subscribe('t');
+    const publisher = await connected(a, 'publisher');
+    const place = cluster.placeOf(b.bus.self);
+    if (place === undefined) throw new Error('b is not there');
+    place.isFull = true;
+    expect(await acknowledged(publisher, 'lost')).toBe(0x97);
+    place.isFull = false;
+    b.bus.isPaused = true;
+    expect(await acknowledged(publisher, 'kept')).toBe(0);
+    b.bus.resume();
+    expect(await receiver.nextText()).toBe('kept');
+    await quiet();
+    expect(place.inbox.size).toBe(0);
+  });
+
+  it('that are no frames are refused and forgotten', async () => {
+    await a.bus.sendDurable(b.bus.self, Buffer.from('garbage'));
+    a.bus.sendLive('b', Buffer.from('garbage'));
+    await quiet();
+    expect(b.memory.log.of('cluster-frame-invalid')).toHaveLength(2);
+    expect(cluster.placeOf(b.bus.self)?.inbox.size).toBe(0);
+  });
+});
+
+describe('a client that moves to another node', () => {
+  it('takes its session, its queue and its subscriptions along', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(a, 'publisher');
+    await acknowledged(publisher, 'unacknowledged');
+    await before.nextText();
+    const after = b.memory.client();
+    const connack = await after.connect({ clientId: 'client', ...DURABLE });
+    expect(connack).toMatchObject({ sessionPresent: true });
+    expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
+    expect(await after.next('publish')).toMatchObject({ dup: true, packetId: 1 });
+    expect(await acknowledged(publisher, 'next')).toBe(0);
+    expect(await after.nextText()).toBe('next');
+    expect(a.node.admin.status()).toMatchObject({ sessions: 1, subscriptions: 0 });
+  });
+
+  it('gets what comes while the cluster is told of it', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    before.cut();
+    await quiet();
+    const publisher = await connected(b, 'publisher');
+    let goOn = (): void => undefined;
+    cluster.announced = new Promise((resolve) => (goOn = resolve));
+    const after = b.memory.client();
+    after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
+    await quiet();
+    expect(await acknowledged(publisher, 'early')).toBe(0);
+    b.memory.sweepAfter(2000);
+    goOn();
+    expect(await after.next('connack')).toMatchObject({ sessionPresent: true });
+    expect(await acknowledged(publisher, 'late')).toBe(0);
+    await quiet();
+    expect(after.takeTexts()).toEqual(['early', 'late']);
+  });
+
+  it('is taken from an owner that does not answer, whose late messages are passed on', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    a.bus.isDeaf = true;
+    const after = await connected(b, 'client', DURABLE);
+    const publisher = await connected(a, 'publisher');
+    // The former owner still has the subscription: it tries, is refused, and hands the message to the new owner.
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
+    await quiet();
+    expect(after.takeTexts()).toContain('x');
+    expect(a.node.admin.client('client')).toBeUndefined();
+  });
+
+  it('gets a message for itself alone, also when it has moved on', async () => {
+    const client = await connected(a, 'client', DURABLE);
+    await client.subscribe('t');
+    const bystander = await connected(b, 'bystander');
+    await bystander.subscribe('t');
+    a.bus.isDeaf = true;
+    b.bus.isPaused = true;
+    const second = await connected(b, 'client', DURABLE);
+    const publisher = await connected(a, 'publisher');
+    publisher.publish('t', 'x', { qos: 1 });
+    await publisher.next('puback');
+    b.bus.isDeaf = true;
+    a.bus.isDeaf = false;
+    b.bus.isDeaf = false;
+    const third = await connected(a, 'client', DURABLE);
+    await second.closed();
+    b.bus.resume();
+    await quiet(40);
+    expect(third.takeTexts()).toContain('x');
+    expect(bystander.takeTexts().filter((text) => text === 'x')).toEqual(['x']);
+  });
+});
+
+describe('a node that dies', () => {
+  it('leaves its offline sessions and its inbox to a survivor', async () => {
+    const client = await connected(b, 'client', DURABLE);
+    await client.subscribe('t');
+    client.cut();
+    await quiet();
+    const publisher = await connected(a, 'publisher');
+    expect(await acknowledged(publisher, 'queued')).toBe(0);
+    await quiet();
+    b.bus.isPaused = true;
+    expect(await acknowledged(publisher, 'in the inbox')).toBe(0);
+    b.bus.kill();
+    await quiet();
+    expect(a.node.admin.client('client')).toMatchObject({
+      state: 'disconnected',
+      queueMessages: 2,
+    });
+    expect(await acknowledged(publisher, 'after')).toBe(0);
+    const back = await connected(a, 'client', DURABLE);
+    await quiet();
+    expect(back.takeTexts()).toEqual(['queued', 'in the inbox', 'after']);
+    expect(cluster.placeOf(b.bus.self)).toBeUndefined();
+  });
+
+  it('does not take from a survivor what has come to it meanwhile', async () => {
+    for (const clientId of ['one', 'two']) {
+      const client = await connected(b, clientId, DURABLE);
+      await client.subscribe('t');
+    }
+    await quiet();
+    b.bus.isUp = false;
+    const moved = await connected(a, 'one', DURABLE);
+    sessions.ownedBy = async () => ['one', 'two'];
+    b.bus.kill();
+    await quiet();
+    const publisher = await connected(a, 'publisher');
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    expect(await moved.nextText()).toBe('x');
+    expect(moved.isEnded).toBe(false);
+    const second = await connected(a, 'two', DURABLE);
+    expect(await second.nextText()).toBe('x');
+  });
+
+  it('is found by a cluster that was down as a whole', async () => {
+    const client = await connected(b, 'client', DURABLE);
+    await client.subscribe('t');
+    client.cut();
+    await quiet();
+    b.bus.isUp = false;
+    a.bus.isUp = false;
+    const c = await join('c');
+    await quiet();
+    expect(c.node.admin.client('client')).toMatchObject({ subscriptionCount: 1 });
+  });
+
+  it('ends its connections when its lease is lost', async () => {
+    const client = await connected(a, 'client', DURABLE);
+    a.bus.handler?.leaseLost();
+    expect(a.memory.leasesLost).toBe(1);
+    a.node.abandon();
+    await quiet();
+    expect(client.isEnded).toBe(true);
+  });
+});

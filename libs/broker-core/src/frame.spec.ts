@@ -1,0 +1,26 @@
+import { describe, expect, it } from '@jest/globals';
+import { decodeFrame, encodeFrame, type Frame } from './frame.ts';
+
+const batch = Buffer.from([1, 2, 3]);
+
+describe('frames', () => {
+  it.each<Frame>([
+    { kind: 'routed', batch },
+    { kind: 'routed', batch: Buffer.alloc(0) },
+    { kind: 'directed', clientId: 'é😀', batch },
+    { kind: 'directed', clientId: 'x'.repeat(65_535), batch: Buffer.alloc(0) },
+  ])('come back as they went: $kind', (frame) => {
+    const decoded = decodeFrame(Uint8Array.from(encodeFrame(frame)));
+    expect(decoded && { ...decoded, batch: Buffer.from(decoded.batch) }).toEqual(frame);
+  });
+
+  it('are recognised whatever bytes come', () => {
+    const directed = encodeFrame({ kind: 'directed', clientId: 'client', batch });
+    const cut = Array.from({ length: 9 }, (_, length) => decodeFrame(directed.subarray(0, length)));
+    expect(cut).toEqual(cut.map(() => undefined));
+    for (const kind of [0, 3, 255]) {
+      expect(decodeFrame(Uint8Array.of(kind, 0, 0))).toBeUndefined();
+    }
+    expect(decodeFrame(Uint8Array.of(2, 0, 2, 0xff, 0xfe))).toMatchObject({ kind: 'directed' });
+  });
+});
