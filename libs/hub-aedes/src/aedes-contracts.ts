@@ -9,16 +9,17 @@ type Listener = (packet: EmitterMessage, done: () => void) => void;
  */
 export class PluginEmitter {
   readonly #emitter = mqemitter({ concurrency: 100, matchEmptyLevels: true });
-  #listeners = 0;
+  readonly #listeners = new Map<string, Set<Listener>>();
 
   get hasListeners(): boolean {
-    return this.#listeners > 0;
+    return this.#listeners.size > 0;
   }
 
   on(topic: string, listener: Listener, done?: () => void): this {
     // aedes listens for its own inter-broker protocol, which the cluster layer replaces.
     if (!topic.startsWith('$SYS/+/')) {
-      this.#listeners += 1;
+      const listeners = this.#listeners.get(topic) ?? new Set();
+      this.#listeners.set(topic, listeners.add(listener));
       this.#emitter.on(topic, listener);
     }
     if (done) setImmediate(done);
@@ -26,13 +27,14 @@ export class PluginEmitter {
   }
 
   removeListener(topic: string, listener: Listener, done?: () => void): this {
-    this.#listeners -= 1;
+    const listeners = this.#listeners.get(topic);
+    if (listeners?.delete(listener) && listeners.size === 0) this.#listeners.delete(topic);
     this.#emitter.removeListener(topic, listener, done);
     return this;
   }
 
   emit(packet: { readonly topic: string }, done: () => void): void {
-    if (this.#listeners === 0) return done();
+    if (!this.hasListeners) return done();
     this.#emitter.emit({ ...packet }, done);
   }
 

@@ -83,11 +83,13 @@ export class PipelineAedes extends Aedes {
       done?.();
       return;
     }
+    // aedes fills in what its types ask for, and plugins rely on it.
+    const { topic, payload, qos, retain }: Partial<PluginPacket> & { topic: string } = packet;
     const message = this.handler.identify({
-      topic: packet.topic,
-      payload: Buffer.from(packet.payload),
-      qos: packet.qos,
-      retain: packet.retain,
+      topic,
+      payload: Buffer.from(payload ?? ''),
+      qos: qos ?? 0,
+      retain: retain ?? false,
     });
     this.begin(message, null, (error) => done?.(error));
   }
