@@ -11,12 +11,15 @@ import type { QoS } from '#libs/mqtt-codec';
 
 /** A hub without plugins: its hooks are functions that a test may replace. */
 export class MemoryHub implements Hub {
+  /** The verdict on a CONNECT. */
   authentication: (client: HubClient, password: Uint8Array | undefined) => Authentication = () =>
     'allowed';
   /** The QoS granted; undefined refuses. */
   granted: (filter: string, qos: QoS) => QoS | undefined | Promise<QoS | undefined> = (_, qos) =>
     qos;
+  /** Whether a publish passes. */
   mayPublish: (message: Message) => boolean = () => true;
+  /** The client ids of those that are connected. */
   readonly registered = new Set<string>();
   #handler: HubHandler | undefined;
 
