@@ -108,6 +108,21 @@ export class Client {
     return this.received;
   }
 
+  /** Waits until it has each of these payloads at least once, in any order. */
+  async receivesAll(payloads: readonly string[], deadlineMs = DEADLINE_MS): Promise<void> {
+    let missing: readonly string[] = payloads;
+    const complete = until(() => {
+      const seen = new Set(this.payloads);
+      missing = payloads.filter((payload) => !seen.has(payload));
+      return missing.length === 0;
+    }, deadlineMs);
+    await complete.catch((cause: unknown) => {
+      const name = this.mqtt.options.clientId;
+      const some = `${String(missing.length)} of ${String(payloads.length)}: ${missing.slice(0, 20).join(' ')}`;
+      throw new Error(`${String(name)} misses ${some}`, { cause });
+    });
+  }
+
   /** Waits until the connection has ended. */
   async closed(): Promise<void> {
     await until(() => this.closes > 0 && !this.#isConnected, DEADLINE_MS);

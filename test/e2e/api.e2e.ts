@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { OPERATIONS } from '#libs/api-contracts';
+import { until } from '#libs/testkit';
+import { Api } from './harness/api.ts';
+import type { Ops } from './harness/app.ts';
+import { Broker } from './harness/broker.ts';
+import { run } from './harness/child.ts';
+import { Client } from './harness/client.ts';
+import { startCluster, type Cluster } from './harness/cluster.ts';
+import { Scope } from './harness/scope.ts';
+
+const ADMINISTRATIVE_ACTION = 0x98;
+const KEY = 'open-sesame-open-sesame';
+const WAIT_MS = 10_000;
+
+const scope = new Scope();
+afterEach(() => scope.close());
+
+/** Expects promtool to find nothing to say about a metrics page. */
+async function expectCleanMetrics(ops: Ops): Promise<void> {
+  const input = await ops.metrics();
+  expect(input).toContain('# TYPE ');
+  expect(await run(scope, { command: 'promtool', args: ['check', 'metrics'], input })).toBe('');
+}
+
+describe('the API beside one embedded node', () => {
+  const shared = new Scope();
+  let node: Broker;
+  let api: Api;
+
+  beforeAll(async () => {
+    node = await Broker.start(shared);
+    api = await Api.start(shared, node.settings);
+  });
+  afterAll(() => shared.close());
+
+  it('shows the status and the node', async () => {
+    const status = await api.call('getStatus');
+    expect(status.body).toMatchObject({ mode: 'embedded', nodes: { alive: 1, draining: 0 } });
+
+    const nodes = await api.call('listNodes');
+    expect(nodes.body).toMatchObject({ items: [{ id: node.id, state: 'alive', reachable: true }] });
+    const shown = await api.call('getNode', { path: { node_id: node.id } });
+    expect(shown.body).toMatchObject({ id: node.id });
+  });
+
+  it('lists, shows and disconnects a client, which is told why', async () => {
+    const client = await Client.connect(scope, node.url, {
+      clientId: 'press/7',
+      username: 'plant',
+    });
+    await client.subscribe('presses/+/state', 2);
+    const path = { client_id: 'press/7' };
+
+    const list = await api.call('listClients', { query: { client_id: 'press/7' } });
+    expect(list.body).toMatchObject({ items: [{ client_id: 'press/7', username: 'plant' }] });
+    const shown = await api.call('getClient', { path });
+    expect(shown.body).toMatchObject({
+      node: node.id,
+      state: 'connected',
+      listener: 'tcp',
+      mqtt_version: '5',
+      subscription_count: 1,
+    });
+    const subscription = { client_id: 'press/7', filter: 'presses/+/state', qos: 2, node: node.id };
+    const own = await api.call('listClientSubscriptions', { path });
+    expect(own.body).toMatchObject({ items: [subscription] });
+    const matching = await api.call('listSubscriptions', {
+      query: { match_topic: 'presses/1/state' },
+    });
+    expect(matching.body).toMatchObject({ items: [subscription] });
+
+    expect((await api.call('disconnectClient', { path })).status).toBe(204);
+    await client.closed();
+    expect(client.disconnects).toEqual([ADMINISTRATIVE_ACTION]);
+    await until(async () => (await api.call('getClient', { path })).status === 404, WAIT_MS);
+  });
+
+  it('publishes to a subscriber, and says when nobody listens', async () => {
+    const client = await Client.connect(scope, node.url);
+    await client.subscribe('commands/#');
+
+    const body = { topic: 'commands/7', payload: 'reboot', qos: 1 };
+    const taken = await api.call('publishMessage', { body });
+    expect([taken.status, taken.body]).toEqual([200, { matched_subscribers: 1 }]);
+    expect(await client.receives(1)).toEqual([
+      { topic: 'commands/7', payload: 'reboot', qos: 1, retain: false },
+    ]);
+    const unheard = await api.call('publishMessage', { body: { ...body, topic: 'nobody/here' } });
+    expect(unheard.status).toBe(202);
+    expect((await api.call('publishMessage', { body: { topic: 'a/#' } })).status).toBe(400);
+  });
+
+  it('lists and deletes retained messages', async () => {
+    const client = await Client.connect(scope, node.url, { clientId: 'keeper' });
+    await client.publish('kept/state', 'on', { qos: 1, retain: true });
+    const query = { filter: 'kept/#', payload: 'text' };
+
+    const list = await api.call('listRetainedMessages', { query });
+    expect(list.body).toMatchObject({
+      items: [{ topic: 'kept/state', payload: 'on', publisher: 'keeper' }],
+    });
+    const gone = await api.call('deleteRetainedMessage', { query: { topic: 'kept/state' } });
+    expect(gone.status).toBe(204);
+    expect((await api.call('listRetainedMessages', { query })).body).toMatchObject({ items: [] });
+  });
+
+  it('creates, shows, replaces and deletes a bridge rule', async () => {
+    const rule = {
+      id: 'telemetry',
+      direction: 'mqtt-to-kafka',
+      filter: 'devices/+/telemetry',
+      topic: 'telemetry',
+      ack: 'none',
+    };
+    const path = { rule_id: rule.id };
+    expect((await api.call('createBridgeRule', { body: rule })).status).toBe(201);
+    expect((await api.call('createBridgeRule', { body: rule })).status).toBe(409);
+    expect((await api.call('listBridgeRules')).body).toMatchObject({ items: [rule] });
+
+    const shown = await api.call('getBridgeRule', { path });
+    expect(shown.body).toMatchObject({ ...rule, source: 'api' });
+    const headers = { 'if-match': shown.headers.get('etag') ?? '' };
+    const body = { ...rule, topic: 'other' };
+    const replaced = await api.call('replaceBridgeRule', { path, headers, body });
+    expect([replaced.status, replaced.body]).toMatchObject([200, { topic: 'other' }]);
+    expect((await api.call('replaceBridgeRule', { path, headers, body })).status).toBe(412);
+
+    const last = { 'if-match': replaced.headers.get('etag') ?? '' };
+    expect((await api.call('deleteBridgeRule', { path, headers: last })).status).toBe(204);
+    expect((await api.call('getBridgeRule', { path })).status).toBe(404);
+  });
+
+  it('serves its description, with every operation in it, and its pages', async () => {
+    const { body } = await api.call('getOpenApi');
+    const { paths } = body as { paths: Record<string, Record<string, unknown>> };
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(described).toEqual(
+      expect.arrayContaining(
+        Object.values(OPERATIONS).map((each) => `${each.method} ${each.path}`),
+      ),
+    );
+
+    expect((await api.call('getDocs')).status).toBe(200);
+    const asset = await api.call('getDocsAsset', { path: { file: 'swagger-ui.css' } });
+    expect(asset.status).toBe(200);
+    const problem = await api.call('getProblem', { path: { code: 'not-found' } });
+    expect(problem.body).toMatchObject({ code: 'not-found', status: 404 });
+  });
+
+  it('has metrics, as the node has, that promtool finds no fault with', async () => {
+    await api.call('getStatus');
+    await expectCleanMetrics(node.ops);
+    await expectCleanMetrics(api.ops);
+  });
+});
+
+describe('the API of a cluster', () => {
+  const shared = new Scope();
+  let cluster: Cluster;
+  let api: Api;
+
+  beforeAll(async () => {
+    cluster = await startCluster(shared);
+    api = await Api.start(shared, { REDIS_URL: cluster.redis.url }, KEY);
+  });
+  afterAll(() => shared.close());
+
+  it('asks for its key', async () => {
+    const response = await fetch(`${api.origin}/api/v1/status`);
+    expect(response.status).toBe(401);
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  });
+
+  it('shows all nodes, and clients wherever they are', async () => {
+    const [first, second, third] = cluster.nodes;
+    const clients = [
+      await Client.connect(scope, first.url, { clientId: 'c1' }),
+      await Client.connect(scope, second.url, { clientId: 'c2' }),
+      await Client.connect(scope, third.url, { clientId: 'c3' }),
+    ];
+    await until(async () => {
+      const { body } = await api.call('getStatus');
+      expect(body).toMatchObject({ mode: 'cluster', nodes: { alive: 3 }, connections: 3 });
+    }, WAIT_MS);
+    const list = await api.call('listClients');
+    expect(list.body).toMatchObject({
+      items: [
+        { client_id: 'c1', node: first.id },
+        { client_id: 'c2', node: second.id },
+        { client_id: 'c3', node: third.id },
+      ],
+    });
+
+    for (const id of ['c1', 'c2', 'c3']) {
+      expect((await api.call('disconnectClient', { path: { client_id: id } })).status).toBe(204);
+    }
+    for (const client of clients) {
+      await client.closed();
+      expect(client.disconnects).toEqual([ADMINISTRATIVE_ACTION]);
+    }
+  });
+
+  it('publishes to subscribers of any node', async () => {
+    const client = await Client.connect(scope, cluster.nodes[2].url);
+    await client.subscribe('from/api');
+    const reply = await api.call('publishMessage', {
+      body: { topic: 'from/api', payload: 'x', qos: 1 },
+    });
+
+    expect(reply.status).toBe(200);
+    expect(await client.receives(1)).toEqual([
+      { topic: 'from/api', payload: 'x', qos: 1, retain: false },
+    ]);
+  });
+
+  it('ends with code 0 on SIGTERM', async () => {
+    const other = await Api.start(scope, { REDIS_URL: cluster.redis.url });
+
+    expect(await other.child.stop()).toBe(0);
+  });
+});

@@ -1,0 +1,69 @@
+import kafkajs from 'kafkajs';
+import { GIVEN_KAFKA, kafkaServer } from '#libs/testkit';
+import { run } from './child.ts';
+import type { Scope } from './scope.ts';
+
+const RUN = String(Date.now());
+
+/** A Kafka for tests, and kcat. Topics get a name of their own per run, since a Kafka that was given keeps them. */
+export class KafkaForTests {
+  readonly brokers: string;
+
+  private constructor(brokers: string) {
+    this.brokers = brokers;
+  }
+
+  /** The Kafka of KAFKA_BROKERS, else one of its own that the scope stops. */
+  static async open(scope: Scope): Promise<KafkaForTests> {
+    if (GIVEN_KAFKA !== undefined) return new KafkaForTests(GIVEN_KAFKA);
+    const server = kafkaServer();
+    scope.add(() => server.run('stop'));
+    await server.run('start', '1');
+    return new KafkaForTests(server.brokers);
+  }
+
+  /** Makes a topic of three partitions; returns its name. */
+  async topic(name: string): Promise<string> {
+    const topic = `e2e-${name}-${RUN}`;
+    const logLevel = kafkajs.logLevel.NOTHING;
+    const brokers = this.brokers.split(',');
+    const admin = new kafkajs.Kafka({ clientId: 'e2e', brokers, logLevel }).admin();
+    await admin.connect();
+    try {
+      await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+    } finally {
+      await admin.disconnect();
+    }
+    return topic;
+  }
+
+  /** Reads so many records of a topic with kcat, each as `key|headers|value`. */
+  async read(scope: Scope, topic: string, count: number): Promise<readonly string[]> {
+    const format = ['-f', '%k|%h|%s\\n', '-q'];
+    const output = await run(scope, {
+      command: 'kcat',
+      args: [
+        '-b',
+        this.brokers,
+        '-C',
+        '-t',
+        topic,
+        '-o',
+        'beginning',
+        '-c',
+        String(count),
+        ...format,
+      ],
+    });
+    return output.trimEnd().split('\n');
+  }
+
+  /** Writes records with kcat, each as `key:value`. */
+  async write(scope: Scope, topic: string, records: readonly string[]): Promise<void> {
+    await run(scope, {
+      command: 'kcat',
+      args: ['-b', this.brokers, '-P', '-t', topic, '-K', ':'],
+      input: records.map((record) => `${record}\n`).join(''),
+    });
+  }
+}
