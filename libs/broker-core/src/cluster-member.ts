@@ -8,12 +8,14 @@ import {
   type NodeRef,
   type RouteChange,
 } from '#libs/broker-ports';
+import { Fifo } from '#libs/mqtt-engine';
 import { TopicTrie } from '#libs/topic-index';
 import { decodeFrame } from './frame.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
+import type { SessionEntry } from './session-entry.ts';
 import type { Sessions } from './sessions.ts';
 
 /** A message for one session, and the obligation to hand it over. */
@@ -29,6 +31,18 @@ interface Heir {
   readonly node: NodeRef;
 }
 
+/** A session that this node had until another took it. */
+interface Moved {
+  readonly clientId: string;
+  readonly filters: readonly string[];
+  readonly movedAtMs: number;
+}
+
+/** Publishers that did not know of the move yet took their messages no later than this after it, clocks apart included. */
+const MOVE_KNOWN_AFTER_MS = 5000;
+/** How far this node's inbox may be behind before what is in it for a moved session is no longer passed on. */
+const MOVED_KEPT_MS = 60_000;
+
 /** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
 export class ClusterMember implements ClusterHandler {
   readonly #parts: NodeParts;
@@ -38,6 +52,9 @@ export class ClusterMember implements ClusterHandler {
   readonly #onLeaseLost: () => void;
   /** Sessions of a dead node that live elsewhere by now: what is left in its inbox for them is passed on. */
   #elsewhere = new TopicTrie<Heir>();
+  /** Sessions that went to another node: the inbox may still hold messages for them. */
+  readonly #moved = new TopicTrie<Moved>();
+  readonly #movedInOrder = new Fifo<Moved>();
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
   #retries: (() => void)[] = [];
@@ -102,6 +119,8 @@ export class ClusterMember implements ClusterHandler {
   }
 
   requested(_from: NodeRef, request: ClusterRequest): Promise<void> {
+    const entry = this.#sessions.get(request.clientId);
+    if (entry !== undefined) this.remember(entry);
     return this.#sessions.release(request.clientId);
   }
 
@@ -130,8 +149,26 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
-  /** Tries again what a store could not take; called by the sweep. */
+  /** Notes that a session is on its way to another node: what comes too late for it is passed on. */
+  remember({ clientId, durable, subscriptions }: SessionEntry): void {
+    if (!durable) return;
+    const filters = [...subscriptions.keys()];
+    const moved = { clientId, filters, movedAtMs: this.#parts.nowMs() };
+    for (const filter of filters) this.#moved.add(filter, moved);
+    this.#movedInOrder.push(moved);
+  }
+
+  /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
   retry(): void {
+    const keptFromMs = this.#parts.nowMs() - MOVED_KEPT_MS;
+    for (
+      let moved = this.#movedInOrder.peek();
+      moved !== undefined && moved.movedAtMs < keptFromMs;
+      moved = this.#movedInOrder.peek()
+    ) {
+      for (const filter of moved.filters) this.#moved.remove(filter, moved);
+      this.#movedInOrder.shift();
+    }
     const retries = this.#retries;
     this.#retries = [];
     for (const again of retries) again();
@@ -147,6 +184,7 @@ export class ClusterMember implements ClusterHandler {
     if (clientId === undefined) {
       this.#router.routeFromPeer(message, obligations);
       this.#passOn(message, obligations);
+      this.#sendAfter(message, obligations);
     } else {
       const entry = this.#sessions.get(clientId);
       if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
@@ -177,6 +215,21 @@ export class ClusterMember implements ClusterHandler {
     this.#elsewhere.match(message.topic, heirs);
     for (const { clientId, node } of new Set(heirs)) {
       this.#outbox.directed(node, { clientId, message }, obligations);
+    }
+  }
+
+  /** Passes on what its publisher sent here before it knew that the session had moved. */
+  #sendAfter(message: Message, obligations: Obligations): void {
+    if (this.#moved.size === 0) return;
+    const found: Moved[] = [];
+    this.#moved.match(message.topic, found);
+    const late = found.filter(
+      ({ movedAtMs }) => message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS,
+    );
+    for (const clientId of new Set(late.map((moved) => moved.clientId))) {
+      if (this.#sessions.get(clientId) !== undefined) continue;
+      obligations.begin();
+      void this.forward({ clientId, message, obligations });
     }
   }
 
