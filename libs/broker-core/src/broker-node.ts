@@ -150,7 +150,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   route(message: Message, done: PublishDone): void {
-    this.#router.route(message, done);
+    this.#member.route(message, done);
   }
 
   retain(message: Message, done: PublishDone): void {

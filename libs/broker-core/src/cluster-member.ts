@@ -6,6 +6,7 @@ import {
   type Message,
   type NodeInfo,
   type NodeRef,
+  type PublishDone,
   type RouteChange,
 } from '#libs/broker-ports';
 import { Fifo } from '#libs/mqtt-engine';
@@ -23,6 +24,8 @@ interface Letter {
   readonly clientId: string;
   readonly message: Message;
   readonly obligations: Obligations;
+  /** Nodes that have the message already: a session that is at one of them needs no letter. */
+  readonly served?: readonly NodeRef[];
 }
 
 /** A session of a dead node that a live node has already taken. */
@@ -175,6 +178,18 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
+  /** Serves every receiver of a message taken by this node, those included that have just moved to a node not yet routed to. */
+  route(message: Message, done: PublishDone): void {
+    if (message.qos === 0 || this.#moved.size === 0) return this.#router.route(message, done);
+    const obligations = new Obligations(done);
+    const served = this.#router.nodesFor(message.topic);
+    for (const clientId of this.#movedFor(message)) {
+      obligations.begin();
+      this.#follow({ clientId, message, obligations, served });
+    }
+    this.#router.route(message, (error) => obligations.end(error));
+  }
+
   /** Done means that this node answers for the message; until it can, the inbox keeps it. */
   #take(message: Message, clientId: string | undefined, done: () => void): void {
     const obligations = new Obligations((error) => {
@@ -194,11 +209,12 @@ export class ClusterMember implements ClusterHandler {
   }
 
   /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */
-  async forward({ clientId, message, obligations }: Letter): Promise<void> {
+  async forward({ clientId, message, obligations, served = [] }: Letter): Promise<void> {
     const { bus, meter } = this.#parts;
     try {
       const { record, entry } = await this.#sessions.find(clientId);
       if (record === undefined) meter.deliveryDropped('session_gone', 1);
+      else if (served.some((node) => keyOf(node) === keyOf(record.owner))) return obligations.end();
       else if (keyOf(record.owner) !== keyOf(bus.self)) {
         this.#outbox.directed(record.owner, { clientId, message }, obligations);
       } else if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
@@ -221,16 +237,31 @@ export class ClusterMember implements ClusterHandler {
   /** Passes on what its publisher sent here before it knew that the session had moved. */
   #sendAfter(message: Message, obligations: Obligations): void {
     if (this.#moved.size === 0) return;
-    const found: Moved[] = [];
-    this.#moved.match(message.topic, found);
-    const late = found.filter(
-      ({ movedAtMs }) => message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS,
-    );
-    for (const clientId of new Set(late.map((moved) => moved.clientId))) {
-      if (this.#sessions.get(clientId) !== undefined) continue;
+    for (const clientId of this.#movedFor(message)) {
       obligations.begin();
       void this.forward({ clientId, message, obligations });
     }
+  }
+
+  /** Forwards as soon as the session is somewhere: its new node may be about to take it. */
+  #follow(letter: Letter): void {
+    const { obligations } = letter;
+    const attempt = new Obligations((error) => {
+      if (error === undefined) obligations.end();
+      else this.#retries.push(() => this.#follow(letter));
+    });
+    void this.forward({ ...letter, obligations: attempt });
+  }
+
+  /** The sessions that a message is for and that were still here when its publisher may have thought so. */
+  #movedFor(message: Message): ReadonlySet<string> {
+    const found: Moved[] = [];
+    this.#moved.match(message.topic, found);
+    const clientIds = found
+      .filter(({ movedAtMs }) => message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS)
+      .map(({ clientId }) => clientId)
+      .filter((clientId) => this.#sessions.get(clientId) === undefined);
+    return new Set(clientIds);
   }
 
   async #inherit(dead: NodeRef): Promise<void> {

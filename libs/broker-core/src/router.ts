@@ -99,6 +99,11 @@ export class Router implements Flushable {
     });
   }
 
+  /** The other nodes that a message on a topic goes to. */
+  nodesFor(topic: string): readonly NodeRef[] {
+    return this.#match(topic).nodes;
+  }
+
   /** How many receivers this node knows for a topic: its own sessions, and other nodes counted as one each. */
   countReceivers(topic: string): number {
     const { targets, nodes } = this.#match(topic);
