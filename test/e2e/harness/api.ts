@@ -26,8 +26,6 @@ export class Api {
   readonly origin: string;
   readonly ops: Ops;
   readonly child: Child;
-  /** The operations that were called. */
-  readonly called = new Set<string>();
   readonly #key: string | undefined;
 
   private constructor(ports: readonly [number, number], child: Child, key: string | undefined) {
@@ -56,7 +54,6 @@ export class Api {
     id: OperationId,
     { path = {}, query = {}, headers = {}, body }: Call = {},
   ): Promise<Reply> {
-    this.called.add(id);
     const operation = OPERATIONS[id];
     const filled = operation.path.replace(/\{(\w+)\}/g, (_, name: string) =>
       encodeURIComponent(path[name] ?? ''),

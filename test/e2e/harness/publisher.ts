@@ -27,8 +27,8 @@ export class Publisher {
   }
 
   async #publish(): Promise<void> {
-    for (let count = 0; this.#isRunning; count += 1) {
-      const payload = String(count);
+    while (this.#isRunning) {
+      const payload = String(this.acknowledged.length);
       await Promise.all(this.#topics.map((topic) => this.#client.publish(topic, payload)));
       this.acknowledged.push(payload);
       await delay(PAUSE_MS);
