@@ -144,10 +144,18 @@ export class ClusterMember implements ClusterHandler {
     }
   }
 
-  /** Finds dead owners in the store: after the whole cluster was down, nobody has seen them leave. */
+  /**
+   * Finds dead owners in the store: after the whole cluster was down, nobody has seen them leave. A store that does not
+   * answer yet is asked again by the sweep.
+   */
   async findDeparted(): Promise<void> {
-    for (const owner of await this.#parts.sessions.owners()) {
-      if (!this.#parts.bus.isAlive(owner)) this.#departed.set(keyOf(owner), owner);
+    try {
+      for (const owner of await this.#parts.sessions.owners()) {
+        if (!this.#parts.bus.isAlive(owner)) this.#departed.set(keyOf(owner), owner);
+      }
+    } catch (error) {
+      this.#parts.log.warn('departed-unknown', { reason: String(error) });
+      this.#retries.push(() => void this.findDeparted());
     }
     this.inheritDeparted();
   }
