@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { seededRandom, until } from '#libs/testkit';
 import { attack } from './harness/attack.ts';
 import { Broker } from './harness/broker.ts';
@@ -15,6 +15,8 @@ const GROWTH_BYTES_MAX = 30 * 1024 * 1024;
 const NODE_ARGS = ['--max-old-space-size=80', '--max-semi-space-size=4'];
 const STEADY_BYTES = 1024 * 1024;
 const SETTLE_DEADLINE_MS = 20_000;
+
+jest.setTimeout(30_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());
