@@ -114,10 +114,10 @@ export class BrokerProcess {
   }
 
   #ready(): Health {
-    const { bus } = this.#parts;
+    const { bus, stores } = this.#parts;
     const start = { starting: 'starting', serving: 'ok', draining: 'draining' }[this.#phase];
     if (bus.ready === undefined) return { node: start };
-    return { node: start, redis: bus.ready ? 'ok' : 'unavailable' };
+    return { node: start, redis: bus.ready && stores.ready ? 'ok' : 'unavailable' };
   }
 }
 

@@ -13,6 +13,8 @@ export interface Stores {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
+  /** Whether they can be reached. */
+  readonly ready: boolean;
   /** Closes all of them. */
   close(): Promise<void>;
 }
@@ -24,6 +26,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     const local = await openLocalStores({ dir: data.dir, clock: Date.now });
     return {
       ...local,
+      ready: true,
       close: () => closeAll([local.sessions, local.retained, local.rules, local]),
     };
   }
@@ -35,6 +38,9 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     sessions,
     retained,
     rules,
+    get ready() {
+      return connection.isUp;
+    },
     close: () => closeAll([sessions, retained, rules, connection]),
   };
 }
