@@ -43,11 +43,17 @@ const nobodyWaits: PublishDone = () => undefined;
  * messages, frames to other nodes, routes, and one write per touched socket.
  */
 export class BrokerNode implements SessionHost, HubHandler {
+  /** @internal */
   readonly limits: NodeParts['limits'];
+  /** @internal */
   readonly meter: NodeParts['meter'];
+  /** @internal */
   readonly writer: SessionWriter;
+  /** @internal */
   readonly nowMs: () => number;
+  /** What the admin API may see and do of this node. */
   readonly admin: NodeAdmin;
+  /** @internal */
   readonly traffic = { received: 0, sent: 0 };
   readonly #parts: NodeParts;
   readonly #turn: Turn;
@@ -161,6 +167,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     return this.#identify(message, 'system', '');
   }
 
+  /** @internal */
   publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PublishAck | undefined): void {
     this.traffic.received += 1;
     this.meter.publishReceived(packet.qos);
@@ -176,14 +183,17 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#parts.hub.publish(message, entry.client, done);
   }
 
+  /** @internal */
   subscribe(entry: SessionEntry, packet: SubscribePacket): void {
     this.#subscriber.subscribe(entry, packet).catch((error: unknown) => this.#fail(error));
   }
 
+  /** @internal */
   unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): void {
     this.#subscriber.unsubscribe(entry, packet).catch((error: unknown) => this.#fail(error));
   }
 
+  /** @internal */
   settle(entry: SessionEntry, position: QueuePosition): void {
     const positions = this.#settling.get(entry);
     if (positions === undefined) this.#settling.set(entry, [position]);
@@ -191,6 +201,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#turn.touch();
   }
 
+  /** @internal */
   load(entry: SessionEntry, load: Load): Promise<readonly QueuedMessage[]> {
     // What this turn has settled must be gone before the queue is read again.
     this.#flushSettled();
@@ -198,6 +209,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     return this.#parts.sessions.read(entry.clientId, load.after, load.limit);
   }
 
+  /** @internal */
   fenced(entry: SessionEntry, offer: Offer | undefined): void {
     this.#parts.log.info('session-fenced', { clientId: entry.clientId, epoch: entry.epoch });
     entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
