@@ -37,8 +37,12 @@ export interface RedisClusterBusOptions {
     readonly requestTimeoutMs: number;
     readonly inboxMessagesMax: number;
   };
-  /** `nowMs` counts from 1970; `monotonicMs` never jumps. */
-  readonly clock: { nowMs(): number; monotonicMs(): number };
+  readonly clock: {
+    /** The time since 1970; it may jump. */
+    nowMs(): number;
+    /** A time that only moves forward, for deadlines and the lease. */
+    monotonicMs(): number;
+  };
   readonly log: Log;
   readonly meter: Meter;
 }
