@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { AedesOptions, Subscription } from 'aedes';
+import type { Aedes, AedesOptions, Subscription } from 'aedes';
 import {
   PublishError,
   type Authentication,
@@ -31,15 +31,14 @@ type AedesClient = Parameters<NonNullable<AedesOptions['authenticate']>>[0];
  * in the turn and the order in which messages come, and are awaited together.
  */
 export class AedesHub implements Hub {
-  /** The aedes instance, for plugins: events, `subscribe`, `publish`, hooks. */
-  readonly aedes: PipelineAedes;
+  readonly #pipeline: PipelineAedes;
   readonly #clients = new Map<string, AedesClient>();
 
   /** Without a hook, aedes' default rule is applied here: no callback per message. */
   readonly #hasPublishHook: boolean;
 
-  private constructor(aedes: PipelineAedes, hasPublishHook: boolean) {
-    this.aedes = aedes;
+  private constructor(pipeline: PipelineAedes, hasPublishHook: boolean) {
+    this.#pipeline = pipeline;
     this.#hasPublishHook = hasPublishHook;
   }
 
@@ -59,13 +58,18 @@ export class AedesHub implements Hub {
     return new AedesHub(aedes, options.hooks?.authorizePublish !== undefined);
   }
 
+  /** The aedes instance, for plugins: events, `subscribe`, `publish`, hooks. */
+  get aedes(): Aedes {
+    return this.#pipeline;
+  }
+
   /** From now on the bridge is offered each message that passes. */
   connectBridge(bridge: Bridge): void {
-    this.aedes.bridge = bridge;
+    this.#pipeline.bridge = bridge;
   }
 
   attach(handler: HubHandler): void {
-    this.aedes.handler = handler;
+    this.#pipeline.handler = handler;
   }
 
   authenticate(
@@ -74,11 +78,15 @@ export class AedesHub implements Hub {
     done: (verdict: Authentication) => void,
   ): void {
     const secret = password === undefined ? undefined : Buffer.from(password);
-    const { aedes } = this;
-    aedes.authenticate(asAedesClient(client), client.username, secret, (error, success) => {
-      if (error === null) return done(success === true ? 'allowed' : 'denied');
-      done('returnCode' in error ? 'denied' : 'error');
-    });
+    this.#pipeline.authenticate(
+      asAedesClient(client),
+      client.username,
+      secret,
+      (error, success) => {
+        if (error === null) return done(success === true ? 'allowed' : 'denied');
+        done('returnCode' in error ? 'denied' : 'error');
+      },
+    );
   }
 
   authorizeSubscribe(
@@ -87,42 +95,42 @@ export class AedesHub implements Hub {
     done: (granted: QoS | undefined) => void,
   ): void {
     const asked: Subscription = { topic: request.filter, qos: request.qos };
-    this.aedes.authorizeSubscribe(this.#find(client), asked, (error, granted) => {
+    this.#pipeline.authorizeSubscribe(this.#find(client), asked, (error, granted) => {
       const refused = error !== null || granted === undefined || granted === null;
       done(refused ? undefined : lower(request.qos, granted.qos));
     });
   }
 
   publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
-    if (client === undefined) return this.aedes.begin(message, null, done);
+    if (client === undefined) return this.#pipeline.begin(message, null, done);
     const publisher = this.#find(client);
     if (!this.#hasPublishHook) {
-      if (!message.topic.startsWith('$SYS/')) return this.aedes.begin(message, publisher, done);
+      if (!message.topic.startsWith('$SYS/')) return this.#pipeline.begin(message, publisher, done);
       return done(new PublishError('NOT_AUTHORIZED', "$SYS topics are the broker's"));
     }
     // The cast is a border: aedes types the payload format indicator as a boolean.
-    this.aedes.authorizePublish(publisher, new HubPacket(message) as never, (error) => {
+    this.#pipeline.authorizePublish(publisher, new HubPacket(message) as never, (error) => {
       if (error) return done(new PublishError('NOT_AUTHORIZED', error.message));
-      this.aedes.begin(message, publisher, done);
+      this.#pipeline.begin(message, publisher, done);
     });
   }
 
   register(client: HubClient): void {
     const registered = asAedesClient(client);
     this.#clients.set(client.clientId, registered);
-    this.aedes.registered(registered);
+    this.#pipeline.registered(registered);
   }
 
   unregister(client: HubClient): void {
     const registered = this.#clients.get(client.clientId);
     if (registered === undefined) return;
     this.#clients.delete(client.clientId);
-    this.aedes.unregistered(registered);
+    this.#pipeline.unregistered(registered);
   }
 
   close(): Promise<void> {
     return new Promise((resolve) => {
-      this.aedes.close(() => resolve());
+      this.#pipeline.close(() => resolve());
     });
   }
 

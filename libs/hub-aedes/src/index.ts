@@ -1,1 +1,1 @@
-export { AedesHub } from './aedes-hub.ts';
+export { AedesHub, type AedesHooks } from './aedes-hub.ts';
