@@ -58,7 +58,9 @@ export interface RecordBatch {
 export interface ConsumeHandler {
   /** The next records of a partition come when this settles; partitions are served side by side. */
   batch(batch: RecordBatch): Promise<void>;
+  /** The consumer is a member of its group: partitions may come. */
   joined(): void;
+  /** The group shares out its partitions anew: those at hand may be served by another member. */
   rebalanced(): void;
   /** The consumer lost Kafka and tries again. */
   failed(error: KafkaError): void;

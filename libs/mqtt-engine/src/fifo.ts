@@ -12,14 +12,17 @@ export class Fifo<Item> {
     return this.#items.length - this.#head;
   }
 
+  /** The oldest item, which stays; undefined when there is none. */
   peek(): Item | undefined {
     return this.#items[this.#head];
   }
 
+  /** Adds an item behind all others. The bound is the caller's: the queue has none. */
   push(item: Item): void {
     this.#items.push(item);
   }
 
+  /** Takes the oldest item; undefined when there is none. */
   shift(): Item | undefined {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
@@ -33,11 +36,13 @@ export class Fifo<Item> {
     return item;
   }
 
+  /** Drops all items. */
   clear(): void {
     this.#items = [];
     this.#head = 0;
   }
 
+  /** The items from the oldest to the newest; the queue must not change meanwhile. */
   *[Symbol.iterator](): IterableIterator<Item> {
     for (let index = this.#head; index < this.#items.length; index += 1) {
       const item = this.#items[index];

@@ -73,6 +73,7 @@ export class Inbound {
     this.#open = 0;
   }
 
+  /** Ends a connection: what was not acknowledged stays so, and its completion sends nothing. */
   detach(): void {
     for (const ack of this.#pending) ack.isAwaited = false;
     this.#pending.clear();
@@ -81,6 +82,7 @@ export class Inbound {
     this.#held = false;
   }
 
+  /** A PUBLISH has come. Ends the connection on a bad topic alias [MQTT-3.3.2-9] or one message above Receive Maximum. */
   publish(packet: PublishPacket, nowMs: number): void {
     const resolved = this.#resolveAlias(packet);
     if (resolved === undefined) return;
@@ -135,7 +137,11 @@ export class Inbound {
     }
   }
 
-  /** Called by a PendingAck. */
+  /**
+   * Called by a PendingAck.
+   *
+   * @internal
+   */
   settled(ack: PendingAck): void {
     if (ack.qos === 2) {
       this.#taking.delete(ack.packetId);

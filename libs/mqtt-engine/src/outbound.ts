@@ -189,6 +189,7 @@ export class Outbound {
     if (this.#durable && this.#queue.size === 0 && !this.#isCaughtUp()) this.#readOn();
   }
 
+  /** PUBACK: the message of QoS 1 is done with. An unknown packet id is ignored; one of QoS 2 ends the connection. */
   puback(packetId: number, nowMs: number): void {
     const inflight = this.#inflight.get(packetId);
     if (inflight === undefined) return;
@@ -199,6 +200,7 @@ export class Outbound {
     this.pump(nowMs);
   }
 
+  /** PUBREC: PUBREL follows [MQTT-4.3.3-4], for a durable session once the store has released the message. From 0x80 on the message is done with. */
   pubrec(packetId: number, reasonCode: ReasonCode, nowMs: number): void {
     const inflight = this.#inflight.get(packetId);
     if (inflight === undefined) {
@@ -230,6 +232,7 @@ export class Outbound {
     this.#output.sendAck('pubrel', packetId, REASON.success);
   }
 
+  /** PUBCOMP: the exchange of QoS 2 is over and its packet id free. An unknown packet id is ignored. */
   pubcomp(packetId: number, nowMs: number): void {
     const inflight = this.#inflight.get(packetId);
     if (inflight?.state !== 'pubcomp') return;

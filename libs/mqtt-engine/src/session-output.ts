@@ -36,6 +36,7 @@ export type EngineDropReason = 'queue_full' | 'expired' | 'too_large';
 
 /** What the engine observes and does not decide anything by. */
 export interface EngineObserver {
+  /** A message was not delivered and will not be. */
   dropped(reason: EngineDropReason): void;
   /** A QoS 1 or 2 message was sent again. */
   retried(qos: 1 | 2): void;
@@ -54,11 +55,13 @@ export interface EngineObserver {
 export interface SessionOutput extends EngineObserver {
   /** Adds a packet to what this turn writes. */
   send(packet: Packet): void;
+  /** Adds an acknowledgement to what this turn writes. */
   sendAck(
     kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
     packetId: number,
     reasonCode: ReasonCode,
   ): void;
+  /** Adds a PUBLISH to what this turn writes; `packetId` is 0 for QoS 0. */
   sendPublish(template: PublishTemplate, packetId: number, dup: boolean): void;
   /** True while the socket holds more than it may: QoS 0 is dropped then, the rest waits. */
   readonly congested: boolean;

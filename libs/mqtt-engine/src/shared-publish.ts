@@ -42,6 +42,7 @@ export class SharedPublish {
     this.remote = remote;
   }
 
+  /** Whether the message may not be delivered any more [MQTT-3.3.2-5]. */
   isExpired(nowMs: number): boolean {
     return this.message.expiresAtMs !== 0 && this.message.expiresAtMs <= nowMs;
   }

@@ -14,7 +14,9 @@ export interface JournalEntry {
  * or nothing of it.
  */
 export interface Journal {
+  /** Writes a value, or overwrites it. The bytes must not change afterwards. */
   put(table: number, path: JournalPath, bytes: Uint8Array): void;
+  /** Removes a value; nothing happens when there is none. */
   remove(table: number, path: JournalPath): void;
   /** All values of a table, in the order of their paths. */
   entries(table: number): Iterable<JournalEntry>;

@@ -15,6 +15,9 @@ const KEEP_ALIVE_MS = 10_000;
 
 const CLOSED = 'connection closed';
 
+/** The label of the connection's metrics and log lines. */
+const ROLE = 'commands';
+
 /** What {@link connectRedis} needs. */
 export interface RedisConnectionOptions {
   /** `redis://` or `rediss://`, with user and password if the server wants them. */
@@ -25,8 +28,6 @@ export interface RedisConnectionOptions {
   readonly commandTimeoutMs: number;
   readonly log: Log;
   readonly meter: Meter;
-  /** What the connection is for: the label of its metrics. */
-  readonly role: 'commands' | 'subscriber';
 }
 
 /**
@@ -34,11 +35,11 @@ export interface RedisConnectionOptions {
  *
  * @remarks Nothing is queued while Redis is away and nothing is sent twice: a call then fails at once, a call whose
  * reply is outstanding fails when the connection ends, and a call without a reply fails after `commandTimeoutMs` and ends
- * the connection, since all later replies would come behind the missing one. Subscriptions are renewed on reconnection.
- * The state is logged and metered once per change, not per attempt.
+ * the connection, since all later replies would come behind the missing one. The state is logged and metered once per
+ * change, not per attempt.
  */
 export class RedisConnection {
-  /** For subscriptions and for building commands inside {@link RedisConnection.run}. */
+  /** The driver; what is asked of it outside {@link RedisConnection.run} has no deadline. */
   readonly client: Redis;
   readonly keyPrefix: string;
   readonly log: Log;
@@ -65,18 +66,18 @@ export class RedisConnection {
       autoResendUnfulfilledCommands: false,
       // With 0 the calls without a reply fail when the connection ends, not some attempts later.
       maxRetriesPerRequest: 0,
+      // What is outstanding has been waited for; a server that is gone does not answer an end.
+      disconnectTimeout: 0,
       retryStrategy: (attempt) =>
         Math.min(attempt * RECONNECT_DELAY_STEP_MS, RECONNECT_DELAY_MS_MAX),
       // After a failover this connection may still lead to the former primary.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     });
-    options.meter.redisUp(options.role, false);
+    options.meter.redisUp(ROLE, false);
     this.client.on('connect', () => this.#greet());
     this.client.on('ready', () => this.#up());
     this.client.on('close', () => this.#down());
-    this.client.on('error', (error: Error) => {
-      this.#lastError = error.message;
-    });
+    this.client.on('error', (error: Error) => this.#erred(error));
   }
 
   /** Whether calls reach Redis at this moment, as far as is known. */
@@ -84,7 +85,11 @@ export class RedisConnection {
     return this.#state === 'up';
   }
 
-  /** Keeps a script loaded from now on: before the first call after each connect. */
+  /**
+   * Keeps a script loaded from now on: before the first call after each connect.
+   *
+   * @internal
+   */
   use(script: LuaScript): void {
     this.#scripts.add(script);
     if (this.isUp) this.#load([script]);
@@ -141,7 +146,7 @@ export class RedisConnection {
     this.#state = 'closed';
     if (wasUp) await this.#inTime(this.client.quit()).catch(() => this.client.disconnect());
     else this.client.disconnect();
-    this.meter.redisUp(this.#options.role, false);
+    this.meter.redisUp(ROLE, false);
   }
 
   #inTime<T>(reply: Promise<T>): Promise<T> {
@@ -164,23 +169,27 @@ export class RedisConnection {
   #up(): void {
     clearTimeout(this.#greeting);
     if (this.#state === 'closed') return;
-    const { log, role } = this.#options;
-    if (this.#state === 'down') log.info('redis-restored', { role, url: this.#url });
-    if (this.#wasUp) this.meter.redisReconnected(role);
+    if (this.#state === 'down') this.log.info('redis-restored', { role: ROLE, url: this.#url });
+    if (this.#wasUp) this.meter.redisReconnected(ROLE);
     this.#state = 'up';
     this.#wasUp = true;
     this.#lastError = CLOSED;
-    this.meter.redisUp(role, true);
+    this.meter.redisUp(ROLE, true);
     this.#load(this.#scripts);
   }
 
   #down(): void {
     clearTimeout(this.#greeting);
     if (this.#state === 'down' || this.#state === 'closed') return;
-    const { log, role } = this.#options;
     this.#state = 'down';
-    this.meter.redisUp(role, false);
-    log.warn('redis-unavailable', { role, url: this.#url, error: this.#lastError });
+    this.meter.redisUp(ROLE, false);
+    this.log.warn('redis-unavailable', { role: ROLE, url: this.#url, error: this.#lastError });
+  }
+
+  /** The driver would go on with database 0 when it cannot have the one it wants. */
+  #erred(error: Error & { readonly command?: { readonly name: string } }): void {
+    this.#lastError = error.message;
+    if (error.command?.name === 'select') this.client.stream.destroy();
   }
 
   #load(scripts: Iterable<LuaScript>): void {
@@ -197,7 +206,7 @@ export class RedisConnection {
  *
  * @example
  * ```ts
- * const redis = await connectRedis({ url, keyPrefix: 'skein', commandTimeoutMs: 5_000, log, meter, role: 'commands' });
+ * const redis = await connectRedis({ url, keyPrefix: 'skein', commandTimeoutMs: 5_000, log, meter });
  * const sessions = new RedisSessionStore(redis);
  * ```
  */

@@ -9,6 +9,7 @@ export class FakeClock {
   /** The time, as a function that can be handed to whoever takes a clock. */
   readonly now = (): number => this.#nowMs;
 
+  /** Moves the clock forward. */
   advance(ms: number): void {
     this.#nowMs += ms;
   }

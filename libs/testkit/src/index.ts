@@ -10,7 +10,13 @@ export {
   queuedOf,
   SOURCE,
 } from './messages.ts';
-export { MemoryClient, publishPacket, subscriptionRequest } from './memory-client.ts';
+export {
+  MemoryClient,
+  publishPacket,
+  subscriptionRequest,
+  type ClientSide,
+  type PacketOf,
+} from './memory-client.ts';
 export { MemoryBus, MemoryCluster } from './memory-cluster.ts';
 export { MemoryHub } from './memory-hub.ts';
 export { MemoryNode, quiet, WIDE_LIMITS, type MemoryNodeOptions } from './memory-node.ts';

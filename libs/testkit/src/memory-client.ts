@@ -12,14 +12,18 @@ import {
 } from '#libs/mqtt-codec';
 import { until } from './until.ts';
 
-/** What a node tells a listener to do, and the other way round: the Transport of broker-core, structurally. */
-interface ClientSide {
+/** What a node is told of a client's stream: the TransportEvents of broker-core, structurally. */
+export interface ClientSide {
+  /** Bytes came; they are the node's until it returns. */
   received(chunk: Uint8Array): void;
+  /** The peer has taken what was buffered. */
   drained(): void;
+  /** The stream is gone; nothing follows. */
   ended(): void;
 }
 
-type PacketOf<Kind extends Packet['kind']> = Kind extends AckPacket['kind']
+/** The packet of a kind. */
+export type PacketOf<Kind extends Packet['kind']> = Kind extends AckPacket['kind']
   ? AckPacket
   : Extract<Packet, { readonly kind: Kind }>;
 
@@ -67,12 +71,14 @@ export class MemoryClient {
     }
   }
 
+  /** The node stops or goes on reading; what was written meanwhile comes then. */
   hold(held: boolean): void {
     this.isHeld = held;
     if (held) return;
     for (const chunk of this.#waiting.splice(0)) this.#node?.received(chunk);
   }
 
+  /** The node closes the stream. */
   end(): void {
     this.isEnded = true;
     this.cut();
@@ -143,6 +149,7 @@ export class MemoryClient {
     return packetId;
   }
 
+  /** The packet id after the last one: 1, 2, 3. */
   nextPacketId(): number {
     this.#lastPacketId += 1;
     return this.#lastPacketId;

@@ -25,6 +25,7 @@ interface Place {
 
 /** A cluster in the memory of one process: what is sent arrives in a later turn, in order, and nothing is lost. */
 export class MemoryCluster {
+  /** @internal */
   readonly places = new Map<string, Place>();
   /** Awaited by every announcement: a test may hold or fail it. */
   announced: Promise<void> = Promise.resolve();
@@ -36,6 +37,7 @@ export class MemoryCluster {
     return new MemoryBus(this, { nodeId, incarnation: this.#incarnations });
   }
 
+  /** @internal */
   placeOf(node: NodeRef): Place | undefined {
     return this.places.get(keyOf(node));
   }

@@ -10,6 +10,7 @@ import type {
 export interface ReceivedFrame {
   readonly from: NodeRef;
   readonly text: string;
+  /** Acknowledges the frame to the bus: it leaves the inbox. */
   readonly done: () => void;
 }
 

@@ -59,6 +59,7 @@ export class RecordingOutput implements SessionOutput {
     this.lines.push(packet.kind);
   }
 
+  /** Notes the acknowledgement as a line: `puback 3 0x00`. */
   sendAck(
     kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
     packetId: number,
@@ -67,6 +68,7 @@ export class RecordingOutput implements SessionOutput {
     this.lines.push(`${kind} ${String(packetId)} ${hex(reasonCode)}`);
   }
 
+  /** Decodes and keeps the PUBLISH, and notes it as a line: `publish 3 qos1 dup`. */
   sendPublish(template: PublishTemplate, packetId: number, dup: boolean): void {
     const packet = decodeTemplate(template, this.version);
     this.sentPublishes.push({ packetId, dup, packet });
@@ -122,6 +124,7 @@ export class RecordingOutput implements SessionOutput {
     this.lines.push(`disconnected${withWill ? ' with will' : ''}${expiry}`);
   }
 
+  /** Keeps the reason, and notes it as a line. */
   dropped(reason: EngineDropReason): void {
     this.drops.push(reason);
     this.lines.push(`dropped ${reason}`);

@@ -29,6 +29,7 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** SIGSTOP: connections stay open, nothing is answered. */
   pause(): void;
+  /** SIGCONT: what came meanwhile is answered. */
   resume(): void;
   /** Starts it again on the same port and folder, after kill() or instead of it; resolves when it answers. */
   restart(): Promise<void>;

@@ -6,7 +6,9 @@ export interface TcpGate {
   readonly port: number;
   /** Cuts all connections and lets none through. */
   shut(): void;
+  /** Lets new connections through again. */
   open(): void;
+  /** Cuts all connections and frees the port. */
   close(): Promise<void>;
 }
 

@@ -69,6 +69,7 @@ export class TopicSet {
     return true;
   }
 
+  /** Whether the topic itself is in the set; `+` and `#` have no meaning here. */
   has(topic: string): boolean {
     let node: TopicNode | undefined = this.#root;
     for (const level of topic.split('/')) {
