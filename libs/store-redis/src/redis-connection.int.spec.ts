@@ -37,7 +37,6 @@ async function connect(url = server.url): Promise<RedisConnection> {
     commandTimeoutMs: TIMEOUT_MS,
     log,
     meter: counted as Meter,
-    role: 'commands',
   });
   open.push(connection);
   return connection;
@@ -117,20 +116,15 @@ describe('a connection', () => {
     expect(await redis.run('lease', (c) => c.ping())).toBe('PONG');
   });
 
-  it('renews its subscriptions', async () => {
-    const subscriber = await connect();
-    const received: string[] = [];
-    subscriber.client.on('message', (_channel, text: string) => received.push(text));
-    await subscriber.client.subscribe('channel');
-    await server.restart();
-    await until(() => subscriber.isUp, DEADLINE_MS);
-    const publisher = await connect();
-    await until(
-      async () => Number(await publisher.client.publish('channel', 'again')) > 0,
-      DEADLINE_MS,
-    );
-    await until(() => received.includes('again'), DEADLINE_MS);
-    expect(received[0]).toBe('again');
+  it('never comes up on another database than the one it was given', async () => {
+    const redis = await connect(`${server.url}/99`);
+    let attempts = 0;
+    redis.client.on('reconnecting', () => (attempts += 1));
+    await until(() => attempts >= 3, DEADLINE_MS);
+    expect(redis.isUp).toBe(false);
+    expect(log.lines).toMatchObject([
+      { event: 'redis-unavailable', fields: { error: 'ERR DB index is out of range' } },
+    ]);
   });
 
   it('closes at once when Redis is away, and stays closed', async () => {

@@ -13,8 +13,6 @@ const RECONNECT_DELAY_MS_MAX = 2_000;
 /** When an idle connection is probed: one that only listens would not notice that its peer is gone. */
 const KEEP_ALIVE_MS = 10_000;
 
-const CLOSED = 'connection closed';
-
 /** The label of the connection's metrics and log lines. */
 const ROLE = 'commands';
 
@@ -51,7 +49,8 @@ export class RedisConnection {
   #wasUp = false;
   /** Ends a connection that is made but not greeted in time. */
   #greeting: NodeJS.Timeout | undefined;
-  #lastError = CLOSED;
+  /** What went wrong first with the connection at hand; the driver's own complaints follow from it. */
+  #fault: string | undefined;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
@@ -173,22 +172,23 @@ export class RedisConnection {
     if (this.#wasUp) this.meter.redisReconnected(ROLE);
     this.#state = 'up';
     this.#wasUp = true;
-    this.#lastError = CLOSED;
     this.meter.redisUp(ROLE, true);
     this.#load(this.#scripts);
   }
 
   #down(): void {
     clearTimeout(this.#greeting);
+    const error = this.#fault ?? 'connection closed';
+    this.#fault = undefined;
     if (this.#state === 'down' || this.#state === 'closed') return;
     this.#state = 'down';
     this.meter.redisUp(ROLE, false);
-    this.log.warn('redis-unavailable', { role: ROLE, url: this.#url, error: this.#lastError });
+    this.log.warn('redis-unavailable', { role: ROLE, url: this.#url, error });
   }
 
   /** The driver would go on with database 0 when it cannot have the one it wants. */
   #erred(error: Error & { readonly command?: { readonly name: string } }): void {
-    this.#lastError = error.message;
+    this.#fault ??= error.message;
     if (error.command?.name === 'select') this.client.stream.destroy();
   }
 

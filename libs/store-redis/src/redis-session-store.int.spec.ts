@@ -32,7 +32,6 @@ async function connect(): Promise<RedisConnection> {
     commandTimeoutMs: 5_000,
     log,
     meter: silentMeter,
-    role: 'commands',
   });
 }
 

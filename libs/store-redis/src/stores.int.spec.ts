@@ -41,7 +41,6 @@ function connect(keyPrefix: string): Promise<RedisConnection> {
     commandTimeoutMs: 5_000,
     log: silentLog,
     meter: silentMeter,
-    role: 'commands',
   });
 }
 

@@ -30,7 +30,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       close: () => closeAll([local.sessions, local.retained, local.rules, local]),
     };
   }
-  const connection = await connectRedis({ ...redis, url: redis.url, log, meter, role: 'commands' });
+  const connection = await connectRedis({ ...redis, url: redis.url, log, meter });
   const sessions = new RedisSessionStore(connection);
   const retained = new RedisRetainedStore(connection);
   const rules = new RedisRuleStore(connection);
