@@ -18,6 +18,8 @@ export class RetainedWriter implements Flushable {
     readonly meter: Meter;
     readonly log: Log;
   };
+  /** Topics without a message in the store whose first one is on its way there. */
+  readonly #coming = new Set<string>();
   #messages: Message[] = [];
   #waiting: PublishDone[] = [];
   #settled: Promise<unknown> = Promise.resolve();
@@ -39,8 +41,7 @@ export class RetainedWriter implements Flushable {
     const { limits, meter, turn } = this.#parts;
     const isRemoval = message.payload.length === 0;
     const tooLarge = message.payload.length > limits.retainedPayloadBytesMax;
-    const tooMany = this.#store.size().messages >= limits.retainedMessagesMax;
-    if (!isRemoval && (tooLarge || tooMany)) {
+    if (!isRemoval && (tooLarge || !this.#hasRoom(message.topic))) {
       meter.publishRejected(tooLarge ? 'too_large' : 'quota');
       return done(new PublishError('QUOTA_EXCEEDED', 'no room for a retained message'));
     }
@@ -58,9 +59,11 @@ export class RetainedWriter implements Flushable {
     this.#waiting = [];
     this.#settled = this.#store.store(messages).then(
       () => {
+        this.#arrived(messages);
         for (const tell of waiting) tell();
       },
       (error: unknown) => {
+        this.#arrived(messages);
         this.#parts.log.warn('retained-write-failed', {
           messages: messages.length,
           reason: String(error),
@@ -74,5 +77,23 @@ export class RetainedWriter implements Flushable {
   async idle(): Promise<void> {
     this.flush();
     await this.#settled;
+  }
+
+  /** Replacing is always allowed; a new topic counts from here on. */
+  #hasRoom(topic: string): boolean {
+    const { retainedMessagesMax } = this.#parts.limits;
+    if (this.#store.has(topic) || this.#coming.has(topic)) return true;
+    let count = this.#store.size().messages + this.#coming.size;
+    if (count >= retainedMessagesMax) {
+      // A store may count what it has not confirmed yet.
+      for (const each of this.#coming) if (this.#store.has(each)) count -= 1;
+    }
+    if (count >= retainedMessagesMax) return false;
+    this.#coming.add(topic);
+    return true;
+  }
+
+  #arrived(messages: readonly Message[]): void {
+    for (const { topic } of messages) this.#coming.delete(topic);
   }
 }

@@ -69,6 +69,10 @@ export class LocalRetainedStore implements RetainedStore {
     return { messages: this.#entries.size, bytes: this.#bytes };
   }
 
+  has(topic: string): boolean {
+    return this.#entries.has(topic);
+  }
+
   async close(): Promise<void> {
     await this.#journal?.committed();
   }

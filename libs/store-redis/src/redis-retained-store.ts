@@ -87,6 +87,10 @@ export class RedisRetainedStore implements RetainedStore {
     return this.#catalog.size;
   }
 
+  has(topic: string): boolean {
+    return this.#catalog.has(topic);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
   }

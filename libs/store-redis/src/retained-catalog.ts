@@ -34,6 +34,11 @@ export class RetainedCatalog {
     return this.#index?.size ?? { messages: 0, bytes: 0 };
   }
 
+  /** Whether {@link RetainedCatalog.size} counts a topic's message. */
+  has(topic: string): boolean {
+    return this.#index?.has(topic) ?? false;
+  }
+
   /**
    * The index with every change that was complete before this call.
    *

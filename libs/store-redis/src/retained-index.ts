@@ -47,6 +47,11 @@ export class RetainedIndex {
     return { messages: this.#entries.size, bytes: this.#bytes };
   }
 
+  /** Whether {@link RetainedIndex.size} counts a topic's message, expired or not. */
+  has(topic: string): boolean {
+    return this.#entries.has(topic);
+  }
+
   /** Applies a change; an empty text removes the topic. Changes may be applied again as long as the last one wins. */
   apply(topic: string, text: string): void {
     this.#bytes -= this.#entries.get(topic)?.payloadBytes ?? 0;

@@ -81,6 +81,16 @@ function storeCases(current: Current): void {
       await store.store([retained('b', { payload: EMPTY })]);
       await until(() => expect(store.size()).toEqual({ messages: 1, bytes: 3 }), DEADLINE_MS);
     });
+
+    it('knows at once which topics it counts', async () => {
+      const { store } = current();
+      await store.match('#', 1);
+      await store.store([retained('a'), retained('b')]);
+      expect([store.size().messages, store.has('a'), store.has('b')]).toEqual([2, true, true]);
+      await store.store([retained('b', { payload: EMPTY })]);
+      expect([store.size().messages, store.has('a'), store.has('b')]).toEqual([1, true, false]);
+      expect([store.has('a/'), store.has('+'), store.has('')]).toEqual([false, false, false]);
+    });
   });
 }
 

@@ -107,6 +107,10 @@ class FakeRetained implements RetainedStore {
     return { messages: this.messages.length, bytes: 0 };
   }
 
+  has(sought: string): boolean {
+    return this.messages.some(({ topic }) => topic === sought);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
