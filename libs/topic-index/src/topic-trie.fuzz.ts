@@ -49,7 +49,9 @@ function equals(matcher: (filter: string, topic: string) => boolean) {
     }
     expect(trie.size).toBe(model.size);
     expect([...trie.filters()].sort()).toEqual([...model.keys()].sort());
+    for (const { filter: key } of changes) expect(trie.has(key)).toBe(model.has(key));
     for (const name of topics) {
+      expect(trie.has(name)).toBe(model.has(name));
       const found: string[] = [];
       trie.match(name, found);
       const expected = [...model].flatMap(([key, values]) =>

@@ -110,6 +110,13 @@ export class TopicTrie<Value> {
     return true;
   }
 
+  /** Whether a filter has a value. */
+  has(filter: string): boolean {
+    if (!isWildcard(filter)) return this.#exact.has(filter);
+    const place = this.#findPlace(filter);
+    return place?.node[place.field] !== undefined;
+  }
+
   /**
    * Appends the values of every filter that matches a topic name to the list given.
    *
