@@ -211,10 +211,7 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** @internal */
   fenced(entry: SessionEntry, offer: Offer | undefined): void {
-    this.#parts.log.info('session-fenced', { clientId: entry.clientId, epoch: entry.epoch });
-    entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
-    if (!entry.isGone) this.#member.remember(entry);
-    this.#sessions.drop(entry);
+    this.#member.lose(entry);
     if (offer?.obligations === undefined) return;
     const { message, obligations } = offer;
     void this.#member.forward({ clientId: entry.clientId, message, obligations });

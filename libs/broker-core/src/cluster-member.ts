@@ -9,6 +9,7 @@ import {
   type PublishDone,
   type RouteChange,
 } from '#libs/broker-ports';
+import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
 import { TopicTrie } from '#libs/topic-index';
 import { decodeFrame } from './frame.ts';
@@ -28,13 +29,7 @@ interface Letter {
   readonly served?: readonly NodeRef[];
 }
 
-/** A session of a dead node that a live node has already taken. */
-interface Heir {
-  readonly clientId: string;
-  readonly node: NodeRef;
-}
-
-/** A session that this node had until another took it. */
+/** A session that others may still take to be here, or at a node whose heritage this one takes, while it is not. */
 interface Moved {
   readonly clientId: string;
   readonly filters: readonly string[];
@@ -53,9 +48,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #sessions: Sessions;
   readonly #outbox: Outbox;
   readonly #onLeaseLost: () => void;
-  /** Sessions of a dead node that live elsewhere by now: what is left in its inbox for them is passed on. */
-  #elsewhere = new TopicTrie<Heir>();
-  /** Sessions that went to another node: the inbox may still hold messages for them. */
+  /** Sessions that are with another node by now: the inbox may still get messages for them. */
   readonly #moved = new TopicTrie<Moved>();
   readonly #movedInOrder = new Fifo<Moved>();
   readonly #departed = new Map<string, NodeRef>();
@@ -105,6 +98,11 @@ export class ClusterMember implements ClusterHandler {
 
   durableReceived(_from: NodeRef, bytes: Uint8Array, done: () => void): void {
     const frame = decodeFrame(bytes);
+    if (frame?.kind === 'taken') {
+      const entry = this.#sessions.get(frame.clientId);
+      if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry);
+      return done();
+    }
     const messages = frame && decodeBatch(frame.batch);
     if (frame === undefined || messages === undefined) {
       this.#refuse('durable');
@@ -123,7 +121,7 @@ export class ClusterMember implements ClusterHandler {
 
   requested(_from: NodeRef, request: ClusterRequest): Promise<void> {
     const entry = this.#sessions.get(request.clientId);
-    if (entry !== undefined) this.remember(entry);
+    if (entry !== undefined) this.#leave(entry);
     return this.#sessions.release(request.clientId);
   }
 
@@ -160,10 +158,21 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
-  /** Notes that a session is on its way to another node: what comes too late for it is passed on. */
-  remember({ clientId, durable, subscriptions }: SessionEntry): void {
-    if (!durable) return;
-    const filters = [...subscriptions.keys()];
+  /** Another node owns the session: its connection here ends, and what comes too late for it is passed on. */
+  lose(entry: SessionEntry): void {
+    const { clientId, epoch } = entry;
+    this.#parts.log.info('session-fenced', { clientId, epoch });
+    entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
+    if (!entry.isGone) this.#leave(entry);
+    this.#sessions.drop(entry);
+  }
+
+  /** Notes that a session is on its way to another node. */
+  #leave({ clientId, durable, subscriptions }: SessionEntry): void {
+    if (durable) this.#remember(clientId, [...subscriptions.keys()]);
+  }
+
+  #remember(clientId: string, filters: readonly string[]): void {
     const moved = { clientId, filters, movedAtMs: this.#parts.nowMs() };
     for (const filter of filters) this.#moved.add(filter, moved);
     this.#movedInOrder.push(moved);
@@ -206,7 +215,6 @@ export class ClusterMember implements ClusterHandler {
     });
     if (clientId === undefined) {
       this.#router.routeFromPeer(message, obligations);
-      this.#passOn(message, obligations);
       this.#sendAfter(message, obligations);
     } else {
       const entry = this.#sessions.get(clientId);
@@ -230,15 +238,6 @@ export class ClusterMember implements ClusterHandler {
       obligations.end();
     } catch {
       obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
-    }
-  }
-
-  #passOn(message: Message, obligations: Obligations): void {
-    if (this.#elsewhere.size === 0) return;
-    const heirs: Heir[] = [];
-    this.#elsewhere.match(message.topic, heirs);
-    for (const { clientId, node } of new Set(heirs)) {
-      this.#outbox.directed(node, { clientId, message }, obligations);
     }
   }
 
@@ -277,18 +276,21 @@ export class ClusterMember implements ClusterHandler {
     if (!(await bus.claimDead(dead))) return;
     const clientIds = await sessions.ownedBy(dead);
     log.info('inherit-started', { node: dead.nodeId, sessions: clientIds.length });
+    const elsewhere = new Map<string, readonly string[]>();
     for (const clientId of clientIds) {
       const node = await this.#sessions.inherit(clientId, dead);
-      if (node === undefined || node.nodeId === bus.self.nodeId || !bus.isAlive(node)) continue;
-      const heir = { clientId, node };
-      const record = await sessions.load(clientId);
-      for (const { filter } of record?.subscriptions ?? []) this.#elsewhere.add(filter, heir);
+      if (node === undefined || node.nodeId === bus.self.nodeId) continue;
+      const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
+      const filters = subscriptions.map(({ filter }) => filter);
+      elsewhere.set(clientId, filters);
     }
+    for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     await this.#router.announced().catch(() => undefined);
     await bus.drainInbox(dead);
-    if (this.#inheriting.size === 1) this.#elsewhere = new TopicTrie();
     await sessions.abandon(dead);
     await bus.forgetNode(dead);
+    // What is on its way to the dead node comes to this node's inbox from now on.
+    for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     this.nodeForgotten(dead);
     log.info('inherit-finished', { node: dead.nodeId, sessions: clientIds.length });
   }

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+import { encodeFrame } from './frame.ts';
 
 const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const clock = (): number => 0;
@@ -125,6 +127,64 @@ describe('a client that moves to another node', () => {
     await quiet();
     // Both places were known to the publisher for a while: the message may come from each of them.
     expect([...new Set(after.takeTexts())]).toEqual(['early', 'late']);
+  });
+
+  it('is routed to at every moment, for whoever publishes', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const c = await join('c');
+    const wanting = new Set(['a']);
+    const seen: string[] = [];
+    const { handler } = c.bus;
+    if (handler === undefined) throw new Error('c is not open');
+    const apply = handler.routesChanged.bind(handler);
+    handler.routesChanged = (node, changes) => {
+      apply(node, changes);
+      for (const { kind } of changes) {
+        if (kind === 'add') wanting.add(node.nodeId);
+        else wanting.delete(node.nodeId);
+      }
+      seen.push([...wanting].join('+'));
+    };
+    for (const { memory } of [b, a, b]) {
+      await memory.client().connect({ clientId: 'client', ...DURABLE });
+      await quiet();
+    }
+    expect(seen).toEqual(['a+b', 'b', 'b+a', 'a', 'a+b', 'b']);
+  });
+
+  it('leaves no route where it was expected and did not come', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const take = sessions.take.bind(sessions);
+    sessions.take = (request) =>
+      request.replacesEpoch === undefined
+        ? take(request)
+        : Promise.reject(new StoreUnavailableError('away'));
+    const refused = b.memory.client();
+    const connack = await refused.connect({ clientId: 'client', ...DURABLE });
+    expect(connack.reasonCode).toBe(0x88);
+    await quiet();
+    expect(cluster.placeOf(b.bus.self)?.filters.size).toBe(0);
+  });
+
+  it('is let go by an owner that was silent, once it hears of it', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    a.bus.isDeaf = true;
+    a.bus.isPaused = true;
+    await connected(b, 'client', DURABLE);
+    expect(before.isEnded).toBe(false);
+    a.bus.resume();
+    expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
+    await quiet();
+    expect(a.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
+    // A late word of an earlier move does not end a session that has come back since.
+    const back = await connected(a, 'client', DURABLE);
+    const frame = encodeFrame({ kind: 'taken', clientId: 'client', epoch: 1 });
+    await b.bus.sendDurable(a.bus.self, frame);
+    await quiet();
+    expect(back.isEnded).toBe(false);
   });
 
   it('is taken from an owner that does not answer, whose late messages are passed on', async () => {

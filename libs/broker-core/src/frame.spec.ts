@@ -11,14 +11,25 @@ describe('frames', () => {
     { kind: 'directed', clientId: 'x'.repeat(65_535), batch: Buffer.alloc(0) },
   ])('come back as they went: $kind', (frame) => {
     const decoded = decodeFrame(Uint8Array.from(encodeFrame(frame)));
-    expect(decoded && { ...decoded, batch: Buffer.from(decoded.batch) }).toEqual(frame);
+    if (decoded === undefined || !('batch' in decoded)) throw new Error('no frame with a batch');
+    expect({ ...decoded, batch: Buffer.from(decoded.batch) }).toEqual(frame);
+  });
+
+  it.each([0, 1, Date.now() * 1000, Number.MAX_SAFE_INTEGER])('carry the epoch %d', (epoch) => {
+    const frame = { kind: 'taken', clientId: 'é😀', epoch } as const;
+    expect(decodeFrame(encodeFrame(frame))).toEqual(frame);
   });
 
   it('are recognised whatever bytes come', () => {
     const directed = encodeFrame({ kind: 'directed', clientId: 'client', batch });
     const cut = Array.from({ length: 9 }, (_, length) => decodeFrame(directed.subarray(0, length)));
     expect(cut).toEqual(cut.map(() => undefined));
-    for (const kind of [0, 3, 255]) {
+    const taken = encodeFrame({ kind: 'taken', clientId: 'client', epoch: 5 });
+    for (let length = 0; length < taken.length; length += 1) {
+      expect(decodeFrame(taken.subarray(0, length))).toBeUndefined();
+    }
+    expect(decodeFrame(Buffer.concat([taken, Buffer.alloc(1)]))).toBeUndefined();
+    for (const kind of [0, 4, 255]) {
       expect(decodeFrame(Uint8Array.of(kind, 0, 0))).toBeUndefined();
     }
     expect(decodeFrame(Uint8Array.of(2, 0, 2, 0xff, 0xfe))).toMatchObject({ kind: 'directed' });

@@ -35,6 +35,8 @@ export class Router implements Flushable {
   readonly #log: Log;
   readonly #nowMs: () => number;
   readonly #counts = { plain: 0, wildcard: 0 };
+  /** Filters that are wanted beforehand, and how often. */
+  readonly #expected = new Map<string, number>();
   #changes: RouteChange[] = [];
   #announced: Promise<void> = Promise.resolve();
   #resolve: ((announcement: Promise<void>) => void) | undefined;
@@ -63,13 +65,32 @@ export class Router implements Flushable {
   add(subscription: Subscription): void {
     const { filter } = subscription;
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] += 1;
-    if (this.#local.add(filter, subscription)) this.#change({ kind: 'add', filter });
+    if (!this.#local.add(filter, subscription)) return;
+    if (!this.#expected.has(filter)) this.#change({ kind: 'add', filter });
   }
 
   remove(subscription: Subscription): void {
     const { filter } = subscription;
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] -= 1;
-    if (this.#local.remove(filter, subscription)) this.#change({ kind: 'remove', filter });
+    if (!this.#local.remove(filter, subscription)) return;
+    if (!this.#expected.has(filter)) this.#change({ kind: 'remove', filter });
+  }
+
+  /**
+   * Routes filters to this node before it has a subscription to them, for a session that is about to come: the others
+   * see the new route before the old one ends, because all of them learn the changes in one order.
+   *
+   * @returns to be called once when the session is here, or does not come.
+   */
+  expect(filters: readonly string[]): () => void {
+    for (const filter of filters) {
+      const before = this.#expected.get(filter) ?? 0;
+      this.#expected.set(filter, before + 1);
+      if (before === 0 && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
+    }
+    return () => {
+      for (const filter of filters) this.#expectLess(filter);
+    };
   }
 
   /** Resolves when every live node knows the changes made up to now; rejects when that could not be seen to. */
@@ -184,6 +205,13 @@ export class Router implements Flushable {
     const made: Match = { targets: [...bySession.values()], nodes };
     this.#cache.set(topic, version, made);
     return made;
+  }
+
+  #expectLess(filter: string): void {
+    const left = (this.#expected.get(filter) ?? 1) - 1;
+    if (left > 0) return void this.#expected.set(filter, left);
+    this.#expected.delete(filter);
+    if (!this.#local.has(filter)) this.#change({ kind: 'remove', filter });
   }
 
   #change(change: RouteChange): void {

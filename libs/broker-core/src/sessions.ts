@@ -8,6 +8,7 @@ import type {
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
+import { encodeFrame } from './frame.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
@@ -22,6 +23,13 @@ export interface Acquired {
   readonly stored: StoredState | undefined;
   /** The client's former session, when it ended by this. */
   readonly ended: SessionEntry | undefined;
+}
+
+interface Taken {
+  readonly record: SessionRecord;
+  readonly sessionPresent: boolean;
+  /** To be called when the session's subscriptions are indexed. */
+  readonly arrived: () => void;
 }
 
 const TAKE_TRIES = 5;
@@ -151,11 +159,12 @@ export class Sessions {
     existing?.suspend();
     // Writes of the old epoch go first: after the take they would be refused.
     this.#writer.flush();
-    const { record, sessionPresent } = await this.#take(terms).catch((error: unknown) => {
+    const { record, sessionPresent, arrived } = await this.#take(terms).catch((error: unknown) => {
       existing?.goOn();
       throw error;
     });
     const entry = this.#entry(existing, record, sessionPresent);
+    arrived();
     entry.resume(record);
     // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
     entry.durable = record.durable || sessionPresent;
@@ -191,9 +200,7 @@ export class Sessions {
     return entry;
   }
 
-  async #take(
-    terms: ConnectionTerms,
-  ): Promise<{ readonly record: SessionRecord; readonly sessionPresent: boolean }> {
+  async #take(terms: ConnectionTerms): Promise<Taken> {
     const { bus, sessions } = this.#parts;
     let request: TakeRequest = {
       clientId: terms.clientId,
@@ -204,35 +211,66 @@ export class Sessions {
       expiryIntervalSeconds: terms.sessionExpirySeconds,
       connected: true,
     };
-    for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
-      const result: TakeResult = await sessions.take(request);
-      if (result.kind === 'taken') return result;
-      if (result.kind === 'absent') break;
-      await this.#askForRelease(terms.clientId, result);
-      request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
+    let arrived = (): void => undefined;
+    const silent: NodeRef[] = [];
+    try {
+      for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
+        const result: TakeResult = await sessions.take(request);
+        if (result.kind === 'taken') {
+          for (const node of silent) this.#tellTaken(node, result.record);
+          return { ...result, arrived };
+        }
+        if (result.kind === 'absent') break;
+        const former = arrived;
+        arrived = await this.#expect(terms);
+        former();
+        const isReleased = await this.#askForRelease(terms.clientId, result);
+        if (!isReleased) silent.push(result.owner);
+        request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
+      }
+      throw new StoreUnavailableError('the session changes hands too often');
+    } catch (error) {
+      arrived();
+      throw error;
     }
-    throw new StoreUnavailableError('the session changes hands too often');
   }
 
-  /** An owner that does not answer is fenced: its later writes carry an old epoch. */
+  /** Has the others route to this node, too, before the former owner stops to be routed to. */
+  async #expect({ clientId, cleanStart }: ConnectionTerms): Promise<() => void> {
+    const record = cleanStart ? undefined : await this.#parts.sessions.load(clientId);
+    const filters = record?.subscriptions.map(({ filter }) => filter) ?? [];
+    const arrived = this.#router.expect(filters);
+    if (filters.length > 0) await this.#announced();
+    return arrived;
+  }
+
+  /** An owner that does not answer is fenced: its later writes carry an old epoch. Resolves with whether it has answered. */
   async #askForRelease(
     clientId: string,
-    owned: { readonly owner: NodeRef; readonly epoch: number },
-  ): Promise<void> {
+    { owner, epoch }: { readonly owner: NodeRef; readonly epoch: number },
+  ): Promise<boolean> {
     const { bus, log, meter } = this.#parts;
-    if (!bus.isAlive(owned.owner)) return;
+    if (!bus.isAlive(owner)) return true;
     const startedAtMs = this.#parts.nowMs();
+    let isReleased = true;
     try {
-      const { epoch } = owned;
-      await bus.request(owned.owner.nodeId, { kind: 'release-session', clientId, epoch });
+      await bus.request(owner.nodeId, { kind: 'release-session', clientId, epoch });
     } catch (error) {
-      log.warn('session-release-unanswered', {
-        owner: owned.owner.nodeId,
-        reason: String(error),
-      });
+      isReleased = false;
+      log.warn('session-release-unanswered', { owner: owner.nodeId, reason: String(error) });
     }
     meter.sessionEvent('taken_over');
     meter.takeoverDuration('remote', (this.#parts.nowMs() - startedAtMs) / 1000);
+    return isReleased;
+  }
+
+  /** A former owner that did not answer but lives reads it as soon as it can, and lets its connection go. */
+  #tellTaken(owner: NodeRef, { clientId, epoch }: SessionRecord): void {
+    const { bus, log } = this.#parts;
+    const frame = encodeFrame({ kind: 'taken', clientId, epoch });
+    bus.sendDurable(owner, frame).catch((error: unknown) => {
+      log.warn('session-taken-untold', { owner: owner.nodeId, reason: String(error) });
+    });
   }
 
   /** Keeps an offline session of a dead node until its client comes or it expires. */
