@@ -147,6 +147,14 @@ export class ClusterCommands {
     });
   }
 
+  /** Whether a node listens on its channel: a killed process does not, long before its lease ends. */
+  async isListening(nodeId: string): Promise<boolean> {
+    const { redis, keys } = this.#options;
+    const channel = keys.channel(nodeId);
+    const [, listeners] = await this.#run('lease', () => redis.pubsub('NUMSUB', channel));
+    return Number(listeners) > 0;
+  }
+
   /** Reads a node's filters together with their position; undefined when it is no member. */
   async snapshot(node: NodeRef): Promise<RouteSnapshot | undefined> {
     const { keys } = this.#options;

@@ -43,7 +43,8 @@ interface Gathering {
 /**
  * What this node wants, written down in Redis and known to the others.
  *
- * @remarks Changes of one turn go out together and are numbered. What this object holds is what is wanted: if Redis has
+ * @remarks Changes of one turn go out together and are numbered. Every live node is waited for, but not twice for a
+ * deadline: one that has let a deadline pass counts again when it is heard of. What this object holds is what is wanted: if Redis has
  * something else (a failed announcement, lost data) it is written anew.
  */
 export class OwnRoutes {
@@ -51,6 +52,8 @@ export class OwnRoutes {
   readonly #filters = new Set<string>();
   /** The highest sequence each node is known to have applied. */
   readonly #heard = new Map<string, number>();
+  /** Nodes that let a deadline pass: they are not waited for again until they are heard of. */
+  readonly #late = new Set<string>();
   #sequence = 0;
   #mismatchAt: number | undefined;
   #gathering: Gathering | undefined;
@@ -82,6 +85,7 @@ export class OwnRoutes {
   /** A node says how far it has come. */
   heard(node: NodeRef, sequence: number): void {
     const key = nodeKey(node);
+    this.#late.delete(key);
     if ((this.#heard.get(key) ?? -1) >= sequence) return;
     this.#heard.set(key, sequence);
     this.#release((wait) => {
@@ -93,6 +97,7 @@ export class OwnRoutes {
   gone(node: NodeRef): void {
     const key = nodeKey(node);
     this.#heard.delete(key);
+    this.#late.delete(key);
     this.#release((wait) => wait.missing.delete(key));
   }
 
@@ -164,7 +169,7 @@ export class OwnRoutes {
     for (const node of [...members, ...alive()]) {
       const key = nodeKey(node);
       if (key === own || (this.#heard.get(key) ?? -1) >= sequence || !isAwaited(node)) continue;
-      missing.set(key, node);
+      if (!this.#late.has(key)) missing.set(key, node);
     }
     if (this.#closed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
@@ -190,6 +195,7 @@ export class OwnRoutes {
     this.#waits = this.#waits.filter((wait) => !late.includes(wait));
     for (const { missing, reject } of late) {
       meter.routeLag(deadlineMs / 1_000);
+      for (const key of missing.keys()) this.#late.add(key);
       const names = [...missing.keys()].join(', ');
       reject(new ClusterError('ROUTES_LATE', `not yet applied by ${names}`));
     }

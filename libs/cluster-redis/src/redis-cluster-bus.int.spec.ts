@@ -45,7 +45,12 @@ interface TestNode {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-async function makeNode(nodeId: string, inboxMessagesMax = 100_000): Promise<TestNode> {
+interface Bounds {
+  readonly inboxMessagesMax?: number;
+  readonly routeDeadlineMs?: number;
+}
+
+async function makeNode(nodeId: string, bounds: Bounds = {}): Promise<TestNode> {
   const gate = await openTcpGate(server.port);
   const { meter, counts } = countingMeter();
   const bus = new RedisClusterBus({
@@ -57,7 +62,8 @@ async function makeNode(nodeId: string, inboxMessagesMax = 100_000): Promise<Tes
       commandTimeoutMs: 500,
       routeDeadlineMs: 2_000,
       requestTimeoutMs: 500,
-      inboxMessagesMax,
+      inboxMessagesMax: 100_000,
+      ...bounds,
     },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
     log: silentLog,
@@ -68,8 +74,8 @@ async function makeNode(nodeId: string, inboxMessagesMax = 100_000): Promise<Tes
   return node;
 }
 
-async function openNode(nodeId: string, inboxMessagesMax?: number): Promise<TestNode> {
-  const node = await makeNode(nodeId, inboxMessagesMax);
+async function openNode(nodeId: string, bounds?: Bounds): Promise<TestNode> {
+  const node = await makeNode(nodeId, bounds);
   await node.bus.open(node.handler);
   return node;
 }
@@ -151,6 +157,25 @@ describe('routes', () => {
     expect(n1.handler.events).not.toContain('left n2');
   });
 
+  it('wait for a silent node until a deadline, once, and again when it is heard of', async () => {
+    const n1 = await openNode('n1', { routeDeadlineMs: 200 });
+    const n2 = await openNode('n2');
+    await until(() => n1.bus.nodes().length === 2, DEADLINE_MS);
+    n2.gate.shut();
+    await expect(n1.bus.announceRoutes([add('a')])).rejects.toMatchObject({ code: 'ROUTES_LATE' });
+    await expect(n1.bus.announceRoutes([add('b')])).resolves.toBeUndefined();
+    expect(n2.handler.filtersOf(n1.bus.self)).toEqual([]);
+    n2.gate.open();
+    await until(() => n2.handler.filtersOf(n1.bus.self)?.join() === 'a,b', DEADLINE_MS);
+    await until(() => n2.bus.ready, DEADLINE_MS);
+    await until(async () => {
+      await n1.bus.announceRoutes([add('c')]);
+      const isThere = n2.handler.filtersOf(n1.bus.self)?.includes('c') === true;
+      await n1.bus.announceRoutes([remove('c')]);
+      return isThere;
+    }, DEADLINE_MS);
+  });
+
   it('hold 2,000 announcements each followed by a message, without a loss', async () => {
     const [n1, n2, n3] = await openThree();
     const from = n2.bus.self;
@@ -202,7 +227,7 @@ describe('frames', () => {
   });
 
   it('are refused when the inbox is full, and none that is stored is trimmed', async () => {
-    const n1 = await openNode('n1', 10);
+    const n1 = await openNode('n1', { inboxMessagesMax: 10 });
     const n2 = await openNode('n2');
     n2.handler.takesFrames = false;
     await until(() => n1.bus.nodes().length === 2, DEADLINE_MS);
@@ -274,10 +299,24 @@ describe('requests', () => {
   });
 
   it('reject when refused, and when nobody answers in time', async () => {
-    const [n1, n2] = await openThree();
+    const [n1, n2, n3] = await openThree();
     n2.handler.answer = () => Promise.reject(new Error('no'));
     await expect(n1.bus.request('n2', request)).rejects.toMatchObject({ code: 'REQUEST_REFUSED' });
-    await expect(n1.bus.request('n9', request)).rejects.toMatchObject({ code: 'NODE_SILENT' });
+    n3.handler.answer = () => new Promise(() => undefined);
+    await expect(n1.bus.request('n3', request)).rejects.toMatchObject({
+      code: 'NODE_SILENT',
+      message: 'n3 did not answer',
+    });
+  });
+
+  it('reject without a wait when a node was killed, long before its lease ends', async () => {
+    const [n1, , n3] = await openThree();
+    await kill(n3);
+    await until(async () => (await redis.pubsub('NUMSUB', 'test/live/n3'))[1] === 0, DEADLINE_MS);
+    await expect(n1.bus.request('n3', request)).rejects.toMatchObject({
+      code: 'NODE_SILENT',
+      message: 'n3 is not connected to Redis',
+    });
   });
 });
 

@@ -175,9 +175,12 @@ export class RedisClusterBus implements ClusterBus {
     throw new StoreUnavailableError(`the inbox of ${nodeKey(node)} is ${result}`);
   }
 
-  request(nodeId: string, request: ClusterRequest): Promise<void> {
-    if (this.#work === undefined) return Promise.reject(notOpen());
-    return this.#requests.ask(nodeId, request);
+  async request(nodeId: string, request: ClusterRequest): Promise<void> {
+    if (this.#work === undefined) throw notOpen();
+    if (!(await this.#commands.isListening(nodeId))) {
+      throw new ClusterError('NODE_SILENT', `${nodeId} is not connected to Redis`);
+    }
+    await this.#requests.ask(nodeId, request);
   }
 
   nodes(): readonly NodeInfo[] {

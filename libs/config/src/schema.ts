@@ -156,7 +156,7 @@ const redis = section({
   }),
   routeDeadlineMs: milliseconds(
     'How long a SUBACK waits for the other nodes to know the subscription.',
-    { default: 5_000, min: 100, max: 60_000 },
+    { default: 2_000, min: 100, max: 60_000 },
   ),
   requestTimeoutMs: milliseconds('How long a node waits for the answer of another node.', {
     default: 3_000,
