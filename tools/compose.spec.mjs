@@ -62,12 +62,20 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('runs the Kafka that the tests run', () => {
-    expect(read('tools/services.mjs')).toContain(`'${services.kafka.image}'`);
+  it.each(['kafka', 'redis'])('runs the %s that the tests run', (name) => {
+    expect(read('tools/services.mjs')).toContain(`'${services[name].image}'`);
   });
 });
 
 describe('images', () => {
+  it.each(['broker', 'api'])('of the %s copy what exists', (app) => {
+    const copies = read(`deploy/docker/${app}.Dockerfile`).matchAll(/^COPY (?!--from)(.+) \S+$/gm);
+    const sources = [...copies].flatMap(([, paths]) => paths.split(' '));
+
+    expect(sources).toContain('package.json');
+    expect(sources.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
+  });
+
   it.each(['broker', 'api'])(
     'of the %s set variables that exist and run as nobody special',
     (app) => {

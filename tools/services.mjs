@@ -1,4 +1,4 @@
-// The servers that tests and the local cluster need: Redis as a process, Kafka from wherever it can be had.
+// The servers that tests and the local cluster need, from wherever they can be had.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { KAFKA_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
 import { freePort, listening, until } from './ports.mjs';
 import { step } from './progress.mjs';
 
+const REDIS_IMAGE = 'redis:7.4-alpine';
 const KAFKA_IMAGE = 'apache/kafka:4.1.0';
 const KAFKA_SCRIPT = fileURLToPath(new URL('../deploy/dev/kafka/kafka.sh', import.meta.url));
 
@@ -25,23 +26,52 @@ export async function startRedis(group, directory) {
 }
 
 /**
+ * Brings up a Redis for tests that do no more than use one: that of REDIS_URL, else an image if a Docker daemon answers.
+ * Returns its URL; undefined where these tests, too, start a redis-server.
+ */
+export async function openRedis({ undo }) {
+  if (process.env.REDIS_URL) return process.env.REDIS_URL;
+  return fromImage(REDIS_IMAGE, async () => {
+    const port = await freePort();
+    container(undo, ['--publish', `127.0.0.1:${port}:6379`, REDIS_IMAGE]);
+    const ping = ['-p', String(port), 'ping'];
+    await until('Redis', () => spawnSync('redis-cli', ping).stdout?.toString() === 'PONG\n');
+    return `redis://127.0.0.1:${port}`;
+  });
+}
+
+/**
  * Brings up a Kafka: the one of KAFKA_BROKERS, else an image if a Docker daemon answers, else jars on this machine.
  * Returns its brokers; what stops it is in `undo` before it is started, so that a stop meanwhile leaves nothing.
  */
 export async function openKafka({ undo, containers = true }) {
   if (process.env.KAFKA_BROKERS) return process.env.KAFKA_BROKERS;
-  if (containers && dockerAnswers()) {
-    const title = `starting Kafka from ${KAFKA_IMAGE}`;
-    const brokers = await step(title, () => kafkaImage(undo)).catch(() => undefined);
-    if (brokers !== undefined) return brokers;
-    console.log('the image could not be started: falling back to jars');
-  }
+  const brokers = containers && (await fromImage(KAFKA_IMAGE, () => kafkaImage(undo)));
+  if (brokers) return brokers;
   await ensurePrograms(KAFKA_PROGRAMS);
   return step('starting Kafka', () => kafkaJars(undo));
 }
 
-function dockerAnswers() {
-  return spawnSync('docker', ['info'], { timeout: 5_000, stdio: 'ignore' }).status === 0;
+/** What `start` returns; undefined if no Docker daemon answers or the image cannot be started. */
+async function fromImage(image, start) {
+  const { status } = spawnSync('docker', ['info'], { timeout: 5_000, stdio: 'ignore' });
+  if (status !== 0) return undefined;
+  try {
+    return await step(`starting ${image}`, start);
+  } catch (error) {
+    console.log(`${image}: ${error.message}; going on without it`);
+    return undefined;
+  }
+}
+
+/** Starts a container, which `undo` removes. */
+function container(undo, args) {
+  const { status, stdout } = spawnSync('docker', ['run', '--detach', '--rm', ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) throw new Error('docker run failed');
+  undo.push(() => spawnSync('docker', ['rm', '--force', stdout.trim()], { stdio: 'ignore' }));
 }
 
 async function kafkaImage(undo) {
@@ -59,17 +89,7 @@ async function kafkaImage(undo) {
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
   };
   const env = Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-  const publish = ['--publish', `127.0.0.1:${port}:${port}`];
-  const { status, stdout } = spawnSync(
-    'docker',
-    ['run', '--detach', '--rm', ...publish, ...env, KAFKA_IMAGE],
-    {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  if (status !== 0) throw new Error('docker run failed');
-  undo.push(() => spawnSync('docker', ['rm', '--force', stdout.trim()], { stdio: 'ignore' }));
+  container(undo, ['--publish', `127.0.0.1:${port}:${port}`, ...env, KAFKA_IMAGE]);
   const brokers = `127.0.0.1:${port}`;
   await until('Kafka', () => answers(brokers));
   return brokers;

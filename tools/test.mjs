@@ -7,13 +7,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildIfStale } from './build.mjs';
 import { TEST_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
-import { openKafka } from './services.mjs';
+import { openKafka, openRedis } from './services.mjs';
 
 const HELP = `usage: npm test [-- --help]
 
-Builds when needed, brings up Kafka, runs the Jest projects unit, int, sim and e2e, and stops what it started.
-Integration tests start a redis-server of their own. Programs that are missing are installed on Debian as root.
+Builds when needed, brings up what the tests need, runs the Jest projects unit, int, sim and e2e, and stops what it
+started. Programs that are missing are installed on Debian as root.
 
+  REDIS_URL       the Redis of the end-to-end clusters, each under a key prefix of its own that is removed at the end;
+                  else an image if a Docker daemon answers, else redis-server. Tests that stop, freeze, fill or flush
+                  a Redis, or want one in cluster mode, always start a redis-server of their own
   KAFKA_BROKERS   use this Kafka; else an image if a Docker daemon answers, else jars through Maven
   CI              set: a skipped test counts as a failure of the run
 
@@ -38,7 +41,8 @@ function stop(signal) {
 
 async function run(args, index) {
   const file = join(results, `${index}.json`);
-  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const quiet = ['ExperimentalWarning', 'TimeoutNegativeWarning'];
+  const node = ['--experimental-vm-modules', ...quiet.map((name) => `--disable-warning=${name}`)];
   const report = ['--json', `--outputFile=${file}`, '--passWithNoTests', '--errorOnDeprecated'];
   jest = spawn(process.execPath, [...node, 'node_modules/jest/bin/jest.js', ...args, ...report], {
     cwd: root,
@@ -52,6 +56,8 @@ async function run(args, index) {
 async function main() {
   await ensurePrograms(TEST_PROGRAMS);
   await buildIfStale();
+  const redis = await openRedis({ undo });
+  if (redis !== undefined) process.env.REDIS_URL = redis;
   process.env.KAFKA_BROKERS = await openKafka({ undo });
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const [index, args] of RUNS.entries()) {

@@ -170,7 +170,7 @@ describe('the API of a cluster', () => {
 
   beforeAll(async () => {
     cluster = await startCluster(shared);
-    api = await Api.start(shared, { REDIS_URL: cluster.redis.url }, KEY);
+    api = await Api.start(shared, cluster.redis, KEY);
   });
   afterAll(() => shared.close());
 
@@ -223,7 +223,7 @@ describe('the API of a cluster', () => {
   });
 
   it('ends with code 0 on SIGTERM', async () => {
-    const other = await Api.start(scope, { REDIS_URL: cluster.redis.url });
+    const other = await Api.start(scope, cluster.redis);
 
     expect(await other.child.stop()).toBe(0);
   });

@@ -170,7 +170,8 @@ describe('Redis', () => {
   });
 
   it('restarted keeps connections, sessions and what was acknowledged', async () => {
-    const { redis, nodes } = await startCluster(scope);
+    const redis = await openRedis(scope);
+    const { nodes } = await startCluster(scope, { REDIS_URL: redis.url });
     const [first, second, third] = nodes;
     const session = { clientId: 'sleeper', clean: false, protocolVersion: 4 as const };
     const sleeper = await Client.connect(scope, third.url, session);

@@ -29,7 +29,13 @@ export {
 export { decodeHex, encodeHex, refusalOf } from './packet-hex.ts';
 export { RecordingClusterHandler, type ReceivedFrame } from './recording-cluster-handler.ts';
 export { RecordingOutput, type SentPublish } from './recording-output.ts';
-export { freePort, startRedis, type RedisServer, type RedisServerOptions } from './redis-server.ts';
+export {
+  freePort,
+  GIVEN_REDIS,
+  startRedis,
+  type RedisServer,
+  type RedisServerOptions,
+} from './redis-server.ts';
 export { retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
 export { seededRandom } from './seeded-random.ts';

@@ -9,6 +9,10 @@ import { until } from './until.ts';
 const START_DEADLINE_MS = 10_000;
 const ATTEMPTS = 5;
 
+/** A Redis that runs already, from REDIS_URL; undefined when tests must start one. Nothing but their own keys is theirs. */
+// oxlint-disable-next-line node/no-process-env
+export const GIVEN_REDIS = process.env['REDIS_URL'];
+
 /** How a Redis server for a test is to run. */
 export interface RedisServerOptions {
   /** True logs each command and syncs it before it is answered, so a kill loses nothing acknowledged. @defaultValue false */
