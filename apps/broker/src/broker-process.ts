@@ -97,6 +97,7 @@ export class BrokerProcess {
     const bridge = new KafkaBridge({
       node: bus.self,
       kafka: config.kafka,
+      limits: config.limits,
       inject: (message, done) => node.inject(message, done),
       clock: Date.now,
       log,

@@ -1,9 +1,10 @@
-import type {
-  BridgeRecordCount,
-  InjectedMessage,
-  KafkaToMqttRule,
-  PublishDone,
-  RuleStatus,
+import {
+  PublishError,
+  type BridgeRecordCount,
+  type InjectedMessage,
+  type KafkaToMqttRule,
+  type PublishDone,
+  type RuleStatus,
 } from '#libs/broker-ports';
 import { topicNameFault } from '#libs/topic-index';
 import { BRIDGE_LABEL, type BridgeContext } from './bridge-context.ts';
@@ -14,16 +15,35 @@ import { RecordPump } from './record-pump.ts';
 import { RuleHealth } from './rule-health.ts';
 import { Template } from './template.ts';
 
+/** What a record may become, as for messages of clients. */
+export interface InboundLimits {
+  readonly topicLevelsMax: number;
+  /** Most bytes of topic and payload together. */
+  readonly packetBytesMax: number;
+  readonly retainedPayloadBytesMax: number;
+}
+
 /** What a Kafka to MQTT rule needs beyond the context. */
 export interface InboundLink extends RuleLink {
   readonly groupId: string;
+  readonly limits: InboundLimits;
   readonly inject: (message: InjectedMessage, done: PublishDone) => void;
 }
 
+/** Why a record is skipped for good. */
+type RecordFault = 'invalid_topic' | 'too_large' | 'not_authorized' | 'other';
+
 const TOPIC_BYTES_MAX = 65_535;
 const NO_BYTES = new Uint8Array(0);
+const REST_MIN_MS = 100;
+const REST_MAX_MS = 5_000;
 
-/** One Kafka to MQTT rule at work: a member of the rule's consumer group. */
+/**
+ * One Kafka to MQTT rule at work: a member of the rule's consumer group.
+ *
+ * @remarks A record that can never be published is skipped, counted, and logged when it is the first of its kind. A record that
+ * cannot be published now, for want of a store or a node, stops its partition, which rests and tries again for ever.
+ */
 export class InboundRule {
   readonly rule: KafkaToMqttRule;
   readonly #context: BridgeContext;
@@ -31,6 +51,9 @@ export class InboundRule {
   readonly #mqttTopic: Template<RecordSource>;
   readonly #health: RuleHealth;
   readonly #lags = new Map<number, number>();
+  /** How often in a row the record at the head of a partition was refused. */
+  readonly #refusals = new Map<number, number>();
+  readonly #faultsLogged = new Set<RecordFault>();
   readonly #consumption: Promise<Consumption | undefined>;
   #closing = false;
 
@@ -80,6 +103,7 @@ export class InboundRule {
         batch: (batch) => this.#carry(batch),
         joined: () => {
           this.#lags.clear();
+          this.#refusals.clear();
           this.#health.served();
         },
         rebalanced: () => this.#context.meter.bridgeRebalanced(BRIDGE_LABEL),
@@ -88,42 +112,85 @@ export class InboundRule {
     );
   }
 
-  async #carry(batch: RecordBatch): Promise<void> {
-    const { meter } = this.#context;
-    this.#lags.set(batch.partition, batch.lag + batch.records.length);
-    meter.bridgeBatch(BRIDGE_LABEL, batch.records.length);
-    await new RecordPump(batch, {
-      map: (record) =>
-        this.#message({ topic: this.rule.topic, partition: batch.partition, record }),
+  async #carry(batch: RecordBatch): Promise<number> {
+    const { partition, records, lag } = batch;
+    const refusals = this.#refusals.get(partition) ?? 0;
+    this.#lags.set(partition, lag + records.length);
+    this.#context.meter.bridgeBatch(BRIDGE_LABEL, records.length);
+    let reason = '';
+    const pump = new RecordPump(batch, {
+      map: (record) => this.#message({ topic: this.rule.topic, partition, record }),
       inject: this.#link.inject,
       delivered: (record) => this.#delivered(record),
-      refused: (error) => {
-        meter.bridgeRetried(BRIDGE_LABEL);
-        meter.bridgeRuleError(this.rule.id, 'consume');
-        this.#context.log.debug('bridge-inject-refused', {
-          rule: this.rule.id,
-          error: error.message,
-        });
+      refused: (record, error) => {
+        const fault = faultOf(error);
+        if (fault === undefined) {
+          reason = error.message;
+          return 'again';
+        }
+        this.#skip({ partition, record }, fault, error.message);
+        return 'skip';
       },
-    }).run();
-    this.#lags.set(batch.partition, batch.lag);
+      cautious: refusals > 0,
+    });
+    const refused = await pump.run();
+    this.#lags.set(partition, lag + records.length - pump.resolved);
+    const inARow = pump.resolved > 0 ? 0 : refusals;
+    if (refused) return this.#rest(partition, inARow, reason);
+    this.#goOn(partition);
+    return 0;
   }
 
-  /** The message of a record; a record without a valid topic name is poison: nothing would ever cure it. */
+  /** @returns how long the partition rests. */
+  #rest(partition: number, refusals: number, error: string): number {
+    const { meter, log } = this.#context;
+    meter.bridgeRetried(BRIDGE_LABEL);
+    if (this.#refusals.size === 0) {
+      log.warn('bridge-inject-refused', { rule: this.rule.id, partition, error });
+    }
+    this.#refusals.set(partition, refusals + 1);
+    return Math.min(REST_MIN_MS * 2 ** refusals, REST_MAX_MS);
+  }
+
+  #goOn(partition: number): void {
+    if (!this.#refusals.delete(partition) || this.#refusals.size > 0) return;
+    this.#context.log.info('bridge-inject-restored', { rule: this.rule.id });
+  }
+
+  /** The message of a record; undefined when there can be none. */
   #message(source: RecordSource): InjectedMessage | undefined {
     const topic = this.#mqttTopic.render(source);
-    const { value } = source.record;
-    if (
-      topicNameFault(topic, Infinity) !== undefined ||
-      Buffer.byteLength(topic) > TOPIC_BYTES_MAX
-    ) {
-      this.#context.meter.bridgeRuleError(this.rule.id, 'topic');
-      this.#count('failed', 'invalid_topic');
+    const { qos, retain } = this.rule;
+    const payload = source.record.value ?? NO_BYTES;
+    const { topicLevelsMax, packetBytesMax, retainedPayloadBytesMax } = this.#link.limits;
+    const topicBytes = Buffer.byteLength(topic);
+    const topicFault =
+      topicBytes > TOPIC_BYTES_MAX ? 'too long' : topicNameFault(topic, topicLevelsMax);
+    if (topicFault !== undefined) {
+      this.#skip(source, 'invalid_topic', topicFault);
+      return undefined;
+    }
+    const payloadBytesMax = retain ? retainedPayloadBytesMax : Infinity;
+    if (topicBytes + payload.length > packetBytesMax || payload.length > payloadBytesMax) {
+      this.#skip(source, 'too_large', `${payload.length} bytes`);
       return undefined;
     }
     this.#context.meter.bridgeRuleMatched(this.rule.id);
-    const { qos, retain } = this.rule;
-    return { topic, payload: value ?? NO_BYTES, qos, retain };
+    return { topic, payload, qos, retain };
+  }
+
+  #skip(
+    { partition, record }: Pick<RecordSource, 'partition' | 'record'>,
+    fault: RecordFault,
+    detail: string,
+  ): void {
+    const { meter, log } = this.#context;
+    meter.bridgeRuleError(this.rule.id, fault === 'invalid_topic' ? 'topic' : 'consume');
+    this.#count('failed', fault);
+    if (this.#faultsLogged.has(fault)) return;
+    this.#faultsLogged.add(fault);
+    const { offset } = record;
+    log.warn('bridge-record-skipped', { rule: this.rule.id, partition, offset, fault, detail });
   }
 
   #delivered(record: ConsumedRecord): void {
@@ -143,5 +210,20 @@ export class InboundRule {
       reason,
       count: 1,
     });
+  }
+}
+
+/** What is wrong with a record that was refused for good; undefined when the same record may be taken later. */
+function faultOf(error: Error): RecordFault | undefined {
+  if (!(error instanceof PublishError)) return undefined;
+  switch (error.code) {
+    case 'NOT_AUTHORIZED':
+      return 'not_authorized';
+    case 'QUOTA_EXCEEDED':
+      // No room for another retained message: until somebody makes some, receivers would get the message over and over.
+      return 'other';
+    case 'STORE_UNAVAILABLE':
+    case 'BRIDGE_UNAVAILABLE':
+      return undefined;
   }
 }

@@ -9,4 +9,5 @@ export {
   type KafkaRecord,
   type RecordBatch,
 } from './kafka-port.ts';
+export type { InboundLimits } from './inbound-rule.ts';
 export { ruleFault } from './rule-fault.ts';

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
-import type {
-  BridgeRule,
-  InjectedMessage,
-  Message,
-  Meter,
-  PublishDone,
+import {
   PublishError,
+  type BridgeRule,
+  type InjectedMessage,
+  type Message,
+  type Meter,
+  type PublishDone,
 } from '#libs/broker-ports';
 import { GIVEN_KAFKA, kafkaServer, messageOf, silentLog, until } from '#libs/testkit';
 import { KafkaBridge, type KafkaBridgeOptions, type KafkaSettings } from './index.ts';
@@ -98,6 +98,7 @@ function bridge(
       ...settings,
     },
     inject,
+    limits: { topicLevelsMax: 128, packetBytesMax: 1_000_000, retainedPayloadBytesMax: 1_000_000 },
     clock: Date.now,
     log: silentLog,
     meter,
@@ -337,6 +338,66 @@ describe('KafkaBridge on a real Kafka', () => {
     await next.close();
     await producer.disconnect();
   }, 90_000);
+
+  it('carries the other partitions while one rests, and passes what can never be carried', async () => {
+    const topic = await topicOf('stuck');
+    const keys = ['0', '1', '2'].map((partition) =>
+      Array.from({ length: 100 }, (_, index) => `d${index}`).find(
+        (key) => partitionOf(Buffer.from(key), 3) === Number(partition),
+      ),
+    );
+    const [stuck = '', ...others] = keys;
+    const producer = kafka.client.producer();
+    await producer.connect();
+    const send = (key: string | undefined, ...values: readonly string[]): Promise<unknown> =>
+      producer.send({
+        topic,
+        messages: values.map((value) => ({ key: key ?? null, value })),
+      });
+
+    let refusals = 0;
+    let storeIsAway = true;
+    const taken = new Map<string, string[]>();
+    const node = bridge(kafka, {}, (injected, done) => {
+      setImmediate(() => {
+        const isStuck = injected.topic === `devices/${stuck}/commands`;
+        if (isStuck && storeIsAway) {
+          refusals += 1;
+          return done(new PublishError('STORE_UNAVAILABLE', 'away'));
+        }
+        const values = taken.get(injected.topic) ?? [];
+        taken.set(injected.topic, values);
+        values.push(String(injected.payload));
+        if (String(injected.payload) === 'poison') {
+          return done(new PublishError('NOT_AUTHORIZED', 'forbidden'));
+        }
+        done();
+      });
+    });
+    node.apply([inbound(topic)]);
+    await until(() => node.connected(), WAIT_MS);
+    await send(stuck, '1', '2', '3');
+    await until(() => refusals >= 3, WAIT_MS);
+    for (const key of others) {
+      await send(key, 'first');
+      const of = (): readonly string[] | undefined => taken.get(`devices/${key ?? ''}/commands`);
+      await until(() => of()?.length === 1, WAIT_MS);
+      await send(key, 'poison', 'last');
+      await until(() => of()?.length === 3, WAIT_MS);
+      expect(of()).toEqual(['first', 'poison', 'last']);
+    }
+    storeIsAway = false;
+    const stuckValues = (): readonly string[] | undefined => taken.get(`devices/${stuck}/commands`);
+    await until(() => stuckValues()?.length === 3, WAIT_MS);
+    expect(stuckValues()).toEqual(['1', '2', '3']);
+    const groupId = `skein-${RUN}-commands-${topic}`;
+    await until(async () => {
+      const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      expect(offsets?.partitions.map(({ offset }) => offset)).toEqual(['3', '3', '3']);
+    }, WAIT_MS);
+    await node.close();
+    await producer.disconnect();
+  }, 60_000);
 
   it('loses nothing acknowledged when Kafka stops and comes back', async () => {
     if (GIVEN_KAFKA !== undefined) await server.run('start', '1');

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type {
-  BridgeRecordCount,
-  BridgeRule,
-  InjectedMessage,
-  Message,
-  Meter,
-  MqttToKafkaRule,
+import {
+  PublishError,
+  type BridgeRecordCount,
+  type BridgeRule,
+  type InjectedMessage,
+  type Message,
+  type Meter,
+  type MqttToKafkaRule,
 } from '#libs/broker-ports';
-import { messageOf, silentLog } from '#libs/testkit';
+import { messageOf, RecordingLog } from '#libs/testkit';
 import { KafkaBridge, type KafkaSettings } from './kafka-bridge.ts';
 import {
   KafkaError,
@@ -28,6 +29,8 @@ const SETTINGS: KafkaSettings = {
   bufferBytesMax: 10_000,
   compression: 'none',
 };
+
+const LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedPayloadBytesMax: 500 };
 
 /** A Kafka with one partition per topic, that can be away. */
 class MemoryKafka implements KafkaPort {
@@ -86,6 +89,9 @@ describe('KafkaBridge', () => {
   let bridge: KafkaBridge;
   let started: string[];
   let injected: InjectedMessage[];
+  /** What the publish pipeline answers, by topic. */
+  let refusals: Map<string, PublishError>;
+  let log: RecordingLog;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -94,6 +100,8 @@ describe('KafkaBridge', () => {
     answers = [];
     started = [];
     injected = [];
+    refusals = new Map();
+    log = new RecordingLog();
     const count = ({ outcome, reason, count: records }: BridgeRecordCount): void => {
       const name = `${outcome}/${reason}`;
       counts[name] = (counts[name] ?? 0) + records;
@@ -107,10 +115,11 @@ describe('KafkaBridge', () => {
       kafka: SETTINGS,
       inject: (message, done) => {
         injected.push(message);
-        done();
+        done(refusals.get(message.topic));
       },
+      limits: LIMITS,
       clock: Date.now,
-      log: silentLog,
+      log,
       meter,
       port: (id) => {
         started.push(id);
@@ -290,46 +299,113 @@ describe('KafkaBridge', () => {
     expect(started).toEqual([]);
   });
 
-  it('carries records of Kafka, skips and counts those without a valid topic', async () => {
-    bridge.apply([
-      {
-        id: 'commands',
-        direction: 'kafka-to-mqtt',
-        enabled: true,
-        topic: 'commands',
-        mqttTopic: 'devices/${key}/${headers.kind}',
-        qos: 1,
-        retain: true,
-      },
-    ]);
-    await pass(0);
-    const { source, handler } = kafka('commands').consumer ?? {};
-    expect(source).toEqual({ groupId: 'skein-commands', topic: 'commands' });
-    expect(bridge.connected()).toBe(false);
-    handler?.joined();
-    expect(bridge.connected()).toBe(true);
+  describe('from Kafka to MQTT', () => {
     const headers = { kind: Buffer.from('reboot') };
-    const record = { value: Buffer.from('now'), headers, timestamp: '0' };
-    const resolved: string[] = [];
-    await handler?.batch({
-      partition: 0,
-      records: [
-        { ...record, offset: '7', key: Buffer.from('d1') },
-        { ...record, offset: '8', key: Buffer.from('#') },
-        { ...record, offset: '9', key: Buffer.from('d2'), value: null },
-      ],
-      lag: 0,
-      active: () => true,
-      resolve: (offset) => resolved.push(offset),
-      heartbeat: () => Promise.resolve(),
+    let resolved: string[];
+
+    beforeEach(async () => {
+      resolved = [];
+      bridge.apply([
+        {
+          id: 'commands',
+          direction: 'kafka-to-mqtt',
+          enabled: true,
+          topic: 'commands',
+          mqttTopic: 'devices/${key}/${headers.kind}',
+          qos: 1,
+          retain: true,
+        },
+      ]);
+      await pass(0);
     });
-    const message = { qos: 1, retain: true };
-    expect(injected).toEqual([
-      { ...message, topic: 'devices/d1/reboot', payload: Buffer.from('now') },
-      { ...message, topic: 'devices/d2/reboot', payload: new Uint8Array(0) },
-    ]);
-    expect(resolved).toEqual(['9']);
-    expect(counts).toEqual({ 'delivered/ok': 2, 'failed/invalid_topic': 1 });
+
+    /** Lets records come, by their keys; returns how long the partition rests then. */
+    async function batch(
+      keys: readonly string[],
+      { partition = 0, value = Buffer.from('now') as Buffer | null } = {},
+    ): Promise<number | undefined> {
+      const records = keys.map((key, index) => ({
+        offset: String(7 + index),
+        key: Buffer.from(key),
+        value,
+        headers,
+        timestamp: '0',
+      }));
+      return kafka('commands').consumer?.handler.batch({
+        partition,
+        records,
+        lag: 0,
+        active: () => true,
+        resolve: (offset) => resolved.push(offset),
+        heartbeat: () => Promise.resolve(),
+      });
+    }
+
+    it('carries records', async () => {
+      const { source, handler } = kafka('commands').consumer ?? {};
+      expect(source).toEqual({ groupId: 'skein-commands', topic: 'commands' });
+      expect(bridge.connected()).toBe(false);
+      handler?.joined();
+      expect(bridge.connected()).toBe(true);
+      expect(await batch(['d1'])).toBe(0);
+      expect(await batch(['d2'], { value: null })).toBe(0);
+      const message = { qos: 1, retain: true };
+      expect(injected).toEqual([
+        { ...message, topic: 'devices/d1/reboot', payload: Buffer.from('now') },
+        { ...message, topic: 'devices/d2/reboot', payload: new Uint8Array(0) },
+      ]);
+      expect(resolved).toEqual(['7', '7']);
+      expect(counts).toEqual({ 'delivered/ok': 2 });
+      expect(log.lines).toEqual([]);
+    });
+
+    it('skips records that can never be published, counts each and logs each kind once', async () => {
+      refusals.set('devices/secret/reboot', new PublishError('NOT_AUTHORIZED', 'forbidden'));
+      refusals.set('devices/new/reboot', new PublishError('QUOTA_EXCEEDED', 'no room'));
+      expect(await batch(['#', 'a/b/c', 'secret', 'x'.repeat(65_535), 'd1', 'new'])).toBe(0);
+      expect(await batch(['d1'], { value: Buffer.alloc(501) })).toBe(0);
+      expect(await batch(['x'.repeat(800)], { value: Buffer.alloc(200) })).toBe(0);
+      expect(resolved).toEqual(['12', '7', '7']);
+      expect(injected.map(({ topic }) => topic)).toEqual([
+        'devices/secret/reboot',
+        'devices/d1/reboot',
+        'devices/new/reboot',
+      ]);
+      expect(counts).toEqual({
+        'delivered/ok': 1,
+        'failed/invalid_topic': 3,
+        'failed/too_large': 2,
+        'failed/not_authorized': 1,
+        'failed/other': 1,
+      });
+      const faults = log.of('bridge-record-skipped').map(({ fields }) => fields);
+      expect(faults).toHaveLength(4);
+      expect(faults[0]).toMatchObject({ rule: 'commands', partition: 0, offset: '7' });
+    });
+
+    it('lets a partition rest, longer each time, while its first record cannot be taken', async () => {
+      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
+      expect(await batch(['d1', 'd2', 'd3'])).toBe(100);
+      const rests: unknown[] = [];
+      for (let again = 0; again < 7; again += 1) rests.push(await batch(['d2', 'd3']));
+      expect(rests).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+      expect(await batch(['d4'], { partition: 1 })).toBe(0);
+      refusals.clear();
+      expect(await batch(['d2', 'd3'])).toBe(0);
+      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
+      expect(await batch(['d2'])).toBe(100);
+
+      expect(resolved).toEqual(['7', '7', '8']);
+      const times = (id: string) =>
+        injected.filter(({ topic }) => topic === `devices/${id}/reboot`).length;
+      expect([times('d1'), times('d2'), times('d3')]).toEqual([1, 10, 1]);
+      expect(log.lines.map(({ level, event }) => `${level} ${event}`)).toEqual([
+        'warn bridge-inject-refused',
+        'info bridge-inject-restored',
+        'warn bridge-inject-refused',
+      ]);
+      expect(log.lines[0]?.fields).toMatchObject({ partition: 0, error: 'Redis is away' });
+    });
   });
 
   it('flushes when it closes, and gives up at the deadline without a lie', async () => {

@@ -14,7 +14,7 @@ import { MatchCache, TopicTrie } from '#libs/topic-index';
 import { AckGate } from './ack-gate.ts';
 import { BRIDGE_LABEL, type BridgeContext } from './bridge-context.ts';
 import { BufferBudget } from './buffer-budget.ts';
-import { InboundRule } from './inbound-rule.ts';
+import { InboundRule, type InboundLimits } from './inbound-rule.ts';
 import type { KafkaPort } from './kafka-port.ts';
 import { KafkajsPort } from './kafkajs-port.ts';
 import { OutboundRule } from './outbound-rule.ts';
@@ -41,6 +41,8 @@ export interface KafkaSettings {
 export interface KafkaBridgeOptions {
   readonly node: NodeRef;
   readonly kafka: KafkaSettings;
+  /** What a record of Kafka may become; one that would be more is skipped. */
+  readonly limits: InboundLimits;
   /** Gives a message from Kafka to the publish pipeline; `done` without an error commits its record. */
   readonly inject: (message: InjectedMessage, done: PublishDone) => void;
   /** Milliseconds since 1970. */
@@ -166,11 +168,12 @@ export class KafkaBridge implements Bridge {
       return;
     }
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    const { port = (id: string) => this.#port(id), kafka, inject } = this.#options;
+    const { port = (id: string) => this.#port(id), kafka, limits, inject } = this.#options;
     const link = { port: port(rule.id), after: this.#departed(rule.id) };
     if (rule.direction === 'kafka-to-mqtt') {
       const groupId = `${kafka.clientId}-${rule.id}`;
-      this.#rules.set(rule.id, new InboundRule(rule, this.#context, { ...link, groupId, inject }));
+      const inbound = { ...link, groupId, limits, inject };
+      this.#rules.set(rule.id, new InboundRule(rule, this.#context, inbound));
       return;
     }
     const outbound = new OutboundRule(rule, this.#context, link);

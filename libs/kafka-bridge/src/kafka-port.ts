@@ -56,8 +56,13 @@ export interface RecordBatch {
 
 /** What a consumer tells its owner. */
 export interface ConsumeHandler {
-  /** The next records of a partition come when this settles; partitions are served side by side. */
-  batch(batch: RecordBatch): Promise<void>;
+  /**
+   * Carries records; partitions are served side by side.
+   *
+   * @returns how long (ms) the partition is to rest. Then, and not before, the records that follow the last one resolved
+   * come, so those that were not resolved come again.
+   */
+  batch(batch: RecordBatch): Promise<number>;
   /** The consumer is a member of its group: partitions may come. */
   joined(): void;
   /** The group shares out its partitions anew: those at hand may be served by another member. */

@@ -135,7 +135,7 @@ export class KafkajsConsumption implements Consumption {
     try {
       await this.#beginning;
       if (!active()) return;
-      await this.#options.handler.batch({
+      const restMs = await this.#options.handler.batch({
         partition: batch.partition,
         records: batch.messages,
         lag: Number(batch.offsetLag()),
@@ -148,6 +148,8 @@ export class KafkajsConsumption implements Consumption {
         },
         heartbeat: () => payload.heartbeat(),
       });
+      // Not in here: the client reads on from a broker only when all partitions that it leads are done with their batches.
+      if (restMs > 0) setTimeout(payload.pause(), restMs).unref();
     } finally {
       this.#batches -= 1;
       if (this.#batches === 0) this.#idle?.();

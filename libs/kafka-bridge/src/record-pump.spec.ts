@@ -4,6 +4,7 @@ import { KafkaError, type ConsumedRecord, type RecordBatch } from './kafka-port.
 import { RecordPump } from './record-pump.ts';
 
 const AWAY = new PublishError('STORE_UNAVAILABLE', 'away');
+const FORBIDDEN = new PublishError('NOT_AUTHORIZED', 'forbidden');
 
 function records(count: number): ConsumedRecord[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -36,7 +37,11 @@ describe('RecordPump', () => {
     jest.useRealTimers();
   });
 
-  function pump(count: number, inject?: (text: string, done: PublishDone) => void): RecordPump {
+  function pump(
+    count: number,
+    inject?: (text: string, done: PublishDone) => void,
+    cautious = false,
+  ): RecordPump {
     const batch: RecordBatch = {
       partition: 0,
       records: records(count),
@@ -59,7 +64,8 @@ describe('RecordPump', () => {
         else inject(topic, done);
       },
       delivered: () => undefined,
-      refused: () => undefined,
+      refused: (_record, error) => (error === FORBIDDEN ? 'skip' : 'again'),
+      cautious,
     });
   }
 
@@ -77,20 +83,41 @@ describe('RecordPump', () => {
     expect(resolved).toEqual(['103+4', '105+2']);
   });
 
-  it('goes back to a refused record and carries on from there', async () => {
+  it('ends before a record that is to be offered again, after what is under way', async () => {
+    const at = pump(400);
+    const run = at.run();
+    expect(injected).toHaveLength(255);
+    open[0]?.();
+    const underWay = injected.length;
+    open[1]?.(AWAY);
+    for (const done of open.slice(2)) done();
+    expect(await run).toBe(true);
+    expect(injected).toHaveLength(underWay);
+    expect(resolved).toEqual(['100+1']);
+    expect(at.resolved).toBe(1);
+  });
+
+  it('skips a record that is refused for good', async () => {
     const run = pump(3).run();
     open[0]?.();
-    open[1]?.(AWAY);
-    await jest.advanceTimersByTimeAsync(1_000);
-    expect(injected).toEqual(['0', '1', '2']);
     open[2]?.();
-    expect(resolved).toEqual(['100+1']);
-    await jest.advanceTimersByTimeAsync(100);
-    expect(injected).toEqual(['0', '1', '2', '1', '2']);
-    open[3]?.();
-    open[4]?.();
-    await run;
-    expect(resolved).toEqual(['100+1', '101+1', '102+1']);
+    open[1]?.(FORBIDDEN);
+    expect(await run).toBe(false);
+    expect(resolved).toEqual(['100+1', '102+2']);
+  });
+
+  it('offers a record that was refused before alone, until it is taken', async () => {
+    const again = pump(5, undefined, true).run();
+    expect(injected).toEqual(['0']);
+    open[0]?.(AWAY);
+    expect(await again).toBe(true);
+    expect(injected).toEqual(['0']);
+
+    const run = pump(5, undefined, true).run();
+    open[1]?.();
+    expect(injected).toEqual(['0', '0', '1', '2', '4']);
+    for (const done of open.slice(2)) done();
+    expect(await run).toBe(false);
   });
 
   it('keeps the heartbeat going while it waits, and stops when the group says so', async () => {

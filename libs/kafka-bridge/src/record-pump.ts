@@ -9,22 +9,22 @@ export interface RecordPumpOptions {
   readonly inject: (message: InjectedMessage, done: PublishDone) => void;
   /** The publish pipeline took a record. */
   readonly delivered: (record: ConsumedRecord) => void;
-  /** The publish pipeline refused a record; it will be offered again. */
-  readonly refused: (error: Error) => void;
+  /** The publish pipeline refused a record: whether it is to be skipped for good or offered again later. */
+  readonly refused: (record: ConsumedRecord, error: Error) => 'skip' | 'again';
+  /** True offers the first record alone until it is taken: it was refused before, and what follows it need not go again. */
+  readonly cautious: boolean;
 }
 
 /** Most records of one partition inside the publish pipeline. */
 const IN_FLIGHT_MAX = 256;
 const HEARTBEAT_MS = 500;
-const BACKOFF_MIN_MS = 100;
-const BACKOFF_MAX_MS = 5_000;
 
 /**
  * Carries one batch of a partition through the publish pipeline, in order and without gaps.
  *
- * @remarks When a record is refused, the pump lets those under way finish and goes back to it after a pause: what came behind
- * it goes again, so that receivers see the order once more (at least once). Offsets are resolved only up to the first record
- * that is not done.
+ * @remarks When a record is to be offered again, the pump lets those under way finish and ends. Offsets are resolved only up to
+ * the first record that is not done: what came behind it goes again, so that receivers see the order once more (at least
+ * once).
  */
 export class RecordPump {
   readonly #batch: RecordBatch;
@@ -35,19 +35,29 @@ export class RecordPump {
   #resolved = 0;
   #next = 0;
   #inFlight = 0;
+  #window: number;
   #refused = false;
-  #refusals = 0;
   #pumping = false;
   #ended = false;
-  #retry: NodeJS.Timeout | undefined;
 
   constructor(batch: RecordBatch, options: RecordPumpOptions) {
     this.#batch = batch;
     this.#options = options;
+    this.#window = options.cautious ? 1 : IN_FLIGHT_MAX;
   }
 
-  /** Runs to the end of the batch, or until the batch is not active any more; rejects when the heartbeat does. */
-  async run(): Promise<void> {
+  /** How many records, from the first one on, are done with. */
+  get resolved(): number {
+    return this.#resolved;
+  }
+
+  /**
+   * Runs to the end of the batch, to a record that is to be offered again, or until the batch is not active any more.
+   *
+   * @returns whether a record is to be offered again.
+   * @throws what the heartbeat throws.
+   */
+  async run(): Promise<boolean> {
     const heartbeat = setInterval(() => {
       if (this.#batch.active()) this.#batch.heartbeat().catch((error: unknown) => this.#end(error));
       else this.#advance();
@@ -57,8 +67,8 @@ export class RecordPump {
       await this.#settled.promise;
     } finally {
       clearInterval(heartbeat);
-      clearTimeout(this.#retry);
     }
+    return this.#refused;
   }
 
   #end(error?: unknown): void {
@@ -82,15 +92,14 @@ export class RecordPump {
     this.#resolveDone();
     if (this.#resolved === records.length) this.#end();
     else if (this.#inFlight > 0) return;
-    else if (!this.#batch.active()) this.#end();
-    else if (this.#refused) this.#goBack();
+    else if (this.#refused || !this.#batch.active()) this.#end();
     else setImmediate(() => this.#advance());
   }
 
   #mayInject(): boolean {
     return (
       this.#next < this.#batch.records.length &&
-      this.#inFlight < IN_FLIGHT_MAX &&
+      this.#inFlight < this.#window &&
       !this.#refused &&
       this.#batch.active()
     );
@@ -109,10 +118,12 @@ export class RecordPump {
       if (this.#ended) return;
       if (error === undefined) {
         this.#done[index] = true;
+        this.#window = IN_FLIGHT_MAX;
         this.#options.delivered(record);
+      } else if (this.#options.refused(record, error) === 'skip') {
+        this.#done[index] = true;
       } else {
         this.#refused = true;
-        this.#options.refused(error);
       }
       this.#advance();
     });
@@ -123,20 +134,6 @@ export class RecordPump {
     while (this.#done[this.#resolved] === true) this.#resolved += 1;
     const last = this.#batch.records[this.#resolved - 1];
     if (this.#resolved === from || last === undefined) return;
-    this.#refusals = 0;
     this.#batch.resolve(last.offset, this.#resolved - from);
-  }
-
-  #goBack(): void {
-    if (this.#retry !== undefined) return;
-    const pauseMs = Math.min(BACKOFF_MIN_MS * 2 ** this.#refusals, BACKOFF_MAX_MS);
-    this.#refusals += 1;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.#refused = false;
-      this.#next = this.#resolved;
-      this.#done.length = this.#resolved;
-      this.#advance();
-    }, pauseMs);
   }
 }
