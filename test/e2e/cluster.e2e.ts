@@ -11,6 +11,7 @@ const SESSION_TAKEN_OVER = 0x8e;
 const ROUNDS = 200;
 const LEASE_MS = 2_000;
 const WAIT_MS = 20_000;
+const MOVES = 12;
 
 jest.setTimeout(30_000);
 
@@ -106,6 +107,43 @@ describe('three nodes', () => {
       expect(after.payloads).toEqual([...payloads, 'live']);
     },
   );
+});
+
+describe('a persistent session that moves from node to node under traffic', () => {
+  it('gets every QoS 1 message, whichever node it was published on', async () => {
+    const { nodes } = await startCluster(scope);
+    const session = { clientId: 'commuter', clean: false, protocolVersion: 4 as const };
+    const home = await Client.connect(scope, nodes[0].url, session);
+    await home.subscribe('moving/#');
+    const publishers: Publisher[] = [];
+    for (const node of nodes) {
+      publishers.push(new Publisher(await Client.connect(scope, node.url), [`moving/${node.id}`]));
+    }
+    const stays = [home];
+    for (let move = 1; move <= MOVES; move += 1) {
+      const node = nodes[move % nodes.length] ?? nodes[0];
+      const next = await Client.connect(scope, node.url, session);
+      expect(next.sessionPresent).toBe(true);
+      stays.push(next);
+      await next.receives(20);
+    }
+    for (const publisher of publishers) await publisher.stop();
+
+    const last = stays.at(-1) ?? home;
+    for (const [index, { acknowledged }] of publishers.entries()) {
+      const topic = `moving/${nodes[index]?.id ?? ''}`;
+      const missing = (): readonly string[] => {
+        const all = stays.flatMap(({ received }) => received);
+        const seen = new Set(
+          all.filter((each) => each.topic === topic).map((each) => each.payload),
+        );
+        return acknowledged.filter((payload) => !seen.has(payload));
+      };
+      await until(() => missing().length === 0, WAIT_MS).catch(() => undefined);
+      expect([topic, missing()]).toEqual([topic, []]);
+    }
+    expect(last.isConnected).toBe(true);
+  }, 60_000);
 });
 
 describe('kill -9 of one of three nodes under traffic', () => {

@@ -195,12 +195,13 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
-  /** Serves every receiver of a message taken by this node, those included that have just moved to a node not yet routed to. */
+  /** Serves every receiver of a message taken by this node, those included that are on the move. */
   route(message: Message, done: PublishDone): void {
-    if (message.qos === 0 || this.#moved.size === 0) return this.#router.route(message, done);
+    const absent = message.qos === 0 ? [] : this.#absentFor(message);
+    if (absent.length === 0) return this.#router.route(message, done);
     const obligations = new Obligations(done);
     const served = this.#router.nodesFor(message.topic);
-    for (const clientId of this.#movedFor(message)) {
+    for (const clientId of absent) {
       obligations.begin();
       this.#follow({ clientId, message, obligations, served });
     }
@@ -215,7 +216,10 @@ export class ClusterMember implements ClusterHandler {
     });
     if (clientId === undefined) {
       this.#router.routeFromPeer(message, obligations);
-      this.#sendAfter(message, obligations);
+      for (const absent of this.#absentFor(message)) {
+        obligations.begin();
+        void this.forward({ clientId: absent, message, obligations });
+      }
     } else {
       const entry = this.#sessions.get(clientId);
       if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
@@ -241,15 +245,6 @@ export class ClusterMember implements ClusterHandler {
     }
   }
 
-  /** Passes on what its publisher sent here before it knew that the session had moved. */
-  #sendAfter(message: Message, obligations: Obligations): void {
-    if (this.#moved.size === 0) return;
-    for (const clientId of this.#movedFor(message)) {
-      obligations.begin();
-      void this.forward({ clientId, message, obligations });
-    }
-  }
-
   /** Forwards as soon as the session is somewhere: its new node may be about to take it. */
   #follow(letter: Letter): void {
     const { obligations } = letter;
@@ -260,15 +255,20 @@ export class ClusterMember implements ClusterHandler {
     void this.forward({ ...letter, obligations: attempt });
   }
 
-  /** The sessions that a message is for and that were still here when its publisher may have thought so. */
-  #movedFor(message: Message): ReadonlySet<string> {
-    const found: Moved[] = [];
-    this.#moved.match(message.topic, found);
-    const clientIds = found
-      .filter(({ movedAtMs }) => message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS)
-      .map(({ clientId }) => clientId)
-      .filter((clientId) => this.#sessions.get(clientId) === undefined);
-    return new Set(clientIds);
+  /**
+   * The sessions that a message is for and that may count on this node for it while they are not here: those that are
+   * arriving, and those that were still here when its publisher may have thought so.
+   */
+  #absentFor(message: Message): readonly string[] {
+    const clientIds = new Set(this.#router.arrivingFor(message.topic));
+    if (this.#moved.size > 0) {
+      const found: Moved[] = [];
+      this.#moved.match(message.topic, found);
+      for (const { clientId, movedAtMs } of found) {
+        if (message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS) clientIds.add(clientId);
+      }
+    }
+    return [...clientIds].filter((clientId) => this.#sessions.get(clientId) === undefined);
   }
 
   async #inherit(dead: NodeRef): Promise<void> {

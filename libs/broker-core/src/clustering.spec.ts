@@ -153,6 +153,32 @@ describe('a client that moves to another node', () => {
     expect(seen).toEqual(['a+b', 'b', 'b+a', 'a', 'a+b', 'b']);
   });
 
+  it('gets what comes while neither node has it', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const local = await connected(b, 'local');
+    const remote = await connected(await join('c'), 'remote');
+    const take = sessions.take.bind(sessions);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    sessions.take = async (request) => {
+      if (request.replacesEpoch !== undefined) await held;
+      return take(request);
+    };
+    const after = b.memory.client();
+    after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
+    await before.closed();
+    await quiet();
+    local.publish('t', 'from here', { qos: 1 });
+    expect(await acknowledged(remote, 'from there')).toBe(0);
+    await quiet();
+    goOn();
+    expect(await after.next('connack')).toMatchObject({ sessionPresent: true });
+    expect(await local.next('puback')).toMatchObject({ reasonCode: 0 });
+    await quiet();
+    expect(after.takeTexts().sort()).toEqual(['from here', 'from there']);
+  });
+
   it('leaves no route where it was expected and did not come', async () => {
     const before = await connected(a, 'client', DURABLE);
     await before.subscribe('t');

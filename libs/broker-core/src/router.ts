@@ -21,6 +21,14 @@ interface Match {
   readonly nodes: readonly NodeRef[];
 }
 
+/** A session that is about to come to this node. */
+export interface Expectation {
+  /** From now on its former node may have let it go. */
+  begin(): void;
+  /** It is here and its subscriptions are added, or it does not come. */
+  end(): void;
+}
+
 const MATCH_CACHE_TOPICS = 50_000;
 
 /** Where messages go: the local subscriptions, the routes of other nodes, and the fan-out over both. */
@@ -35,8 +43,10 @@ export class Router implements Flushable {
   readonly #log: Log;
   readonly #nowMs: () => number;
   readonly #counts = { plain: 0, wildcard: 0 };
-  /** Filters that are wanted beforehand, and how often. */
-  readonly #expected = new Map<string, number>();
+  /** The filters of sessions that are about to come here. */
+  readonly #expected = new TopicTrie<string>();
+  /** Those of them that nobody may have at this moment. */
+  readonly #arriving = new Set<string>();
   #changes: RouteChange[] = [];
   #announced: Promise<void> = Promise.resolve();
   #resolve: ((announcement: Promise<void>) => void) | undefined;
@@ -79,18 +89,30 @@ export class Router implements Flushable {
   /**
    * Routes filters to this node before it has a subscription to them, for a session that is about to come: the others
    * see the new route before the old one ends, because all of them learn the changes in one order.
-   *
-   * @returns to be called once when the session is here, or does not come.
    */
-  expect(filters: readonly string[]): () => void {
+  expect(clientId: string, filters: readonly string[]): Expectation {
     for (const filter of filters) {
-      const before = this.#expected.get(filter) ?? 0;
-      this.#expected.set(filter, before + 1);
-      if (before === 0 && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
+      const isFirst = this.#expected.add(filter, clientId);
+      if (isFirst && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
     }
-    return () => {
-      for (const filter of filters) this.#expectLess(filter);
+    return {
+      begin: () => void this.#arriving.add(clientId),
+      end: () => {
+        this.#arriving.delete(clientId);
+        for (const filter of filters) {
+          const wasLast = this.#expected.remove(filter, clientId);
+          if (wasLast && !this.#local.has(filter)) this.#change({ kind: 'remove', filter });
+        }
+      },
     };
+  }
+
+  /** The clients whose sessions want a topic and are changing hands at this moment: from another node to this one. */
+  arrivingFor(topic: string): readonly string[] {
+    if (this.#arriving.size === 0) return [];
+    const clientIds: string[] = [];
+    this.#expected.match(topic, clientIds);
+    return clientIds.filter((clientId) => this.#arriving.has(clientId));
   }
 
   /** Resolves when every live node knows the changes made up to now; rejects when that could not be seen to. */
@@ -205,13 +227,6 @@ export class Router implements Flushable {
     const made: Match = { targets: [...bySession.values()], nodes };
     this.#cache.set(topic, version, made);
     return made;
-  }
-
-  #expectLess(filter: string): void {
-    const left = (this.#expected.get(filter) ?? 1) - 1;
-    if (left > 0) return void this.#expected.set(filter, left);
-    this.#expected.delete(filter);
-    if (!this.#local.has(filter)) this.#change({ kind: 'remove', filter });
   }
 
   #change(change: RouteChange): void {

@@ -11,7 +11,7 @@ import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
 import { encodeFrame } from './frame.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
-import type { Router } from './router.ts';
+import type { Expectation, Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
@@ -29,7 +29,7 @@ interface Taken {
   readonly record: SessionRecord;
   readonly sessionPresent: boolean;
   /** To be called when the session's subscriptions are indexed. */
-  readonly arrived: () => void;
+  readonly expected: Expectation | undefined;
 }
 
 const TAKE_TRIES = 5;
@@ -159,12 +159,12 @@ export class Sessions {
     existing?.suspend();
     // Writes of the old epoch go first: after the take they would be refused.
     this.#writer.flush();
-    const { record, sessionPresent, arrived } = await this.#take(terms).catch((error: unknown) => {
+    const { record, sessionPresent, expected } = await this.#take(terms).catch((error: unknown) => {
       existing?.goOn();
       throw error;
     });
     const entry = this.#entry(existing, record, sessionPresent);
-    arrived();
+    expected?.end();
     entry.resume(record);
     // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
     entry.durable = record.durable || sessionPresent;
@@ -211,37 +211,36 @@ export class Sessions {
       expiryIntervalSeconds: terms.sessionExpirySeconds,
       connected: true,
     };
-    let arrived = (): void => undefined;
+    let expected: Expectation | undefined;
     const silent: NodeRef[] = [];
     try {
       for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
         const result: TakeResult = await sessions.take(request);
         if (result.kind === 'taken') {
           for (const node of silent) this.#tellTaken(node, result.record);
-          return { ...result, arrived };
+          return { ...result, expected };
         }
         if (result.kind === 'absent') break;
-        const former = arrived;
-        arrived = await this.#expect(terms);
-        former();
+        expected ??= await this.#expect(terms);
+        expected.begin();
         const isReleased = await this.#askForRelease(terms.clientId, result);
         if (!isReleased) silent.push(result.owner);
         request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
       }
       throw new StoreUnavailableError('the session changes hands too often');
     } catch (error) {
-      arrived();
+      expected?.end();
       throw error;
     }
   }
 
   /** Has the others route to this node, too, before the former owner stops to be routed to. */
-  async #expect({ clientId, cleanStart }: ConnectionTerms): Promise<() => void> {
+  async #expect({ clientId, cleanStart }: ConnectionTerms): Promise<Expectation> {
     const record = cleanStart ? undefined : await this.#parts.sessions.load(clientId);
     const filters = record?.subscriptions.map(({ filter }) => filter) ?? [];
-    const arrived = this.#router.expect(filters);
+    const expected = this.#router.expect(clientId, filters);
     if (filters.length > 0) await this.#announced();
-    return arrived;
+    return expected;
   }
 
   /** An owner that does not answer is fenced: its later writes carry an old epoch. Resolves with whether it has answered. */
