@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import {
@@ -8,7 +10,7 @@ import {
   type Meter,
   type PublishDone,
 } from '#libs/broker-ports';
-import { GIVEN_KAFKA, kafkaServer, messageOf, silentLog, until } from '#libs/testkit';
+import { freePort, GIVEN_KAFKA, kafkaServer, messageOf, silentLog, until } from '#libs/testkit';
 import { KafkaBridge, type KafkaBridgeOptions, type KafkaSettings } from './index.ts';
 import { partitionOf } from './murmur2.ts';
 
@@ -436,4 +438,40 @@ describe('KafkaBridge on a real Kafka', () => {
     expect(seen.length - 4_000).toBeLessThanOrEqual(3 * 500);
     await node.close();
   }, 120_000);
+});
+
+describe('KafkaBridge without a Kafka', () => {
+  const held = new Set<Socket>();
+  const mute = createServer((socket) => {
+    held.add(socket);
+    socket.on('error', () => undefined);
+  });
+
+  afterAll(() => {
+    for (const socket of held) socket.destroy();
+    mute.close();
+  });
+
+  async function mutePort(): Promise<number> {
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    return (mute.address() as AddressInfo).port;
+  }
+
+  it.each([
+    ['is not there', freePort],
+    ['does not answer', mutePort],
+  ])('closes in a moment when it %s, whatever it holds and waits for', async (_, port) => {
+    const node = bridge(clusterOf([`127.0.0.1:${await port()}`]));
+    node.apply([outbound('telemetry'), inbound('commands')]);
+    const answers: (string | undefined)[] = [];
+    node.offer(message(1, 'late'), (error) => answers.push(error?.code));
+    const isTried = (): boolean =>
+      held.size >= 2 || node.status().every(({ state }) => state === 'degraded');
+    await until(isTried, WAIT_MS);
+    const begunAt = performance.now();
+    await node.close();
+    expect(performance.now() - begunAt).toBeLessThan(1_500);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
+  });
 });

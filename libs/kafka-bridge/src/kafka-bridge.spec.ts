@@ -410,6 +410,7 @@ describe('KafkaBridge', () => {
 
   it('flushes when it closes, and gives up at the deadline without a lie', async () => {
     bridge.apply([rule(), rule({ id: 'r2', filter: 'b' })]);
+    await pass(10);
     kafka('r2').away = true;
     offer({ payload: Buffer.from('1') });
     offer({ topic: 'b' });
@@ -422,5 +423,16 @@ describe('KafkaBridge', () => {
     await pass(5_000);
     expect(closed).toBe(true);
     expect(answers.toSorted()).toEqual(['BRIDGE_UNAVAILABLE', 'BRIDGE_UNAVAILABLE', 'ok']);
+  });
+
+  it('does not wait long for a Kafka that is away when it closes', async () => {
+    kafka().away = true;
+    bridge.apply([rule()]);
+    offer();
+    let closed = false;
+    void bridge.close().then(() => (closed = true));
+    await pass(1_000);
+    expect(closed).toBe(true);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
   });
 });

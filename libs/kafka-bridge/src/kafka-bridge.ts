@@ -54,7 +54,10 @@ export interface KafkaBridgeOptions {
 }
 
 const SWEEP_MS = 100;
+/** How long a rule that ends may go on sending what it holds. */
 const CLOSE_DEADLINE_MS = 5_000;
+/** The same when the bridge ends while Kafka is away: it is not likely to come back just then. */
+const AWAY_DEADLINE_MS = 500;
 const MATCH_CACHE_ENTRIES = 8_192;
 
 type RunningRule = OutboundRule | InboundRule;
@@ -137,7 +140,9 @@ export class KafkaBridge implements Bridge {
   }
 
   async #close(): Promise<void> {
-    for (const rule of this.#rules.values()) this.#leave(rule);
+    for (const rule of this.#rules.values()) {
+      this.#leave(rule, rule.connected ? CLOSE_DEADLINE_MS : AWAY_DEADLINE_MS);
+    }
     await Promise.all(this.#leaving.values());
     clearInterval(this.#sweeper);
     this.#expireGates(Infinity);
@@ -195,12 +200,12 @@ export class KafkaBridge implements Bridge {
       this.#outboundCount -= 1;
       this.#version += 1;
     }
-    this.#leave(running);
+    this.#leave(running, CLOSE_DEADLINE_MS);
   }
 
-  #leave(running: RunningRule): void {
+  #leave(running: RunningRule, deadlineMs: number): void {
     const left = running
-      .close(this.#context.clock() + CLOSE_DEADLINE_MS)
+      .close(this.#context.clock() + deadlineMs)
       .finally(() => this.#leaving.delete(running));
     this.#leaving.set(running, left);
   }

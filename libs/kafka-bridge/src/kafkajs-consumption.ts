@@ -70,27 +70,36 @@ export class KafkajsConsumption implements Consumption {
       retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
     });
     const crashed = new Deferred();
+    let isConnected = false;
+    consumer.on(consumer.events.CONNECT, () => {
+      isConnected = true;
+    });
     consumer.on(consumer.events.CRASH, ({ payload }) => crashed.reject(payload.error));
     this.#listen(consumer, crashed.reject);
     const commits = setInterval(() => void this.#commit(consumer), COMMIT_MS);
     try {
-      await consumer.connect();
-      // The first position of a new group is set by #begin. With history, what is not committed is new: take it all.
-      await consumer.subscribe({ topics: [source.topic], fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-        eachBatch: (payload) => this.#eachBatch(consumer, payload),
-      });
+      await Promise.race([this.#join(consumer), this.#closed.promise]);
       await Promise.race([crashed.promise, this.#closed.promise]);
       await this.#commitUnderWay;
       await this.#commit(consumer);
     } finally {
       clearInterval(commits);
       const left = consumer.disconnect().catch(() => undefined);
-      await waitAtMost(CLOSE_MS, left);
+      if (isConnected) await waitAtMost(CLOSE_MS, left);
     }
+  }
+
+  async #join(consumer: Consumer): Promise<void> {
+    await consumer.connect();
+    // The first position of a new group is set by #begin. With history, what is not committed is new: take it all.
+    await consumer.subscribe({ topics: [this.#options.source.topic], fromBeginning: true });
+    if (this.#closing) return;
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+      eachBatch: (payload) => this.#eachBatch(consumer, payload),
+    });
   }
 
   #listen(consumer: Consumer, crash: (error: unknown) => void): void {

@@ -35,6 +35,8 @@ export class KafkajsPort implements KafkaPort {
   readonly #compression: kafkajs.CompressionTypes;
   #producer: Promise<Producer> | undefined;
   #admin: Promise<Admin> | undefined;
+  /** Those that are connected; one that is not yet hangs up by itself when the port is closed. */
+  readonly #connected = new Set<Producer | Admin>();
   #closed = false;
 
   constructor(options: KafkajsPortOptions) {
@@ -83,7 +85,7 @@ export class KafkajsPort implements KafkaPort {
   renew(): void {
     const old = this.#producer;
     this.#producer = undefined;
-    void retire(old);
+    void this.#retire(old);
   }
 
   consume(source: ConsumeSource, handler: ConsumeHandler): Consumption {
@@ -97,7 +99,8 @@ export class KafkajsPort implements KafkaPort {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await waitAtMost(CLOSE_MS, Promise.all([retire(this.#producer), retire(this.#admin)]));
+    const left = [...this.#connected].map((client) => this.#hangUp(client));
+    await waitAtMost(CLOSE_MS, Promise.all(left));
   }
 
   async #connectProducer(): Promise<Producer> {
@@ -124,7 +127,7 @@ export class KafkajsPort implements KafkaPort {
       const { error } = clientFailure(failure);
       if (error.code === 'UNAVAILABLE' && this.#admin === admin) {
         this.#admin = undefined;
-        void retire(admin);
+        void this.#retire(admin);
       }
       throw error;
     }
@@ -138,20 +141,24 @@ export class KafkajsPort implements KafkaPort {
       await client.connect();
     } catch (error) {
       forget();
-      void client.disconnect().catch(() => undefined);
+      void this.#hangUp(client);
       throw error;
     }
-    // Closed meanwhile: nobody else would hang up.
-    if (this.#closed) void client.disconnect().catch(() => undefined);
+    this.#connected.add(client);
+    if (this.#closed) void this.#hangUp(client);
     return client;
   }
-}
 
-/** Disconnects a client that is not used any more, whatever became of it. */
-async function retire(client: Promise<Producer | Admin> | undefined): Promise<void> {
-  try {
-    await (await client)?.disconnect();
-  } catch {
-    // It never connected, or lost its connection by itself.
+  /** Disconnects a client that is not used any more, whatever became of it. */
+  async #retire(client: Promise<Producer | Admin> | undefined): Promise<void> {
+    // One that did not connect has hung up by itself.
+    const connected = await client?.catch(() => undefined);
+    if (connected !== undefined) await this.#hangUp(connected);
+  }
+
+  async #hangUp(client: Producer | Admin): Promise<void> {
+    this.#connected.delete(client);
+    // Nothing is left to do for a connection that was lost.
+    await client.disconnect().catch(() => undefined);
   }
 }
