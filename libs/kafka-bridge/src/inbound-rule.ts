@@ -63,7 +63,7 @@ export class InboundRule {
     this.#context = context;
     this.#link = link;
     this.#mqttTopic = new Template(rule.mqttTopic, recordPlaceholder);
-    this.#health = new RuleHealth(rule.id, context.log);
+    this.#health = new RuleHealth(rule.id, context);
     this.#consumption = link.after.then(() => this.#consume());
   }
 

@@ -435,4 +435,25 @@ describe('KafkaBridge', () => {
     expect(closed).toBe(true);
     expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
   });
+
+  it('is on its way to a Kafka that is starting, and degraded when it does not come or goes', async () => {
+    const lines = (): string[] => log.lines.map(({ level, event }) => `${level} ${event}`);
+    kafka().away = true;
+    bridge.apply([rule()]);
+    await pass(9_000);
+    kafka().away = false;
+    await pass(1_000);
+    expect(lines()).toEqual(['info bridge-connecting', 'info bridge-connected']);
+    expect(log.lines[0]?.fields).toEqual({ rule: 'r1', error: 'away' });
+
+    kafka().away = true;
+    await pass(15_000);
+    kafka().away = false;
+    await pass(1_000);
+    expect(lines().slice(2)).toEqual(['warn bridge-degraded', 'info bridge-recovered']);
+    kafka('r2').away = true;
+    bridge.apply([rule(), rule({ id: 'r2' })]);
+    await pass(30_000);
+    expect(lines().slice(4)).toEqual(['info bridge-connecting', 'warn bridge-degraded']);
+  });
 });

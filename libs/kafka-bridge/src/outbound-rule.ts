@@ -58,7 +58,7 @@ export class OutboundRule {
         ([name, text]) => [name, new Template(text, messagePlaceholder)] as const,
       ),
     };
-    this.#health = new RuleHealth(rule.id, context.log);
+    this.#health = new RuleHealth(rule.id, context);
     const { constant } = this.#topic;
     if (constant !== undefined && kafkaTopicFault(constant) === undefined) this.#lanes(constant);
   }

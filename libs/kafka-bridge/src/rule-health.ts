@@ -1,16 +1,22 @@
-import type { Log } from '#libs/broker-ports';
+import type { BridgeContext } from './bridge-context.ts';
 import type { KafkaError } from './kafka-port.ts';
+
+/** How long after its start a rule may still be on its way to Kafka, which may itself be starting. */
+const STARTING_MS = 10_000;
 
 /** Remembers whether Kafka serves a rule, and logs changes only. */
 export class RuleHealth {
   readonly #rule: string;
-  readonly #log: Log;
+  readonly #context: Pick<BridgeContext, 'clock' | 'log'>;
+  readonly #startedUntilMs: number;
   #fault: KafkaError | undefined;
+  #told: 'connecting' | 'degraded' | undefined;
   #reached = false;
 
-  constructor(rule: string, log: Log) {
+  constructor(rule: string, context: Pick<BridgeContext, 'clock' | 'log'>) {
     this.#rule = rule;
-    this.#log = log;
+    this.#context = context;
+    this.#startedUntilMs = context.clock() + STARTING_MS;
   }
 
   /** Whether Kafka was reached and answers since. */
@@ -31,15 +37,25 @@ export class RuleHealth {
   /** Kafka did what the rule is for. */
   served(): void {
     this.#reached = true;
-    if (this.#fault === undefined) return;
     this.#fault = undefined;
-    this.#log.info('bridge-recovered', { rule: this.#rule });
+    if (this.#told === undefined) return;
+    const event = this.#told === 'connecting' ? 'bridge-connected' : 'bridge-recovered';
+    this.#context.log.info(event, { rule: this.#rule });
+    this.#told = undefined;
   }
 
+  /** Kafka did not do what the rule is for: a warning, unless the rule has only just started. */
   failed(fault: KafkaError): void {
-    if (this.#fault === undefined) {
-      this.#log.warn('bridge-degraded', { rule: this.#rule, error: fault.message });
-    }
+    const { clock, log } = this.#context;
     this.#fault = fault;
+    const fields = { rule: this.#rule, error: fault.message };
+    if (this.#told === 'degraded') return;
+    if (clock() >= this.#startedUntilMs) {
+      this.#told = 'degraded';
+      log.warn('bridge-degraded', fields);
+    } else if (this.#told === undefined) {
+      this.#told = 'connecting';
+      log.info('bridge-connecting', fields);
+    }
   }
 }
