@@ -22,6 +22,15 @@ export function freePort() {
   });
 }
 
+/** Whether nobody has a port of the loopback address, neither to listen nor for a connection of his own. */
+export function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
 /** Whether somebody listens on a port of this machine. */
 export function listening(port, host = '127.0.0.1') {
   return new Promise((resolve) => {

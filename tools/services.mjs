@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Kafka } from 'kafkajs';
 import { KAFKA_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
-import { freePort, listening, until } from './ports.mjs';
+import { freePort, isFree, listening, until } from './ports.mjs';
 import { step } from './progress.mjs';
 
 const REDIS_IMAGE = 'redis:7.4-alpine';
@@ -96,7 +96,7 @@ async function kafkaImage(undo) {
 }
 
 async function kafkaJars(undo) {
-  const env = { ...process.env, KAFKA_PORT: String(await freePorts()) };
+  const env = { ...process.env, KAFKA_PORT: String(await kafkaPort()) };
   const script = spawn('bash', [KAFKA_SCRIPT, 'start', '1'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -110,11 +110,14 @@ async function kafkaJars(undo) {
   return printed.trim().split('\n').at(-1);
 }
 
-/** A port whose successor is free too: broker and controller. */
-async function freePorts() {
+/**
+ * A free port whose successor is free too: broker and controller. They lie below those that outgoing connections take,
+ * one of which would else come between before Kafka listens.
+ */
+async function kafkaPort() {
   for (;;) {
-    const port = await freePort();
-    if (port < 65_535 && !(await listening(port + 1))) return port;
+    const port = 10_000 + 2 * Math.floor(Math.random() * 5_000);
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
   }
 }
 

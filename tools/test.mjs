@@ -29,23 +29,23 @@ const RUNS = [
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const results = mkdtempSync(join(tmpdir(), 'skein-test-'));
-const undo = [() => rmSync(results, { recursive: true, force: true })];
+const undo = [];
 let jest;
 
-function stop(signal) {
-  jest?.kill(signal);
+/** Ends Jest with all processes of its tests, also those that are paused. */
+function stop() {
+  if (jest?.exitCode === null && jest.signalCode === null) process.kill(-jest.pid, 'SIGKILL');
   for (const close of undo.splice(0).reverse()) close();
   process.exit(130);
 }
 
-async function run(args, index) {
-  const file = join(results, `${index}.json`);
+async function run(args, file) {
   const quiet = ['ExperimentalWarning', 'TimeoutNegativeWarning'];
   const node = ['--experimental-vm-modules', ...quiet.map((name) => `--disable-warning=${name}`)];
   const report = ['--json', `--outputFile=${file}`, '--passWithNoTests', '--errorOnDeprecated'];
   jest = spawn(process.execPath, [...node, 'node_modules/jest/bin/jest.js', ...args, ...report], {
     cwd: root,
+    detached: true,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   await once(jest, 'exit');
@@ -59,9 +59,11 @@ async function main() {
   const redis = await openRedis({ undo });
   if (redis !== undefined) process.env.REDIS_URL = redis;
   process.env.KAFKA_BROKERS = await openKafka({ undo });
+  const results = mkdtempSync(join(tmpdir(), 'skein-test-'));
+  undo.push(() => rmSync(results, { recursive: true, force: true }));
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const [index, args] of RUNS.entries()) {
-    const result = await run(args, index);
+    const result = await run(args, join(results, `${index}.json`));
     total.passed += result.numPassedTests;
     // A file that could not be run has failed even if none of its tests was counted.
     total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
