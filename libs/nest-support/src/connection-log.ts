@@ -5,11 +5,14 @@ import type { Log } from '#libs/broker-ports';
 export class ConnectionLog {
   readonly #log: Log;
   readonly #subject: string;
+  readonly #absence: 'info' | 'warn';
   #up: boolean | undefined;
 
-  constructor(log: Log, subject: string) {
+  /** @param absence - how grave it is that the other side is not there at the start. */
+  constructor(log: Log, subject: string, absence: 'info' | 'warn') {
     this.#log = log;
     this.#subject = subject;
+    this.#absence = absence;
   }
 
   get up(): boolean {
@@ -18,9 +21,10 @@ export class ConnectionLog {
 
   change(up: boolean, reason?: string): void {
     if (this.#up === up) return;
+    const level = this.#up === undefined ? this.#absence : 'warn';
     this.#up = up;
     if (up) this.#log.info('commands-connected', { to: this.#subject });
-    else this.#log.warn('commands-disconnected', { to: this.#subject, reason });
+    else this.#log[level]('commands-disconnected', { to: this.#subject, reason });
   }
 }
 

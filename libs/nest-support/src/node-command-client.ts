@@ -28,7 +28,8 @@ class QuietClientTcp extends ClientTCP {
   constructor(address: { readonly host: string; readonly port: number }, log: Log) {
     super(address);
     this.logger = new TransportLogger(log);
-    this.#state = new ConnectionLog(log, `tcp ${address.host}:${address.port}`);
+    // The API and the node that it belongs to are started together.
+    this.#state = new ConnectionLog(log, `tcp ${address.host}:${address.port}`, 'info');
     this.status.subscribe((status) => this.#state.change(status === 'connected', status));
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from '@jest/globals';
-import { RecordingLog, startRedis, until, type RedisServer } from '#libs/testkit';
+import { freePort, RecordingLog, startRedis, until, type RedisServer } from '#libs/testkit';
 import { NodeCommandClient, NodeCommandServer, type CommandChannel } from './index.ts';
 
 interface Echo {
@@ -133,4 +133,20 @@ it('does not hang on a Redis that is frozen', async () => {
   await server.close();
 
   expect(Date.now() - begun).toBeLessThan(3_000);
+});
+
+it('logs no warning when it starts with its Redis, or before its embedded node', async () => {
+  const { channel } = await redisChannel();
+  const server = await serve(channel, 'n1');
+  const client = connect(channel);
+  await until(async () => (await client.ask('n1', { text: 'x' })).kind === 'reply', DEADLINE_MS);
+  await until(() => server.connected, DEADLINE_MS);
+  const transport = { kind: 'tcp', host: '127.0.0.1', port: await freePort() } as const;
+  const early = connect({ scope: 's', transport });
+  expect(await early.ask('n2', { text: 'x' })).toEqual({ kind: 'unreachable', sent: false });
+  await serve({ scope: 's', transport }, 'n2');
+  await until(async () => (await early.ask('n2', { text: 'x' })).kind === 'reply', DEADLINE_MS);
+
+  expect(log.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
+  expect(log.of('commands-connected')).toHaveLength(3);
 });

@@ -26,7 +26,7 @@ class ConnectionWatch {
   #closing = false;
 
   constructor(log: Log, { host, port }: RedisTransportOptions) {
-    this.log = new ConnectionLog(log, `redis ${host}:${port}`);
+    this.log = new ConnectionLog(log, `redis ${host}:${port}`, 'warn');
   }
 
   /** Nest leaves the promises of its commands alone; a connection that is closed with one under way would end the process. */
@@ -34,7 +34,9 @@ class ConnectionWatch {
     this.#clients.push(client);
     let reason = 'connection closed';
     client.on('error', (error) => (reason = reasonOf(error)));
-    client.on('ready', () => this.log.change(this.#clients.every((c) => c.status === 'ready')));
+    client.on('ready', () => {
+      if (this.#clients.every(({ status }) => status === 'ready')) this.log.change(true);
+    });
     client.on('close', () => {
       if (!this.#closing) this.log.change(false, reason);
     });
