@@ -9,7 +9,8 @@ const RECONNECT_MS_MAX = 1_000;
  * Translates `redis://user:password@host:port/db` (or `rediss:` for TLS), which Nest's transport does not take.
  *
  * @remarks A command waits for the connection to come back instead of failing after some attempts: whoever waits for an
- * answer has a deadline of its own.
+ * answer has a deadline of its own. The driver's ready check is off: it lets SUBSCRIBE pass before it has asked its question,
+ * which a subscriber may not ask, and then connects anew without that subscription.
  */
 export function redisTransportOptions(url: string): RedisTransportOptions {
   const { hostname, port, username, password, pathname, protocol } = new URL(url);
@@ -22,6 +23,7 @@ export function redisTransportOptions(url: string): RedisTransportOptions {
     ...(Number.isSafeInteger(db) ? { db } : {}),
     ...(protocol === 'rediss:' ? { tls: {} } : {}),
     maxRetriesPerRequest: null,
+    enableReadyCheck: false,
     connectTimeout: 2_000,
   };
 }
