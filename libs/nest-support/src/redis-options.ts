@@ -25,6 +25,8 @@ export function redisTransportOptions(url: string): RedisTransportOptions {
     maxRetriesPerRequest: null,
     enableReadyCheck: false,
     connectTimeout: 2_000,
+    // A subscriber would not notice by itself that its peer is gone.
+    keepAlive: 10_000,
   };
 }
 

@@ -41,7 +41,12 @@ it.each([
   ['redis://:p%40ss@h:1/3', { host: 'h', port: 1, db: 3, password: 'p@ss' }],
   ['rediss://u:p@[::1]:7/', { host: '::1', port: 7, db: 0, username: 'u', password: 'p', tls: {} }],
 ])('translates %s', (url, expected) => {
-  const fixed = { maxRetriesPerRequest: null, enableReadyCheck: false, connectTimeout: 2_000 };
+  const fixed = {
+    maxRetriesPerRequest: null,
+    enableReadyCheck: false,
+    connectTimeout: 2_000,
+    keepAlive: 10_000,
+  };
 
   expect(redisTransportOptions(url)).toEqual({ ...fixed, ...expected });
 });
