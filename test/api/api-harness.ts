@@ -5,6 +5,8 @@ import { freePort, silentLog } from '#libs/testkit';
 import { ApiProcess } from '../../apps/api/src/api-process.ts';
 
 export const DEADLINE_MS = 8_000;
+/** How long an operation may take: api.nodeTimeoutMs. */
+export const TIMEOUT_MS = 500;
 export const KEY = 'a-key-for-tests-0123456789';
 
 export interface Answer {
@@ -64,7 +66,7 @@ export async function configOf(more: Readonly<Record<string, string>>): Promise<
     env: {
       SKEIN_API_PORT: '0',
       SKEIN_API_OPS_PORT: '0',
-      SKEIN_API_NODE_TIMEOUT_MS: '500',
+      SKEIN_API_NODE_TIMEOUT_MS: String(TIMEOUT_MS),
       SKEIN_COMMANDS_PORT: String(await freePort()),
       ...more,
     },

@@ -42,6 +42,8 @@ export class FakeNode {
   readonly rules = new Map<string, WireStoredRule>();
   /** A frozen node takes commands and answers none. */
   frozen = false;
+  /** Kinds of commands that get no answer. */
+  mute: ReadonlySet<NodeCommand['kind']> = new Set();
   fault: 'storage-unavailable' | 'internal' | undefined;
   refusal: Extract<NodeAnswers['publish'], { kind: 'refused' }>['code'] | undefined;
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
@@ -61,7 +63,7 @@ export class FakeNode {
   }
 
   private async handle(command: NodeCommand): Promise<NodeReply> {
-    if (this.frozen) await new Promise(() => {});
+    if (this.frozen || this.mute.has(command.kind)) await new Promise(() => {});
     this.received.push(command);
     if (this.fault !== undefined && command.kind !== 'nodes') {
       return { kind: 'failed', code: this.fault };

@@ -46,8 +46,12 @@ export class ApiProcess {
     this.#config = config;
     this.#log = log;
     const channel = commandChannel(config);
-    this.#client = new NodeCommandClient({ channel, timeoutMs: config.api.nodeTimeoutMs, log });
-    this.#cluster = new Cluster({ client: this.#client, meter: this.#meter });
+    this.#client = new NodeCommandClient({ channel, log });
+    this.#cluster = new Cluster({
+      client: this.#client,
+      timeoutMs: config.api.nodeTimeoutMs,
+      meter: this.#meter,
+    });
     this.#ops = new OpsServer({
       host: config.ops.host,
       port: config.api.opsPort,
@@ -128,7 +132,7 @@ export class ApiProcess {
 
   async #ready(): Promise<Health> {
     try {
-      await this.#cluster.nodes();
+      await this.#cluster.inquire().nodes();
       return { http: this.#url === '' ? 'not listening' : 'ok', nodes: 'ok' };
     } catch {
       return { nodes: 'no node answers' };

@@ -9,6 +9,7 @@ import type {
   WireStoredRule,
 } from '#libs/api-contracts';
 import type { Cluster } from './cluster/cluster.ts';
+import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText } from './cluster/merge.ts';
 import { etagOf, namesTag, requireMatch } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
@@ -33,7 +34,7 @@ export class BridgeRulesController {
   ): Promise<List<BridgeRuleView>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
-    const { rules } = await this.cluster.read({ kind: 'rules' });
+    const { rules } = await this.cluster.inquire().read({ kind: 'rules' });
     const rest = rules
       .filter(({ rule }) => rule.id > after)
       .toSorted((a, b) => compareText(a.rule.id, b.rule.id));
@@ -50,7 +51,8 @@ export class BridgeRulesController {
     @Checked() { body }: Input<'createBridgeRule'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeRuleView> {
-    const change = await this.cluster.change({ kind: 'put-rule', rule: wireRuleOf(body) });
+    const rule = wireRuleOf(body);
+    const change = await this.cluster.inquire().change({ kind: 'put-rule', rule });
     if (change.kind === 'conflict' || change.kind === 'read-only') {
       throw new ProblemError('already-exists', 'A rule with this id exists');
     }
@@ -65,7 +67,7 @@ export class BridgeRulesController {
     @Headers('if-none-match') known: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeRuleView | undefined> {
-    const stored = await this.find(path.rule_id);
+    const stored = await find(this.cluster.inquire(), path.rule_id);
     const view = shown(stored, reply);
     if (known === undefined || !namesTag(known, etagOf(stored.revision))) return view;
     void reply.status(304);
@@ -83,16 +85,17 @@ export class BridgeRulesController {
       const errors = [{ pointer: '/id', code: 'mismatch', detail: 'Not the id of the path' }];
       throw new ProblemError('validation-failed', 'The id is not that of the path', { errors });
     }
+    const inquiry = this.cluster.inquire();
     const rule = wireRuleOf({ ...body, id } satisfies BridgeRuleCreate);
     if (headers['if-match'] === undefined && headers['if-none-match'] === '*') {
-      const change = await this.cluster.change({ kind: 'put-rule', rule });
+      const change = await inquiry.change({ kind: 'put-rule', rule });
       if (change.kind === 'read-only') throw stale();
       const view = shown(storedOf(change), reply);
       void reply.status(201);
       return view;
     }
-    const { revision } = await this.findOwn(id, headers['if-match']);
-    return shown(storedOf(await this.cluster.change({ kind: 'put-rule', rule, revision })), reply);
+    const { revision } = await findOwn(inquiry, id, headers['if-match']);
+    return shown(storedOf(await inquiry.change({ kind: 'put-rule', rule, revision })), reply);
   }
 
   @Route('deleteBridgeRule')
@@ -101,25 +104,29 @@ export class BridgeRulesController {
     @Headers('if-match') ifMatch: string | undefined,
   ): Promise<void> {
     const { rule_id: id } = path;
-    const { revision } = await this.findOwn(id, ifMatch);
-    const change = await this.cluster.change({ kind: 'remove-rule', id, revision });
-    storedOf(change);
+    const inquiry = this.cluster.inquire();
+    const { revision } = await findOwn(inquiry, id, ifMatch);
+    storedOf(await inquiry.change({ kind: 'remove-rule', id, revision }));
   }
+}
 
-  private async find(id: string): Promise<WireStoredRule> {
-    const { rules } = await this.cluster.read({ kind: 'rules' });
-    const stored = rules.find(({ rule }) => rule.id === id);
-    if (stored === undefined) throw notFound();
-    return stored;
-  }
+async function find(inquiry: Inquiry, id: string): Promise<WireStoredRule> {
+  const { rules } = await inquiry.read({ kind: 'rules' });
+  const stored = rules.find(({ rule }) => rule.id === id);
+  if (stored === undefined) throw notFound();
+  return stored;
+}
 
-  /** The rule, if it may be changed and its author has seen this revision of it. */
-  private async findOwn(id: string, ifMatch: string | undefined): Promise<WireStoredRule> {
-    const stored = await this.find(id);
-    if (stored.source === 'config') throw readOnly();
-    requireMatch(ifMatch, stored.revision);
-    return stored;
-  }
+/** The rule, if it may be changed and its author has seen this revision of it. */
+async function findOwn(
+  inquiry: Inquiry,
+  id: string,
+  ifMatch: string | undefined,
+): Promise<WireStoredRule> {
+  const stored = await find(inquiry, id);
+  if (stored.source === 'config') throw readOnly();
+  requireMatch(ifMatch, stored.revision);
+  return stored;
 }
 
 function shown(stored: WireStoredRule, reply: FastifyReply): BridgeRuleView {

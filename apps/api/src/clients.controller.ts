@@ -24,10 +24,9 @@ export class ClientsController {
   ): Promise<List<Client>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange);
-    const nodes = (await this.cluster.nodes()).filter(
-      ({ nodeId }) => (query.node ?? nodeId) === nodeId,
-    );
-    const { answered, unavailable } = await this.cluster.askSome(nodes, {
+    const inquiry = this.cluster.inquire();
+    const nodes = (await inquiry.nodes()).filter(({ nodeId }) => (query.node ?? nodeId) === nodeId);
+    const { answered, unavailable } = await inquiry.askSome(nodes, {
       kind: 'clients',
       query: wireQueryOf(query, after),
     });
@@ -47,13 +46,13 @@ export class ClientsController {
 
   @Route('getClient')
   async show(@Checked() { path }: Input<'getClient'>): Promise<Client> {
-    const { node, answer } = await this.cluster.findClient(path.client_id);
+    const { node, answer } = await this.cluster.inquire().findClient(path.client_id);
     return presentClient(answer, node.nodeId);
   }
 
   @Route('disconnectClient')
   async disconnect(@Checked() { path, query }: Input<'disconnectClient'>): Promise<void> {
-    await this.cluster.disconnect(path.client_id, query.clear_session);
+    await this.cluster.inquire().disconnect(path.client_id, query.clear_session);
   }
 }
 

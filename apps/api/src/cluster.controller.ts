@@ -10,6 +10,7 @@ import type {
 } from '#libs/api-contracts';
 import type { Config } from '#libs/config';
 import type { Cluster } from './cluster/cluster.ts';
+import type { Inquiry } from './cluster/inquiry.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
@@ -27,8 +28,9 @@ export class ClusterController {
 
   @Route('getStatus')
   async status(): Promise<ClusterStatus> {
-    const nodes = await this.cluster.nodes();
-    const { answered, unavailable } = await this.cluster.askSome(nodes, { kind: 'status' });
+    const inquiry = this.cluster.inquire();
+    const nodes = await inquiry.nodes();
+    const { answered, unavailable } = await inquiry.askSome(nodes, { kind: 'status' });
     const statuses = answered.map(({ answer }) => answer);
     const sum = (figure: (status: WireNodeStatus) => number): number =>
       statuses.reduce((total, status) => total + figure(status), 0);
@@ -59,11 +61,12 @@ export class ClusterController {
   ): Promise<List<ClusterNode>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
-    const wanted = (await this.cluster.nodes()).filter(
+    const inquiry = this.cluster.inquire();
+    const wanted = (await inquiry.nodes()).filter(
       ({ nodeId, state }) => nodeId > after && (query.state ?? state) === state,
     );
     const page = wanted.slice(0, query.limit);
-    const { items, unavailable } = await this.describe(page);
+    const { items, unavailable } = await describe(inquiry, page);
     return this.pages.list(exchange, query.limit, {
       items,
       after: wanted.length > page.length ? page.at(-1)?.nodeId : undefined,
@@ -73,19 +76,21 @@ export class ClusterController {
 
   @Route('getNode')
   async show(@Checked() { path }: Input<'getNode'>): Promise<ClusterNode> {
-    const nodes = await this.cluster.nodes();
-    const { items } = await this.describe(nodes.filter(({ nodeId }) => nodeId === path.node_id));
+    const inquiry = this.cluster.inquire();
+    const nodes = await inquiry.nodes();
+    const wanted = nodes.filter(({ nodeId }) => nodeId === path.node_id);
+    const { items } = await describe(inquiry, wanted);
     const [node] = items;
     if (node === undefined) throw new ProblemError('not-found', 'No node with a lease has this id');
     return node;
   }
+}
 
-  private async describe(nodes: readonly WireNode[]) {
-    const { answered, unavailable } = await this.cluster.askAll(nodes, { kind: 'status' });
-    const statuses = new Map(answered.map(({ node, answer }) => [node.nodeId, answer]));
-    return {
-      items: nodes.map((node) => presentNode(node, statuses.get(node.nodeId))),
-      unavailable,
-    };
-  }
+async function describe(inquiry: Inquiry, nodes: readonly WireNode[]) {
+  const { answered, unavailable } = await inquiry.askAll(nodes, { kind: 'status' });
+  const statuses = new Map(answered.map(({ node, answer }) => [node.nodeId, answer]));
+  return {
+    items: nodes.map((node) => presentNode(node, statuses.get(node.nodeId))),
+    unavailable,
+  };
 }

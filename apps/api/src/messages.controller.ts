@@ -38,7 +38,9 @@ export class MessagesController {
     @Checked() { body }: Input<'publishMessage'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ readonly matched_subscribers: number }> {
-    const outcome = await this.cluster.change({ kind: 'publish', message: wireMessageOf(body) });
+    const outcome = await this.cluster
+      .inquire()
+      .change({ kind: 'publish', message: wireMessageOf(body) });
     if (outcome.kind === 'refused') {
       const [code, detail, mqttReasonCode] = REFUSALS[outcome.code];
       throw new ProblemError(code, detail, { mqttReasonCode });
@@ -61,7 +63,9 @@ export class MessagesController {
       payload: query.payload !== 'none',
       ...(after === undefined ? {} : { after }),
     };
-    const { items, hasMore } = await this.cluster.read({ kind: 'retained', query: wanted });
+    const { items, hasMore } = await this.cluster
+      .inquire()
+      .read({ kind: 'retained', query: wanted });
     return this.pages.list(exchange, query.limit, {
       items: items.map((message) => presentRetained(message, query.payload)),
       after: hasMore ? items.at(-1)?.topic : undefined,
@@ -72,7 +76,7 @@ export class MessagesController {
   @Route('deleteRetainedMessage')
   async deleteRetained(@Checked() { query }: Input<'deleteRetainedMessage'>): Promise<void> {
     const { topic } = query;
-    const { found } = await this.cluster.change({ kind: 'clear-retained', topic });
+    const { found } = await this.cluster.inquire().change({ kind: 'clear-retained', topic });
     if (!found) throw new ProblemError('not-found', 'The topic has no retained message');
   }
 }

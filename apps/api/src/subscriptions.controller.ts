@@ -1,18 +1,22 @@
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
+  CommandOf,
   Input,
   List,
+  NodeAnswers,
   Subscription,
-  WireNode,
   WireSubscriptionQuery,
 } from '#libs/api-contracts';
 import type { Cluster } from './cluster/cluster.ts';
+import type { Answers } from './cluster/inquiry.ts';
 import { compareText, mergePages } from './cluster/merge.ts';
 import type { Exchange, Pages } from './http/pages.ts';
 import { Checked, Route } from './http/route.ts';
 import { presentSubscription } from './presenters.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
+
+type Question = CommandOf<'subscriptions'>;
 
 /** Subscriptions, of one client or of all. */
 @Controller()
@@ -28,9 +32,11 @@ export class SubscriptionsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<List<Subscription>> {
-    const { node } = await this.cluster.findClient(path.client_id);
-    const wanted = { limit: query.limit, clientId: path.client_id };
-    return this.page({ request, reply }, [node], wanted);
+    const exchange = { request, reply };
+    const inquiry = this.cluster.inquire();
+    const wanted = this.query(exchange, { limit: query.limit, clientId: path.client_id });
+    const { node } = await inquiry.findClient(path.client_id);
+    return this.page(exchange, wanted, await inquiry.askSome([node], wanted));
   }
 
   @Route('listSubscriptions')
@@ -39,29 +45,30 @@ export class SubscriptionsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<List<Subscription>> {
+    const exchange = { request, reply };
+    const inquiry = this.cluster.inquire();
     const { limit, filter, match_topic: matchTopic, client_id: clientId } = query;
-    const nodes = (await this.cluster.nodes()).filter(
-      ({ nodeId }) => (query.node ?? nodeId) === nodeId,
-    );
-    return this.page({ request, reply }, nodes, {
+    const wanted = this.query(exchange, {
       limit,
       ...(filter === undefined ? {} : { filter }),
       ...(matchTopic === undefined ? {} : { matchTopic }),
       ...(clientId === undefined ? {} : { clientId }),
     });
+    const nodes = (await inquiry.nodes()).filter(({ nodeId }) => (query.node ?? nodeId) === nodeId);
+    return this.page(exchange, wanted, await inquiry.askSome(nodes, wanted));
   }
 
-  private async page(
-    exchange: Exchange,
-    nodes: readonly WireNode[],
-    wanted: WireSubscriptionQuery,
-  ): Promise<List<Subscription>> {
+  /** The question for the page that the request asks for. */
+  private query(exchange: Exchange, wanted: WireSubscriptionQuery): Question {
     const after = this.pages.position<NonNullable<WireSubscriptionQuery['after']>>(exchange);
-    const query = after === undefined ? wanted : { ...wanted, after };
-    const { answered, unavailable } = await this.cluster.askSome(nodes, {
-      kind: 'subscriptions',
-      query,
-    });
+    return { kind: 'subscriptions', query: after === undefined ? wanted : { ...wanted, after } };
+  }
+
+  private page(
+    exchange: Exchange,
+    { query }: Question,
+    { answered, unavailable }: Answers<NodeAnswers['subscriptions']>,
+  ): List<Subscription> {
     const pages = answered.map(({ node, answer }) => ({
       hasMore: answer.hasMore,
       items: answer.items.map((item) => presentSubscription(item, node.nodeId)),

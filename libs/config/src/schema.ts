@@ -119,11 +119,10 @@ const api = section({
       secret: true,
     }),
   opsPort: port('Port of `/metrics` and `/healthz/*` of the API process, on `ops.host`.', 9465),
-  nodeTimeoutMs: milliseconds('How long the API waits for the answer of a node.', {
-    default: 2_000,
-    min: 100,
-    max: 60_000,
-  }),
+  nodeTimeoutMs: milliseconds(
+    'How long an operation of the API may take; nodes that have not answered by then are unavailable.',
+    { default: 2_000, min: 100, max: 60_000 },
+  ),
 });
 
 const commands = section({

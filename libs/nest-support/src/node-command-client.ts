@@ -8,8 +8,6 @@ import { PatientClientRedis } from './redis-transport.ts';
 /** What a command client is made with. */
 export interface NodeCommandClientOptions {
   readonly channel: CommandChannel;
-  /** How long a call may take, connecting included. */
-  readonly timeoutMs: number;
   readonly log: Log;
 }
 
@@ -34,30 +32,28 @@ class QuietClientTcp extends ClientTCP {
   }
 }
 
-/** Asks broker nodes, each call within a deadline; that a node does not answer is a value. */
+/** Asks broker nodes, each call within the time it is given, connecting included; that a node does not answer is a value. */
 export class NodeCommandClient<Command, Reply> {
   readonly #client: PatientClientRedis | QuietClientTcp;
   readonly #channel: CommandChannel;
-  readonly #timeoutMs: number;
 
-  constructor({ channel, timeoutMs, log }: NodeCommandClientOptions) {
+  constructor({ channel, log }: NodeCommandClientOptions) {
     const { transport } = channel;
     this.#client =
       transport.kind === 'redis'
         ? new PatientClientRedis(transport.url, log)
         : new QuietClientTcp(transport, log);
     this.#channel = channel;
-    this.#timeoutMs = timeoutMs;
   }
 
   /** Asks one node. */
-  ask(nodeId: string, command: Command): Promise<NodeCallResult<Reply>> {
-    return this.#call(nodePattern(this.#channel, nodeId), command);
+  ask(nodeId: string, command: Command, withinMs: number): Promise<NodeCallResult<Reply>> {
+    return this.#call(nodePattern(this.#channel, nodeId), command, withinMs);
   }
 
   /** Asks whoever is there and takes the first answer. */
-  askAny(command: Command): Promise<NodeCallResult<Reply>> {
-    return this.#call(anyPattern(this.#channel), command);
+  askAny(command: Command, withinMs: number): Promise<NodeCallResult<Reply>> {
+    return this.#call(anyPattern(this.#channel), command, withinMs);
   }
 
   /** Ends the connection; calls under way become unreachable. */
@@ -65,12 +61,12 @@ export class NodeCommandClient<Command, Reply> {
     await this.#client.close();
   }
 
-  async #call(pattern: string, command: Command): Promise<NodeCallResult<Reply>> {
-    const deadline = Date.now() + this.#timeoutMs;
-    if (!(await this.#connected())) return { kind: 'unreachable', sent: false };
+  async #call(pattern: string, command: Command, withinMs: number): Promise<NodeCallResult<Reply>> {
+    const deadline = performance.now() + withinMs;
+    if (!(await this.#connected(withinMs))) return { kind: 'unreachable', sent: false };
     const answer = this.#client
       .send<Reply>(pattern, command)
-      .pipe(timeout(Math.max(deadline - Date.now(), 1)));
+      .pipe(timeout(Math.max(deadline - performance.now(), 1)));
     try {
       return { kind: 'reply', reply: await firstValueFrom(answer) };
     } catch {
@@ -78,10 +74,10 @@ export class NodeCommandClient<Command, Reply> {
     }
   }
 
-  async #connected(): Promise<boolean> {
+  async #connected(withinMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, this.#timeoutMs, false);
+      timer = setTimeout(resolve, withinMs, false);
     });
     const connecting = this.#client.connect().then(
       () => true,

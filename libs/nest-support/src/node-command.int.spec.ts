@@ -35,10 +35,15 @@ async function serve(channel: CommandChannel, nodeId: string) {
   return server;
 }
 
-function connect(channel: CommandChannel, timeoutMs = 2_000): NodeCommandClient<Echo, Echo> {
-  const client = new NodeCommandClient<Echo, Echo>({ channel, timeoutMs, log });
+/** A client whose calls may take so long. */
+function connect(channel: CommandChannel, withinMs = 2_000) {
+  const client = new NodeCommandClient<Echo, Echo>({ channel, log });
   cleanups.push(() => client.close());
-  return client;
+  return {
+    ask: (nodeId: string, command: Echo) => client.ask(nodeId, command, withinMs),
+    askAny: (command: Echo) => client.askAny(command, withinMs),
+    close: () => client.close(),
+  };
 }
 
 it('carries a command to the embedded node by TCP, and says so when it is gone', async () => {

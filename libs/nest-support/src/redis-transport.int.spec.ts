@@ -5,6 +5,7 @@ import { RecordingLog, startRedis, until, type RedisServer } from '#libs/testkit
 import { NodeCommandClient, NodeCommandServer, type CommandChannel } from './index.ts';
 
 const DEADLINE_MS = 8_000;
+const WITHIN_MS = 2_000;
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -65,21 +66,20 @@ it.each([0, 1])(
     const { cut, url } = await slowGate(redis, slowOne);
     const client = new NodeCommandClient<string, string>({
       channel: through(url),
-      timeoutMs: 2_000,
       log,
     });
     cleanups.push(() => client.close());
-    await until(async () => (await client.askAny('who')).kind === 'reply', DEADLINE_MS);
+    await until(async () => (await client.askAny('who', WITHIN_MS)).kind === 'reply', DEADLINE_MS);
     cut();
     await until(() => log.of('commands-disconnected').length === 1, DEADLINE_MS);
 
     // The first question to the node, asked as soon as one of the two connections is back.
     await until(async () => {
-      const result = await client.ask('n1', 'x');
+      const result = await client.ask('n1', 'x', WITHIN_MS);
       return result.kind === 'reply' || result.sent;
     }, DEADLINE_MS);
-    await until(async () => (await client.ask('n1', 'x')).kind === 'reply', DEADLINE_MS);
-    expect(await client.ask('n1', 'x')).toMatchObject({ kind: 'reply' });
+    await until(async () => (await client.ask('n1', 'x', WITHIN_MS)).kind === 'reply', DEADLINE_MS);
+    expect(await client.ask('n1', 'x', WITHIN_MS)).toMatchObject({ kind: 'reply' });
   },
   20_000,
 );

@@ -1,0 +1,201 @@
+import type {
+  CommandOf,
+  NodeAnswers,
+  NodeCommand,
+  NodeReply,
+  WireClient,
+  WireNode,
+} from '#libs/api-contracts';
+import type { NodeCallResult } from '#libs/nest-support';
+import { ProblemError } from '../http/problem-error.ts';
+import type { Cluster } from './cluster.ts';
+
+type Kind = NodeCommand['kind'];
+
+/** The answer of one node. */
+export interface NodeAnswer<Answer> {
+  readonly node: WireNode;
+  readonly answer: Answer;
+}
+
+/** The answers of many nodes, and who gave none. */
+export interface Answers<Answer> {
+  readonly answered: readonly NodeAnswer<Answer>[];
+  readonly unavailable: readonly string[];
+}
+
+const NOT_DONE = 'Not done: no node can be reached';
+const UNKNOWN = 'The node did not answer in time; whether the change was made is unknown';
+
+/** A call that comes too late is still made: a node that answers at once is heard. */
+const LEAST_MS = 10;
+
+/**
+ * What one operation of the API asks of the nodes, one question after the other, all within one deadline.
+ *
+ * @remarks A question that others may follow takes at most half of the time that is left, so that silence of the first node
+ * leaves time for another.
+ */
+export class Inquiry {
+  readonly #cluster: Cluster;
+  readonly #deadlineMs: number;
+  #nodes: Promise<readonly WireNode[]> | undefined;
+
+  constructor(cluster: Cluster, timeoutMs: number) {
+    this.#cluster = cluster;
+    this.#deadlineMs = performance.now() + timeoutMs;
+  }
+
+  /**
+   * The nodes with a lease, in the order of their ids; asked for once.
+   *
+   * @throws ProblemError when no node answers.
+   */
+  nodes(): Promise<readonly WireNode[]> {
+    this.#nodes ??= this.#findNodes();
+    return this.#nodes;
+  }
+
+  /** Asks all the given nodes at once. A node that fails counts as one that does not answer. */
+  askAll<K extends Kind>(
+    nodes: readonly WireNode[],
+    command: CommandOf<K>,
+  ): Promise<Answers<NodeAnswers[K]>> {
+    return this.#gather(nodes, command, this.#leftMs);
+  }
+
+  /**
+   * As askAll(), for a list that is useless without any answer.
+   *
+   * @throws ProblemError when none of the nodes answers.
+   */
+  async askSome<K extends Kind>(
+    nodes: readonly WireNode[],
+    command: CommandOf<K>,
+  ): Promise<Answers<NodeAnswers[K]>> {
+    const answers = await this.askAll(nodes, command);
+    if (nodes.length > 0 && answers.answered.length === 0) {
+      throw new ProblemError('node-unavailable', 'No node answers');
+    }
+    return answers;
+  }
+
+  /**
+   * Has any one node answer a question; a second node is asked when the first is silent.
+   *
+   * @throws ProblemError when neither answers, or the node cannot.
+   */
+  async read<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
+    const [first, second] = await this.#candidates();
+    const result = await this.#cluster.ask(first.nodeId, command, this.#leftMs / 2);
+    if (result.kind === 'reply' || second === undefined) {
+      return answerOf<K>(result, 'No node answers');
+    }
+    const other = await this.#cluster.ask(second.nodeId, command, this.#leftMs / 2);
+    return answerOf<K>(other, 'No node answers');
+  }
+
+  /**
+   * Has any one node make a change, once: it is not repeated when the outcome is unknown.
+   *
+   * @throws ProblemError when the node does not answer, or cannot.
+   */
+  async change<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
+    const [first] = await this.#candidates();
+    const result = await this.#cluster.ask(first.nodeId, command, this.#leftMs);
+    const sent = result.kind === 'unreachable' && result.sent;
+    return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
+  }
+
+  /**
+   * Finds a client's session. Of two, as there are for a moment during a take-over, the connected one.
+   *
+   * @throws ProblemError 404 when no node has it, 503 when one that may have it does not answer.
+   */
+  async findClient(clientId: string): Promise<NodeAnswer<WireClient>> {
+    const command = { kind: 'client', clientId } as const;
+    const nodes = await this.nodes();
+    const { answered, unavailable } = await this.#gather<'client'>(
+      nodes,
+      command,
+      this.#leftMs / 2,
+    );
+    const found = answered.flatMap(({ node, answer }) =>
+      answer.client === undefined ? [] : [{ node, answer: answer.client }],
+    );
+    const best = found.find(({ answer }) => answer.state === 'connected') ?? found[0];
+    if (best === undefined) throw absent(unavailable);
+    return best;
+  }
+
+  /**
+   * Disconnects a client wherever it is.
+   *
+   * @throws ProblemError 404 when no node has it, 503 when one that may have it does not answer.
+   */
+  async disconnect(clientId: string, endSession: boolean): Promise<void> {
+    const { answered, unavailable } = await this.askAll(await this.nodes(), {
+      kind: 'disconnect',
+      clientId,
+      endSession,
+    });
+    if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN);
+  }
+
+  get #leftMs(): number {
+    return Math.max(this.#deadlineMs - performance.now(), LEAST_MS);
+  }
+
+  async #findNodes(): Promise<readonly WireNode[]> {
+    const result = await this.#cluster.askAny({ kind: 'nodes' }, this.#leftMs / 2);
+    const { nodes } = answerOf<'nodes'>(result, 'No node answers');
+    return nodes.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  async #gather<K extends Kind>(
+    nodes: readonly WireNode[],
+    command: CommandOf<K>,
+    withinMs: number,
+  ): Promise<Answers<NodeAnswers[K]>> {
+    const results = await Promise.all(
+      nodes.map(({ nodeId }) => this.#cluster.ask(nodeId, command, withinMs)),
+    );
+    const answered: NodeAnswer<NodeAnswers[K]>[] = [];
+    const unavailable: string[] = [];
+    for (const [index, node] of nodes.entries()) {
+      const result = results[index];
+      if (result?.kind === 'reply' && result.reply.kind === 'done') {
+        answered.push({ node, answer: result.reply.answer as NodeAnswers[K] });
+      } else {
+        unavailable.push(node.nodeId);
+      }
+    }
+    return { answered, unavailable };
+  }
+
+  async #candidates(): Promise<readonly [WireNode, WireNode | undefined]> {
+    const [first, second] = this.#cluster.rank(await this.nodes());
+    if (first === undefined) throw new ProblemError('node-unavailable', NOT_DONE);
+    return [first, second];
+  }
+}
+
+function answerOf<K extends Kind>(
+  result: NodeCallResult<NodeReply>,
+  silence: string,
+): NodeAnswers[K] {
+  if (result.kind === 'unreachable') throw new ProblemError('node-unavailable', silence);
+  const { reply } = result;
+  // The one place where JSON of a node enters: nodes and API are of one release.
+  if (reply.kind === 'done') return reply.answer as NodeAnswers[K];
+  if (reply.code === 'storage-unavailable') {
+    throw new ProblemError('storage-unavailable', 'The store behind the node did not answer');
+  }
+  throw new ProblemError('internal', 'The node failed; its log holds the cause');
+}
+
+function absent(unavailable: readonly string[], silence?: string): ProblemError {
+  if (unavailable.length === 0) return new ProblemError('not-found', 'No node has this client');
+  const who = `Not found on the nodes that answer; silent: ${unavailable.join(', ')}`;
+  return new ProblemError('node-unavailable', silence === undefined ? who : `${who}. ${silence}`);
+}
