@@ -8,7 +8,7 @@ import type {
 } from '#libs/api-contracts';
 import type { NodeCallResult } from '#libs/nest-support';
 import { ProblemError } from '../http/problem-error.ts';
-import type { Cluster } from './cluster.ts';
+import type { NodeCaller } from './node-caller.ts';
 
 type Kind = NodeCommand['kind'];
 
@@ -37,12 +37,12 @@ const LEAST_MS = 10;
  * leaves time for another.
  */
 export class Inquiry {
-  readonly #cluster: Cluster;
+  readonly #caller: NodeCaller;
   readonly #deadlineMs: number;
   #nodes: Promise<readonly WireNode[]> | undefined;
 
-  constructor(cluster: Cluster, timeoutMs: number) {
-    this.#cluster = cluster;
+  constructor(caller: NodeCaller, timeoutMs: number) {
+    this.#caller = caller;
     this.#deadlineMs = performance.now() + timeoutMs;
   }
 
@@ -87,11 +87,11 @@ export class Inquiry {
    */
   async read<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
     const [first, second] = await this.#candidates();
-    const result = await this.#cluster.ask(first.nodeId, command, this.#leftMs / 2);
+    const result = await this.#caller.ask(first.nodeId, command, this.#leftMs / 2);
     if (result.kind === 'reply' || second === undefined) {
       return answerOf<K>(result, 'No node answers');
     }
-    const other = await this.#cluster.ask(second.nodeId, command, this.#leftMs / 2);
+    const other = await this.#caller.ask(second.nodeId, command, this.#leftMs / 2);
     return answerOf<K>(other, 'No node answers');
   }
 
@@ -102,7 +102,7 @@ export class Inquiry {
    */
   async change<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
     const [first] = await this.#candidates();
-    const result = await this.#cluster.ask(first.nodeId, command, this.#leftMs);
+    const result = await this.#caller.ask(first.nodeId, command, this.#leftMs);
     const sent = result.kind === 'unreachable' && result.sent;
     return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
   }
@@ -147,7 +147,7 @@ export class Inquiry {
   }
 
   async #findNodes(): Promise<readonly WireNode[]> {
-    const result = await this.#cluster.askAny({ kind: 'nodes' }, this.#leftMs / 2);
+    const result = await this.#caller.askAny({ kind: 'nodes' }, this.#leftMs / 2);
     const { nodes } = answerOf<'nodes'>(result, 'No node answers');
     return nodes.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }
@@ -158,7 +158,7 @@ export class Inquiry {
     withinMs: number,
   ): Promise<Answers<NodeAnswers[K]>> {
     const results = await Promise.all(
-      nodes.map(({ nodeId }) => this.#cluster.ask(nodeId, command, withinMs)),
+      nodes.map(({ nodeId }) => this.#caller.ask(nodeId, command, withinMs)),
     );
     const answered: NodeAnswer<NodeAnswers[K]>[] = [];
     const unavailable: string[] = [];
@@ -174,7 +174,7 @@ export class Inquiry {
   }
 
   async #candidates(): Promise<readonly [WireNode, WireNode | undefined]> {
-    const [first, second] = this.#cluster.rank(await this.nodes());
+    const [first, second] = this.#caller.rank(await this.nodes());
     if (first === undefined) throw new ProblemError('node-unavailable', NOT_DONE);
     return [first, second];
   }
