@@ -163,4 +163,49 @@ describe('PacketWriter', () => {
       { packetId: 3 },
     ]);
   });
+
+  it('explains a refusal only to a client that takes packets of that size [MQTT-3.4.2-2] [MQTT-3.14.2-3]', () => {
+    const properties = { reasonString: 'because', userProperties: [['a', 'b']] as const };
+    const refused = { reasonCode: REASON.quotaExceeded, properties } as const;
+    const packets = [
+      { kind: 'puback', packetId: 1, ...refused },
+      { kind: 'disconnect', ...refused },
+    ] as const;
+    const written = (packetBytesMax: number): Packet[] => {
+      const writer = new PacketWriter(5);
+      writer.packetBytesMax = packetBytesMax;
+      for (const packet of packets) expect(writer.write(packet)).toBe(true);
+      return packetsOf(writer.take(), 5);
+    };
+    expect(written(23)).toEqual(packets);
+    expect(written(5)).toEqual([
+      { kind: 'puback', packetId: 1, reasonCode: REASON.quotaExceeded },
+      { kind: 'disconnect', reasonCode: REASON.quotaExceeded },
+    ]);
+  });
+
+  it('keeps the other properties of a packet that is cut short [MQTT-3.2.2-19] [MQTT-3.2.2-20]', () => {
+    const writer = new PacketWriter(5);
+    writer.packetBytesMax = 20;
+    const serverReference = 'other:1883';
+    const properties = { serverReference, reasonString: 'drained', userProperties: [] };
+    const refused = {
+      kind: 'connack',
+      sessionPresent: false,
+      reasonCode: REASON.serverMoved,
+    } as const;
+    writer.write({ ...refused, properties });
+    expect(packetsOf(writer.take(), 5)).toEqual([{ ...refused, properties: { serverReference } }]);
+  });
+
+  it('leaves out what is too large for the client, and says so [MQTT-3.1.2-24] [MQTT-3.1.2-25]', () => {
+    const writer = new PacketWriter(5);
+    writer.packetBytesMax = 4;
+    const suback = { kind: 'suback', packetId: 1, reasonCodes: [0] } as const;
+    expect(writer.write(suback)).toBe(false);
+    writer.writeAck('puback', 2, REASON.quotaExceeded);
+    writer.writeAck('puback', 3, REASON.success);
+    expect(writer.write({ kind: 'pingresp' })).toBe(true);
+    expect(packetsOf(writer.take(), 5)).toMatchObject([{ packetId: 3 }, { kind: 'pingresp' }]);
+  });
 });

@@ -1,7 +1,7 @@
 import { firstByteOf } from './packet-name.ts';
 import type { AckPacket, Packet, ProtocolVersion } from './packet.ts';
 import { encodePacket } from './packet-encoder.ts';
-import { DUP, encodePublish, type PublishTemplate } from './publish.ts';
+import { DUP, type PublishTemplate } from './publish.ts';
 import { REASON, type ReasonCode } from './reason-code.ts';
 
 /** Templates from this size on are handed out as they are: a chunk more costs less than the copy. */
@@ -31,6 +31,8 @@ const FIRST_BYTES: Readonly<Record<AckPacket['kind'], number>> = {
 export class PacketWriter {
   /** The version that packets are written in; templates must have been encoded for it. */
   version: ProtocolVersion;
+  /** The largest packet that the peer takes; whoever writes a template has measured it. */
+  packetBytesMax = Infinity;
 
   #chunks: Uint8Array[] = [];
   /** A small QoS 0 template, as long as nothing else is written: then there is no slab, so no room either. */
@@ -50,20 +52,28 @@ export class PacketWriter {
     return this.#pendingBytes;
   }
 
-  /** Writes any packet. Before MQTT 5 a server has no DISCONNECT: it is left out, the closed connection says it. */
-  write(packet: Packet): void {
-    if (packet.kind === 'publish') {
-      this.writePublish(encodePublish(packet, this.version), packet.packetId, packet.dup);
-    } else if (packet.kind !== 'disconnect' || this.version === 5) {
-      const bytes = encodePacket(packet, this.version);
-      this.#append(bytes, bytes.length >= BY_REFERENCE_BYTES_MIN ? 0 : bytes.length);
-    }
+  /**
+   * Writes any packet. Before MQTT 5 a server has no DISCONNECT: it is left out, the closed connection says it.
+   *
+   * @remarks A packet that is too large for the peer is written without its reason string and user properties
+   * [MQTT-3.2.2-19] [MQTT-3.2.2-20], or not at all [MQTT-3.1.2-24].
+   *
+   * @returns whether it was written.
+   */
+  write(packet: Packet): boolean {
+    if (packet.kind === 'disconnect' && this.version < 5) return false;
+    let bytes = encodePacket(packet, this.version);
+    if (bytes.length > this.packetBytesMax) bytes = encodePacket(brief(packet), this.version);
+    if (bytes.length > this.packetBytesMax) return false;
+    this.#append(bytes, bytes.length >= BY_REFERENCE_BYTES_MIN ? 0 : bytes.length);
+    return true;
   }
 
   /** Writes PUBACK, PUBREC, PUBREL or PUBCOMP without properties, and allocates nothing for it. */
   writeAck(kind: AckPacket['kind'], packetId: number, reasonCode: ReasonCode): void {
     const isShort = reasonCode === REASON.success || this.version < 5;
     const size = isShort ? 4 : 5;
+    if (size > this.packetBytesMax) return;
     const offset = this.#claim(size);
     const slab = this.#slab;
     slab[offset] = FIRST_BYTES[kind];
@@ -158,4 +168,15 @@ export class PacketWriter {
       this.#start = this.#end;
     }
   }
+}
+
+/** An answer without what only explains it; the properties of a message are its own, and stay. */
+function brief(packet: Packet): Packet {
+  if (packet.kind === 'publish' || !('properties' in packet)) return packet;
+  const { properties: explained, ...bare } = packet;
+  const properties: Record<string, unknown> = { ...explained };
+  delete properties['reasonString'];
+  delete properties['userProperties'];
+  // What is left are properties that the packet may have.
+  return (Object.keys(properties).length === 0 ? bare : { ...bare, properties }) as Packet;
 }
