@@ -57,17 +57,18 @@ export class BrokerProcess {
   }
 
   /**
-   * Starts: ops port first, so that probes see the rest; MQTT last, when clients can be served. Waits for Redis if need be.
+   * Starts: ops port first, so that probes see the rest; commands when there is a node to command; MQTT last, when clients can
+   * be served. Waits for Redis if need be.
    *
    * @throws StartError when a port cannot be had.
    */
   async start(): Promise<void> {
     const { config, log, node, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
-    await opening('commands.port', commands.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
     await node.start();
     this.#startBridge();
+    await opening('commands.port', commands.open());
     for (const listener of listeners) {
       await opening(`listeners.${listener.name}.port`, listener.open());
       log.info('listening', { listener: listener.name, address: listener.address });
