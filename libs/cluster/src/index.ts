@@ -9,6 +9,7 @@ export {
 export { isNodeId, nodeKey, parseNodeKey } from './node-key.ts';
 export { RepeatFilter, type RepeatFilterLimits } from './repeat-filter.ts';
 export { RouteLog, type RouteVerdict } from './route-log.ts';
-export { RouteTable } from './route-table.ts';
+export { RouteTable, type SharePlace, type SharePlaces } from './route-table.ts';
 export { SelfLease } from './self-lease.ts';
+export { parseShareRoute, shareRoute, shareWeight, type ShareRoute } from './share-route.ts';
 export { SingleNodeBus, type SingleNodeBusOptions } from './single-node-bus.ts';

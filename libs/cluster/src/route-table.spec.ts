@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NodeRef } from '#libs/broker-ports';
-import { RouteTable } from './route-table.ts';
+import { RouteTable, type SharePlaces } from './route-table.ts';
+import { shareRoute } from './share-route.ts';
 
 const n1 = { nodeId: 'n1', incarnation: 1 };
 const n2 = { nodeId: 'n2', incarnation: 1 };
@@ -52,5 +53,63 @@ describe('RouteTable', () => {
     table.apply(n1, [{ kind: 'remove', filter: 'c' }]);
     expect(table.version).toBe(version);
     expect(table.size).toBe(2);
+  });
+});
+
+describe('shared subscriptions', () => {
+  const filter = '$share/g/a/+';
+  const sharesOf = (table: RouteTable, topic: string): SharePlaces[] => {
+    const found: SharePlaces[] = [];
+    table.matchShared(topic, found);
+    return found;
+  };
+
+  it('are found by topic, with the nodes in the order of their keys', () => {
+    const table = new RouteTable();
+    table.apply(n2, [{ kind: 'add', filter: shareRoute(filter, 5) }]);
+    table.apply(n1, [{ kind: 'add', filter: shareRoute(filter, 1) }]);
+    const places = [
+      { node: n1, weight: 1 },
+      { node: n2, weight: 4 },
+    ];
+    expect(sharesOf(table, 'a/b')).toMatchObject([{ filter, places }]);
+    expect(table.places(filter)).toMatchObject({ places });
+    expect(matched(table, 'a/b')).toEqual([]);
+    expect(sharesOf(table, 'a')).toEqual([]);
+    expect(table.size).toBe(1);
+  });
+
+  it('take a new weight before or after the old one goes, and keep their object', () => {
+    const table = new RouteTable();
+    table.apply(n1, [{ kind: 'add', filter: shareRoute(filter, 1) }]);
+    const [known] = sharesOf(table, 'a/b');
+    const { version } = table;
+    table.apply(n1, [
+      { kind: 'add', filter: shareRoute(filter, 2) },
+      { kind: 'remove', filter: shareRoute(filter, 1) },
+    ]);
+    expect(known?.places).toEqual([{ node: n1, weight: 2 }]);
+    expect(table.version).toBe(version);
+    table.replace(n1, [shareRoute(filter, 0)]);
+    expect(table.places(filter)?.places).toEqual([{ node: n1, weight: 0 }]);
+  });
+
+  it('end with their last node', () => {
+    const table = new RouteTable();
+    table.apply(n1, [{ kind: 'add', filter: shareRoute(filter, 1) }]);
+    table.apply(n2, [{ kind: 'add', filter: shareRoute(filter, 1) }]);
+    table.apply(n2, [{ kind: 'remove', filter: shareRoute(filter, 1) }]);
+    expect(table.places(filter)?.places).toHaveLength(1);
+    const { version } = table;
+    table.dropNode(n1);
+    expect([table.places(filter), sharesOf(table, 'a/b'), table.size]).toEqual([undefined, [], 0]);
+    expect(table.version).toBeGreaterThan(version);
+  });
+
+  it('that are no filters are ignored', () => {
+    const table = new RouteTable();
+    table.apply(n1, [{ kind: 'add', filter: shareRoute('$share/g+/a', 1) }]);
+    table.apply(n1, [{ kind: 'remove', filter: shareRoute('$share/g+/a', 1) }]);
+    expect(table.size).toBe(0);
   });
 });

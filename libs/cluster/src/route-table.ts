@@ -1,6 +1,21 @@
 import type { NodeRef, RouteChange } from '#libs/broker-ports';
-import { TopicTrie } from '#libs/topic-index';
+import { TopicTrie, parseShare } from '#libs/topic-index';
 import { nodeKey } from './node-key.ts';
+import { parseShareRoute } from './share-route.ts';
+
+/** A node that has members of a shared subscription. */
+export interface SharePlace {
+  readonly node: NodeRef;
+  /** About how many of its members are connected; 0 when all of them are away. */
+  readonly weight: number;
+}
+
+/** The nodes that have members of one shared subscription, in the order of their keys. The object lives as long as it has any. */
+export interface SharePlaces {
+  /** The whole filter, `$share/group/` included. */
+  readonly filter: string;
+  readonly places: readonly SharePlace[];
+}
 
 /** A node in the table. `matchedBy` is the last match that found it: it drops duplicates without a set per match. */
 interface Destination {
@@ -9,10 +24,16 @@ interface Destination {
   matchedBy: number;
 }
 
+interface Group extends SharePlaces {
+  /** What topics are matched against. */
+  readonly matched: string;
+  places: readonly SharePlace[];
+}
+
 /**
  * Which nodes want a topic.
  *
- * @remarks Filters are valid and without `$share` prefix. Each incarnation of a node is a destination of its own: a dead
+ * @remarks Routes are valid filters, or shareRoute() for shared subscriptions. Each incarnation of a node is a destination of its own: a dead
  * one stays, beside its successor, until dropNode(). The cost of match() is that of TopicTrie.match() and does not
  * grow with the number of filters.
  *
@@ -27,18 +48,21 @@ interface Destination {
 export class RouteTable {
   readonly #trie = new TopicTrie<Destination>();
   readonly #destinations = new Map<string, Destination>();
+  /** By whole filter. */
+  readonly #groups = new Map<string, Group>();
+  readonly #shared = new TopicTrie<Group>();
   /** Kept between calls to spare an allocation; empty outside match(). */
   readonly #found: Destination[] = [];
   #matches = 0;
 
   /** How many distinct filters are wanted by some node. */
   get size(): number {
-    return this.#trie.size;
+    return this.#trie.size + this.#groups.size;
   }
 
-  /** Grows with every change: what was matched at the same version is still right. */
+  /** Grows with every change but that of a group's places: what was matched at the same version is still right. */
   get version(): number {
-    return this.#trie.version;
+    return this.#trie.version + this.#shared.version;
   }
 
   /** Applies changes of a node in the order given; an unknown node begins without filters. Repeats change nothing. */
@@ -65,7 +89,7 @@ export class RouteTable {
     const key = nodeKey(node);
     const destination = this.#destinations.get(key);
     if (destination === undefined) return;
-    for (const filter of destination.filters) this.#trie.remove(filter, destination);
+    for (const filter of destination.filters) this.#remove(destination, filter);
     this.#destinations.delete(key);
   }
 
@@ -82,6 +106,16 @@ export class RouteTable {
     found.length = 0;
   }
 
+  /** The nodes with members of a shared subscription, by its whole filter. */
+  places(filter: string): SharePlaces | undefined {
+    return this.#groups.get(filter);
+  }
+
+  /** Appends the shared subscriptions to a topic. */
+  matchShared(topic: string, into: SharePlaces[]): void {
+    if (this.#groups.size > 0) this.#shared.match(topic, into as Group[]);
+  }
+
   #open(node: NodeRef): Destination {
     const key = nodeKey(node);
     const known = this.#destinations.get(key);
@@ -95,10 +129,45 @@ export class RouteTable {
   #add(destination: Destination, filter: string): void {
     if (destination.filters.has(filter)) return;
     destination.filters.add(filter);
-    this.#trie.add(filter, destination);
+    const share = parseShareRoute(filter);
+    if (share === undefined) this.#trie.add(filter, destination);
+    else this.#place(destination.node, share.filter, share.weight);
   }
 
   #remove(destination: Destination, filter: string): void {
-    if (destination.filters.delete(filter)) this.#trie.remove(filter, destination);
+    if (!destination.filters.delete(filter)) return;
+    const share = parseShareRoute(filter);
+    if (share === undefined) this.#trie.remove(filter, destination);
+    else this.#unplace(destination.node, share.filter, share.weight);
   }
+
+  /** A node's new weight replaces its old one, which is removed afterwards. */
+  #place(node: NodeRef, filter: string, weight: number): void {
+    const group = this.#groups.get(filter) ?? this.#openGroup(filter);
+    if (group === undefined) return;
+    const others = group.places.filter((place) => place.node !== node);
+    group.places = [...others, { node, weight }].toSorted(byNode);
+  }
+
+  #unplace(node: NodeRef, filter: string, weight: number): void {
+    const group = this.#groups.get(filter);
+    if (group === undefined) return;
+    group.places = group.places.filter((place) => place.node !== node || place.weight !== weight);
+    if (group.places.length > 0) return;
+    this.#groups.delete(filter);
+    this.#shared.remove(group.matched, group);
+  }
+
+  #openGroup(filter: string): Group | undefined {
+    const parts = parseShare(filter);
+    if (parts === undefined) return undefined;
+    const group: Group = { filter, matched: parts.filter, places: [] };
+    this.#groups.set(filter, group);
+    this.#shared.add(parts.filter, group);
+    return group;
+  }
+}
+
+function byNode(a: SharePlace, b: SharePlace): number {
+  return nodeKey(a.node) < nodeKey(b.node) ? -1 : 1;
 }
