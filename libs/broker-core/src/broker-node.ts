@@ -25,6 +25,8 @@ import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { Router } from './router.ts';
+import { Obligations } from './obligations.ts';
+import { GroupPublish } from './share-group.ts';
 import type { Offer } from './receiver.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
@@ -85,7 +87,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#keeper = new ConnectionKeeper(parts, {
       sessions: this.#sessions,
       turn,
-      publishWill: (entry, will) => this.#publishWill(entry, will),
+      host: {
+        publishWill: (entry, will) => this.#publishWill(entry, will),
+        presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
+        regroup: (orphan) => this.#regroup(orphan),
+      },
     });
     this.#member = new ClusterMember(parts, {
       router: this.#router,
@@ -213,7 +219,10 @@ export class BrokerNode implements SessionHost, HubHandler {
   fenced(entry: SessionEntry, offer: Offer | undefined): void {
     this.#member.lose(entry);
     if (offer?.obligations === undefined) return;
-    const { message, obligations } = offer;
+    const { message, shared, obligations } = offer;
+    if (shared instanceof GroupPublish) {
+      return this.#member.regroup(message, shared.group, obligations);
+    }
     void this.#member.forward({ clientId: entry.clientId, message, obligations });
   }
 
@@ -276,6 +285,14 @@ export class BrokerNode implements SessionHost, HubHandler {
     const message = this.#identify(will, 'client', entry.clientId);
     this.meter.will('published');
     this.#parts.hub.publish(message, entry.client, nobodyWaits);
+  }
+
+  /** A message that its member of a shared subscription leaves unacknowledged: nobody waits for it any more. */
+  #regroup({ routed, group }: GroupPublish): void {
+    const obligations = new Obligations((error) => {
+      if (error !== undefined) this.meter.deliveryDropped('session_gone', 1);
+    });
+    this.#member.regroup(routed, group, obligations);
   }
 
   #fail(error: unknown): void {

@@ -11,7 +11,7 @@ import {
 } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
-import { TopicTrie } from '#libs/topic-index';
+import { TopicTrie, parseShare } from '#libs/topic-index';
 import { decodeFrame } from './frame.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
@@ -28,6 +28,14 @@ interface Letter {
   /** Nodes that have the message already: a session that is at one of them needs no letter. */
   readonly served?: readonly NodeRef[];
 }
+
+/** For whom a frame is. */
+type Address =
+  | { readonly kind: 'routed' }
+  | { readonly kind: 'directed'; readonly clientId: string }
+  | { readonly kind: 'grouped'; readonly group: string };
+
+const PASSED_ON = { isPassedOn: true, obligations: undefined };
 
 /** A session that others may still take to be here, or at a node whose heritage this one takes, while it is not. */
 interface Moved {
@@ -89,11 +97,16 @@ export class ClusterMember implements ClusterHandler {
     this.#router.routes.dropNode(node);
   }
 
-  liveReceived(_from: NodeRef, frame: Uint8Array): void {
-    const messages = decodeBatch(frame);
-    if (messages === undefined) return this.#refuse('live');
+  liveReceived(_from: NodeRef, bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    const isLive = frame?.kind === 'routed' || frame?.kind === 'grouped';
+    const messages = isLive ? decodeBatch(frame.batch) : undefined;
+    if (!isLive || messages === undefined) return this.#refuse('live');
     this.#count('redis_pubsub', messages);
-    for (const message of messages) this.#router.routeFromPeer(message, undefined);
+    for (const message of messages) {
+      if (frame.kind === 'routed') this.#router.routeFromPeer(message, undefined);
+      else this.#router.routeToGroup(message, frame.group, PASSED_ON);
+    }
   }
 
   durableReceived(_from: NodeRef, bytes: Uint8Array, done: () => void): void {
@@ -109,14 +122,13 @@ export class ClusterMember implements ClusterHandler {
       return done();
     }
     this.#count('redis_stream', messages);
-    const clientId = frame.kind === 'directed' ? frame.clientId : undefined;
     let left = messages.length;
     if (left === 0) return done();
     const taken = (): void => {
       left -= 1;
       if (left === 0) done();
     };
-    for (const message of messages) this.#take(message, clientId, taken);
+    for (const message of messages) this.#take(message, frame, taken);
   }
 
   requested(_from: NodeRef, request: ClusterRequest): Promise<void> {
@@ -172,7 +184,8 @@ export class ClusterMember implements ClusterHandler {
     if (durable) this.#remember(clientId, [...subscriptions.keys()]);
   }
 
-  #remember(clientId: string, filters: readonly string[]): void {
+  #remember(clientId: string, all: readonly string[]): void {
+    const filters = all.filter((filter) => parseShare(filter) === undefined);
     const moved = { clientId, filters, movedAtMs: this.#parts.nowMs() };
     for (const filter of filters) this.#moved.add(filter, moved);
     this.#movedInOrder.push(moved);
@@ -209,23 +222,44 @@ export class ClusterMember implements ClusterHandler {
   }
 
   /** Done means that this node answers for the message; until it can, the inbox keeps it. */
-  #take(message: Message, clientId: string | undefined, done: () => void): void {
+  #take(message: Message, address: Address, done: () => void): void {
     const obligations = new Obligations((error) => {
       if (error === undefined) done();
-      else this.#retries.push(() => this.#take(message, clientId, done));
+      else this.#retries.push(() => this.#take(message, address, done));
     });
-    if (clientId === undefined) {
-      this.#router.routeFromPeer(message, obligations);
-      for (const absent of this.#absentFor(message)) {
-        obligations.begin();
-        void this.forward({ clientId: absent, message, obligations });
+    switch (address.kind) {
+      case 'routed':
+        this.#router.routeFromPeer(message, obligations);
+        for (const clientId of this.#absentFor(message)) {
+          obligations.begin();
+          void this.forward({ clientId, message, obligations });
+        }
+        break;
+      case 'directed': {
+        const { clientId } = address;
+        const entry = this.#sessions.get(clientId);
+        if (entry === undefined) return void this.forward({ clientId, message, obligations });
+        this.#router.routeToSession(message, entry, obligations);
+        break;
       }
-    } else {
-      const entry = this.#sessions.get(clientId);
-      if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
-      else return void this.forward({ clientId, message, obligations });
+      case 'grouped':
+        return this.regroup(message, address.group, obligations);
     }
     obligations.end();
+  }
+
+  /**
+   * Gives a message to another member of its shared subscription, because the one that it was for has gone. Ends the
+   * obligation. While a member is about to come, the message is tried again.
+   */
+  regroup(message: Message, group: string, obligations: Obligations): void {
+    const isTaken = this.#router.routeToGroup(message, group, { isPassedOn: true, obligations });
+    const isAwaited = !isTaken && this.#router.isGroupExpected(group);
+    obligations.end(
+      isAwaited
+        ? new PublishError('STORE_UNAVAILABLE', 'a member of the group is changing nodes')
+        : undefined,
+    );
   }
 
   /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */

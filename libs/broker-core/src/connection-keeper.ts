@@ -7,9 +7,19 @@ import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
+import { GroupPublish } from './share-group.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
+
+/** What follows from connections for the rest of the node. */
+export interface KeeperHost {
+  publishWill(entry: SessionEntry, will: InjectedMessage): void;
+  /** A client has connected or gone away. */
+  presenceChanged(entry: SessionEntry): void;
+  /** A member of a shared subscription is gone for good and leaves a message to the others. */
+  regroup(orphan: GroupPublish): void;
+}
 
 /** The connections of a node: CONNECT, deadlines, the end of a connection and what follows for its session. */
 export class ConnectionKeeper implements ConnectionHost, Flushable {
@@ -20,7 +30,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #turn: Turn;
-  readonly #publishWill: (entry: SessionEntry, will: InjectedMessage) => void;
+  readonly #host: KeeperHost;
   readonly #connections = new Set<Connection>();
   #dirty: Connection[] = [];
   #resuming: Connection[] = [];
@@ -30,7 +40,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     own: {
       readonly sessions: Sessions;
       readonly turn: Turn;
-      readonly publishWill: (entry: SessionEntry, will: InjectedMessage) => void;
+      readonly host: KeeperHost;
     },
   ) {
     this.#parts = parts;
@@ -40,7 +50,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.nowMs = parts.nowMs;
     this.#sessions = own.sessions;
     this.#turn = own.turn;
-    this.#publishWill = own.publishWill;
+    this.#host = own.host;
   }
 
   all(): IterableIterator<Connection> {
@@ -161,6 +171,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     connection.joined(entry, terms.keepAliveSeconds);
     entry.session.attach(terms, sessionPresent, stored);
     this.#parts.hub.register(entry.client);
+    this.#host.presenceChanged(entry);
     const { listener } = connection.transport;
     this.meter.connectFinished(listener, terms.version, 'success');
     this.meter.connectDuration(listener, (nowMs - connection.acceptedAtMs) / 1000);
@@ -169,11 +180,16 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
 
   #detach(entry: SessionEntry, end: ConnectionEnd): void {
     entry.connection = undefined;
+    const orphans = entry.session.outbound.unsettled();
     entry.session.detach();
+    this.#host.presenceChanged(entry);
     if (entry.client !== undefined) this.#parts.hub.unregister(entry.client);
     const will = entry.terms?.will;
     if (will !== undefined && end.withWill) this.#holdWill(entry, will);
     this.#leaveBehind(entry);
+    for (const { publish } of orphans) {
+      if (publish instanceof GroupPublish) this.#host.regroup(publish);
+    }
   }
 
   /** What becomes of a session whose connection has ended. */
@@ -209,7 +225,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { willDelayInterval: _, ...publishProperties } = properties ?? {};
     const hasProperties = Object.keys(publishProperties).length > 0;
     const message = { topic, payload, qos, retain };
-    this.#publishWill(
+    this.#host.publishWill(
       entry,
       hasProperties ? { ...message, properties: publishProperties } : message,
     );

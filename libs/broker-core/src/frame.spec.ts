@@ -8,6 +8,7 @@ describe('frames', () => {
     { kind: 'routed', batch },
     { kind: 'routed', batch: Buffer.alloc(0) },
     { kind: 'directed', clientId: 'é😀', batch },
+    { kind: 'grouped', group: '$share/g/é/#', batch },
     { kind: 'directed', clientId: 'x'.repeat(65_535), batch: Buffer.alloc(0) },
   ])('come back as they went: $kind', (frame) => {
     const decoded = decodeFrame(Uint8Array.from(encodeFrame(frame)));
@@ -29,7 +30,7 @@ describe('frames', () => {
       expect(decodeFrame(taken.subarray(0, length))).toBeUndefined();
     }
     expect(decodeFrame(Buffer.concat([taken, Buffer.alloc(1)]))).toBeUndefined();
-    for (const kind of [0, 4, 255]) {
+    for (const kind of [0, 5, 255]) {
       expect(decodeFrame(Uint8Array.of(kind, 0, 0))).toBeUndefined();
     }
     expect(decodeFrame(Uint8Array.of(2, 0, 2, 0xff, 0xfe))).toMatchObject({ kind: 'directed' });

@@ -51,7 +51,7 @@ export function gaugesOf(
         count: sessions[state][persistent ? 1 : 0] ?? 0,
       })),
     ),
-    subscriptions: { ...own.router.counts, shared: 0 },
+    subscriptions: own.router.counts,
     inflightIn,
     inflightOut,
     queueMessages,

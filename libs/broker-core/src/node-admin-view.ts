@@ -12,7 +12,7 @@ import type {
   SubscriptionQuery,
 } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
-import { matches } from '#libs/topic-index';
+import { matches, parseShare } from '#libs/topic-index';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -47,14 +47,14 @@ export class NodeAdminView implements NodeAdmin {
     const node = this.#self();
     let connections = 0;
     for (const entry of this.#sessions.all()) if (entry.connection !== undefined) connections += 1;
-    const { plain, wildcard } = this.#router.counts;
+    const { plain, wildcard, shared } = this.#router.counts;
     const counts = this.#counts();
     return {
       node: node ?? { ...bus.self, version: '', startedAtMs: 0, state: 'alive' },
       mode,
       connections,
       sessions: this.#sessions.size,
-      subscriptions: plain + wildcard,
+      subscriptions: plain + wildcard + shared,
       retainedMessages: retained.size().messages,
       messagesReceived: counts.received,
       messagesSent: counts.sent,
@@ -104,7 +104,8 @@ export class NodeAdminView implements NodeAdmin {
         if (subscription === undefined) continue;
         if (after?.clientId === clientId && filter <= after.filter) continue;
         if (query.filter !== undefined && filter !== query.filter) continue;
-        if (query.matchTopic !== undefined && !matches(filter, query.matchTopic)) continue;
+        const matched = parseShare(filter)?.filter ?? filter;
+        if (query.matchTopic !== undefined && !matches(matched, query.matchTopic)) continue;
         if (items.length === query.limit) return { items, hasMore: true };
         const { entry: _, ...stored } = subscription;
         items.push({ clientId, ...stored });

@@ -14,6 +14,8 @@ import type { Flushable, Turn } from './turn.ts';
 /** What one turn has for one node. */
 interface Parcel {
   readonly node: NodeRef;
+  /** The shared subscription that it is for; undefined for all who match. */
+  readonly group: string | undefined;
   live: Message[];
   durable: Message[];
   durableBytes: number;
@@ -39,12 +41,25 @@ export class Outbox implements Flushable {
 
   /** QoS 0: fire and forget. */
   live(node: NodeRef, message: Message): void {
-    this.#parcelFor(node).live.push(message);
+    this.#parcelFor(node, undefined).live.push(message);
   }
 
   /** QoS 1 and 2: the obligation ends when the node's inbox has the message. */
   durable(node: NodeRef, message: Message, obligations: Obligations): void {
-    const parcel = this.#parcelFor(node);
+    this.#add(this.#parcelFor(node, undefined), message, obligations);
+  }
+
+  /** QoS 0, for one member of a shared subscription. */
+  liveToGroup(node: NodeRef, group: string, message: Message): void {
+    this.#parcelFor(node, group).live.push(message);
+  }
+
+  /** QoS 1 and 2, for one member of a shared subscription. */
+  durableToGroup(node: NodeRef, to: { group: string; message: Message }, done: Obligations): void {
+    this.#add(this.#parcelFor(node, to.group), to.message, done);
+  }
+
+  #add(parcel: Parcel, message: Message, obligations: Obligations): void {
     parcel.durable.push(message);
     parcel.waiting.push(obligations);
     obligations.begin();
@@ -67,7 +82,7 @@ export class Outbox implements Flushable {
     if (this.#parcels.size === 0) return;
     for (const parcel of this.#parcels.values()) {
       if (parcel.live.length > 0) {
-        this.#bus.sendLive(parcel.node.nodeId, encodeBatch(parcel.live));
+        this.#bus.sendLive(parcel.node.nodeId, frameOf(parcel.group, parcel.live));
         this.#parts.meter.clusterMessages('out', 'redis_pubsub', parcel.live.length);
       }
       if (parcel.durable.length > 0) this.#sendDurable(parcel);
@@ -75,18 +90,18 @@ export class Outbox implements Flushable {
     this.#parcels.clear();
   }
 
-  #parcelFor(node: NodeRef): Parcel {
-    const key = `${node.nodeId}#${node.incarnation}`;
+  #parcelFor(node: NodeRef, group: string | undefined): Parcel {
+    const key = `${node.nodeId}#${node.incarnation} ${group ?? ''}`;
     const known = this.#parcels.get(key);
     if (known !== undefined) return known;
-    const made: Parcel = { node, live: [], durable: [], durableBytes: 0, waiting: [] };
+    const made: Parcel = { node, group, live: [], durable: [], durableBytes: 0, waiting: [] };
     this.#parcels.set(key, made);
     this.#parts.turn.touch();
     return made;
   }
 
   #sendDurable(parcel: Parcel): void {
-    const frame = encodeFrame({ kind: 'routed', batch: encodeBatch(parcel.durable) });
+    const frame = frameOf(parcel.group, parcel.durable);
     this.#append(parcel.node, frame, parcel.waiting);
     parcel.durable = [];
     parcel.waiting = [];
@@ -106,4 +121,11 @@ export class Outbox implements Flushable {
       },
     );
   }
+}
+
+function frameOf(group: string | undefined, messages: readonly Message[]): Uint8Array {
+  const batch = encodeBatch(messages);
+  return encodeFrame(
+    group === undefined ? { kind: 'routed', batch } : { kind: 'grouped', group, batch },
+  );
 }

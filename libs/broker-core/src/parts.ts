@@ -1,5 +1,6 @@
 import type { ClusterBus, Hub, Log, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
 import type { CoreLimits } from './limits.ts';
+import type { ShareStrategy } from './share-group.ts';
 
 /** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
 export interface NodeParts {
@@ -10,6 +11,7 @@ export interface NodeParts {
   readonly meter: Meter;
   readonly log: Log;
   readonly limits: CoreLimits;
+  readonly shareStrategy: ShareStrategy;
   readonly mode: 'embedded' | 'cluster';
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;

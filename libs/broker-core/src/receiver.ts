@@ -14,6 +14,8 @@ export interface Offer {
 /** Who a subscription belongs to: a session of this node. */
 export interface Receiver {
   readonly clientId: string;
+  /** Messages that wait for its client or its acknowledgement; undefined while the client is away. */
+  readonly backlog: number | undefined;
   /** Serves one message. Never waits for the client. */
   deliver(offer: Offer, nowMs: number): void;
 }

@@ -7,18 +7,21 @@ import {
   type PublishDone,
   type RouteChange,
 } from '#libs/broker-ports';
-import { RouteTable } from '#libs/cluster';
+import { RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
 import { MatchCache, TopicTrie, isWildcard } from '#libs/topic-index';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import type { Receiver } from './receiver.ts';
+import { GroupPublish, type ShareGroup, type ShareStrategy } from './share-group.ts';
+import { Shares, type Share } from './shares.ts';
 import { Target, type Subscription } from './subscription.ts';
 import type { Flushable, Turn } from './turn.ts';
 
 interface Match {
   readonly targets: readonly Target[];
   readonly nodes: readonly NodeRef[];
+  readonly shares: readonly Share[];
 }
 
 /** A session that is about to come to this node. */
@@ -42,6 +45,8 @@ export class Router implements Flushable {
   readonly #meter: Meter;
   readonly #log: Log;
   readonly #nowMs: () => number;
+  readonly #shares: Shares;
+  readonly #shareStrategy: ShareStrategy;
   readonly #counts = { plain: 0, wildcard: 0 };
   /** The filters of sessions that are about to come here. */
   readonly #expected = new TopicTrie<string>();
@@ -58,6 +63,7 @@ export class Router implements Flushable {
     readonly meter: Meter;
     readonly log: Log;
     readonly nowMs: () => number;
+    readonly shareStrategy: ShareStrategy;
   }) {
     this.#bus = parts.bus;
     this.#outbox = parts.outbox;
@@ -65,15 +71,23 @@ export class Router implements Flushable {
     this.#meter = parts.meter;
     this.#log = parts.log;
     this.#nowMs = parts.nowMs;
+    this.#shareStrategy = parts.shareStrategy;
+    this.#shares = new Shares({
+      strategy: parts.shareStrategy,
+      self: () => parts.bus.self,
+      isAlive: (node) => parts.bus.isAlive(node),
+      change: (change) => this.#change(change),
+    });
   }
 
   /** Subscriptions by kind. */
-  get counts(): { readonly plain: number; readonly wildcard: number } {
-    return this.#counts;
+  get counts(): Readonly<Record<'plain' | 'wildcard' | 'shared', number>> {
+    return { ...this.#counts, shared: this.#shares.size };
   }
 
   add(subscription: Subscription): void {
     const { filter } = subscription;
+    if (isShared(filter)) return this.#shares.add(subscription);
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] += 1;
     if (!this.#local.add(filter, subscription)) return;
     if (!this.#expected.has(filter)) this.#change({ kind: 'add', filter });
@@ -81,9 +95,15 @@ export class Router implements Flushable {
 
   remove(subscription: Subscription): void {
     const { filter } = subscription;
+    if (isShared(filter)) return this.#shares.remove(subscription);
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] -= 1;
     if (!this.#local.remove(filter, subscription)) return;
     if (!this.#expected.has(filter)) this.#change({ kind: 'remove', filter });
+  }
+
+  /** The client of a session with these filters has connected or gone away. */
+  presenceChanged(receiver: Receiver, filters: Iterable<string>): void {
+    for (const filter of filters) if (isShared(filter)) this.#shares.refresh(filter, receiver);
   }
 
   /**
@@ -91,7 +111,9 @@ export class Router implements Flushable {
    * see the new route before the old one ends, because all of them learn the changes in one order.
    */
   expect(clientId: string, filters: readonly string[]): Expectation {
-    for (const filter of filters) {
+    const plain = filters.filter((filter) => !isShared(filter));
+    const shared = filters.filter(isShared).map((filter) => this.#shares.expect(filter));
+    for (const filter of plain) {
       const isFirst = this.#expected.add(filter, clientId);
       if (isFirst && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
     }
@@ -99,7 +121,8 @@ export class Router implements Flushable {
       begin: () => void this.#arriving.add(clientId),
       end: () => {
         this.#arriving.delete(clientId);
-        for (const filter of filters) {
+        for (const end of shared) end();
+        for (const filter of plain) {
           const wasLast = this.#expected.remove(filter, clientId);
           if (wasLast && !this.#local.has(filter)) this.#change({ kind: 'remove', filter });
         }
@@ -147,16 +170,16 @@ export class Router implements Flushable {
     return this.#match(topic).nodes;
   }
 
-  /** How many receivers this node knows for a topic: its own sessions, and other nodes counted as one each. */
+  /** How many receivers this node knows for a topic: its own sessions, and other nodes and shared subscriptions counted as one each. */
   countReceivers(topic: string): number {
-    const { targets, nodes } = this.#match(topic);
-    return targets.length + nodes.length;
+    const { targets, nodes, shares } = this.#match(topic);
+    return targets.length + nodes.length + shares.length;
   }
 
   /** Serves every receiver of a message taken by this node; done when each obligation is met. */
   route(message: Message, done: PublishDone): void {
     const match = this.#match(message.topic);
-    const receivers = match.targets.length + match.nodes.length;
+    const receivers = match.targets.length + match.nodes.length + match.shares.length;
     this.#meter.fanout(receivers);
     if (receivers === 0) {
       this.#meter.deliveryDropped('no_subscribers', 1);
@@ -168,8 +191,37 @@ export class Router implements Flushable {
       if (obligations === undefined) this.#outbox.live(node, message);
       else this.#outbox.durable(node, message, obligations);
     }
+    for (const share of match.shares) this.#routeShare(message, share, obligations);
     if (obligations === undefined) done();
     else obligations.end();
+  }
+
+  /**
+   * Gives a message to one member of a shared subscription, wherever one is.
+   *
+   * @param isPassedOn - another node has chosen this one: its own members come first.
+   *
+   * @returns false when nobody is there to take it.
+   */
+  routeToGroup(
+    message: Message,
+    filter: string,
+    to: { readonly isPassedOn: boolean; readonly obligations: Obligations | undefined },
+  ): boolean {
+    const local = this.#shares.get(filter);
+    const chosen = to.isPassedOn && local?.pick(message, this.#shareStrategy);
+    if (chosen) {
+      this.#deliverTo(chosen, new GroupPublish(message, true, filter), to.obligations);
+      return true;
+    }
+    const remote = this.routes.places(filter);
+    if (local === undefined && remote === undefined) return false;
+    return this.#routeShare(message, { filter, local, remote }, to.obligations);
+  }
+
+  /** Whether a member of a shared subscription is about to come here. */
+  isGroupExpected(filter: string): boolean {
+    return this.#shares.isExpected(filter);
   }
 
   /** Serves the local receivers of a message that another node has sent here. */
@@ -193,8 +245,8 @@ export class Router implements Flushable {
     },
   ): void {
     if (to.targets.length === 0) return;
-    const nowMs = this.#nowMs();
     const shared = new SharedPublish(message, to.remote);
+    const nowMs = this.#nowMs();
     for (const found of to.targets) {
       const isOwn = found.entry.clientId === message.publisher;
       const target = isOwn ? found.forOwnMessages() : found;
@@ -207,8 +259,31 @@ export class Router implements Flushable {
     }
   }
 
+  #routeShare(message: Message, share: Share, obligations: Obligations | undefined): boolean {
+    const { filter, local } = share;
+    const node = this.#shares.place(message, share);
+    if (node !== undefined) {
+      if (obligations === undefined) this.#outbox.liveToGroup(node, filter, message);
+      else this.#outbox.durableToGroup(node, { group: filter, message }, obligations);
+      return true;
+    }
+    const target = local?.pick(message, this.#shareStrategy);
+    if (target === undefined) {
+      this.#meter.deliveryDropped('no_subscribers', 1);
+      return false;
+    }
+    this.#deliverTo(target, new GroupPublish(message, false, filter), obligations);
+    return true;
+  }
+
+  #deliverTo(target: Target, shared: GroupPublish, obligations: Obligations | undefined): void {
+    const { routed: message } = shared;
+    const form = target.form(message.qos, message.retain);
+    target.entry.deliver({ shared, form, message, obligations }, this.#nowMs());
+  }
+
   #match(topic: string): Match {
-    const version = this.#local.version + this.routes.version;
+    const version = this.#local.version + this.routes.version + this.#shares.version;
     const known = this.#cache.get(topic, version);
     if (known !== undefined) return known;
     const subscriptions: Subscription[] = [];
@@ -224,13 +299,36 @@ export class Router implements Flushable {
     }
     const nodes: NodeRef[] = [];
     this.routes.match(topic, nodes);
-    const made: Match = { targets: [...bySession.values()], nodes };
+    const made: Match = { targets: [...bySession.values()], nodes, shares: this.#sharesOf(topic) };
     this.#cache.set(topic, version, made);
     return made;
+  }
+
+  #sharesOf(topic: string): readonly Share[] {
+    const groups: ShareGroup[] = [];
+    this.#shares.match(topic, groups);
+    const elsewhere: SharePlaces[] = [];
+    this.routes.matchShared(topic, elsewhere);
+    const remotes = new Map(elsewhere.map((remote) => [remote.filter, remote]));
+    const shares: Share[] = [];
+    for (const local of groups) {
+      const { filter } = local;
+      shares.push({ filter, local, remote: remotes.get(filter) });
+      remotes.delete(filter);
+    }
+    for (const remote of remotes.values()) {
+      shares.push({ filter: remote.filter, local: undefined, remote });
+    }
+    return shares;
   }
 
   #change(change: RouteChange): void {
     this.#changes.push(change);
     this.#turn.touch();
   }
+}
+
+/** Whether a filter is that of a shared subscription. */
+export function isShared(filter: string): boolean {
+  return filter.startsWith('$share/');
 }

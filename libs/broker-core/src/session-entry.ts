@@ -90,6 +90,13 @@ export class SessionEntry implements SessionOutput, Receiver {
     return this.connection?.congested ?? true;
   }
 
+  get backlog(): number | undefined {
+    if (this.connection === undefined) return undefined;
+    if (this.congested) return Number.MAX_SAFE_INTEGER;
+    const { outbound } = this.session;
+    return this.durable ? this.queueMessages : outbound.inflightCount + outbound.queueCount;
+  }
+
   /** Puts the session's writes off until resume(): its epoch is about to change. */
   suspend(): void {
     this.#waitingWrites ??= [];

@@ -14,7 +14,7 @@ import { reasonNameOf } from './disconnect-reason.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { RetainedWriter } from './retained-writer.ts';
-import type { Router } from './router.ts';
+import { isShared, type Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -49,6 +49,9 @@ export class Subscriber {
   /** SUBACK goes out when the subscriptions are stored and every live node routes to them. */
   async subscribe(entry: SessionEntry, packet: SubscribePacket): Promise<void> {
     const { connection } = entry;
+    if (packet.subscriptions.some(({ filter, noLocal }) => noLocal && isShared(filter))) {
+      return entry.close(REASON.protocolError, 'No Local on a shared subscription [MQTT-3.8.3-4]');
+    }
     const verdicts = await this.#locks.run(entry.clientId, () => this.#admit(entry, packet));
     const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
     const isKept = granted.length === 0 || (await this.#keep(entry, granted));
@@ -109,7 +112,6 @@ export class Subscriber {
     if (filterFault(filter, limits.topicLevelsMax) !== undefined) {
       return { refusal: REASON.topicFilterInvalid };
     }
-    if (filter.startsWith('$share/')) return { refusal: REASON.sharedSubscriptionsNotSupported };
     const qos = await this.#authorize(entry.client, request);
     meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
     return qos === undefined ? { refusal: REASON.notAuthorized } : { qos };
@@ -185,7 +187,8 @@ export class Subscriber {
   async #sendRetained(entry: SessionEntry, granted: readonly Granted[]): Promise<void> {
     const wanted = granted.filter(({ subscription, replaced }) => {
       const { filter, retainHandling } = subscription;
-      if (entry.subscriptions.get(filter) !== subscription) return false;
+      // No retained messages for shared subscriptions (MQTT 5, section 4.8.2).
+      if (entry.subscriptions.get(filter) !== subscription || isShared(filter)) return false;
       return retainHandling === 0 || (retainHandling === 1 && replaced === undefined);
     });
     const byTopic = new Map<string, { message: Message; matched: Subscription[] }>();

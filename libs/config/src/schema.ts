@@ -309,6 +309,16 @@ const limits = section({
   ),
 });
 
+const sharedSubscriptions = section({
+  strategy: z
+    .enum(['least-inflight', 'round-robin', 'hash-client-id', 'hash-topic', 'sticky', 'local'])
+    .default('least-inflight')
+    .meta({
+      description:
+        'How a member of a shared subscription is chosen for a message: the one with the fewest unacknowledged messages, the next in turn, the same one for the same publisher or topic, the same one until it goes away, or one at the publisher’s node.',
+    }),
+});
+
 const log = section({
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -331,5 +341,6 @@ export const schema = z.strictObject({
   data,
   kafka,
   limits,
+  sharedSubscriptions,
   log,
 });

@@ -111,7 +111,6 @@ describe('the rest', () => {
       receiveMaximum: WIDE_LIMITS.receiveMaximum,
       maximumPacketSize: WIDE_LIMITS.packetBytesMax,
       topicAliasMaximum: WIDE_LIMITS.topicAliasMaximum,
-      sharedSubscriptionAvailable: false,
     });
   });
 

@@ -104,6 +104,15 @@ export class Outbound {
     if (this.#newest > 0) this.#readOn();
   }
 
+  /** What detach() will lose that another receiver may get: nothing stored, and no QoS 2 message that was sent [MQTT-4.8.2-5]. */
+  unsettled(): readonly Delivery[] {
+    if (this.#durable || (this.#inflight.size === 0 && this.#queue.size === 0)) return [];
+    const sent = [...this.#inflight.values()].filter(({ state }) => state === 'puback');
+    return [...sent.map(({ delivery }) => delivery), ...this.#queue].filter(
+      (delivery) => delivery !== undefined,
+    );
+  }
+
   /** Ends a connection. What was stored stays in the store; what was not is gone with the session. */
   detach(): void {
     this.#terms = undefined;

@@ -1,5 +1,5 @@
 import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
-import { BrokerNode, type CoreLimits } from '#libs/broker-core';
+import { BrokerNode, type CoreLimits, type ShareStrategy } from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import { countingMeter } from './counting-meter.ts';
@@ -39,6 +39,7 @@ export interface MemoryNodeOptions {
   readonly hub?: Hub;
   readonly bus?: ClusterBus;
   readonly limits?: Partial<CoreLimits>;
+  readonly shareStrategy?: ShareStrategy;
 }
 
 /** A real node over memory: clients without a network, a clock moved by hand. */
@@ -69,6 +70,7 @@ export class MemoryNode {
       meter: this.#recordingDrops(meter),
       log: this.log,
       limits: { ...WIDE_LIMITS, ...options.limits },
+      shareStrategy: options.shareStrategy ?? ('least-inflight' as const),
       mode: options.bus === undefined ? ('embedded' as const) : ('cluster' as const),
       nowMs: this.clock.now,
       assignClientId: () => `assigned-${String((assigned += 1))}`,

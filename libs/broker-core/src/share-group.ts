@@ -1,0 +1,168 @@
+import type { Message } from '#libs/broker-ports';
+import { SharedPublish } from '#libs/mqtt-engine';
+import type { Receiver } from './receiver.ts';
+import { Target, type Subscription } from './subscription.ts';
+
+/**
+ * How a member of a shared subscription is chosen for a message.
+ *
+ * - `least-inflight`: the one with the fewest unacknowledged and waiting messages among the next few in turn.
+ * - `round-robin`: the next in turn.
+ * - `hash-client-id`, `hash-topic`: the same one for the same publisher, or topic, as long as the members stay.
+ * - `sticky`: the same one until it goes away.
+ * - `local`: as `least-inflight`, and a member at the publisher's node before any other.
+ */
+export type ShareStrategy =
+  'least-inflight' | 'round-robin' | 'hash-client-id' | 'hash-topic' | 'sticky' | 'local';
+
+/** A message on its way to one member: should the member go away before it acknowledges, another one gets it. */
+export class GroupPublish extends SharedPublish {
+  readonly routed: Message;
+  /** The shared subscription's whole filter. */
+  readonly group: string;
+
+  constructor(message: Message, remote: boolean, group: string) {
+    super(message, remote);
+    this.routed = message;
+    this.group = group;
+  }
+}
+
+interface Member {
+  readonly receiver: Receiver;
+  subscription: Subscription;
+  target: Target;
+  place: number;
+  isConnected: boolean;
+}
+
+/** Members that are compared per message: enough to find an idle one, and no scan of a large group. */
+const COMPARED_MAX = 8;
+
+/** The members of one shared subscription at this node. */
+export class ShareGroup {
+  /** The whole filter, `$share/group/` included. */
+  readonly filter: string;
+  readonly #members: Member[] = [];
+  readonly #byReceiver = new Map<Receiver, Member>();
+  #connected = 0;
+  #next = 0;
+  #stuck: Member | undefined;
+
+  constructor(filter: string) {
+    this.filter = filter;
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** How many members are connected. */
+  get connected(): number {
+    return this.#connected;
+  }
+
+  /** Adds a member; a further subscription of the same session takes the place of the one before. */
+  add(subscription: Subscription): void {
+    const { entry } = subscription;
+    const target = new Target(entry);
+    target.add(subscription);
+    const known = this.#byReceiver.get(entry);
+    if (known !== undefined) {
+      known.subscription = subscription;
+      known.target = target;
+      return;
+    }
+    const place = this.#members.length;
+    const member = { receiver: entry, subscription, target, place, isConnected: false };
+    this.#members.push(member);
+    this.#byReceiver.set(entry, member);
+    this.refresh(entry);
+  }
+
+  /** Takes a member out; a subscription that another one has replaced is none any more. */
+  remove(subscription: Subscription): void {
+    const member = this.#byReceiver.get(subscription.entry);
+    if (member?.subscription !== subscription) return;
+    this.#setConnected(member, false);
+    this.#byReceiver.delete(subscription.entry);
+    if (this.#stuck === member) this.#stuck = undefined;
+    const last = this.#members.pop();
+    if (last === undefined || last === member) return;
+    last.place = member.place;
+    this.#members[last.place] = last;
+  }
+
+  /** A member has connected or gone away. */
+  refresh(receiver: Receiver): void {
+    const member = this.#byReceiver.get(receiver);
+    if (member !== undefined) this.#setConnected(member, receiver.backlog !== undefined);
+  }
+
+  /** Chooses a member, a connected one if there is any; undefined when nobody can get the message. */
+  pick(message: Message, strategy: ShareStrategy): Target | undefined {
+    if (this.#connected > 0) return this.#pickConnected(message, strategy)?.target;
+    // Those who are away have a queue, which takes no QoS 0.
+    if (message.qos === 0) return undefined;
+    return this.#inTurn()?.target;
+  }
+
+  #pickConnected(message: Message, strategy: ShareStrategy): Member | undefined {
+    switch (strategy) {
+      case 'round-robin':
+        return this.#leastLoaded(this.#turn(), 1);
+      case 'hash-client-id':
+        return this.#leastLoaded(hashOf(message.publisher), 1);
+      case 'hash-topic':
+        return this.#leastLoaded(hashOf(message.topic), 1);
+      case 'sticky':
+        if (this.#stuck?.isConnected !== true) this.#stuck = this.#leastLoaded(this.#turn(), 1);
+        return this.#stuck;
+      case 'least-inflight':
+      case 'local':
+        return this.#leastLoaded(this.#turn(), COMPARED_MAX);
+    }
+  }
+
+  /** The least loaded of the first few connected members from a place on. */
+  #leastLoaded(from: number, compared: number): Member | undefined {
+    const count = this.#members.length;
+    let best: Member | undefined;
+    let bestBacklog = Infinity;
+    let left = compared;
+    for (let step = 0; step < count && left > 0; step += 1) {
+      const member = this.#members[(from + step) % count];
+      if (member?.isConnected !== true) continue;
+      left -= 1;
+      const backlog = member.receiver.backlog ?? Infinity;
+      if (best !== undefined && backlog >= bestBacklog) continue;
+      best = member;
+      bestBacklog = backlog;
+    }
+    return best;
+  }
+
+  #inTurn(): Member | undefined {
+    return this.#members[this.#turn() % this.#members.length];
+  }
+
+  #turn(): number {
+    this.#next = (this.#next + 1) % Math.max(1, this.#members.length);
+    return this.#next;
+  }
+
+  #setConnected(member: Member, isConnected: boolean): void {
+    if (member.isConnected === isConnected) return;
+    member.isConnected = isConnected;
+    this.#connected += isConnected ? 1 : -1;
+  }
+}
+
+/** FNV-1a: the same on every node. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return hash >>> 0;
+}

@@ -1,0 +1,299 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import {
+  MemoryCluster,
+  MemoryNode,
+  quiet,
+  subscriptionRequest,
+  type MemoryBus,
+  type MemoryClient,
+} from '#libs/testkit';
+import type { ShareStrategy } from './share-group.ts';
+
+const GROUP = '$share/workers/jobs/+';
+const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+
+let sessions: LocalSessionStore;
+let retained: LocalRetainedStore;
+let cluster: MemoryCluster;
+
+beforeEach(() => {
+  sessions = new LocalSessionStore({ clock: () => 0 });
+  retained = new LocalRetainedStore({ clock: () => 0 });
+  cluster = new MemoryCluster();
+});
+
+interface Member {
+  readonly memory: MemoryNode;
+  readonly bus: MemoryBus;
+}
+
+async function join(
+  nodeId: string,
+  shareStrategy: ShareStrategy = 'least-inflight',
+): Promise<Member> {
+  const bus = cluster.bus(nodeId);
+  const memory = new MemoryNode({ sessions, retained, bus, shareStrategy });
+  await memory.node.start();
+  return { memory, bus };
+}
+
+async function connected(
+  { memory }: Member,
+  clientId: string,
+  options: Parameters<MemoryClient['connect']>[0] = {},
+): Promise<MemoryClient> {
+  const client = memory.client();
+  await client.connect({ clientId, ...options });
+  return client;
+}
+
+/** A connected member of the group. */
+async function worker(node: Member, clientId: string, options = {}): Promise<MemoryClient> {
+  const client = await connected(node, clientId, options);
+  expect(await client.subscribe(GROUP, { qos: 1 })).toBe(1);
+  return client;
+}
+
+async function publish(
+  publisher: MemoryClient,
+  texts: readonly string[],
+  qos: 0 | 1 = 1,
+): Promise<void> {
+  for (const text of texts) {
+    publisher.publish(`jobs/${text}`, text, { qos });
+    if (qos === 1) await publisher.next('puback');
+  }
+  await quiet();
+}
+
+const texts = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => String(index));
+
+describe('a shared subscription', () => {
+  it.each([0, 1] as const)('gives each QoS %d message to one member, in turn', async (qos) => {
+    const node = await join('a', 'round-robin');
+    const workers = [await worker(node, 'w1'), await worker(node, 'w2'), await worker(node, 'w3')];
+    const plain = await connected(node, 'plain');
+    await plain.subscribe('jobs/#');
+    const publisher = await connected(node, 'publisher');
+    await publish(publisher, texts(6), qos);
+    const taken = workers.map((each) => each.takeTexts());
+    expect(taken.map(({ length }) => length)).toEqual([2, 2, 2]);
+    expect(taken.flat().sort()).toEqual(texts(6));
+    expect(plain.takeTexts()).toEqual(texts(6));
+  });
+
+  it('is one per group and filter', async () => {
+    const node = await join('a');
+    const first = await worker(node, 'w1');
+    const second = await connected(node, 'w2');
+    await second.subscribe('$share/others/jobs/+');
+    const third = await connected(node, 'w3');
+    await third.subscribe('$share/workers/jobs/#');
+    await publish(await connected(node, 'publisher'), ['x']);
+    expect([first, second, third].map((each) => each.takeTexts())).toEqual([['x'], ['x'], ['x']]);
+  });
+
+  it('prefers whoever has the fewest unacknowledged messages', async () => {
+    const node = await join('a');
+    const slow = await worker(node, 'slow');
+    const quick = await worker(node, 'quick');
+    const publisher = await connected(node, 'publisher');
+    const taken: string[] = [];
+    for (const text of texts(10)) {
+      await publish(publisher, [text]);
+      for (const packet of quick.take()) {
+        if (packet.kind !== 'publish') continue;
+        taken.push(text);
+        quick.write({ kind: 'puback', packetId: packet.packetId, reasonCode: 0 });
+      }
+    }
+    expect(slow.takeTexts()).toHaveLength(1);
+    expect(taken).toHaveLength(9);
+  });
+
+  it.each(['hash-topic', 'hash-client-id', 'sticky'] as const)(
+    'keeps to one member: %s',
+    async (strategy) => {
+      const node = await join('a', strategy);
+      const workers = await Promise.all(['w1', 'w2', 'w3'].map((id) => worker(node, id)));
+      const publisher = await connected(node, 'publisher');
+      for (let round = 0; round < 6; round += 1) await publish(publisher, ['same']);
+      const counts = workers.map((each) => each.takeTexts().length);
+      expect(counts.toSorted((a, b) => a - b)).toEqual([0, 0, 6]);
+    },
+  );
+
+  it('delivers at the granted QoS, with its identifier, and never what is retained', async () => {
+    const node = await join('a');
+    const publisher = await connected(node, 'publisher');
+    publisher.publish('jobs/old', 'old', { qos: 1, retain: true });
+    await publisher.next('puback');
+    const client = await connected(node, 'w1');
+    await client.subscribe(GROUP, { qos: 0, identifier: 7 });
+    await quiet();
+    expect(client.take()).toEqual([]);
+    await publish(publisher, ['x']);
+    expect(await client.next('publish')).toMatchObject({
+      qos: 0,
+      retain: false,
+      properties: { subscriptionIdentifiers: [7] },
+    });
+  });
+
+  it('with No Local is a protocol error [MQTT-3.8.3-4]', async () => {
+    const client = await connected(await join('a'), 'w1');
+    client.write({
+      kind: 'subscribe',
+      packetId: 1,
+      subscriptions: [subscriptionRequest(GROUP, { noLocal: true })],
+    });
+    expect(await client.next('disconnect')).toMatchObject({ reasonCode: 0x82 });
+  });
+
+  it('subscribed to again by a member stays one membership; unsubscribed, none', async () => {
+    const node = await join('a');
+    const client = await worker(node, 'w1');
+    expect(await client.subscribe(GROUP, { qos: 0 })).toBe(0);
+    const publisher = await connected(node, 'publisher');
+    await publish(publisher, ['x']);
+    expect(await client.next('publish')).toMatchObject({ qos: 0 });
+    expect(node.memory.node.admin.status().subscriptions).toBe(1);
+    client.write({ kind: 'unsubscribe', packetId: 9, filters: [GROUP] });
+    expect(await client.next('unsuback')).toMatchObject({ reasonCodes: [0] });
+    await publish(publisher, ['y']);
+    expect(client.take()).toEqual([]);
+    expect(node.memory.node.admin.status().subscriptions).toBe(0);
+  });
+
+  it('gives what a member leaves unacknowledged to another, but for QoS 2 [MQTT-4.8.2-5]', async () => {
+    const node = await join('a', 'round-robin');
+    const leaving = await connected(node, 'leaving');
+    await leaving.subscribe(GROUP, { qos: 2 });
+    const publisher = await connected(node, 'publisher');
+    await publish(publisher, ['1']);
+    publisher.publish('jobs/2', '2', { qos: 2 });
+    const { packetId } = await publisher.next('pubrec');
+    publisher.write({ kind: 'pubrel', packetId, reasonCode: 0 });
+    await publisher.next('pubcomp');
+    await quiet();
+    expect(leaving.takeTexts()).toEqual(['1', '2']);
+    const staying = await worker(node, 'staying');
+    leaving.cut();
+    await quiet();
+    expect(staying.takeTexts()).toEqual(['1']);
+  });
+
+  it('queues for a member that is away only when nobody is connected', async () => {
+    const node = await join('a');
+    const away = await worker(node, 'away', DURABLE);
+    const present = await worker(node, 'present');
+    away.cut();
+    await quiet();
+    const publisher = await connected(node, 'publisher');
+    await publish(publisher, texts(3));
+    expect(present.takeTexts()).toEqual(texts(3));
+    present.cut();
+    await quiet();
+    await publish(publisher, ['late']);
+    await publish(publisher, ['gone'], 0);
+    const back = await connected(node, 'away', DURABLE);
+    await quiet();
+    expect(back.takeTexts()).toContain('late');
+    expect(node.memory.drops.get('no_subscribers')).toBe(1);
+  });
+});
+
+describe('a shared subscription across nodes', () => {
+  it('gives each message to one member, wherever it is, by the number of members', async () => {
+    const a = await join('a');
+    const b = await join('b');
+    const c = await join('c');
+    const workers = [
+      await worker(a, 'a1'),
+      ...(await Promise.all(['b1', 'b2'].map((id) => worker(b, id)))),
+    ];
+    for (const node of [a, b, c]) {
+      const publisher = await connected(node, 'publisher');
+      await publish(publisher, texts(6));
+      await publish(publisher, texts(6), 0);
+      const taken = workers.map((each) => each.takeTexts());
+      expect(taken.flat().sort()).toEqual([...texts(6), ...texts(6)].sort());
+      expect(taken[0]).toHaveLength(4);
+    }
+  });
+
+  it('stays at the publisher’s node when it is to', async () => {
+    const a = await join('a', 'local');
+    const b = await join('b', 'local');
+    const here = await worker(a, 'here');
+    const there = await worker(b, 'there');
+    await publish(await connected(a, 'publisher'), texts(4));
+    expect([here.takeTexts().length, there.takeTexts().length]).toEqual([4, 0]);
+  });
+
+  it('agrees on the member for a topic', async () => {
+    const nodes = [
+      await join('a', 'hash-topic'),
+      await join('b', 'hash-topic'),
+      await join('c', 'hash-topic'),
+    ];
+    const workers = await Promise.all(
+      nodes.map((node, index) => worker(node, `w${String(index)}`)),
+    );
+    for (const [index, node] of nodes.entries()) {
+      await publish(await connected(node, `p${String(index)}`), ['same']);
+    }
+    const counts = workers.map((each) => each.takeTexts().length);
+    expect(counts.toSorted((a, b) => a - b)).toEqual([0, 0, 3]);
+  });
+
+  it('goes on at another node when the chosen one has nobody left', async () => {
+    const a = await join('a');
+    const b = await join('b');
+    const there = await worker(b, 'there');
+    const publisher = await connected(a, 'publisher');
+    b.bus.isPaused = true;
+    await publish(publisher, ['x']);
+    const here = await worker(a, 'here');
+    there.cut();
+    await quiet();
+    b.bus.resume();
+    await quiet();
+    expect(here.takeTexts()).toEqual(['x']);
+  });
+
+  it('prefers nodes that live', async () => {
+    const a = await join('a');
+    const b = await join('b');
+    await worker(b, 'dead');
+    const here = await worker(a, 'here');
+    b.bus.isUp = false;
+    await publish(await connected(a, 'publisher'), texts(4));
+    expect(here.takeTexts()).toEqual(texts(4));
+  });
+
+  it('loses nothing when its only member moves to another node', async () => {
+    const a = await join('a');
+    const b = await join('b');
+    const before = await worker(a, 'mover', DURABLE);
+    const publisher = await connected(await join('c'), 'publisher');
+    const take = sessions.take.bind(sessions);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    sessions.take = async (request) => {
+      if (request.replacesEpoch !== undefined) await held;
+      return take(request);
+    };
+    const after = b.memory.client();
+    after.write(after.connectPacket({ clientId: 'mover', ...DURABLE }));
+    await before.closed();
+    await quiet();
+    await publish(publisher, ['meanwhile']);
+    goOn();
+    await after.next('connack');
+    b.memory.sweepAfter(1000);
+    expect(await after.nextText()).toBe('meanwhile');
+  });
+});
