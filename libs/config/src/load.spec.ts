@@ -196,6 +196,11 @@ describe('rules between settings', () => {
     expect(faultsOf({ env }).map((fault) => fault.split(': ')[0])).toEqual([field]);
   });
 
+  it('refuse a socket buffer too small for a socket to tell when it has drained', () => {
+    const env = { SKEIN_LIMITS_SOCKET_BUFFER_BYTES_MAX: '65535' };
+    expect(faultsOf({ env })).toEqual([expect.stringContaining('a whole number from 65536 to')]);
+  });
+
   it.each(['localhost', '127.0.0.1', '127.8.0.1', '::1'])('take %s for loopback', (host) => {
     expect(load({ env: { SKEIN_API_HOST: host } }).api.host).toBe(host);
   });

@@ -301,7 +301,8 @@ const limits = section({
   ),
   socketBufferBytesMax: whole(
     'Most bytes waiting in one socket; above it QoS 0 messages to that client are dropped and counted.',
-    { default: MIB, min: 16 * KIB, max: 1024 * MIB, unit: 'bytes' },
+    // Less would be below the high-water mark of a socket, above which alone it tells when it has drained.
+    { default: MIB, min: 64 * KIB, max: 1024 * MIB, unit: 'bytes' },
   ),
   unauthenticatedBytesMax: whole(
     'Most bytes a connection may send before its CONNECT is accepted.',

@@ -25,5 +25,8 @@ export interface ListenerOptions {
   readonly meter: Meter;
 }
 
+/** A socket that holds more tells when it has drained; `limits.socketBufferBytesMax` is never less. */
+export const HIGH_WATER_MARK_BYTES = 64 * 1024;
+
 /** How long a peer that does not read may keep an ended stream open. */
 export const LINGER_MS = 5_000;

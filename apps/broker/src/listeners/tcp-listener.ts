@@ -1,6 +1,11 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Transport } from '#libs/broker-core';
-import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+import {
+  HIGH_WATER_MARK_BYTES,
+  LINGER_MS,
+  type Listener,
+  type ListenerOptions,
+} from './listener.ts';
 
 const BACKLOG = 4096;
 
@@ -13,7 +18,8 @@ export class TcpListener implements Listener {
   constructor(options: ListenerOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#connected(socket));
+    const socketOptions = { noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES };
+    this.#server = createServer(socketOptions, (socket) => this.#connected(socket));
     this.#server.maxConnections = options.connectionsMax;
     this.#server.on('drop', () => options.meter.socketRejected(options.name, 'max_connections'));
   }

@@ -3,7 +3,12 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import type { Transport } from '#libs/broker-core';
-import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+import {
+  HIGH_WATER_MARK_BYTES,
+  LINGER_MS,
+  type Listener,
+  type ListenerOptions,
+} from './listener.ts';
 
 const BACKLOG = 4096;
 const CLOSE_UNSUPPORTED_DATA = 1003;
@@ -32,7 +37,7 @@ export class WsListener implements Listener {
       clientTracking: false,
       handleProtocols: (offered) => offered.has('mqtt') && 'mqtt',
     });
-    this.#server = createServer((_request, response) => {
+    this.#server = createServer({ highWaterMark: HIGH_WATER_MARK_BYTES }, (_request, response) => {
       response.writeHead(404, { 'content-type': 'text/plain' });
       response.end(`MQTT over WebSocket is at ${options.path}\n`);
     });
