@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  delayedStoreSuite,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
@@ -41,4 +42,8 @@ retainedStoreSuite(
 ruleStoreSuite(
   'LocalRuleStore in a file',
   inDirectory(({ rules }) => rules),
+);
+delayedStoreSuite(
+  'LocalDelayedStore in a file',
+  inDirectory(({ delayed }) => delayed),
 );

@@ -1,5 +1,6 @@
-import type { RetainedStore, RuleStore, SessionStore } from '#libs/broker-ports';
+import type { DelayedStore, RetainedStore, RuleStore, SessionStore } from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
+import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalRetainedStore } from './local-retained-store.ts';
 import { LocalRuleStore } from './local-rule-store.ts';
 import { LocalSessionStore } from './local-session-store.ts';
@@ -17,6 +18,7 @@ export interface LocalStores {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
+  readonly delayed: DelayedStore;
   /** Writes what is pending and closes the file, after the stores' own close(). */
   close(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promi
       sessions: new LocalSessionStore({ clock, journal }),
       retained: new LocalRetainedStore({ clock, journal }),
       rules: new LocalRuleStore({ journal }),
+      delayed: new LocalDelayedStore({ clock, journal }),
       close: async () => journal?.close(),
     };
   } catch (error) {

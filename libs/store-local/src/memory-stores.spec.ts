@@ -1,4 +1,10 @@
-import { retainedStoreSuite, ruleStoreSuite, sessionStoreSuite } from '#libs/testkit';
+import {
+  delayedStoreSuite,
+  retainedStoreSuite,
+  ruleStoreSuite,
+  sessionStoreSuite,
+} from '#libs/testkit';
+import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalRetainedStore } from './local-retained-store.ts';
 import { LocalRuleStore } from './local-rule-store.ts';
 import { LocalSessionStore } from './local-session-store.ts';
@@ -17,5 +23,10 @@ retainedStoreSuite('LocalRetainedStore in memory', async () => {
 
 ruleStoreSuite('LocalRuleStore in memory', async () => {
   const store = new LocalRuleStore();
+  return { store, close: () => store.close() };
+});
+
+delayedStoreSuite('LocalDelayedStore in memory', async () => {
+  const store = new LocalDelayedStore({ clock });
   return { store, close: () => store.close() };
 });

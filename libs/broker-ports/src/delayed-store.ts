@@ -1,0 +1,64 @@
+import type { Message } from './message.ts';
+
+/** A message that is to be published later, under the topic it names. */
+export interface DelayedMessage {
+  /** How long it waits, from the time at which the store takes it. */
+  readonly delayMs: number;
+  readonly message: Message;
+}
+
+/** A delayed message whose time has come. */
+export interface DueMessage {
+  /** Its name in the store, for {@link DelayedStore.settle}. */
+  readonly id: string;
+  readonly message: Message;
+}
+
+/** How much may wait in the store, of all nodes together. */
+export interface DelayedBounds {
+  readonly messagesMax: number;
+  /** Bytes as stored: payload, topic, properties, and some fifty more. */
+  readonly bytesMax: number;
+}
+
+/** Asks for messages that are due. */
+export interface DelayedClaim {
+  /** Who asks: another name for each incarnation of a node. */
+  readonly claimer: string;
+  /** How long what is given is given to nobody else. */
+  readonly leaseMs: number;
+  /** Most messages given; the store gives fewer when they are large. */
+  readonly limit: number;
+}
+
+/**
+ * Messages that wait for their time, shared by the nodes of a cluster.
+ *
+ * @remarks One clock, the store's, says when a message is due, so that nodes need not agree on the time. Calls reject with a
+ * StoreUnavailableError when the store does not answer.
+ */
+export interface DelayedStore {
+  /**
+   * Stores the turn's messages in one round trip. They are durable when it resolves.
+   *
+   * @returns one outcome per message, in the order given; `full` was not stored.
+   */
+  add(
+    messages: readonly DelayedMessage[],
+    bounds: DelayedBounds,
+  ): Promise<readonly ('stored' | 'full')[]>;
+  /**
+   * Gives messages that are due, in the order of their times and, for equal times, of their coming.
+   *
+   * @remarks Each is given again when it has not been settled within the lease. Only one claimer is served at a time, so that
+   * the order holds in a cluster: the others get nothing until it has been told that nothing more is due, or its lease has
+   * ended.
+   */
+  claim(request: DelayedClaim): Promise<readonly DueMessage[]>;
+  /** Forgets messages that have been published; nothing happens for those that are gone. */
+  settle(ids: readonly string[]): Promise<void>;
+  /** Messages kept and their bytes, as this node knows it; read at scrape time, never waits. */
+  size(): { readonly messages: number; readonly bytes: number };
+  /** Releases what the store holds; no call may follow. */
+  close(): Promise<void>;
+}
