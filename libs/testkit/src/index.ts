@@ -39,6 +39,7 @@ export {
 } from './redis-server.ts';
 export { retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
+export { ScramClient } from './scram-client.ts';
 export { seededRandom } from './seeded-random.ts';
 export { sessionStoreSuite } from './session-store-suite.ts';
 export type { StoreFactory, StoreUnderTest } from './store-under-test.ts';

@@ -1,0 +1,21 @@
+export type {
+  AuthExchange,
+  AuthStep,
+  Authenticator,
+  Login,
+  LoginVerdict,
+} from './authenticator.ts';
+export { saslprep, type Prepared } from './saslprep.ts';
+export {
+  deriveScramCredential,
+  formatScramCredential,
+  parseScramCredential,
+  saltOf,
+  SCRAM_ITERATIONS_MIN,
+  type ScramCredential,
+  type ScramCredentials,
+} from './scram-credential.ts';
+export type { ScramCrypto } from './scram-crypto.ts';
+export { ScramExchange, type ScramExchangeParts } from './scram-exchange.ts';
+export { isScramMechanism, SCRAM_MECHANISMS, type ScramMechanism } from './scram-mechanism.ts';
+export { UserAuthenticator, type UserAuthenticatorParts } from './user-authenticator.ts';
