@@ -62,6 +62,8 @@ export class ClusterMember implements ClusterHandler {
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
   #retries: (() => void)[] = [];
+  /** QoS 1 and 2 messages that came while it was not known who wants them, in their order. */
+  readonly #held = new Fifo<{ readonly message: Message; readonly done: PublishDone }>();
 
   constructor(
     parts: NodeParts,
@@ -205,12 +207,34 @@ export class ClusterMember implements ClusterHandler {
     const retries = this.#retries;
     this.#retries = [];
     for (const again of retries) again();
+    this.#releaseHeld();
     this.inheritDeparted();
+  }
+
+  /** Routes what was held back, but for what its publisher has been refused meanwhile. */
+  #releaseHeld(): void {
+    const { bus, limits, nowMs } = this.#parts;
+    const refusedUpToMs = nowMs() - limits.publishDeadlineMs;
+    for (let held = this.#held.peek(); held !== undefined; held = this.#held.peek()) {
+      const { message, done } = held;
+      const isRefused = message.receivedAtMs <= refusedUpToMs;
+      if (!isRefused && !bus.isCurrent) return;
+      this.#held.shift();
+      if (isRefused) done(new PublishError('STORE_UNAVAILABLE', 'Redis did not come back in time'));
+      else this.#route(message, done);
+    }
   }
 
   /** Serves every receiver of a message taken by this node, those included that are on the move. */
   route(message: Message, done: PublishDone): void {
-    const absent = message.qos === 0 ? [] : this.#absentFor(message);
+    if (message.qos === 0) return this.#router.route(message, done);
+    if (!this.#parts.bus.isCurrent || this.#held.size > 0)
+      return this.#held.push({ message, done });
+    this.#route(message, done);
+  }
+
+  #route(message: Message, done: PublishDone): void {
+    const absent = this.#absentFor(message);
     if (absent.length === 0) return this.#router.route(message, done);
     const obligations = new Obligations(done);
     const served = this.#router.nodesFor(message.topic);

@@ -1,7 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+import {
+  MemoryCluster,
+  MemoryNode,
+  WIDE_LIMITS,
+  quiet,
+  type MemoryBus,
+  type MemoryClient,
+} from '#libs/testkit';
 import { encodeFrame } from './frame.ts';
 
 const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
@@ -80,6 +87,44 @@ describe('messages', () => {
     expect(await receiver.nextText()).toBe('kept');
     await quiet();
     expect(place.inbox.size).toBe(0);
+  });
+
+  it('wait while it is not known who wants them, in their order; QoS 0 does not', async () => {
+    const publisher = await connected(a, 'publisher');
+    const local = await connected(a, 'local');
+    await local.subscribe('t', { qos: 1 });
+    a.bus.isCurrent = false;
+    publisher.publish('t', '1', { qos: 1 });
+    publisher.publish('t', 'live');
+    await quiet();
+    expect([publisher.take(), local.takeTexts()]).toEqual([[], ['live']]);
+    const late = await connected(b, 'late');
+    await late.subscribe('t');
+    a.bus.isCurrent = true;
+    publisher.publish('t', '2', { qos: 1 });
+    await quiet();
+    expect(publisher.take()).toEqual([]);
+    a.memory.sweepAfter(1000);
+    await quiet();
+    expect(publisher.take().map(({ kind }) => kind)).toEqual(['puback', 'puback']);
+    expect([local.takeTexts(), late.takeTexts()]).toEqual([
+      ['1', '2'],
+      ['1', '2'],
+    ]);
+  });
+
+  it('that waited too long are refused and go nowhere', async () => {
+    const publisher = await connected(a, 'publisher');
+    const local = await connected(a, 'local');
+    await local.subscribe('t', { qos: 1 });
+    a.bus.isCurrent = false;
+    publisher.publish('t', 'x', { qos: 1 });
+    a.memory.sweepAfter(WIDE_LIMITS.publishDeadlineMs);
+    expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
+    a.bus.isCurrent = true;
+    a.memory.sweepAfter(1000);
+    await quiet();
+    expect([publisher.take(), local.take()]).toEqual([[], []]);
   });
 
   it('that are no frames are refused and forgotten', async () => {

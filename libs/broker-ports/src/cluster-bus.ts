@@ -46,6 +46,11 @@ export interface ClusterHandler {
  */
 export interface ClusterBus {
   readonly self: NodeRef;
+  /**
+   * Whether this node knows what the others want: false while the cluster's Redis is away, and then until their routes
+   * have been read again. Meanwhile a message without a known receiver may well have one.
+   */
+  readonly isCurrent: boolean;
   /** Takes a lease, announces the node, reads the others and begins to deliver to the handler. */
   open(handler: ClusterHandler): Promise<void>;
   /** Resolves when every live node has applied the changes (or its lease ended), or rejects at the deadline. */

@@ -39,11 +39,17 @@ export class ClusterView {
   readonly #routes = new RouteLog();
   #queue: Promise<unknown> = Promise.resolve();
   #storeWasAway = true; // A node that has just come cannot tell who is dead from who waits for Redis.
+  #isCurrent = false;
   #closed = false;
 
   constructor(options: ClusterViewOptions) {
     this.#options = options;
     this.#membership = new Membership(options);
+  }
+
+  /** Whether all that the others wanted when Redis was last seen to come back is applied. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
   }
 
   alive(): NodeInfo[] {
@@ -67,6 +73,7 @@ export class ClusterView {
   /** Redis was away: leases that are missing when it comes back say nothing for a while. */
   storeLost(): void {
     this.#storeWasAway = true;
+    this.#isCurrent = false;
   }
 
   /**
@@ -99,7 +106,7 @@ export class ClusterView {
     try {
       members = await commands.list();
     } catch (error) {
-      this.#storeWasAway = true;
+      this.storeLost();
       throw error;
     }
     const nowMs = monotonicMs();
@@ -113,11 +120,14 @@ export class ClusterView {
     const events = this.#membership.handle({ kind: 'sighted', sightings: members }, nowMs);
     const unread = await this.#act(events);
     for (const { node, sequence } of members) {
-      if (this.#membership.isMember(node) && this.#routes.isStuck(node, sequence)) {
-        await this.#resync(node);
-      }
+      if (!this.#membership.isMember(node)) continue;
+      const isMissed = this.#isCurrent
+        ? this.#routes.isStuck(node, sequence)
+        : this.#routes.isBehind(node, sequence);
+      if (isMissed) await this.#resync(node);
     }
     if (unread !== undefined) throw unread;
+    this.#isCurrent = true;
     return position;
   }
 

@@ -121,6 +121,10 @@ export class RedisClusterBus implements ClusterBus {
     return this.#work !== undefined && this.#connections.isUp && this.#lease.isHeld;
   }
 
+  get isCurrent(): boolean {
+    return this.ready && this.#work?.view.isCurrent === true;
+  }
+
   /**
    * @throws ClusterError NODE_ID_IN_USE when another live node has this id (a killed predecessor's lease is waited for);
    * CLUSTER_CLOSED when close() comes first.

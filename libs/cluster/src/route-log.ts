@@ -43,6 +43,11 @@ export class RouteLog {
     return this.#places.get(nodeKey(node))?.applied;
   }
 
+  /** Whether changes up to a sequence are missing, or the store has lost some. */
+  isBehind(node: NodeRef, sequence: number): boolean {
+    return this.applied(node) !== sequence;
+  }
+
   /**
    * Compares with the position the node itself has written down.
    *

@@ -23,6 +23,7 @@ export interface SingleNodeBusOptions {
  */
 export class SingleNodeBus implements ClusterBus {
   readonly self: NodeRef;
+  readonly isCurrent = true;
   #info: NodeInfo;
 
   constructor(options: SingleNodeBusOptions) {

@@ -53,6 +53,8 @@ export class MemoryCluster {
 /** A node's bus in a MemoryCluster. */
 export class MemoryBus implements ClusterBus {
   readonly self: NodeRef;
+  /** While false, the node does not know what the others want. */
+  isCurrent = true;
   isUp = false;
   /** While true, durable frames stay in this node's inbox. */
   isPaused = false;
