@@ -29,6 +29,11 @@ export class ByLabel<Value extends string | number, Series> {
     return this.#series.get(value) ?? this.#unknown(value);
   }
 
+  /** Every series there is. */
+  all(): IterableIterator<Series> {
+    return this.#series.values();
+  }
+
   #unknown(value: Value): Series {
     const key = this.#series.size < this.#max ? value : OTHER;
     const known = this.#series.get(key);

@@ -200,6 +200,41 @@ describe('gauges', () => {
   });
 });
 
+describe('totals', () => {
+  it('add up what was counted, whatever its labels', () => {
+    meter.connectFinished('tcp', 4, 'success');
+    meter.connectFinished('ws', 5, 'notAuthorized');
+    meter.packetReceived('connect');
+    meter.packetReceived('publish');
+    meter.packetSent('connack', 2);
+    meter.bytesReceived('tcp', 10);
+    meter.bytesReceived('ws', 5);
+    meter.bytesSent('tcp', 7);
+    for (const qos of [0, 1, 2] as const) meter.publishReceived(qos);
+    meter.publishSent(1, 4);
+    meter.messageSize('in', 100);
+    meter.messageSize('out', 200);
+    meter.deliveryDropped('queue_full', 2);
+    meter.deliveryDropped('no_subscribers', 3);
+    meter.sessionEvent('expired');
+
+    expect(meter.totals()).toEqual({
+      connects: 2,
+      packetsReceived: 2,
+      packetsSent: 2,
+      bytesReceived: 15,
+      bytesSent: 7,
+      publishReceived: 3,
+      publishSent: 4,
+      publishBytesReceived: 100,
+      publishBytesSent: 200,
+      deliveriesDropped: 5,
+      queueFullDropped: 2,
+      sessionsExpired: 1,
+    });
+  });
+});
+
 describe('formats', () => {
   it('answers Prometheus text unless OpenMetrics is asked for', async () => {
     expect((await meter.expose()).contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
