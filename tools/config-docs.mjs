@@ -1,7 +1,7 @@
 // Writes docs/configuration.md from the schema; with --check it only tells whether the page is what the schema says.
 // usage: npm run config-docs [-- --check]
 import { readFileSync, writeFileSync } from 'node:fs';
-import { BRIDGE_RULE_SETTINGS, SETTINGS } from '#libs/config';
+import { BRIDGE_RULE_SETTINGS, SETTINGS, TOPIC_RULE_SETTINGS } from '#libs/config';
 import { format, resolveConfig } from 'prettier';
 
 const page = new URL('../docs/configuration.md', import.meta.url);
@@ -14,7 +14,7 @@ One YAML file, variables and flags. A flag beats a variable, a variable beats th
 
 * The file is named by \`--config FILE\` or by \`SKEIN_CONFIG\`. Sections are maps: \`listeners: { tcp: { port: 1883 } }\`.
 * The name of a variable is the path of the key: \`listeners.tcp.port\` is \`SKEIN_LISTENERS_TCP_PORT\`. An empty variable
-  counts as absent. Lists are separated by commas; \`SKEIN_KAFKA_RULES\` takes a YAML or JSON list.
+  counts as absent. Lists are separated by commas; lists of rules are given as YAML or JSON.
 * \`--data DIR\` sets \`data.dir\`. \`npm start -- --print-config\` prints what is in force, secrets masked.
 * A key or a \`SKEIN_*\` variable that is not listed here is an error. Kubernetes makes variables of that kind for a Service
   called \`skein-...\`: set \`enableServiceLinks: false\` in the pod.
@@ -43,6 +43,12 @@ kafka:
       topic: commands
       mqttTopic: devices/\${key}/commands
 \`\`\`
+`;
+
+const TOPICS_HEAD = `## Topic rules
+
+Items of \`topics.rewrite\` and \`topics.autoSubscribe\`, with examples in [topics.md](topics.md). \`\${clientId}\` (or \`\${clientid}\`), \`\${username}\` and
+\`\${host}\` stand for the client's id, its user name and the address that it connects from.
 `;
 
 const cell = (text) => text.replaceAll('|', '\\|');
@@ -81,7 +87,10 @@ function render() {
   const rules = Object.entries(BRIDGE_RULE_SETTINGS).map(
     ([name, list]) => `### ${name}\n\n${table(list, false)}\n`,
   );
-  return [HEAD, ...parts, RULES_HEAD, ...rules].join('\n');
+  const topics = Object.entries(TOPIC_RULE_SETTINGS).map(
+    ([name, list]) => `### topics.${name}\n\n${table(list, false)}\n`,
+  );
+  return [HEAD, ...parts, RULES_HEAD, ...rules, TOPICS_HEAD, ...topics].join('\n');
 }
 
 const options = await resolveConfig(page);

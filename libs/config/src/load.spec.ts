@@ -35,6 +35,13 @@ describe('without a source', () => {
     const config = load();
 
     expect(config.listeners.tcp).toEqual({
+      rules: {
+        payloadFormatCheck: false,
+        qosMax: 2,
+        retain: true,
+        shortClientIds: false,
+        wildcardSubscriptions: true,
+      },
       enabled: true,
       host: '127.0.0.1',
       port: 1883,
@@ -176,8 +183,67 @@ describe('faults', () => {
 
     expect(faultsOf({ file })).toEqual([
       'kafka.rules[0].topc: is not a known key; the nearest is kafka.rules[0].topic, see docs/configuration.md',
-      'kafka.rules[1].qos: must be 0, 1 or 2; see the bridge rules in docs/configuration.md',
+      'kafka.rules[1].qos: must be 0, 1 or 2; see kafka.rules in docs/configuration.md',
     ]);
+  });
+});
+
+describe('topic rules', () => {
+  it('have defaults, and may be given as a variable', () => {
+    const env = {
+      SKEIN_TOPICS_REWRITE: '[{ filter: old/+/#, destination: "new/$2/${clientId}" }]',
+      SKEIN_TOPICS_AUTO_SUBSCRIBE: '[{ filter: "inbox/${username}" }]',
+    };
+    expect(load({ env }).topics).toEqual({
+      rewrite: [{ action: 'all', filter: 'old/+/#', destination: 'new/$2/${clientId}' }],
+      autoSubscribe: [
+        {
+          filter: 'inbox/${username}',
+          qos: 1,
+          noLocal: false,
+          retainAsPublished: false,
+          retainHandling: 0,
+        },
+      ],
+      sysIntervalSeconds: 60,
+    });
+  });
+
+  it('are refused with where and why', () => {
+    const file = write(
+      'topics.yaml',
+      [
+        'topics:',
+        '  rewrite:',
+        '    - { filter: a/#/b, destination: c }',
+        '    - { filter: a/+, destination: c/$2 }',
+        '    - { filter: a/+, destination: "c/${password}" }',
+        '    - { filter: a/+, dest: c, destination: c }',
+        '  autoSubscribe:',
+        '    - { filter: "a/${clientId" }',
+        '    - { filter: a+, qos: 3 }',
+      ].join('\n'),
+    );
+
+    expect(faultsOf({ file }).map((fault) => fault.split(';')[0])).toEqual([
+      'topics.rewrite[0].filter: must be an MQTT topic filter of 1 to 1,024 characters',
+      'topics.rewrite[1].destination: holds $2, but the filter has no such wildcard',
+      'topics.rewrite[2].destination: holds a placeholder other than ${clientId}, ${username} and ${host}',
+      'topics.rewrite[3].dest: is not a known key',
+      'topics.autoSubscribe[0].filter: holds a placeholder other than ${clientId}, ${username} and ${host}',
+      'topics.autoSubscribe[1].filter: must be a template of a topic filter of 1 to 1,024 characters',
+      'topics.autoSubscribe[1].qos: must be 0, 1 or 2',
+    ]);
+  });
+
+  it('are checked in a time that does not grow with what they hold', () => {
+    const filter = `${'a/'.repeat(500)}+`;
+    const startedAtMs = performance.now();
+    const env = {
+      SKEIN_TOPICS_REWRITE: JSON.stringify([{ filter: `${filter}b`, destination: 'c' }]),
+    };
+    expect(faultsOf({ env })).toHaveLength(1);
+    expect(performance.now() - startedAtMs).toBeLessThan(1000);
   });
 });
 

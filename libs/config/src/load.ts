@@ -8,7 +8,7 @@ import { crossFaults } from './cross-faults.ts';
 import { parseFlags } from './flags.ts';
 import { nearest } from './nearest.ts';
 import { schema } from './schema.ts';
-import { BRIDGE_RULE_SETTINGS, SETTINGS, type Setting } from './setting.ts';
+import { ITEM_KEYS, SETTINGS, type Setting } from './setting.ts';
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
   ? readonly DeepReadonly<Item>[]
@@ -196,10 +196,10 @@ function faultsOf(
   }
   const origin = origins.get(setting.path);
   const within = path.slice(setting.path.length);
-  if (setting.path === 'kafka.rules' && within !== '') {
+  if (ITEM_KEYS.has(setting.path) && within !== '') {
     const problem = origin === undefined ? issue.message : `${within} ${issue.message}`;
     return [
-      { field: origin ?? path, problem, fix: 'see the bridge rules in docs/configuration.md' },
+      { field: origin ?? path, problem, fix: `see ${setting.path} in docs/configuration.md` },
     ];
   }
   const fallback = setting.default === undefined ? '' : ` ${JSON.stringify(setting.default)}`;
@@ -210,11 +210,10 @@ function faultsOf(
 function unknownKey(path: readonly PropertyKey[], key: string): ConfigFault {
   const section = pathText(path);
   const field = section === '' ? key : `${section}.${key}`;
-  const known = section.startsWith('kafka.rules[')
-    ? Object.values(BRIDGE_RULE_SETTINGS).flatMap((settings) =>
-        settings.map(({ path: name }) => `${section}.${name}`),
-      )
-    : SETTINGS.flatMap((setting) => prefixesOf(setting.path));
+  const list = section.slice(0, Math.max(0, section.indexOf('[')));
+  const known =
+    ITEM_KEYS.get(list)?.map((name) => `${section}.${name}`) ??
+    SETTINGS.flatMap((setting) => prefixesOf(setting.path));
   const fix = `the nearest is ${nearest(field, known)}, see docs/configuration.md`;
   return { field, problem: 'is not a known key', fix };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bridgeRule } from './bridge-rule.ts';
+import { autoSubscription, rewriteRule } from './topic-rule.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -320,6 +321,22 @@ const sharedSubscriptions = section({
     }),
 });
 
+const topics = section({
+  rewrite: z.array(rewriteRule).max(1_000).default([]).meta({
+    description:
+      'Rules that give topics and filters of clients another name; the first that fits counts. See docs/topics.md.',
+    expects: 'a list of rewrite rules',
+  }),
+  autoSubscribe: z.array(autoSubscription).max(100).default([]).meta({
+    description: 'What every client is subscribed to when it connects. See docs/topics.md.',
+    expects: 'a list of automatic subscriptions',
+  }),
+  sysIntervalSeconds: whole(
+    'How often a node publishes what it says of itself under `$SYS`, to its own clients. 0 switches `$SYS` off.',
+    { default: 60, min: 0, max: 86_400, unit: 's' },
+  ),
+});
+
 const log = section({
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -342,6 +359,7 @@ export const schema = z.strictObject({
   data,
   kafka,
   limits,
+  topics,
   sharedSubscriptions,
   log,
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { kafkaToMqtt, mqttToKafka } from './bridge-rule.ts';
 import { schema } from './schema.ts';
+import { autoSubscription, rewriteRule } from './topic-rule.ts';
 
 /** One key of the configuration, as the schema declares it. */
 export interface Setting {
@@ -79,3 +80,22 @@ export const BRIDGE_RULE_SETTINGS: Readonly<
   'mqtt-to-kafka': settingsOf(shapeOf(mqttToKafka), []),
   'kafka-to-mqtt': settingsOf(shapeOf(kafkaToMqtt), []),
 };
+
+/** The keys of the items of `topics.rewrite` and `topics.autoSubscribe`; `env` has no meaning for them. */
+export const TOPIC_RULE_SETTINGS: Readonly<
+  Record<'rewrite' | 'autoSubscribe', readonly Setting[]>
+> = {
+  rewrite: settingsOf(shapeOf(rewriteRule), []),
+  autoSubscribe: settingsOf(shapeOf(autoSubscription), []),
+};
+
+/** The keys that items may have, by the path of their list. */
+export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kafka.rules', Object.values(BRIDGE_RULE_SETTINGS).flatMap(pathsOf)],
+  ['topics.rewrite', pathsOf(TOPIC_RULE_SETTINGS.rewrite)],
+  ['topics.autoSubscribe', pathsOf(TOPIC_RULE_SETTINGS.autoSubscribe)],
+]);
+
+function pathsOf(settings: readonly Setting[]): readonly string[] {
+  return settings.map(({ path }) => path);
+}
