@@ -8,6 +8,5 @@ export {
 } from './node-command-client.ts';
 export { NodeCommandServer, type NodeCommandServerOptions } from './node-command-server.ts';
 export { OpsServer, type Health, type MetricsPage, type OpsServerOptions } from './ops-server.ts';
-export { redisTransportOptions, type RedisTransportOptions } from './redis-options.ts';
 export { closeOnSignal, type ShutdownOptions } from './shutdown.ts';
 export { startupFault } from './startup-fault.ts';

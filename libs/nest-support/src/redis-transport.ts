@@ -119,10 +119,6 @@ export class PatientClientRedis extends ClientRedis {
     this.#watch = new ConnectionWatch(log, options);
   }
 
-  get connected(): boolean {
-    return this.#watch.log.up;
-  }
-
   override async createClient(): Promise<RedisClient> {
     return this.#watch.add((await super.createClient()) as RedisClient);
   }

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from '@jest/globals';
 import { ConfigError } from '#libs/config';
-import { OpsServer, createLog, redisTransportOptions, startupFault } from './index.ts';
+import { OpsServer, createLog, startupFault } from './index.ts';
 
 const log = createLog({ level: 'error', format: 'text', write: () => {} });
 
@@ -34,19 +34,4 @@ it('passes on what the configuration says of itself, and knows nothing of bugs',
 
   expect(startupFault(fault, 'x')).toBe('api.port: must be a port; see docs');
   expect(startupFault(new TypeError('bug'), 'x')).toBeUndefined();
-});
-
-it.each([
-  ['redis://h', { host: 'h', port: 6379, db: 0 }],
-  ['redis://:p%40ss@h:1/3', { host: 'h', port: 1, db: 3, password: 'p@ss' }],
-  ['rediss://u:p@[::1]:7/', { host: '::1', port: 7, db: 0, username: 'u', password: 'p', tls: {} }],
-])('translates %s', (url, expected) => {
-  const fixed = {
-    maxRetriesPerRequest: null,
-    enableReadyCheck: false,
-    connectTimeout: 2_000,
-    keepAlive: 10_000,
-  };
-
-  expect(redisTransportOptions(url)).toEqual({ ...fixed, ...expected });
 });
