@@ -145,9 +145,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#parts.hub.publish(this.#identify(message, 'bridge', ''), undefined, done);
   }
 
-  /** Ends all connections with 0x8B and leaves the cluster; resolves when everything taken has been handed over. */
+  /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */
   async stop(): Promise<void> {
-    this.#keeper.closeAll(REASON.serverShuttingDown);
+    const { serverReference } = this.#parts;
+    const canSendAway = serverReference !== undefined;
+    this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
     this.#turn.flush();
     await this.#retained.idle();
     await this.writer.idle();

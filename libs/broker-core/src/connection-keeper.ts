@@ -28,6 +28,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly log: NodeParts['log'];
   readonly nowMs: () => number;
   readonly #parts: NodeParts;
+  readonly serverReference: string | undefined;
   readonly #sessions: Sessions;
   readonly #turn: Turn;
   readonly #host: KeeperHost;
@@ -50,6 +51,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.nowMs = parts.nowMs;
     this.#sessions = own.sessions;
     this.#turn = own.turn;
+    this.serverReference = parts.serverReference;
     this.#host = own.host;
   }
 
@@ -64,7 +66,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   }
 
   connect(connection: Connection, packet: ConnectPacket): void {
-    const negotiation = negotiate(packet, this.limits, this.#parts.assignClientId);
+    const negotiation = negotiate(packet, this.limits, {
+      rules: this.#parts.rulesOf(connection.transport.listener),
+      assignClientId: this.#parts.assignClientId,
+    });
     if (negotiation.kind === 'refused') {
       return connection.refuse(negotiation.reasonCode, negotiation.detail);
     }

@@ -24,12 +24,20 @@ export interface ConnectionEnd {
 }
 
 /** What a connection asks of its node. */
+/** What CONNACK and DISCONNECT say of a refusal. */
+interface Explanation {
+  readonly reasonCode: ReasonCode;
+  readonly properties?: { readonly reasonString?: string; readonly serverReference?: string };
+}
+
 export interface ConnectionHost {
   readonly limits: CoreLimits;
   readonly meter: Meter;
   readonly log: Log;
   readonly nowMs: () => number;
   /** Answered by Connection.joined() and releasing the hold, or by Connection.refuse(). */
+  /** Told with the reasons that send a client to another server. */
+  readonly serverReference: string | undefined;
   connect(connection: Connection, packet: ConnectPacket): void;
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void;
   /** The connection is over; called exactly once. */
@@ -56,6 +64,8 @@ export class Connection implements TransportEvents, ClientLink {
   #congestedSinceMs = 0;
   #end: ConnectionEnd | undefined;
   #drainWaiters: (() => void)[] = [];
+  /** Whether the client wants to be told in words why something is refused [MQTT-3.1.2-29]. */
+  #tellsReasons = true;
 
   constructor(host: ConnectionHost, transport: Transport) {
     this.#host = host;
@@ -133,7 +143,7 @@ export class Connection implements TransportEvents, ClientLink {
   /** Refuses the CONNECT. */
   refuse(reasonCode: ReasonCode, detail: string): void {
     if (!this.isOpen) return;
-    this.send({ kind: 'connack', sessionPresent: false, reasonCode });
+    this.send({ kind: 'connack', sessionPresent: false, ...this.#explained(reasonCode, detail) });
     this.#host.connectRefused(this, reasonCode, detail);
     this.#closeAfterOutput({
       initiator: 'server',
@@ -146,7 +156,7 @@ export class Connection implements TransportEvents, ClientLink {
   close(reasonCode: ReasonCode, detail: string): void {
     if (!this.isOpen) return;
     if (this.#phase !== 'connected') return this.refuse(reasonCode, detail);
-    if (this.version === 5) this.send({ kind: 'disconnect', reasonCode });
+    this.send({ kind: 'disconnect', ...this.#explained(reasonCode, detail) });
     this.#host.log.debug('connection-closed', {
       clientId: this.#entry?.clientId,
       reasonCode,
@@ -186,7 +196,7 @@ export class Connection implements TransportEvents, ClientLink {
     if (this.isOpen) this.#read();
   }
 
-  /** Ends a connection that was silent for too long, or has not sent a CONNECT in time. */
+  /** Ends a connection that was silent for too long, or has not brought its CONNECT or AUTH in time. */
   checkDeadlines(nowMs: number): void {
     if (this.#phase === 'connected') {
       const isLate = this.#keepAliveMs !== 0 && nowMs - this.#lastReceivedMs > this.#keepAliveMs;
@@ -206,7 +216,7 @@ export class Connection implements TransportEvents, ClientLink {
   send(packet: Packet): void {
     if (!this.isOpen) return;
     this.#writer.version = this.version;
-    this.#writer.write(packet);
+    if (!this.#writer.write(packet)) return;
     this.#host.meter.packetSent(packet.kind, 1);
     this.#touch();
   }
@@ -268,8 +278,9 @@ export class Connection implements TransportEvents, ClientLink {
 
   #malformed(reasonCode: ReasonCode, detail: string): void {
     if (this.#phase === 'connected') return this.close(reasonCode, detail);
-    // Nothing is known of the peer's version but for a CONNECT of a version we do not speak [MQTT-3.1.2-2].
-    if (reasonCode === REASON.unsupportedProtocolVersion) return this.refuse(reasonCode, detail);
+    // MQTT 5 may be told what is wrong with its CONNECT; older versions only that they are not spoken [MQTT-3.1.4-1].
+    const isTold = this.version === 5 || reasonCode === REASON.unsupportedProtocolVersion;
+    if (isTold) return this.refuse(reasonCode, detail);
     this.cut(disconnectReasonOf(reasonCode));
   }
 
@@ -304,6 +315,8 @@ export class Connection implements TransportEvents, ClientLink {
 }
 
 /** A client as hooks see it, from its connection. */
+    this.#writer.packetBytesMax = packet.properties?.maximumPacketSize ?? Infinity;
+    this.#tellsReasons = packet.properties?.requestProblemInformation !== false;
 export function hubClientOf(
   connection: Connection,
   clientId: string,
@@ -312,3 +325,17 @@ export function hubClientOf(
   const { listener, remoteAddress } = connection.transport;
   return { clientId, username, listener, remoteAddress };
 }
+  /** A reason, and what MQTT 5 clients are told with it. */
+  #explained(reasonCode: ReasonCode, detail: string): Explanation {
+    const isReferral = reasonCode === REASON.useAnotherServer || reasonCode === REASON.serverMoved;
+    const serverReference = isReferral ? this.#host.serverReference : undefined;
+    if (!this.#tellsReasons && serverReference === undefined) return { reasonCode };
+    return {
+      reasonCode,
+      properties: {
+        ...(this.#tellsReasons && { reasonString: detail }),
+        ...(serverReference !== undefined && { serverReference }),
+      },
+    };
+  }
+

@@ -9,7 +9,7 @@ import {
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
 import { SharedPublish } from '#libs/mqtt-engine';
-import { filterFault } from '#libs/topic-index';
+import { filterFault, isWildcard } from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
@@ -108,13 +108,19 @@ export class Subscriber {
     request: SubscriptionRequest,
   ): Promise<{ readonly qos?: QoS; readonly refusal?: ReasonCode }> {
     const { limits, meter } = this.#parts;
+    const { wildcardSubscriptions = true, qosMax = 2 } = entry.terms?.rules ?? {};
     const { filter } = request;
     if (filterFault(filter, limits.topicLevelsMax) !== undefined) {
       return { refusal: REASON.topicFilterInvalid };
     }
+    if (!wildcardSubscriptions && isWildcard(filter)) {
+      return { refusal: REASON.wildcardSubscriptionsNotSupported };
+    }
     const qos = await this.#authorize(entry.client, request);
     meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
-    return qos === undefined ? { refusal: REASON.notAuthorized } : { qos };
+    if (qos === undefined) return { refusal: REASON.notAuthorized };
+    // Any QoS may be asked for, whatever the highest one is [MQTT-3.2.2-10].
+    return { qos: qos < qosMax ? qos : qosMax };
   }
 
   #admitOne(entry: SessionEntry, subscription: Subscription): Verdict {

@@ -69,6 +69,16 @@ const node = section({
     'Name of this node, unique in the cluster and the same after a restart. The default is the host name.',
   ),
   clusterName: name('Name of the cluster, as clients and dashboards see it.').default('skein'),
+  serverReference: z
+    .string()
+    .regex(/^\S+(?: \S+)*$/)
+    .max(1024)
+    .exactOptional()
+    .meta({
+      description:
+        'Where v5 clients find another node when this one shuts down: they are told 0x9C and this instead of 0x8B.',
+      expects: 'one or more host:port, separated by spaces',
+    }),
   commit: z
     .string()
     .regex(/^[0-9a-z]{1,64}$/)
@@ -79,12 +89,36 @@ const node = section({
     }),
 });
 
+const rules = section({
+  qosMax: z
+    .union([z.literal(0), z.literal(1), z.literal(2)])
+    .default(2)
+    .meta({
+      description:
+        'Highest QoS that clients may publish with and are granted; v5 clients are told.',
+      expects: '0, 1 or 2',
+    }),
+  retain: flag('Whether clients may have messages retained; else 0x9A.', true),
+  wildcardSubscriptions: flag('Whether filters may hold `+` and `#`; else 0xA2.', true),
+  payloadFormatCheck: flag(
+    'Whether a payload that its v5 publisher declares as text must be UTF-8; else 0x99.',
+    false,
+  ),
+  shortClientIds: flag('Whether MQTT 3.1 clients need an id of 1 to 23 characters.', false),
+  responseInformation: z.string().min(1).max(1024).exactOptional().meta({
+    description:
+      'What v5 clients are told that ask for Response Information, for example `answers/${clientId}/`.',
+    expects: 'a text in which ${clientId} stands for the client id',
+  }),
+});
+
 const listeners = section({
   tcp: section({
     enabled: flag('Whether to accept MQTT over TCP.', true),
     host: host('Address to listen on.'),
     port: port('Port of MQTT over TCP.', 1883),
     connectionsMax: connectionsMax(100_000),
+    rules,
   }),
   ws: section({
     enabled: flag('Whether to accept MQTT over WebSocket.', true),
@@ -99,6 +133,7 @@ const listeners = section({
         expects: 'a path that starts with a slash, without query',
       }),
     connectionsMax: connectionsMax(100_000),
+    rules,
   }),
 });
 
@@ -246,6 +281,10 @@ const limits = section({
   ),
   topicAliasMaximum: whole(
     'Topic aliases a v5 publisher may define; each costs the memory of a topic per connection. 0 forbids them.',
+    { default: 64, min: 0, max: 65_535, unit: 'aliases' },
+  ),
+  topicAliasesSentMax: whole(
+    'Topic aliases set towards a v5 subscriber that knows them; its own Topic Alias Maximum may lower it.',
     { default: 64, min: 0, max: 65_535, unit: 'aliases' },
   ),
   queueMessagesMax: whole('Most messages queued for one session; more are dropped and counted.', {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeHex, encodeHex, refusalOf } from '#libs/testkit';
-import { REASON, type ConnackPacket, type ReasonName } from './index.ts';
+import { PacketWriter, REASON, type ConnackPacket, type ReasonName } from './index.ts';
 
 const FULL: ConnackPacket = {
   kind: 'connack',
@@ -73,14 +73,23 @@ describe('CONNACK', () => {
     ['badAuthenticationMethod', 5],
     ['serverBusy', 3],
     ['quotaExceeded', 3],
-    ['malformedPacket', 3],
-    ['topicNameInvalid', 3],
     ['useAnotherServer', 3],
   ])('%s becomes return code %d of MQTT 3.1.1', (name, returnCode) => {
     expect(encodeHex({ kind: 'connack', sessionPresent: false, reasonCode: REASON[name] }, 4)).toBe(
       `20 02 00 0${returnCode}`,
     );
   });
+
+  it.each<ReasonName>(['malformedPacket', 'topicNameInvalid', 'qosNotSupported'])(
+    '[MQTT3-3.2.2-6] is not written for %s before MQTT 5, which has no return code for it',
+    (name) => {
+      const packet = { kind: 'connack', sessionPresent: false, reasonCode: REASON[name] } as const;
+      const written = ([3, 4, 5] as const).map((version) =>
+        new PacketWriter(version).write(packet),
+      );
+      expect(written).toEqual([false, false, true]);
+    },
+  );
 
   it.each([
     ['[MQTT-3.2.2-1] reserved flags', '20 03 02 00 00', 5],

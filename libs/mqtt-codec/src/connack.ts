@@ -20,6 +20,17 @@ const REASONS_OF_RETURN_CODES: readonly ReasonCode[] = [
 const SERVER_UNAVAILABLE = 3;
 const NOT_AUTHORIZED = 5;
 
+/** What no return code says: the packet was not as the server wants it. */
+const UNSPEAKABLE: ReadonlySet<ReasonCode> = new Set([
+  REASON.malformedPacket,
+  REASON.protocolError,
+  REASON.topicNameInvalid,
+  REASON.packetTooLarge,
+  REASON.payloadFormatInvalid,
+  REASON.retainNotSupported,
+  REASON.qosNotSupported,
+]);
+
 /*
  * CONNACK (section 3.2)
  *
@@ -46,6 +57,11 @@ function decodeReturnCode(reader: ByteReader): ReasonCode {
   if (reasonCode !== undefined) return reasonCode;
   reader.fail(REASON.protocolError, 'the return code is reserved');
   return REASON.unspecifiedError;
+}
+
+/** Whether a version has a word for a reason; if not, the connection is closed without CONNACK (3.1.1: [MQTT-3.2.2-6]). */
+export function hasConnackFor(reasonCode: ReasonCode, version: ProtocolVersion): boolean {
+  return version === 5 || !UNSPEAKABLE.has(reasonCode);
 }
 
 /**

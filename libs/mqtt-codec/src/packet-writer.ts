@@ -1,3 +1,4 @@
+import { hasConnackFor } from './connack.ts';
 import { firstByteOf } from './packet-name.ts';
 import type { AckPacket, Packet, ProtocolVersion } from './packet.ts';
 import { encodePacket } from './packet-encoder.ts';
@@ -53,15 +54,17 @@ export class PacketWriter {
   }
 
   /**
-   * Writes any packet. Before MQTT 5 a server has no DISCONNECT: it is left out, the closed connection says it.
+   * Writes any packet.
    *
    * @remarks A packet that is too large for the peer is written without its reason string and user properties
-   * [MQTT-3.2.2-19] [MQTT-3.2.2-20], or not at all [MQTT-3.1.2-24].
+   * [MQTT-3.2.2-19] [MQTT-3.2.2-20], or not at all [MQTT-3.1.2-24]. What a version before MQTT 5 has no packet for is
+   * left out, too: DISCONNECT of a server, and CONNACK for some reasons; the closed connection says it.
    *
    * @returns whether it was written.
    */
   write(packet: Packet): boolean {
     if (packet.kind === 'disconnect' && this.version < 5) return false;
+    if (packet.kind === 'connack' && !hasConnackFor(packet.reasonCode, this.version)) return false;
     let bytes = encodePacket(packet, this.version);
     if (bytes.length > this.packetBytesMax) bytes = encodePacket(brief(packet), this.version);
     if (bytes.length > this.packetBytesMax) return false;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeUtf8, encodeUtf8, utf8ByteLength } from './utf8.ts';
+import { decodeUtf8, encodeUtf8, isUtf8, utf8ByteLength } from './utf8.ts';
 
 function decode(hex: string): string | undefined {
   const bytes = Buffer.from(`2a${hex}2a`, 'hex');
@@ -51,6 +51,12 @@ describe('utf8', () => {
 
   it.each(['00', '4100', 'c3a900'])('[MQTT-1.5.4-2] refuses U+0000 in %s', (hex) => {
     expect(decode(hex)).toBeUndefined();
+  });
+
+  it('tells whether a payload is text, which may hold U+0000', () => {
+    const isText = (hex: string) => isUtf8(Buffer.from(hex, 'hex'));
+    expect(['', '4100', 'c3a900', 'efbbbf', 'f0908080'].map(isText)).not.toContain(false);
+    expect(['ff', '4180', 'eda080', 'c3', '00f5808080'].map(isText)).not.toContain(true);
   });
 
   it('writes a lone surrogate as the replacement character, and counts it so', () => {

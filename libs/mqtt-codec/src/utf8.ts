@@ -32,18 +32,27 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string | 
     const byte = bytes[offset] ?? 0;
     if (byte === 0) return undefined;
     if (byte > 0x7f) {
-      return isWellFormed(bytes, offset, end) ? bytes.toString('utf8', start, end) : undefined;
+      if (!isWellFormed(bytes, offset, end)) return undefined;
+      const text = bytes.toString('utf8', start, end);
+      return text.includes('\0') ? undefined : text;
     }
   }
   return bytes.toString('latin1', start, end);
 }
 
-/** Table 3-7 of the Unicode standard, without U+0000. */
-function isWellFormed(bytes: Buffer, start: number, end: number): boolean {
+/** Whether bytes are well-formed UTF-8; unlike in a UTF-8 Encoded String, U+0000 is allowed. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  for (let offset = 0; offset < bytes.length; offset += 1) {
+    if ((bytes[offset] ?? 0) > 0x7f) return isWellFormed(bytes, offset, bytes.length);
+  }
+  return true;
+}
+
+/** Table 3-7 of the Unicode standard. */
+function isWellFormed(bytes: Uint8Array, start: number, end: number): boolean {
   let offset = start;
   while (offset < end) {
     const lead = bytes[offset] ?? 0;
-    if (lead === 0) return false;
     const size = sequenceBytes(lead);
     if (size === 0 || offset + size > end) return false;
     if (size > 1 && !isSecondByte(lead, bytes[offset + 1] ?? 0)) return false;

@@ -3,8 +3,9 @@ import { REASON, type PublishPacket } from '#libs/mqtt-codec';
 import { RecordingOutput, publishPacket } from '#libs/testkit';
 import { Inbound, type InboundTerms } from './index.ts';
 
-const V5: InboundTerms = { reasonCodes: true, receiveMaximum: 3, topicAliasMaximum: 2 };
-const V4: InboundTerms = { reasonCodes: false, receiveMaximum: 4, topicAliasMaximum: 0 };
+const PLAIN = { reasonStrings: false, payloadFormatCheck: false };
+const V5: InboundTerms = { ...PLAIN, reasonCodes: true, receiveMaximum: 3, topicAliasMaximum: 2 };
+const V4: InboundTerms = { ...PLAIN, reasonCodes: false, receiveMaximum: 4, topicAliasMaximum: 0 };
 
 class Client {
   readonly output = new RecordingOutput();
@@ -55,6 +56,25 @@ describe('acknowledgements', () => {
     older.complete(1);
     older.complete(0, REASON.quotaExceeded);
     expect(older.output.take()).toEqual(['close 0x97']);
+  });
+
+  it('say why in words only to clients that want it [MQTT-3.1.2-29]', () => {
+    const refuse = (reasonStrings: boolean) => {
+      const client = new Client({ ...V5, reasonStrings });
+      client.publish(1);
+      client.publish(2, 2);
+      for (const ack of client.output.acks) ack?.complete(REASON.quotaExceeded, 'full');
+      return [client.output.take().slice(2), client.output.packets];
+    };
+    const refused = { reasonCode: REASON.quotaExceeded, properties: { reasonString: 'full' } };
+    expect(refuse(false)).toEqual([['puback 1 0x97', 'pubrec 2 0x97'], []]);
+    expect(refuse(true)).toEqual([
+      ['puback', 'pubrec'],
+      [
+        { kind: 'puback', packetId: 1, ...refused },
+        { kind: 'pubrec', packetId: 2, ...refused },
+      ],
+    ]);
   });
 
   it('count only once, and not after the connection', () => {

@@ -1,10 +1,17 @@
 import { REASON, type PublishPacket, type ReasonCode } from '#libs/mqtt-codec';
+import { isFalseText } from './false-text.ts';
 import { Fifo } from './fifo.ts';
 import type { PublishAck, SessionOutput } from './session-output.ts';
+
+const FALSE_TEXT = 'the payload is not UTF-8';
 
 /** What a connection has agreed on for messages from its client. */
 export interface InboundTerms {
   readonly reasonCodes: boolean;
+  /** Whether the client is to be told in words, too [MQTT-3.1.2-29]. */
+  readonly reasonStrings: boolean;
+  /** Whether a payload that is declared as text must be UTF-8. */
+  readonly payloadFormatCheck: boolean;
   readonly receiveMaximum: number;
   readonly topicAliasMaximum: number;
 }
@@ -20,6 +27,7 @@ class PendingAck implements PublishAck {
   /** False once its connection has ended: its completion decides about a packet id of QoS 2, and sends nothing. */
   isAwaited = true;
   reasonCode: ReasonCode | undefined;
+  reason: string | undefined;
   readonly #owner: Inbound;
 
   constructor(owner: Inbound, packet: PublishPacket, startedAtMs: number) {
@@ -33,9 +41,10 @@ class PendingAck implements PublishAck {
     return this.reasonCode !== undefined;
   }
 
-  complete(reasonCode: ReasonCode): void {
+  complete(reasonCode: ReasonCode, reason?: string): void {
     if (this.isComplete) return;
     this.reasonCode = reasonCode;
+    this.reason = reason;
     this.#owner.settled(this);
   }
 }
@@ -43,7 +52,13 @@ class PendingAck implements PublishAck {
 /** Messages from a client: aliases, the receive window, QoS 2 packet ids and the order of acknowledgements. */
 export class Inbound {
   readonly #output: SessionOutput;
-  #terms: InboundTerms = { reasonCodes: false, receiveMaximum: 65_535, topicAliasMaximum: 0 };
+  #terms: InboundTerms = {
+    reasonCodes: false,
+    reasonStrings: false,
+    payloadFormatCheck: false,
+    receiveMaximum: 65_535,
+    topicAliasMaximum: 0,
+  };
   #durable = false;
   #aliases: Map<number, string> | undefined;
   readonly #pending = new Fifo<PendingAck>();
@@ -86,16 +101,18 @@ export class Inbound {
   publish(packet: PublishPacket, nowMs: number): void {
     const resolved = this.#resolveAlias(packet);
     if (resolved === undefined) return;
+    const isRefused = this.#terms.payloadFormatCheck && isFalseText(resolved);
     if (resolved.qos === 0) {
-      this.#output.publish(resolved, undefined);
-      return;
+      if (isRefused) return this.#output.close(REASON.payloadFormatInvalid, FALSE_TEXT);
+      return this.#output.publish(resolved, undefined);
     }
     const isRepeat = resolved.qos === 2 && this.#recognise(resolved.packetId, nowMs);
     if (isRepeat || this.#exceedsReceiveMaximum()) return;
     const ack = new PendingAck(this, resolved, nowMs);
     if (resolved.qos === 2) this.#taking.set(resolved.packetId, ack);
     this.#await(ack);
-    this.#output.publish(resolved, ack);
+    if (isRefused) ack.complete(REASON.payloadFormatInvalid, FALSE_TEXT);
+    else this.#output.publish(resolved, ack);
   }
 
   /** PUBREL: the client will not send this packet id's message again [MQTT-4.3.3-11]. */
@@ -174,7 +191,13 @@ export class Inbound {
       return false;
     }
     if (ack.qos === 1 || reasonCode >= 0x80) this.#open -= 1;
-    this.#output.sendAck(ack.qos === 1 ? 'puback' : 'pubrec', ack.packetId, reasonCode);
+    const { packetId, reason } = ack;
+    const kind = ack.qos === 1 ? 'puback' : 'pubrec';
+    if (reason === undefined || !this.#terms.reasonStrings) {
+      this.#output.sendAck(kind, packetId, reasonCode);
+    } else {
+      this.#output.send({ kind, packetId, reasonCode, properties: { reasonString: reason } });
+    }
     return true;
   }
 

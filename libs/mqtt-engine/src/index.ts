@@ -1,7 +1,14 @@
 export { Fifo } from './fifo.ts';
 export { Inbound, type InboundTerms } from './inbound.ts';
 export type { EngineLimits } from './limits.ts';
-export { capExpiry, negotiate, type ConnectionTerms, type Negotiation } from './negotiate.ts';
+export { OPEN_RULES, type ListenerRules } from './listener-rules.ts';
+export {
+  capExpiry,
+  negotiate,
+  type ConnectOffer,
+  type ConnectionTerms,
+  type Negotiation,
+} from './negotiate.ts';
 export { Outbound, READ_AHEAD_MESSAGES, type Delivery, type OutboundTerms } from './outbound.ts';
 export type {
   EngineDropReason,

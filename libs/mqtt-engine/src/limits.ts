@@ -10,6 +10,8 @@ export interface EngineLimits {
   readonly inflightMax: number;
   /** Topic aliases a client may set. */
   readonly topicAliasMaximum: number;
+  /** Topic aliases set towards a client, if it allows as many. */
+  readonly topicAliasesSentMax: number;
   /** Messages that wait in memory for one client's window. */
   readonly queueMessagesMax: number;
   /** Payload bytes that wait in memory for one client's window. */

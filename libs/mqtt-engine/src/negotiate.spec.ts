@@ -1,15 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import { REASON, type ConnectPacket } from '#libs/mqtt-codec';
 import { WIDE_LIMITS } from '#libs/testkit';
-import { capExpiry, negotiate, type ConnectionTerms, type EngineLimits } from './index.ts';
+import {
+  OPEN_RULES,
+  capExpiry,
+  negotiate,
+  type ConnectionTerms,
+  type EngineLimits,
+  type ListenerRules,
+} from './index.ts';
 
-function agreed(packet: Partial<ConnectPacket>, limits: Partial<EngineLimits> = {}) {
-  const negotiation = verdict(packet, limits);
+type Given = Partial<EngineLimits & ListenerRules>;
+
+function agreed(packet: Partial<ConnectPacket>, given: Given = {}) {
+  const negotiation = verdict(packet, given);
   if (negotiation.kind === 'refused') throw new Error(negotiation.detail);
   return negotiation.terms;
 }
 
-function verdict(packet: Partial<ConnectPacket>, limits: Partial<EngineLimits> = {}) {
+function verdict(packet: Partial<ConnectPacket>, given: Given = {}) {
   const whole: ConnectPacket = {
     kind: 'connect',
     version: 5,
@@ -18,7 +27,12 @@ function verdict(packet: Partial<ConnectPacket>, limits: Partial<EngineLimits> =
     clientId: 'c',
     ...packet,
   };
-  return negotiate(whole, { ...WIDE_LIMITS, ...limits }, () => 'assigned');
+  const rules = { ...OPEN_RULES, ...given };
+  return negotiate(
+    whole,
+    { ...WIDE_LIMITS, ...given },
+    { rules, assignClientId: () => 'assigned' },
+  );
 }
 
 describe('client ids', () => {
@@ -44,6 +58,25 @@ describe('client ids', () => {
       reasonCode: REASON.clientIdentifierNotValid,
     });
     expect(agreed({ clientId: id }, { clientIdBytesMax: 12 }).clientId).toBe(id);
+  });
+
+  it('of 1 to 23 letters and digits are taken by every version [MQTT-3.1.3-5] [MQTT3-3.1.3-5]', () => {
+    const ids = ['a', '0123456789abcdefghijklm', 'nopqrstuvwxyzABCDEFGHIJ', 'KLMNOPQRSTUVWXYZ'];
+    for (const version of [3, 4, 5] as const) {
+      const taken = ids.map((clientId) => agreed({ version, clientId }, { shortClientIds: true }));
+      expect(taken.map(({ clientId }) => clientId)).toEqual(ids);
+    }
+  });
+
+  it('of MQTT 3.1 may have to have 1 to 23 characters, as that version says', () => {
+    const long = 'x'.repeat(24);
+    const strict = { shortClientIds: true };
+    const refused = { reasonCode: REASON.clientIdentifierNotValid };
+    expect(verdict({ version: 3, clientId: long }, strict)).toMatchObject(refused);
+    expect(verdict({ version: 3, clientId: '' }, strict)).toMatchObject(refused);
+    expect(agreed({ version: 3, clientId: '😀'.repeat(23) }, strict).cleanStart).toBe(true);
+    expect(agreed({ version: 4, clientId: long }, strict).clientId).toBe(long);
+    expect(agreed({ version: 3, clientId: long }).clientId).toBe(long);
   });
 });
 
@@ -99,6 +132,46 @@ describe('keep-alive', () => {
   });
 });
 
+describe('the rules of a listener', () => {
+  const will = { topic: 'w', payload: Buffer.from([0xff]), qos: 1, retain: true } as const;
+
+  it('are told where they forbid something [MQTT-3.2.2-9]', () => {
+    const rules = { qosMax: 1, retain: false, wildcardSubscriptions: false } as const;
+    expect(agreed({}, rules).connackProperties).toMatchObject({
+      maximumQoS: 1,
+      retainAvailable: false,
+      wildcardSubscriptionAvailable: false,
+    });
+  });
+
+  it.each([
+    ['a QoS above the maximum [MQTT-3.2.2-12]', { qosMax: 0 }, 'qosNotSupported'],
+    ['RETAIN where nothing is retained [MQTT-3.2.2-13]', { retain: false }, 'retainNotSupported'],
+    ['a payload that is no text', { payloadFormatCheck: true }, 'payloadFormatInvalid'],
+  ] as const)('refuse a will with %s', (_, rules, reason) => {
+    const declared = { ...will, properties: { payloadFormatIndicator: 1 } } as const;
+    expect(verdict({ will: declared }, rules)).toMatchObject({ reasonCode: REASON[reason] });
+    expect(agreed({ will: declared }).will).toBe(declared);
+    expect(agreed({ will: { ...will, qos: 0, retain: false } }, rules).will?.qos).toBe(0);
+  });
+});
+
+describe('response information', () => {
+  const responseInformation = 'answers/${clientId}/';
+
+  it('is told to those who ask, where there is any [MQTT-3.1.2-28]', () => {
+    const told = (requestResponseInformation: boolean, given: Given) =>
+      agreed({ properties: { requestResponseInformation } }, given).connackProperties
+        ?.responseInformation;
+    expect(told(true, { responseInformation })).toBe('answers/c/');
+    expect(told(false, { responseInformation })).toBeUndefined();
+    expect(agreed({}, { responseInformation }).connackProperties).not.toHaveProperty(
+      'responseInformation',
+    );
+    expect(told(true, {})).toBeUndefined();
+  });
+});
+
 describe('the rest', () => {
   it('takes the smaller window and the client’s packet size', () => {
     const properties = { receiveMaximum: 5, maximumPacketSize: 99 };
@@ -114,9 +187,28 @@ describe('the rest', () => {
     });
   });
 
-  it('refuses enhanced authentication, which is not offered [MQTT-4.12.0-1]', () => {
-    expect(verdict({ properties: { authenticationMethod: 'SCRAM' } })).toMatchObject({
-      reasonCode: REASON.badAuthenticationMethod,
-    });
+  it('takes as many topic aliases as both sides allow [MQTT-3.1.2-26] [MQTT-3.1.2-27]', () => {
+    const limits = { topicAliasesSentMax: 5 };
+    const taken = [undefined, 0, 3, 9].map(
+      (topicAliasMaximum) =>
+        agreed(topicAliasMaximum === undefined ? {} : { properties: { topicAliasMaximum } }, limits)
+          .topicAliasMaximum,
+    );
+    expect(taken).toEqual([0, 0, 3, 5]);
+  });
+
+  it('tells reasons in words to MQTT 5 clients that did not decline them [MQTT-3.1.2-29]', () => {
+    const tells = (packet: Partial<ConnectPacket>) => agreed(packet).problemInformation;
+    expect(tells({})).toBe(true);
+    expect(tells({ properties: { requestProblemInformation: true } })).toBe(true);
+    expect(tells({ properties: { requestProblemInformation: false } })).toBe(false);
+    expect(tells({ version: 4 })).toBe(false);
+  });
+
+  it('refuses a client that takes no packet as large as CONNACK [MQTT-3.1.2-24]', () => {
+    const withMaximum = (maximumPacketSize: number) =>
+      verdict({ properties: { maximumPacketSize } });
+    expect(withMaximum(16)).toMatchObject({ kind: 'agreed' });
+    expect(withMaximum(15)).toMatchObject({ reasonCode: REASON.packetTooLarge });
   });
 });

@@ -1,12 +1,16 @@
 import {
   REASON,
+  encodePacket,
+  utf8ByteLength,
   type ConnackProperties,
   type ConnectPacket,
   type ProtocolVersion,
   type ReasonCode,
   type Will,
 } from '#libs/mqtt-codec';
+import { isFalseText } from './false-text.ts';
 import type { EngineLimits } from './limits.ts';
+import type { ListenerRules } from './listener-rules.ts';
 
 /** What client and server have agreed on for a connection. */
 export interface ConnectionTerms {
@@ -14,7 +18,6 @@ export interface ConnectionTerms {
   readonly clientId: string;
   readonly cleanStart: boolean;
   readonly username: string | undefined;
-  readonly password: Uint8Array | undefined;
   /** The keep-alive in force; 0 for none. The connection ends after one and a half times as long [MQTT-3.1.2-22]. */
   readonly keepAliveSeconds: number;
   /** Whether the session outlives the connection. */
@@ -26,78 +29,135 @@ export interface ConnectionTerms {
   readonly window: number;
   /** The largest packet the client takes; 0 for any. */
   readonly packetBytesMax: number;
+  /** Topic aliases that may be set towards the client; 0 for none. */
+  readonly topicAliasMaximum: number;
+  /** Whether the client wants to be told in words why something is refused (Request Problem Information). */
+  readonly problemInformation: boolean;
+  /** The rules of the listener that the client came in by. */
+  readonly rules: ListenerRules;
   readonly connackProperties: ConnackProperties | undefined;
 }
 
-/** The verdict on a CONNECT, before authentication. */
+/** The verdict on a CONNECT, before authentication, which decides on the user name. */
 export type Negotiation =
   | { readonly kind: 'agreed'; readonly terms: ConnectionTerms }
   | { readonly kind: 'refused'; readonly reasonCode: ReasonCode; readonly detail: string };
 
-const NEVER = 0xffff_ffff;
+/** What a node brings to a CONNECT, besides its limits. */
+export interface ConnectOffer {
+  readonly rules: ListenerRules;
+  /** Gives an unused client id for a client that brought none [MQTT-3.1.3-6]. */
+  readonly assignClientId: () => string;
+}
 
-/**
- * Decides what a connection may do, from its CONNECT and the limits.
- *
- * @param assignClientId - gives an unused client id for a client that brought none [MQTT-3.1.3-6].
- */
+const NEVER = 0xffff_ffff;
+const CLIENT_ID_CHARACTERS_31 = 23;
+
+/** Decides what a connection may do, from its CONNECT, the limits and the rules of its listener. */
 export function negotiate(
   packet: ConnectPacket,
   limits: EngineLimits,
-  assignClientId: () => string,
+  offer: ConnectOffer,
 ): Negotiation {
   const { version, properties } = packet;
-  if (properties?.authenticationMethod !== undefined) {
-    return refused(REASON.badAuthenticationMethod, 'enhanced authentication is not offered');
-  }
-  if (packet.clientId === '' && version !== 5 && !packet.cleanStart) {
-    return refused(REASON.clientIdentifierNotValid, 'an empty client id needs a clean session');
-  }
-  const assigned = packet.clientId === '';
-  const clientId = assigned ? assignClientId() : packet.clientId;
-  // A UTF-16 unit takes at most three bytes of UTF-8: only long ids are measured.
-  if (
-    clientId.length * 3 > limits.clientIdBytesMax &&
-    utf8Length(clientId) > limits.clientIdBytesMax
-  ) {
-    return refused(
-      REASON.clientIdentifierNotValid,
-      `client id above ${limits.clientIdBytesMax} bytes`,
-    );
-  }
-  const asked = expiryAsked(packet, limits);
-  const sessionExpirySeconds = capExpiry(asked, limits);
-  const keepAliveSeconds = capKeepAlive(packet.keepAlive, version, limits);
-  return {
-    kind: 'agreed',
-    terms: {
-      version,
-      clientId,
-      cleanStart: packet.cleanStart,
-      username: packet.username,
-      password: packet.password,
-      keepAliveSeconds,
-      durable: sessionExpirySeconds > 0,
-      sessionExpirySeconds,
-      will: packet.will,
-      window: Math.min(properties?.receiveMaximum ?? 65_535, limits.inflightMax),
-      packetBytesMax: properties?.maximumPacketSize ?? 0,
-      connackProperties:
-        version === 5
-          ? {
-              receiveMaximum: limits.receiveMaximum,
-              maximumPacketSize: limits.packetBytesMax,
-              topicAliasMaximum: limits.topicAliasMaximum,
-              sharedSubscriptionAvailable: false,
-              ...(assigned && { assignedClientIdentifier: clientId }),
-              ...(asked !== sessionExpirySeconds && {
-                sessionExpiryInterval: sessionExpirySeconds,
-              }),
-              ...(keepAliveSeconds !== packet.keepAlive && { serverKeepAlive: keepAliveSeconds }),
-            }
-          : undefined,
-    },
+  const refusal = clientIdFault(packet, limits, offer.rules) ?? willFault(packet, offer.rules);
+  if (refusal !== undefined) return refusal;
+  const clientId = packet.clientId === '' ? offer.assignClientId() : packet.clientId;
+  const sessionExpirySeconds = capExpiry(expiryAsked(packet, limits), limits);
+  const agreed = {
+    version,
+    clientId,
+    cleanStart: packet.cleanStart,
+    username: packet.username,
+    keepAliveSeconds: capKeepAlive(packet.keepAlive, version, limits),
+    durable: sessionExpirySeconds > 0,
+    sessionExpirySeconds,
+    will: packet.will,
+    window: Math.min(properties?.receiveMaximum ?? 65_535, limits.inflightMax),
+    packetBytesMax: properties?.maximumPacketSize ?? 0,
+    topicAliasMaximum: Math.min(properties?.topicAliasMaximum ?? 0, limits.topicAliasesSentMax),
+    problemInformation: version === 5 && properties?.requestProblemInformation !== false,
+    rules: offer.rules,
   };
+  const connackProperties = version === 5 ? told(packet, limits, agreed) : undefined;
+  const terms = { ...agreed, connackProperties };
+  return takesConnack(terms)
+    ? { kind: 'agreed', terms }
+    : refused(REASON.packetTooLarge, 'the client takes no packet as large as CONNACK');
+}
+
+/** Without CONNACK nothing else may be sent [MQTT-3.2.0-1]. */
+function takesConnack({ version, packetBytesMax, connackProperties }: ConnectionTerms): boolean {
+  if (packetBytesMax === 0 || connackProperties === undefined) return true;
+  const properties = connackProperties;
+  const connack = { kind: 'connack', sessionPresent: false, reasonCode: 0, properties } as const;
+  return encodePacket(connack, version).length <= packetBytesMax;
+}
+
+/** What CONNACK says of the terms: the bounds, and what differs from what was asked or taken for granted. */
+function told(
+  packet: ConnectPacket,
+  limits: EngineLimits,
+  terms: Omit<ConnectionTerms, 'connackProperties'>,
+): ConnackProperties {
+  const { clientId, keepAliveSeconds, sessionExpirySeconds, rules } = terms;
+  const { qosMax, responseInformation } = rules;
+  const wantsInformation = packet.properties?.requestResponseInformation === true;
+  return {
+    receiveMaximum: limits.receiveMaximum,
+    maximumPacketSize: limits.packetBytesMax,
+    topicAliasMaximum: limits.topicAliasMaximum,
+    ...(qosMax !== 2 && { maximumQoS: qosMax }),
+    ...(!rules.retain && { retainAvailable: false }),
+    ...(!rules.wildcardSubscriptions && { wildcardSubscriptionAvailable: false }),
+    ...(packet.clientId === '' && { assignedClientIdentifier: clientId }),
+    ...(expiryAsked(packet, limits) !== sessionExpirySeconds && {
+      sessionExpiryInterval: sessionExpirySeconds,
+    }),
+    ...(keepAliveSeconds !== packet.keepAlive && { serverKeepAlive: keepAliveSeconds }),
+    ...(wantsInformation &&
+      responseInformation !== undefined && {
+        responseInformation: responseInformation.replaceAll('${clientId}', clientId),
+      }),
+  };
+}
+
+function clientIdFault(
+  { version, clientId, cleanStart }: ConnectPacket,
+  limits: EngineLimits,
+  rules: ListenerRules,
+): Negotiation | undefined {
+  const refuse = (detail: string) => refused(REASON.clientIdentifierNotValid, detail);
+  if (version === 3 && rules.shortClientIds && !isShort(clientId)) {
+    return refuse('client id not of 1 to 23 characters');
+  }
+  if (clientId === '' && version !== 5 && !cleanStart) {
+    return refuse('an empty client id needs a clean session');
+  }
+  // A UTF-16 unit takes at most three bytes of UTF-8: only long ids are measured.
+  const isLong =
+    clientId.length * 3 > limits.clientIdBytesMax &&
+    utf8ByteLength(clientId) > limits.clientIdBytesMax;
+  return isLong ? refuse(`client id above ${limits.clientIdBytesMax} bytes`) : undefined;
+}
+
+function isShort(clientId: string): boolean {
+  const characters = Array.from(clientId.slice(0, 2 * CLIENT_ID_CHARACTERS_31 + 1)).length;
+  return characters > 0 && characters <= CLIENT_ID_CHARACTERS_31;
+}
+
+function willFault({ will }: ConnectPacket, rules: ListenerRules): Negotiation | undefined {
+  if (will === undefined) return undefined;
+  if (will.qos > rules.qosMax) {
+    return refused(REASON.qosNotSupported, 'the will has a QoS that is not supported');
+  }
+  if (will.retain && !rules.retain) {
+    return refused(REASON.retainNotSupported, 'retained messages are not supported');
+  }
+  if (rules.payloadFormatCheck && isFalseText(will)) {
+    return refused(REASON.payloadFormatInvalid, 'the payload of the will is not UTF-8');
+  }
+  return undefined;
 }
 
 /** Bounds a session expiry interval; 0xFFFFFFFF (never) is bounded as well. */
@@ -115,10 +175,6 @@ function capKeepAlive(asked: number, version: ProtocolVersion, limits: EngineLim
   const max = limits.keepAliveSecondsMax;
   if (version !== 5 || max === 0) return asked;
   return asked === 0 || asked > max ? max : asked;
-}
-
-function utf8Length(text: string): number {
-  return Buffer.byteLength(text, 'utf8');
 }
 
 function refused(reasonCode: ReasonCode, detail: string): Negotiation {

@@ -8,7 +8,7 @@ import {
   type OutboundTerms,
 } from './index.ts';
 
-const TERMS: OutboundTerms = { version: 5, window: 2, packetBytesMax: 0 };
+const TERMS: OutboundTerms = { version: 5, window: 2, packetBytesMax: 0, topicAliasMaximum: 0 };
 
 function publishOf(text: string, partial: Partial<OutboundMessage> = {}): SharedPublish {
   const payload = Buffer.from(text);
@@ -213,7 +213,29 @@ describe('QoS 2', () => {
     receiver.append([1], 2);
     receiver.tell(1);
     receiver.outbound.pubrec(1, 0x97, 0);
+    receiver.outbound.pubrec(1, 0x97, 0);
     expect(receiver.output.take()).toEqual(['publish 1 qos2', 'settle 1']);
+  });
+
+  it('does not end by a refusal after PUBREL was sent', () => {
+    const receiver = new Receiver().resume({}, [7]);
+    receiver.outbound.pubrec(7, 0x97, 0);
+    receiver.outbound.pubcomp(7, 0);
+    expect(receiver.output.take()).toEqual(['pubrel 7 0x00', 'pubrel 7 0x00', 'complete 7']);
+  });
+
+  it('that was sent is sent again though it has expired meanwhile [MQTT-4.3.3-7]', () => {
+    const receiver = new Receiver().resume({ window: 2 });
+    receiver.stored = [1, 2, 3].map((sequence) =>
+      receiver.deliveryOf(sequence, sequence === 1 ? 1 : 2, { expiresAtMs: 10 }),
+    );
+    for (const sequence of [1, 2, 3]) receiver.tell(sequence);
+    expect(receiver.sent()).toEqual(['1:1', '2:2']);
+    receiver.outbound.detach();
+    receiver.nowMs = 10;
+    receiver.resume({ window: 2 }).answerLoad();
+    expect(receiver.sent()).toEqual(['2:2!']);
+    expect(receiver.output.drops).toEqual(['expired', 'expired']);
   });
 
   it('answers PUBREC for an unknown packet id in the terms of the version', () => {

@@ -1,6 +1,12 @@
-import { REASON, type ProtocolVersion, type ReasonCode } from '#libs/mqtt-codec';
+import {
+  REASON,
+  type ProtocolVersion,
+  type PublishTemplate,
+  type ReasonCode,
+} from '#libs/mqtt-codec';
 import { Fifo } from './fifo.ts';
 import type { EngineLimits } from './limits.ts';
+import { SentAliases } from './sent-aliases.ts';
 import type { Load, Position, SessionOutput } from './session-output.ts';
 import type { DeliveryForm, SharedPublish } from './shared-publish.ts';
 
@@ -19,6 +25,8 @@ export interface OutboundTerms {
   readonly window: number;
   /** The client's Maximum Packet Size; 0 for none. */
   readonly packetBytesMax: number;
+  /** Topic aliases that may be set; 0 for none. */
+  readonly topicAliasMaximum: number;
 }
 
 interface Inflight {
@@ -45,6 +53,8 @@ export class Outbound {
   readonly #output: SessionOutput;
   readonly #limits: EngineLimits;
   #terms: OutboundTerms | undefined;
+  /** Of this connection, if its client knows aliases. */
+  #aliases: SentAliases | undefined;
   #durable = false;
   readonly #queue = new Fifo<Delivery>();
   #queueBytes = 0;
@@ -88,6 +98,8 @@ export class Outbound {
     stored?: { readonly releasedPacketIds: readonly number[]; readonly lastSequence: number },
   ): void {
     this.#terms = terms;
+    const { topicAliasMaximum } = terms;
+    this.#aliases = topicAliasMaximum > 0 ? new SentAliases(topicAliasMaximum) : undefined;
     this.#durable = stored !== undefined;
     if (stored === undefined) return;
     this.#read = undefined;
@@ -116,6 +128,7 @@ export class Outbound {
   /** Ends a connection. What was stored stays in the store; what was not is gone with the session. */
   detach(): void {
     this.#terms = undefined;
+    this.#aliases = undefined;
     this.#queue.clear();
     this.#queueBytes = 0;
     this.#inflight.clear();
@@ -128,13 +141,10 @@ export class Outbound {
     if (terms === undefined) return;
     if (this.#output.congested) return this.#output.dropped('queue_full');
     if (publish.isExpired(nowMs)) return this.#output.dropped('expired');
-    const template = publish.template(terms.version, form, nowMs);
-    const bytes = template.bytes.length;
-    if (terms.packetBytesMax !== 0 && bytes > terms.packetBytesMax) {
-      return this.#output.dropped('too_large');
-    }
+    const template = this.#encode(publish, form, nowMs);
+    if (template === undefined) return this.#output.dropped('too_large');
     this.#output.sendPublish(template, 0, false);
-    this.#output.sent(0, bytes, {
+    this.#output.sent(0, template.bytes.length, {
       remote: publish.remote,
       receivedAtMs: publish.message.receivedAtMs,
     });
@@ -193,7 +203,7 @@ export class Outbound {
     if (terms === undefined) return;
     while (this.#inflight.size < terms.window && !this.#output.congested) {
       const delivery = this.#queue.peek();
-      if (delivery === undefined || !this.#sendNext(delivery, terms, nowMs)) break;
+      if (delivery === undefined || !this.#sendNext(delivery, nowMs)) break;
     }
     if (this.#durable && this.#queue.size === 0 && !this.#isCaughtUp()) this.#readOn();
   }
@@ -213,13 +223,14 @@ export class Outbound {
   pubrec(packetId: number, reasonCode: ReasonCode, nowMs: number): void {
     const inflight = this.#inflight.get(packetId);
     if (inflight === undefined) {
+      if (reasonCode >= 0x80) return;
       const known = this.#terms?.version === 5 ? REASON.packetIdentifierNotFound : REASON.success;
       return this.#output.sendAck('pubrel', packetId, known);
     }
     if (inflight.qos !== 2) {
       return this.#output.close(REASON.protocolError, 'PUBREC for a QoS 1 message');
     }
-    if (reasonCode >= 0x80) {
+    if (reasonCode >= 0x80 && inflight.state === 'pubrec') {
       this.#finish(packetId, inflight);
       return this.pump(nowMs);
     }
@@ -272,33 +283,53 @@ export class Outbound {
   }
 
   /** Returns false when the head of the queue has to wait for its packet id. */
-  #sendNext(delivery: Delivery, terms: OutboundTerms, nowMs: number): boolean {
-    if (delivery.publish.isExpired(nowMs)) {
+  #sendNext(delivery: Delivery, nowMs: number): boolean {
+    const { publish, qos, position } = delivery;
+    const dup = this.#mayBeRepeat(delivery);
+    // A QoS 2 message that was sent is not dropped half way [MQTT-4.3.3-7].
+    if (publish.isExpired(nowMs) && !(dup && qos === 2)) {
       this.#discard(delivery, 'expired');
       return true;
     }
     const packetId = this.#packetIdFor(delivery);
     if (packetId === undefined) return false;
-    const template = delivery.publish.template(terms.version, delivery, nowMs);
-    const bytes = template.bytes.length;
-    if (terms.packetBytesMax !== 0 && bytes > terms.packetBytesMax) {
+    const template = this.#encode(publish, delivery, nowMs);
+    if (template === undefined) {
       this.#discard(delivery, 'too_large');
       return true;
     }
     this.#shift(delivery);
-    const { qos, publish } = delivery;
-    if (delivery.position !== undefined) {
-      this.#sentUpTo = Math.max(this.#sentUpTo ?? this.#retryUpTo, delivery.position.sequence);
+    if (position !== undefined) {
+      this.#sentUpTo = Math.max(this.#sentUpTo ?? this.#retryUpTo, position.sequence);
     }
     this.#inflight.set(packetId, { delivery, qos, state: qos === 1 ? 'puback' : 'pubrec' });
-    const dup = this.#mayBeRepeat(delivery);
     this.#output.sendPublish(template, packetId, dup);
-    this.#output.sent(qos, bytes, {
+    this.#output.sent(qos, template.bytes.length, {
       remote: publish.remote,
       receivedAtMs: publish.message.receivedAtMs,
     });
-    if (dup) this.#output.retried(qos);
+    if (dup) {
+      this.#retriesLeft -= 1;
+      this.#output.retried(qos);
+    }
     return true;
+  }
+
+  /** The bytes for this client, with a topic alias if it has one; undefined when it does not take as many [MQTT-3.1.2-25]. */
+  #encode(publish: SharedPublish, form: DeliveryForm, nowMs: number): PublishTemplate | undefined {
+    const terms = this.#terms;
+    if (terms === undefined) return undefined;
+    const { topic } = publish.message;
+    const alias = this.#aliases?.aliasOf(topic);
+    if (alias !== undefined) {
+      const aliased = publish.aliasedTemplate(form, alias, nowMs);
+      if (fits(aliased, terms)) {
+        if (!alias.isKnown) this.#aliases?.tell(topic, alias);
+        return aliased;
+      }
+    }
+    const template = publish.template(terms.version, form, nowMs);
+    return fits(template, terms) ? template : undefined;
   }
 
   #discard(delivery: Delivery, reason: 'expired' | 'too_large'): void {
@@ -316,9 +347,7 @@ export class Outbound {
   /** DUP says that this may be a re-delivery; an earlier connection had no more than inflightMax in flight. */
   #mayBeRepeat(delivery: Delivery): boolean {
     if (delivery.position === undefined || this.#retriesLeft === 0) return false;
-    if (delivery.position.sequence > this.#retryUpTo) return false;
-    this.#retriesLeft -= 1;
-    return true;
+    return delivery.position.sequence <= this.#retryUpTo;
   }
 
   #packetIdFor(delivery: Delivery): number | undefined {
@@ -332,4 +361,8 @@ export class Outbound {
     }
     return undefined;
   }
+}
+
+function fits({ bytes }: PublishTemplate, { packetBytesMax }: OutboundTerms): boolean {
+  return packetBytesMax === 0 || bytes.length <= packetBytesMax;
 }

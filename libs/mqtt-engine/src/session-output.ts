@@ -20,8 +20,12 @@ export interface PublishAck {
   readonly startedAtMs: number;
   /** Whether it has been told how it ended. */
   readonly isComplete: boolean;
-  /** Says how it ended; the first call counts. Below 0x80 the message is taken. */
-  complete(reasonCode: ReasonCode): void;
+  /**
+   * Says how it ended; the first call counts. Below 0x80 the message is taken.
+   *
+   * @param reason - why it is refused, for clients that want to know in words.
+   */
+  complete(reasonCode: ReasonCode, reason?: string): void;
 }
 
 /** A request to read on in the stored queue. Each is an object of its own: the answer names it. */

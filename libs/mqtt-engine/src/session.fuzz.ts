@@ -2,7 +2,7 @@ import { describe, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ProtocolVersion, PublishPacket } from '#libs/mqtt-codec';
 import { RecordingOutput, WIDE_LIMITS } from '#libs/testkit';
-import { Session, SharedPublish, negotiate, type Delivery } from './index.ts';
+import { OPEN_RULES, Session, SharedPublish, negotiate, type Delivery } from './index.ts';
 
 const WINDOW = 3;
 
@@ -152,7 +152,7 @@ class DurableWorld {
         properties: { sessionExpiryInterval: 100 },
       },
       { ...WIDE_LIMITS, inflightMax: WINDOW },
-      () => 'assigned',
+      { rules: OPEN_RULES, assignClientId: () => 'assigned' },
     );
     if (negotiation.kind === 'refused') throw new Error(negotiation.detail);
     this.session.attach(negotiation.terms, true, {
@@ -269,7 +269,12 @@ describe('a session in memory', () => {
       fc.property(acts, (sequence) => {
         const output = new RecordingOutput();
         const session = new Session(output, { ...WIDE_LIMITS, queueMessagesMax: 10 });
-        session.outbound.attach({ version: 5, window: WINDOW, packetBytesMax: 0 });
+        session.outbound.attach({
+          version: 5,
+          window: WINDOW,
+          packetBytesMax: 0,
+          topicAliasMaximum: 0,
+        });
         const open = new Map<number, 'puback' | 'pubrec' | 'pubcomp'>();
         const expected: string[] = [];
         const seen: string[] = [];

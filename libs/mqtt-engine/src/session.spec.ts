@@ -1,13 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ConnectPacket, Packet } from '#libs/mqtt-codec';
+import type { ConnectPacket, Packet, PublishPacket } from '#libs/mqtt-codec';
 import { RecordingOutput, WIDE_LIMITS, publishPacket, subscriptionRequest } from '#libs/testkit';
-import { Session, negotiate, type StoredState } from './index.ts';
+import { OPEN_RULES, Session, negotiate, type ListenerRules, type StoredState } from './index.ts';
 
 class Connected {
   readonly output: RecordingOutput;
   readonly session: Session;
 
-  constructor(connect: Partial<ConnectPacket> = {}, stored?: StoredState) {
+  constructor(
+    connect: Partial<ConnectPacket> = {},
+    stored?: StoredState,
+    rules: Partial<ListenerRules> = {},
+  ) {
     const packet: ConnectPacket = {
       kind: 'connect',
       version: 5,
@@ -16,7 +20,10 @@ class Connected {
       clientId: 'c',
       ...connect,
     };
-    const negotiation = negotiate(packet, WIDE_LIMITS, () => 'assigned');
+    const negotiation = negotiate(packet, WIDE_LIMITS, {
+      rules: { ...OPEN_RULES, ...rules },
+      assignClientId: () => 'assigned',
+    });
     if (negotiation.kind === 'refused') throw new Error(negotiation.detail);
     this.output = new RecordingOutput(packet.version);
     this.session = new Session(this.output, WIDE_LIMITS);
@@ -84,8 +91,36 @@ describe('Session', () => {
   it('drops the will at DISCONNECT unless asked for it [MQTT-3.14.4-3]', () => {
     const normal = new Connected().handle({ kind: 'disconnect', reasonCode: 0 });
     expect(normal).toEqual(['disconnected']);
-    const withWill = new Connected().handle({ kind: 'disconnect', reasonCode: 4 });
-    expect(withWill).toEqual(['disconnected with will']);
+    for (const reasonCode of [0x04, 0x80, 0x81, 0x98] as const) {
+      const withWill = new Connected().handle({ kind: 'disconnect', reasonCode });
+      expect(withWill).toEqual(['disconnected with will']);
+    }
+  });
+
+  it('ends a connection that uses what its CONNACK said is not there [MQTT-3.2.2-11] [MQTT-3.2.2-14]', () => {
+    const publish = (rules: Partial<ListenerRules>, packet: Partial<PublishPacket>) =>
+      new Connected({}, undefined, rules).handle(publishPacket('t', '', packet));
+    expect(publish({ qosMax: 1 }, { qos: 2, packetId: 1 })).toEqual(['close 0x9b']);
+    expect(publish({ qosMax: 1 }, { qos: 1, packetId: 1 })).toEqual(['taken t']);
+    expect(publish({ retain: false }, { retain: true })).toEqual(['close 0x9a']);
+    expect(publish({ retain: false }, {})).toEqual(['taken t']);
+  });
+
+  it('refuses a payload that is declared as text and is none, where it is checked', () => {
+    const publish = (payloadFormatCheck: boolean, qos: 0 | 1 | 2) => {
+      const connected = new Connected({}, undefined, { payloadFormatCheck });
+      const properties = { payloadFormatIndicator: 1 } as const;
+      const payload = Buffer.from([0xc3]);
+      const lines = connected.handle(
+        publishPacket('t', '', { qos, packetId: qos, payload, properties }),
+      );
+      return [...lines, ...connected.output.packets.slice(1)];
+    };
+    const answer = { reasonCode: 0x99, properties: { reasonString: 'the payload is not UTF-8' } };
+    expect(publish(true, 0)).toEqual(['close 0x99']);
+    expect(publish(true, 1)).toEqual(['puback', { kind: 'puback', packetId: 1, ...answer }]);
+    expect(publish(true, 2)).toEqual(['pubrec', { kind: 'pubrec', packetId: 2, ...answer }]);
+    expect(publish(false, 1)).toEqual(['taken t']);
   });
 
   it('lets DISCONNECT change the expiry, but not make a session durable [MQTT-3.14.2-2]', () => {

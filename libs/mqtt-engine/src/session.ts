@@ -52,6 +52,8 @@ export class Session {
     });
     const inbound = {
       reasonCodes: terms.version === 5,
+      reasonStrings: terms.problemInformation,
+      payloadFormatCheck: terms.rules.payloadFormatCheck,
       receiveMaximum: this.#limits.receiveMaximum,
       topicAliasMaximum: this.#limits.topicAliasMaximum,
     };
@@ -110,8 +112,18 @@ export class Session {
   }
 
   #publish(packet: Extract<Packet, { kind: 'publish' }>, nowMs: number): void {
+    const { qosMax = 2, retain = true } = this.#terms?.rules ?? {};
     if (packet.properties?.subscriptionIdentifiers !== undefined) {
       return this.#refuse('a subscription identifier from a client [MQTT-3.3.4-6]');
+    }
+    if (packet.qos > qosMax) {
+      return this.#output.close(REASON.qosNotSupported, 'a QoS above Maximum QoS [MQTT-3.2.2-11]');
+    }
+    if (packet.retain && !retain) {
+      return this.#output.close(
+        REASON.retainNotSupported,
+        'RETAIN is not available [MQTT-3.2.2-14]',
+      );
     }
     this.inbound.publish(packet, nowMs);
   }
@@ -122,7 +134,7 @@ export class Session {
       return this.#refuse('DISCONNECT may not make a session durable [MQTT-3.14.2-2]');
     }
     const seconds = expiry === undefined ? undefined : capExpiry(expiry, this.#limits);
-    this.#output.disconnected(packet.reasonCode === REASON.disconnectWithWill, seconds);
+    this.#output.disconnected(packet.reasonCode !== REASON.success, seconds);
   }
 
   #refuse(detail: string): void {

@@ -5,6 +5,7 @@ import {
   type PublishTemplate,
   type QoS,
 } from '#libs/mqtt-codec';
+import type { SentAlias } from './sent-aliases.ts';
 
 /** What the engine needs of a message to send it. */
 export interface OutboundMessage {
@@ -24,9 +25,10 @@ export interface DeliveryForm {
 }
 
 const SLOTS_PER_VERSION = 6;
+const VERSION_5: ProtocolVersion = 5;
 
 /**
- * One message on its way to many receivers: encoded once per version, QoS and RETAIN.
+ * One message on its way to many receivers: encoded once per version, QoS, RETAIN and topic alias.
  *
  * @remarks Deliveries with subscription identifiers, and messages that expire (their remaining time is
  * rewritten, [MQTT-3.3.2-6]), are encoded for each receiver.
@@ -36,6 +38,7 @@ export class SharedPublish {
   /** Whether the message came from another node. */
   readonly remote: boolean;
   readonly #templates: (PublishTemplate | undefined)[] = [];
+  #aliased: Map<number, PublishTemplate> | undefined;
 
   constructor(message: OutboundMessage, remote: boolean) {
     this.message = message;
@@ -49,37 +52,64 @@ export class SharedPublish {
 
   /** Encodes for one receiver, or hands out what another receiver's encoding left. */
   template(version: ProtocolVersion, form: DeliveryForm, nowMs: number): PublishTemplate {
-    const ownBytes =
-      version === 5 && (this.message.expiresAtMs !== 0 || form.subscriptionIdentifiers.length > 0);
-    if (ownBytes) return this.#encode(version, form, nowMs);
-    const slot = (version === 5 ? SLOTS_PER_VERSION : 0) + form.qos * 2 + (form.retain ? 1 : 0);
+    if (version === VERSION_5 && this.#isOwnOf(form)) return this.#encode(form, nowMs);
+    const slot = slotOf(form) + (version === VERSION_5 ? SLOTS_PER_VERSION : 0);
     const known = this.#templates[slot];
     if (known !== undefined) return known;
-    const made = this.#encode(version, form, nowMs);
+    const made =
+      version === VERSION_5 ? this.#encode(form, nowMs) : this.#encodePlain(form, version);
     this.#templates[slot] = made;
     return made;
   }
 
-  #encode(version: ProtocolVersion, form: DeliveryForm, nowMs: number): PublishTemplate {
+  /** The same for an MQTT 5 receiver with a topic alias. */
+  aliasedTemplate(form: DeliveryForm, alias: SentAlias, nowMs: number): PublishTemplate {
+    if (this.#isOwnOf(form)) return this.#encode(form, nowMs, alias);
+    this.#aliased ??= new Map();
+    const slot = slotOf(form) + (2 * alias.number + (alias.isKnown ? 1 : 0)) * SLOTS_PER_VERSION;
+    const known = this.#aliased.get(slot);
+    if (known !== undefined) return known;
+    const made = this.#encode(form, nowMs, alias);
+    this.#aliased.set(slot, made);
+    return made;
+  }
+
+  #isOwnOf(form: DeliveryForm): boolean {
+    return this.message.expiresAtMs !== 0 || form.subscriptionIdentifiers.length > 0;
+  }
+
+  #encodePlain({ qos, retain }: DeliveryForm, version: ProtocolVersion): PublishTemplate {
+    const { topic, payload } = this.message;
+    return encodePublish({ dup: false, qos, retain, topic, packetId: 0, payload }, version);
+  }
+
+  #encode(form: DeliveryForm, nowMs: number, alias?: SentAlias): PublishTemplate {
     const { topic, payload, properties, expiresAtMs } = this.message;
-    const packet = { dup: false, qos: form.qos, retain: form.retain, topic, packetId: 0, payload };
-    if (version !== 5) return encodePublish(packet, version);
-    const ids = form.subscriptionIdentifiers;
-    if (properties === undefined && ids.length === 0 && expiresAtMs === 0) {
-      return encodePublish(packet, version);
-    }
+    const { qos, retain, subscriptionIdentifiers } = form;
+    const hasOwn = alias !== undefined || subscriptionIdentifiers.length > 0 || expiresAtMs !== 0;
+    if (properties === undefined && !hasOwn) return this.#encodePlain(form, VERSION_5);
     return encodePublish(
       {
-        ...packet,
+        dup: false,
+        qos,
+        retain,
+        topic: alias?.isKnown === true ? '' : topic,
+        packetId: 0,
+        payload,
         properties: {
           ...properties,
-          ...(ids.length > 0 && { subscriptionIdentifiers: ids }),
+          ...(alias !== undefined && { topicAlias: alias.number }),
+          ...(subscriptionIdentifiers.length > 0 && { subscriptionIdentifiers }),
           ...(expiresAtMs !== 0 && {
             messageExpiryInterval: Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000)),
           }),
         },
       },
-      version,
+      VERSION_5,
     );
   }
+}
+
+function slotOf({ qos, retain }: DeliveryForm): number {
+  return qos * 2 + (retain ? 1 : 0);
 }

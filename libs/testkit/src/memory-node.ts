@@ -3,6 +3,7 @@ import { BrokerNode, type CoreLimits, type ShareStrategy } from '#libs/broker-co
 import { SingleNodeBus } from '#libs/cluster';
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import { countingMeter } from './counting-meter.ts';
+import { OPEN_RULES, type ListenerRules } from '#libs/mqtt-engine';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
 import { RecordingLog } from './logs.ts';
 import { MemoryClient } from './memory-client.ts';
@@ -17,6 +18,7 @@ export const WIDE_LIMITS: CoreLimits = {
   inflightMax: 100,
   topicAliasMaximum: 10,
   queueMessagesMax: 10_000,
+  topicAliasesSentMax: 10,
   queueBytesMax: 100_000_000,
   sessionExpirySecondsMax: 0xffff_ffff,
   persistentSessionMaxAgeSeconds: 86_400,
@@ -42,6 +44,8 @@ export interface MemoryNodeOptions {
   readonly shareStrategy?: ShareStrategy;
 }
 
+  readonly rules?: Partial<ListenerRules>;
+  readonly serverReference?: string;
 /** A real node over memory: clients without a network, a clock moved by hand. */
 export class MemoryNode {
   readonly node: BrokerNode;
@@ -73,6 +77,8 @@ export class MemoryNode {
       shareStrategy: options.shareStrategy ?? ('least-inflight' as const),
       mode: options.bus === undefined ? ('embedded' as const) : ('cluster' as const),
       nowMs: this.clock.now,
+      rulesOf: () => ({ ...OPEN_RULES, ...options.rules }),
+      serverReference: options.serverReference,
       assignClientId: () => `assigned-${String((assigned += 1))}`,
       defer: (run: () => void) => void setImmediate(run),
     };
