@@ -1,4 +1,5 @@
 import type {
+  HubClient,
   HubHandler,
   InjectedMessage,
   Message,
@@ -102,7 +103,8 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.admin = new NodeAdminView(parts, {
       sessions: this.#sessions,
       router: this.#router,
-      identify: (message, origin) => this.#identify(message, origin, ''),
+      publish: (message, done) =>
+        this.#publish(this.#identify(message, 'admin', ''), undefined, done),
       counts: () => this.traffic,
     });
     turn.join({ flush: () => this.#flushSettled() });
@@ -142,7 +144,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       this.meter.publishRejected('topic_invalid');
       return done();
     }
-    this.#parts.hub.publish(this.#identify(message, 'bridge', ''), undefined, done);
+    this.#publish(this.#identify(message, 'bridge', ''), undefined, done);
   }
 
   /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */
@@ -188,7 +190,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     }
     const message = this.#identify(packet, 'client', entry.clientId);
     const done = ack === undefined ? nobodyWaits : this.#acknowledge(entry, ack);
-    this.#parts.hub.publish(message, entry.client, done);
+    this.#publish(message, entry.client, done);
   }
 
   /** @internal */
@@ -286,7 +288,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   #publishWill(entry: SessionEntry, will: InjectedMessage): void {
     const message = this.#identify(will, 'client', entry.clientId);
     this.meter.will('published');
-    this.#parts.hub.publish(message, entry.client, nobodyWaits);
+    this.#publish(message, entry.client, nobodyWaits);
   }
 
   /** A message that its member of a shared subscription leaves unacknowledged: nobody waits for it any more. */

@@ -27,8 +27,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly meter: NodeParts['meter'];
   readonly log: NodeParts['log'];
   readonly nowMs: () => number;
-  readonly #parts: NodeParts;
   readonly serverReference: string | undefined;
+  readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #turn: Turn;
   readonly #host: KeeperHost;
@@ -49,9 +49,9 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.meter = parts.meter;
     this.log = parts.log;
     this.nowMs = parts.nowMs;
+    this.serverReference = parts.serverReference;
     this.#sessions = own.sessions;
     this.#turn = own.turn;
-    this.serverReference = parts.serverReference;
     this.#host = own.host;
   }
 

@@ -23,21 +23,21 @@ export interface ConnectionEnd {
   readonly withWill: boolean;
 }
 
-/** What a connection asks of its node. */
 /** What CONNACK and DISCONNECT say of a refusal. */
 interface Explanation {
   readonly reasonCode: ReasonCode;
   readonly properties?: { readonly reasonString?: string; readonly serverReference?: string };
 }
 
+/** What a connection asks of its node. */
 export interface ConnectionHost {
   readonly limits: CoreLimits;
   readonly meter: Meter;
   readonly log: Log;
   readonly nowMs: () => number;
-  /** Answered by Connection.joined() and releasing the hold, or by Connection.refuse(). */
   /** Told with the reasons that send a client to another server. */
   readonly serverReference: string | undefined;
+  /** Answered by Connection.joined() and releasing the hold, or by Connection.refuse(). */
   connect(connection: Connection, packet: ConnectPacket): void;
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void;
   /** The connection is over; called exactly once. */
@@ -60,12 +60,12 @@ export class Connection implements TransportEvents, ClientLink {
   #holds = 0;
   #lastReceivedMs: number;
   #keepAliveMs = 0;
+  /** Whether the client wants to be told in words why something is refused [MQTT-3.1.2-29]. */
+  #tellsReasons = true;
   #isDirty = false;
   #congestedSinceMs = 0;
   #end: ConnectionEnd | undefined;
   #drainWaiters: (() => void)[] = [];
-  /** Whether the client wants to be told in words why something is refused [MQTT-3.1.2-29]. */
-  #tellsReasons = true;
 
   constructor(host: ConnectionHost, transport: Transport) {
     this.#host = host;
@@ -272,6 +272,8 @@ export class Connection implements TransportEvents, ClientLink {
   #connect(packet: ConnectPacket): void {
     this.#phase = 'connecting';
     this.#writer.version = packet.version;
+    this.#writer.packetBytesMax = packet.properties?.maximumPacketSize ?? Infinity;
+    this.#tellsReasons = packet.properties?.requestProblemInformation !== false;
     this.hold('connecting', true);
     this.#host.connect(this, packet);
   }
@@ -282,6 +284,20 @@ export class Connection implements TransportEvents, ClientLink {
     const isTold = this.version === 5 || reasonCode === REASON.unsupportedProtocolVersion;
     if (isTold) return this.refuse(reasonCode, detail);
     this.cut(disconnectReasonOf(reasonCode));
+  }
+
+  /** A reason, and what MQTT 5 clients are told with it. */
+  #explained(reasonCode: ReasonCode, detail: string): Explanation {
+    const isReferral = reasonCode === REASON.useAnotherServer || reasonCode === REASON.serverMoved;
+    const serverReference = isReferral ? this.#host.serverReference : undefined;
+    if (!this.#tellsReasons && serverReference === undefined) return { reasonCode };
+    return {
+      reasonCode,
+      properties: {
+        ...(this.#tellsReasons && { reasonString: detail }),
+        ...(serverReference !== undefined && { serverReference }),
+      },
+    };
   }
 
   #wakeDrainWaiters(): void {
@@ -315,8 +331,6 @@ export class Connection implements TransportEvents, ClientLink {
 }
 
 /** A client as hooks see it, from its connection. */
-    this.#writer.packetBytesMax = packet.properties?.maximumPacketSize ?? Infinity;
-    this.#tellsReasons = packet.properties?.requestProblemInformation !== false;
 export function hubClientOf(
   connection: Connection,
   clientId: string,
@@ -325,17 +339,3 @@ export function hubClientOf(
   const { listener, remoteAddress } = connection.transport;
   return { clientId, username, listener, remoteAddress };
 }
-  /** A reason, and what MQTT 5 clients are told with it. */
-  #explained(reasonCode: ReasonCode, detail: string): Explanation {
-    const isReferral = reasonCode === REASON.useAnotherServer || reasonCode === REASON.serverMoved;
-    const serverReference = isReferral ? this.#host.serverReference : undefined;
-    if (!this.#tellsReasons && serverReference === undefined) return { reasonCode };
-    return {
-      reasonCode,
-      properties: {
-        ...(this.#tellsReasons && { reasonString: detail }),
-        ...(serverReference !== undefined && { serverReference }),
-      },
-    };
-  }
-

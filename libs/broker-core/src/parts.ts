@@ -1,24 +1,24 @@
 import type { ClusterBus, Hub, Log, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
-import type { CoreLimits } from './limits.ts';
 import type { ListenerRules } from '#libs/mqtt-engine';
+import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 
 /** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
 export interface NodeParts {
   readonly hub: Hub;
-  readonly sessions: SessionStore;
   /** Knows the users; without it everybody may connect whom the hub's hook lets in. */
+  readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly bus: ClusterBus;
   readonly meter: Meter;
   readonly log: Log;
   readonly limits: CoreLimits;
-  readonly shareStrategy: ShareStrategy;
-  readonly mode: 'embedded' | 'cluster';
   /** The rules of a listener, by its name. */
   readonly rulesOf: (listener: string) => ListenerRules;
   /** Where clients find another node when this one shuts down. */
   readonly serverReference: string | undefined;
+  readonly shareStrategy: ShareStrategy;
+  readonly mode: 'embedded' | 'cluster';
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   /** Makes a client id for a client that brought none. */

@@ -2,8 +2,8 @@ import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/
 import { BrokerNode, type CoreLimits, type ShareStrategy } from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
 import type { ProtocolVersion } from '#libs/mqtt-codec';
-import { countingMeter } from './counting-meter.ts';
 import { OPEN_RULES, type ListenerRules } from '#libs/mqtt-engine';
+import { countingMeter } from './counting-meter.ts';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
 import { RecordingLog } from './logs.ts';
 import { MemoryClient } from './memory-client.ts';
@@ -17,8 +17,8 @@ export const WIDE_LIMITS: CoreLimits = {
   receiveMaximum: 1000,
   inflightMax: 100,
   topicAliasMaximum: 10,
-  queueMessagesMax: 10_000,
   topicAliasesSentMax: 10,
+  queueMessagesMax: 10_000,
   queueBytesMax: 100_000_000,
   sessionExpirySecondsMax: 0xffff_ffff,
   persistentSessionMaxAgeSeconds: 86_400,
@@ -42,10 +42,10 @@ export interface MemoryNodeOptions {
   readonly bus?: ClusterBus;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
-}
-
   readonly rules?: Partial<ListenerRules>;
   readonly serverReference?: string;
+}
+
 /** A real node over memory: clients without a network, a clock moved by hand. */
 export class MemoryNode {
   readonly node: BrokerNode;
@@ -74,11 +74,11 @@ export class MemoryNode {
       meter: this.#recordingDrops(meter),
       log: this.log,
       limits: { ...WIDE_LIMITS, ...options.limits },
+      rulesOf: () => ({ ...OPEN_RULES, ...options.rules }),
+      serverReference: options.serverReference,
       shareStrategy: options.shareStrategy ?? ('least-inflight' as const),
       mode: options.bus === undefined ? ('embedded' as const) : ('cluster' as const),
       nowMs: this.clock.now,
-      rulesOf: () => ({ ...OPEN_RULES, ...options.rules }),
-      serverReference: options.serverReference,
       assignClientId: () => `assigned-${String((assigned += 1))}`,
       defer: (run: () => void) => void setImmediate(run),
     };
