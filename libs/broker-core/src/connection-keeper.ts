@@ -2,6 +2,7 @@ import type { DisconnectReason, InjectedMessage } from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode, type Will } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
+import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
@@ -32,6 +33,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #sessions: Sessions;
   readonly #turn: Turn;
   readonly #host: KeeperHost;
+  readonly #admission: Admission;
   readonly #connections = new Set<Connection>();
   #dirty: Connection[] = [];
   #resuming: Connection[] = [];
@@ -50,6 +52,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.log = parts.log;
     this.nowMs = parts.nowMs;
     this.serverReference = parts.serverReference;
+    this.#admission = new Admission(parts);
     this.#sessions = own.sessions;
     this.#turn = own.turn;
     this.#host = own.host;
@@ -79,13 +82,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (this.#sessions.isFullFor(terms.clientId)) {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
-    const client = hubClientOf(connection, terms.clientId, terms.username);
-    this.#parts.hub.authenticate(client, terms.password, (verdict) => {
-      this.meter.authenticated('anonymous', verdict);
-      if (verdict === 'denied') return connection.refuse(REASON.notAuthorized, 'not authorized');
-      if (verdict === 'error') return connection.refuse(REASON.serverUnavailable, 'hook failed');
-      this.#acquire(connection, terms);
-    });
+    const admitted = (own: ConnectionTerms): void => this.#acquire(connection, own);
+    this.#admission.admit(packet, { connection, terms, admitted });
   }
 
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {

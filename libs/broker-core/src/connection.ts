@@ -9,6 +9,7 @@ import {
   type PublishTemplate,
   type ReasonCode,
 } from '#libs/mqtt-codec';
+import type { Authentication } from './authentication.ts';
 import type { ClientLink, HoldReason } from './client-link.ts';
 import { disconnectReasonOf } from './disconnect-reason.ts';
 import type { CoreLimits } from './limits.ts';
@@ -50,12 +51,15 @@ export interface ConnectionHost {
 /** One client connection: bytes to packets, packets to its session, and a turn's output to one write. */
 export class Connection implements TransportEvents, ClientLink {
   readonly transport: Transport;
+  /** Of a client whose CONNECT names an authentication method. */
+  authentication: Authentication | undefined;
   readonly #host: ConnectionHost;
   readonly #decoder: PacketDecoder;
   readonly #writer = new PacketWriter();
   readonly #acceptedAtMs: number;
   #entry: SessionEntry | undefined;
-  #phase: 'awaiting-connect' | 'connecting' | 'connected' | 'closing' | 'closed' =
+  #phase:
+    'awaiting-connect' | 'connecting' | 'authenticating' | 'connected' | 'closing' | 'closed' =
     'awaiting-connect';
   #holds = 0;
   #lastReceivedMs: number;
@@ -140,6 +144,19 @@ export class Connection implements TransportEvents, ClientLink {
     this.#decoder.packetBytesMax = this.#host.limits.packetBytesMax;
   }
 
+  /** Asks the client to go on with its authentication; before CONNACK its answer has to come next. */
+  challenge(method: string, data: Uint8Array | undefined): void {
+    if (!this.isOpen) return;
+    const properties = {
+      authenticationMethod: method,
+      ...(data !== undefined && { authenticationData: data }),
+    };
+    this.send({ kind: 'auth', reasonCode: REASON.continueAuthentication, properties });
+    if (this.#phase === 'connected') return;
+    this.#phase = 'authenticating';
+    this.hold('connecting', false);
+  }
+
   /** Refuses the CONNECT. */
   refuse(reasonCode: ReasonCode, detail: string): void {
     if (!this.isOpen) return;
@@ -198,13 +215,19 @@ export class Connection implements TransportEvents, ClientLink {
 
   /** Ends a connection that was silent for too long, or has not brought its CONNECT or AUTH in time. */
   checkDeadlines(nowMs: number): void {
+    const connectTimeoutMs = this.#host.limits.connectTimeoutMs;
     if (this.#phase === 'connected') {
       const isLate = this.#keepAliveMs !== 0 && nowMs - this.#lastReceivedMs > this.#keepAliveMs;
       // Reading is held by us, so silence is not the client's.
       if (isLate && this.#holds === 0) this.close(REASON.keepAliveTimeout, 'keep-alive passed');
-    } else if (nowMs - this.#acceptedAtMs > this.#host.limits.connectTimeoutMs) {
+      if (this.authentication?.isOverdue(nowMs - connectTimeoutMs)) {
+        this.close(REASON.notAuthorized, 'authentication takes too long');
+      }
+    } else if (nowMs - this.#acceptedAtMs > connectTimeoutMs) {
       if (this.#phase === 'connecting') this.refuse(REASON.serverUnavailable, 'connect timeout');
-      else this.cut('connect_timeout');
+      else if (this.#phase === 'authenticating') {
+        this.refuse(REASON.notAuthorized, 'authentication takes too long');
+      } else this.cut('connect_timeout');
     }
   }
 
@@ -263,10 +286,29 @@ export class Connection implements TransportEvents, ClientLink {
       if (packet === undefined) return;
       if (packet.kind === 'failure') return this.#malformed(packet.reasonCode, packet.message);
       this.#host.meter.packetReceived(packet.kind);
-      if (this.#phase === 'connected') this.#entry?.session.handle(packet, this.#lastReceivedMs);
+      if (this.#phase === 'connected') this.#handle(packet);
+      else if (this.#phase === 'authenticating') this.#continue(packet);
       else if (packet.kind === 'connect') this.#connect(packet);
       else return this.cut('protocol_error');
     }
+  }
+
+  #handle(packet: Packet): void {
+    if (packet.kind === 'auth' && this.authentication !== undefined) {
+      return this.authentication.handle(packet, this.#lastReceivedMs);
+    }
+    this.#entry?.session.handle(packet, this.#lastReceivedMs);
+  }
+
+  /** Before CONNACK a client that authenticates may send AUTH and DISCONNECT only [MQTT-3.1.2-30]. */
+  #continue(packet: Packet): void {
+    if (packet.kind === 'disconnect') return this.leave(false);
+    if (packet.kind !== 'auth') {
+      return this.refuse(REASON.protocolError, `${packet.kind} while authenticating`);
+    }
+    this.#phase = 'connecting';
+    this.hold('connecting', true);
+    this.authentication?.handle(packet, this.#lastReceivedMs);
   }
 
   #connect(packet: ConnectPacket): void {

@@ -1,3 +1,4 @@
+import type { Authenticator } from '#libs/access';
 import type { ClusterBus, Hub, Log, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
 import type { CoreLimits } from './limits.ts';
@@ -7,6 +8,7 @@ import type { ShareStrategy } from './share-group.ts';
 export interface NodeParts {
   readonly hub: Hub;
   /** Knows the users; without it everybody may connect whom the hub's hook lets in. */
+  readonly authenticator?: Authenticator | undefined;
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly bus: ClusterBus;

@@ -1,3 +1,4 @@
+import type { Authenticator } from '#libs/access';
 import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
 import { BrokerNode, type CoreLimits, type ShareStrategy } from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
@@ -39,6 +40,7 @@ export interface MemoryNodeOptions {
   readonly retained: RetainedStore;
   readonly clock?: FakeClock;
   readonly hub?: Hub;
+  readonly authenticator?: Authenticator;
   readonly bus?: ClusterBus;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
@@ -68,6 +70,7 @@ export class MemoryNode {
     let assigned = 0;
     const parts = {
       hub: options.hub ?? this.hub,
+      authenticator: options.authenticator,
       sessions: options.sessions,
       retained: options.retained,
       bus: options.bus ?? this.#aloneAs(self),
