@@ -21,6 +21,8 @@ import { topicNameFault } from '#libs/topic-index';
 import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { gaugesOf } from './gauges.ts';
+import { Delayed } from './delayed.ts';
+import { isDelayed } from './delayed-topic.ts';
 import { NodeAdminView } from './node-admin-view.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
@@ -63,6 +65,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #retained: RetainedWriter;
   readonly #outbox: Outbox;
   readonly #router: Router;
+  readonly #delayed: Delayed;
   readonly #sessions: Sessions;
   readonly #subscriber: Subscriber;
   readonly #member: ClusterMember;
@@ -83,6 +86,13 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#outbox = new Outbox(parts.bus, { ...parts, turn });
     this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
     const own = { router: this.#router, writer: this.writer, host: this };
+    this.#delayed = new Delayed(parts, {
+      turn,
+      publishDue: (due, done) => {
+        const message = this.#identify(due, due.origin, due.publisher);
+        parts.hub.publish(message, undefined, done);
+      },
+    });
     this.#sessions = new Sessions(parts, own);
     this.#subscriber = new Subscriber(parts, { router: this.#router, retained: this.#retained });
     this.#keeper = new ConnectionKeeper(parts, {
@@ -118,6 +128,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       gaugesOf(parts, { sessions: this.#sessions, router: this.#router, keeper: this.#keeper }),
     );
   }
+    turn.join(this.#delayed);
 
   /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */
   async start(): Promise<void> {
@@ -142,6 +153,8 @@ export class BrokerNode implements SessionHost, HubHandler {
     const fault = topicNameFault(message.topic, this.limits.topicLevelsMax);
     if (fault !== undefined) {
       this.meter.publishRejected('topic_invalid');
+    this.#sys?.sweep(nowMs);
+    this.#delayed.sweep();
       return done();
     }
     this.#publish(this.#identify(message, 'bridge', ''), undefined, done);
@@ -162,6 +175,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** Drops every connection at once: this incarnation no longer owns its sessions. */
   abandon(): void {
     this.#keeper.cutAll('lease_lost');
+    await this.#delayed.idle();
     this.#turn.flush();
   }
 
@@ -195,6 +209,10 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** @internal */
   subscribe(entry: SessionEntry, packet: SubscribePacket): void {
+    if (this.#delayed.fault(packet.topic) !== undefined) {
+      this.meter.publishRejected('topic_invalid');
+      return ack?.complete(REASON.topicNameInvalid);
+    }
     this.#subscriber.subscribe(entry, packet).catch((error: unknown) => this.#fail(error));
   }
 
@@ -292,6 +310,11 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   /** A message that its member of a shared subscription leaves unacknowledged: nobody waits for it any more. */
+  #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
+    if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
+    else this.#parts.hub.publish(message, client, done);
+  }
+
   #regroup({ routed, group }: GroupPublish): void {
     const obligations = new Obligations((error) => {
       if (error !== undefined) this.meter.deliveryDropped('session_gone', 1);

@@ -39,6 +39,7 @@ export function gaugesOf(
     queueBytes += entry.durable ? entry.queueBytes : outbound.queueBytes;
   }
   const retained = parts.retained.size();
+  const delayed = parts.delayed?.store.size();
   const nodes = parts.bus.nodes();
   return {
     connections: [...byListener].flatMap(([listener, versions]) =>
@@ -59,6 +60,8 @@ export function gaugesOf(
     slowConsumers,
     retainedMessages: retained.messages,
     retainedBytes: retained.bytes,
+    delayedMessages: delayed?.messages ?? 0,
+    delayedBytes: delayed?.bytes ?? 0,
     routeTableEntries: own.router.routes.size,
     clusterNodes: {
       alive: nodes.filter(({ state }) => state === 'alive').length,

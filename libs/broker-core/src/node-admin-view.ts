@@ -2,11 +2,11 @@ import type {
   ClientInfo,
   ClientQuery,
   InjectedMessage,
-  Message,
   NodeAdmin,
   NodeInfo,
   NodePage,
   NodeStatus,
+  PublishDone,
   PublishError,
   SubscriptionInfo,
   SubscriptionQuery,
@@ -23,7 +23,7 @@ export class NodeAdminView implements NodeAdmin {
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #router: Router;
-  readonly #identify: (message: InjectedMessage, origin: Message['origin']) => Message;
+  readonly #publish: (message: InjectedMessage, done: PublishDone) => void;
   readonly #counts: () => { readonly received: number; readonly sent: number };
 
   constructor(
@@ -31,14 +31,14 @@ export class NodeAdminView implements NodeAdmin {
     own: {
       readonly sessions: Sessions;
       readonly router: Router;
-      readonly identify: (message: InjectedMessage, origin: Message['origin']) => Message;
+      readonly publish: (message: InjectedMessage, done: PublishDone) => void;
       readonly counts: () => { readonly received: number; readonly sent: number };
     },
   ) {
     this.#parts = parts;
     this.#sessions = own.sessions;
     this.#router = own.router;
-    this.#identify = own.identify;
+    this.#publish = own.publish;
     this.#counts = own.counts;
   }
 
@@ -122,7 +122,7 @@ export class NodeAdminView implements NodeAdmin {
   > {
     const matched = this.#router.countReceivers(message.topic);
     return new Promise((resolve) => {
-      this.#parts.hub.publish(this.#identify(message, 'admin'), undefined, (error) =>
+      this.#publish(message, (error) =>
         resolve(error ? { kind: 'refused', error } : { kind: 'taken', matched }),
       );
     });

@@ -1,6 +1,7 @@
 import type { Authenticator } from '#libs/access';
 import type { ClusterBus, Hub, Log, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
+import type { DelayedParts } from './delayed.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 
@@ -12,6 +13,8 @@ export interface NodeParts {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly bus: ClusterBus;
+  /** Delayed publish; without it messages for `$delayed/` are refused. */
+  readonly delayed?: DelayedParts | undefined;
   readonly meter: Meter;
   readonly log: Log;
   readonly limits: CoreLimits;

@@ -101,17 +101,26 @@ export class AedesHub implements Hub {
     });
   }
 
-  publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
-    if (client === undefined) return this.#pipeline.begin(message, null, done);
-    const publisher = this.#find(client);
+  authorizePublish(message: Message, client: HubClient, done: PublishDone): void {
     if (!this.#hasPublishHook) {
-      if (!message.topic.startsWith('$SYS/')) return this.#pipeline.begin(message, publisher, done);
+      if (!isReserved(message)) return done();
       return done(new PublishError('NOT_AUTHORIZED', "$SYS topics are the broker's"));
     }
     // The cast is a border: aedes types the payload format indicator as a boolean.
-    this.#pipeline.authorizePublish(publisher, new HubPacket(message) as never, (error) => {
-      if (error) return done(new PublishError('NOT_AUTHORIZED', error.message));
-      this.#pipeline.begin(message, publisher, done);
+    this.#pipeline.authorizePublish(this.#find(client), new HubPacket(message) as never, (error) =>
+      done(error ? new PublishError('NOT_AUTHORIZED', error.message) : undefined),
+    );
+  }
+
+  publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
+    if (client === undefined) return this.#pipeline.begin(message, null, done);
+    const publisher = this.#find(client);
+    if (!this.#hasPublishHook && !isReserved(message)) {
+      return this.#pipeline.begin(message, publisher, done);
+    }
+    this.authorizePublish(message, client, (error) => {
+      if (error === undefined) this.#pipeline.begin(message, publisher, done);
+      else done(error);
     });
   }
 
@@ -137,6 +146,11 @@ export class AedesHub implements Hub {
   #find(client: HubClient): AedesClient {
     return this.#clients.get(client.clientId) ?? asAedesClient(client);
   }
+}
+
+/** Whether aedes' default rule keeps a topic for the broker. */
+function isReserved({ topic }: Message): boolean {
+  return topic.startsWith('$SYS/');
 }
 
 /** What hooks read of a client. The cast is the border to aedes, whose class also carries a socket that hooks must not use. */

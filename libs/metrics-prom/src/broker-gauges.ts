@@ -56,6 +56,8 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
     slowConsumers: gauges.slowConsumers.cell(),
     retainedMessages: gauges.retainedMessages.cell(),
     retainedBytes: gauges.retainedBytes.cell(),
+    delayedMessages: gauges.delayedMessages.cell(),
+    delayedBytes: gauges.delayedBytes.cell(),
     routeTableEntries: gauges.routeTableEntries.cell(),
   };
   return (now) => {
@@ -77,6 +79,8 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
     single.slowConsumers.value = now.slowConsumers;
     single.retainedMessages.value = now.retainedMessages;
     single.retainedBytes.value = now.retainedBytes;
+    single.delayedMessages.value = now.delayedMessages;
+    single.delayedBytes.value = now.delayedBytes;
     single.routeTableEntries.value = now.routeTableEntries;
   };
 }

@@ -72,6 +72,8 @@ export const REDIS_OPERATIONS: readonly RedisOperation[] = [
   'lease',
   'routes',
   'rules',
+  'delayed',
+  'exclusive',
 ];
 
 const BRIDGE_DIRECTIONS: readonly BridgeDirection[] = ['mqtt_to_kafka', 'kafka_to_mqtt'];
@@ -196,6 +198,7 @@ function messageSeries(counters: Counters, histograms: Histograms) {
     backpressureSeconds: counters.backpressureSeconds.cell(),
     retainedOperations: counters.retainedOperations.by('op', ['set', 'delete', 'expire', 'serve']),
     wills: counters.wills.by('event', ['published', 'delayed', 'cancelled']),
+    delayed: counters.delayed.by('event', ['stored', 'refused', 'published', 'retried']),
   };
 }
 

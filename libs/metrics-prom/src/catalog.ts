@@ -119,6 +119,7 @@ export const BROKER_COUNTERS = {
     'op',
   ),
   wills: metric('skein_broker_wills_total', 'What became of wills.', 'event'),
+  delayed: metric('skein_broker_delayed_total', 'What became of messages with a delay.', 'event'),
   clusterMessages: metric(
     'skein_broker_cluster_messages_total',
     'Messages carried between nodes.',
@@ -201,6 +202,14 @@ export const BROKER_GAUGES = {
   slowConsumers: metric('skein_broker_slow_consumers', 'Sockets above their high-water mark.'),
   retainedMessages: metric('skein_broker_retained_messages', 'Retained messages known here.'),
   retainedBytes: metric('skein_broker_retained_bytes', 'Bytes of retained messages known here.'),
+  delayedMessages: metric(
+    'skein_broker_delayed_messages',
+    'Messages of the cluster that wait for their time.',
+  ),
+  delayedBytes: metric(
+    'skein_broker_delayed_bytes',
+    'Bytes of the messages that wait for their time.',
+  ),
   clusterNodes: metric(
     'skein_broker_cluster_nodes',
     'Nodes of the cluster as this node sees it.',

@@ -160,6 +160,8 @@ describe('gauges', () => {
     slowConsumers: 8,
     retainedMessages: 9,
     retainedBytes: 10,
+    delayedMessages: 12,
+    delayedBytes: 13,
     routeTableEntries: 11,
     clusterNodes: { alive: 3, draining: 1 },
   };
@@ -182,6 +184,7 @@ describe('gauges', () => {
     expect(text).toContain('skein_broker_inflight_messages{direction="out"} 5');
     expect(text).toContain('skein_broker_cluster_nodes{state="alive"} 3');
     expect(text).toContain('skein_broker_route_table_entries 11');
+    expect(text).toContain('skein_broker_delayed_messages 12');
   });
 
   it('show Redis and the bridge as they were told', async () => {

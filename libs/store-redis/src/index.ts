@@ -3,6 +3,7 @@ export {
   type RedisConnection,
   type RedisConnectionOptions,
 } from './redis-connection.ts';
+export { RedisDelayedStore } from './redis-delayed-store.ts';
 export { RedisRetainedStore } from './redis-retained-store.ts';
 export { RedisRuleStore } from './redis-rule-store.ts';
 export { RedisSessionStore } from './redis-session-store.ts';

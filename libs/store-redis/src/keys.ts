@@ -16,6 +16,10 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{retained}:messages    hash     topic -> message in the form of encodeMessage: the truth
  *   prefix:{retained}:catalog     hash     topic -> payload bytes, expiry, identity: what a node's index is made of
  *   prefix:{retained}:log         stream   each change of the catalog, trimmed to about RETAINED_LOG_ENTRIES
+ *   prefix:{delayed}:due          zset     id of a delayed message -> when it is due (ms)
+ *   prefix:{delayed}:messages     hash     id -> message in the form of encodeMessage
+ *   prefix:{delayed}:state        hash     `last` id given, `bytes` of all messages
+ *   prefix:{delayed}:claimer      string   who publishes what is due, for as long as its lease
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
  *   prefix:{rules}:revision       string   counts the changes of the rules
  *
@@ -61,6 +65,22 @@ export function ownedKey(prefix: string, owner: NodeRef): string {
 export function retainedKeys(prefix: string): { messages: string; catalog: string; log: string } {
   const base = `${prefix}:{retained}`;
   return { messages: `${base}:messages`, catalog: `${base}:catalog`, log: `${base}:log` };
+}
+
+/** The keys of the delayed messages: times, values, counts and who is at work. */
+export function delayedKeys(prefix: string): {
+  due: string;
+  values: string;
+  state: string;
+  claimer: string;
+} {
+  const base = `${prefix}:{delayed}`;
+  return {
+    due: `${base}:due`,
+    values: `${base}:messages`,
+    state: `${base}:state`,
+    claimer: `${base}:claimer`,
+  };
 }
 
 /** The keys of the bridge rules. */

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { Meter } from '#libs/broker-ports';
 import {
+  delayedStoreSuite,
   freePort,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
+  sharedDelayedStoreSuite,
   silentLog,
   startRedis,
   until,
@@ -12,6 +14,7 @@ import {
   type StoreFactory,
 } from '#libs/testkit';
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { RedisDelayedStore } from './redis-delayed-store.ts';
 import { RedisRetainedStore } from './redis-retained-store.ts';
 import { RedisRuleStore } from './redis-rule-store.ts';
 import { RedisSessionStore } from './redis-session-store.ts';
@@ -83,4 +86,12 @@ retainedStoreSuite(
 ruleStoreSuite(
   'RedisRuleStore',
   factoryOf((redis) => new RedisRuleStore(redis)),
+);
+delayedStoreSuite(
+  'RedisDelayedStore',
+  factoryOf((redis) => new RedisDelayedStore(redis)),
+);
+sharedDelayedStoreSuite(
+  'RedisDelayedStore',
+  factoryOf((redis) => new RedisDelayedStore(redis)),
 );

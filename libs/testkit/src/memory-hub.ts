@@ -45,6 +45,10 @@ export class MemoryHub implements Hub {
     else tell(granted);
   }
 
+  authorizePublish(message: Message, _client: HubClient, done: PublishDone): void {
+    done(this.mayPublish(message) ? undefined : new PublishError('NOT_AUTHORIZED', 'denied'));
+  }
+
   publish(message: Message, _client: HubClient | undefined, done: PublishDone): void {
     const handler = this.#handler;
     if (handler === undefined) return done();
