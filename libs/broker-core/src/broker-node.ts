@@ -20,9 +20,9 @@ import type { Load, PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
 import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
-import { gaugesOf } from './gauges.ts';
 import { Delayed } from './delayed.ts';
 import { isDelayed } from './delayed-topic.ts';
+import { gaugesOf } from './gauges.ts';
 import { NodeAdminView } from './node-admin-view.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
@@ -63,9 +63,9 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #parts: NodeParts;
   readonly #turn: Turn;
   readonly #retained: RetainedWriter;
+  readonly #delayed: Delayed;
   readonly #outbox: Outbox;
   readonly #router: Router;
-  readonly #delayed: Delayed;
   readonly #sessions: Sessions;
   readonly #subscriber: Subscriber;
   readonly #member: ClusterMember;
@@ -83,9 +83,6 @@ export class BrokerNode implements SessionHost, HubHandler {
     const turn = this.#turn;
     this.writer = new SessionWriter(parts.sessions, turn, parts.log);
     this.#retained = new RetainedWriter(parts.retained, { ...parts, turn });
-    this.#outbox = new Outbox(parts.bus, { ...parts, turn });
-    this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
-    const own = { router: this.#router, writer: this.writer, host: this };
     this.#delayed = new Delayed(parts, {
       turn,
       publishDue: (due, done) => {
@@ -93,6 +90,9 @@ export class BrokerNode implements SessionHost, HubHandler {
         parts.hub.publish(message, undefined, done);
       },
     });
+    this.#outbox = new Outbox(parts.bus, { ...parts, turn });
+    this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
+    const own = { router: this.#router, writer: this.writer, host: this };
     this.#sessions = new Sessions(parts, own);
     this.#subscriber = new Subscriber(parts, { router: this.#router, retained: this.#retained });
     this.#keeper = new ConnectionKeeper(parts, {
@@ -120,6 +120,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     turn.join({ flush: () => this.#flushSettled() });
     turn.join(this.#retained);
     turn.join(this.writer);
+    turn.join(this.#delayed);
     turn.join(this.#outbox);
     turn.join(this.#router);
     turn.join(this.#keeper);
@@ -128,7 +129,6 @@ export class BrokerNode implements SessionHost, HubHandler {
       gaugesOf(parts, { sessions: this.#sessions, router: this.#router, keeper: this.#keeper }),
     );
   }
-    turn.join(this.#delayed);
 
   /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */
   async start(): Promise<void> {
@@ -146,6 +146,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     const nowMs = this.nowMs();
     this.#keeper.sweep(nowMs);
     this.#member.retry();
+    this.#delayed.sweep();
   }
 
   /** Publishes a message that the bridge has brought in. */
@@ -153,8 +154,6 @@ export class BrokerNode implements SessionHost, HubHandler {
     const fault = topicNameFault(message.topic, this.limits.topicLevelsMax);
     if (fault !== undefined) {
       this.meter.publishRejected('topic_invalid');
-    this.#sys?.sweep(nowMs);
-    this.#delayed.sweep();
       return done();
     }
     this.#publish(this.#identify(message, 'bridge', ''), undefined, done);
@@ -168,6 +167,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#turn.flush();
     await this.#retained.idle();
     await this.writer.idle();
+    await this.#delayed.idle();
     await this.#parts.bus.close();
     await this.#parts.hub.close();
   }
@@ -175,7 +175,6 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** Drops every connection at once: this incarnation no longer owns its sessions. */
   abandon(): void {
     this.#keeper.cutAll('lease_lost');
-    await this.#delayed.idle();
     this.#turn.flush();
   }
 
@@ -202,6 +201,10 @@ export class BrokerNode implements SessionHost, HubHandler {
       if (ack === undefined) return entry.close(REASON.topicNameInvalid, fault);
       return ack.complete(REASON.topicNameInvalid);
     }
+    if (this.#delayed.fault(packet.topic) !== undefined) {
+      this.meter.publishRejected('topic_invalid');
+      return ack?.complete(REASON.topicNameInvalid);
+    }
     const message = this.#identify(packet, 'client', entry.clientId);
     const done = ack === undefined ? nobodyWaits : this.#acknowledge(entry, ack);
     this.#publish(message, entry.client, done);
@@ -209,10 +212,6 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** @internal */
   subscribe(entry: SessionEntry, packet: SubscribePacket): void {
-    if (this.#delayed.fault(packet.topic) !== undefined) {
-      this.meter.publishRejected('topic_invalid');
-      return ack?.complete(REASON.topicNameInvalid);
-    }
     this.#subscriber.subscribe(entry, packet).catch((error: unknown) => this.#fail(error));
   }
 
@@ -303,6 +302,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     };
   }
 
+  #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
+    if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
+    else this.#parts.hub.publish(message, client, done);
+  }
+
   #publishWill(entry: SessionEntry, will: InjectedMessage): void {
     const message = this.#identify(will, 'client', entry.clientId);
     this.meter.will('published');
@@ -310,11 +314,6 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   /** A message that its member of a shared subscription leaves unacknowledged: nobody waits for it any more. */
-  #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
-    if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
-    else this.#parts.hub.publish(message, client, done);
-  }
-
   #regroup({ routed, group }: GroupPublish): void {
     const obligations = new Obligations((error) => {
       if (error !== undefined) this.meter.deliveryDropped('session_gone', 1);

@@ -12,9 +12,9 @@ export interface NodeParts {
   readonly authenticator?: Authenticator | undefined;
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
-  readonly bus: ClusterBus;
   /** Delayed publish; without it messages for `$delayed/` are refused. */
   readonly delayed?: DelayedParts | undefined;
+  readonly bus: ClusterBus;
   readonly meter: Meter;
   readonly log: Log;
   readonly limits: CoreLimits;
