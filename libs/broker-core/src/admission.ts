@@ -1,6 +1,6 @@
 import { saslprep, type LoginVerdict } from '#libs/access';
 import { REASON, type ConnectPacket } from '#libs/mqtt-codec';
-import type { ConnectionTerms } from '#libs/mqtt-engine';
+import { takesConnack, type ConnectionTerms } from '#libs/mqtt-engine';
 import { Authentication, type AuthVerdict } from './authentication.ts';
 import { hubClientOf, type Connection } from './connection.ts';
 import type { NodeParts } from './parts.ts';
@@ -106,7 +106,9 @@ export class Admission {
         return connection.send({ kind: 'auth', reasonCode: REASON.success, properties });
       }
       const connackProperties = { ...terms.connackProperties, ...properties };
-      admitted({ ...terms, username: user, connackProperties });
+      const proven = { ...terms, username: user, connackProperties };
+      if (takesConnack(proven)) return admitted(proven);
+      connection.refuse(REASON.packetTooLarge, 'the client takes no packet as large as CONNACK');
     });
   }
 

@@ -256,6 +256,18 @@ describe('enhanced authentication', () => {
     expect(memory.node.admin.status()).toMatchObject({ connections: 0, sessions: 0 });
   });
 
+  it('is refused to a client that could not take its CONNACK [MQTT-3.2.0-1]', async () => {
+    const assured: AuthExchange = {
+      step: () => Promise.resolve({ kind: 'allowed', user: 'ann', data: Buffer.alloc(100) }),
+    };
+    const login = () => Promise.resolve({ kind: 'busy' } as const);
+    const client = nodeWith({ login, exchange: () => assured }).client();
+    const properties = { authenticationMethod: METHOD, maximumPacketSize: 100 };
+    const connack = await client.connect({ properties });
+    expect(connack.reasonCode).toBe(REASON.packetTooLarge);
+    await client.closed();
+  });
+
   it('says so when nobody can tell', async () => {
     const broken: AuthExchange = { step: () => Promise.reject(new Error('no credentials')) };
     const authenticator = { login: () => Promise.reject(new Error('no')), exchange: () => broken };

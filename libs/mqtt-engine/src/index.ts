@@ -5,6 +5,7 @@ export { OPEN_RULES, type ListenerRules } from './listener-rules.ts';
 export {
   capExpiry,
   negotiate,
+  takesConnack,
   type ConnectOffer,
   type ConnectionTerms,
   type Negotiation,

@@ -86,8 +86,8 @@ export function negotiate(
     : refused(REASON.packetTooLarge, 'the client takes no packet as large as CONNACK');
 }
 
-/** Without CONNACK nothing else may be sent [MQTT-3.2.0-1]. */
-function takesConnack({ version, packetBytesMax, connackProperties }: ConnectionTerms): boolean {
+/** Whether a client takes a packet as large as its CONNACK: without it nothing else may be sent [MQTT-3.2.0-1]. */
+export function takesConnack({ version, packetBytesMax, connackProperties }: ConnectionTerms): boolean {
   if (packetBytesMax === 0 || connackProperties === undefined) return true;
   const properties = connackProperties;
   const connack = { kind: 'connack', sessionPresent: false, reasonCode: 0, properties } as const;
