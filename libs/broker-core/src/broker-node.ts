@@ -4,6 +4,7 @@ import type {
   InjectedMessage,
   Message,
   NodeAdmin,
+  NodeGauges,
   PublishDone,
   PublishError,
   QueuedMessage,
@@ -36,6 +37,7 @@ import type { SessionHost } from './session-entry.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
+import { SysTopics, isSysFilter } from './sys/sys-topics.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { Turn } from './turn.ts';
 
@@ -70,6 +72,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #subscriber: Subscriber;
   readonly #member: ClusterMember;
   readonly #keeper: ConnectionKeeper;
+  readonly #sys: SysTopics | undefined;
   readonly #settling = new Map<SessionEntry, QueuePosition[]>();
   #sequence = 0;
 
@@ -94,7 +97,12 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
     const own = { router: this.#router, writer: this.writer, host: this };
     this.#sessions = new Sessions(parts, own);
-    this.#subscriber = new Subscriber(parts, { router: this.#router, retained: this.#retained });
+    this.#sys = this.#sysTopics();
+    this.#subscriber = new Subscriber(parts, {
+      router: this.#router,
+      retained: this.#retained,
+      sys: this.#sys,
+    });
     this.#keeper = new ConnectionKeeper(parts, {
       sessions: this.#sessions,
       turn,
@@ -125,15 +133,14 @@ export class BrokerNode implements SessionHost, HubHandler {
     turn.join(this.#router);
     turn.join(this.#keeper);
     parts.hub.attach(this);
-    parts.meter.gauges(() =>
-      gaugesOf(parts, { sessions: this.#sessions, router: this.#router, keeper: this.#keeper }),
-    );
+    parts.meter.gauges(() => this.#gauges());
   }
 
   /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */
   async start(): Promise<void> {
     await this.#parts.bus.open(this.#member);
     await this.#member.findDeparted();
+    this.#sys?.sweep(this.nowMs());
   }
 
   /** Takes a client's stream from a listener. */
@@ -146,13 +153,14 @@ export class BrokerNode implements SessionHost, HubHandler {
     const nowMs = this.nowMs();
     this.#keeper.sweep(nowMs);
     this.#member.retry();
+    this.#sys?.sweep(nowMs);
     this.#delayed.sweep();
   }
 
   /** Publishes a message that the bridge has brought in. */
   inject(message: InjectedMessage, done: PublishDone): void {
-    const fault = topicNameFault(message.topic, this.limits.topicLevelsMax);
-    if (fault !== undefined) {
+    const { topic } = message;
+    if (topicNameFault(topic, this.limits.topicLevelsMax) !== undefined || isSysFilter(topic)) {
       this.meter.publishRejected('topic_invalid');
       return done();
     }
@@ -319,6 +327,30 @@ export class BrokerNode implements SessionHost, HubHandler {
       if (error !== undefined) this.meter.deliveryDropped('session_gone', 1);
     });
     this.#member.regroup(routed, group, obligations);
+  }
+
+  #gauges(): NodeGauges {
+    const own = { sessions: this.#sessions, router: this.#router, keeper: this.#keeper };
+    return gaugesOf(this.#parts, own);
+  }
+
+  #sysTopics(): SysTopics | undefined {
+    const { bus, meter, topics } = this.#parts;
+    if (topics.sysIntervalSeconds === 0) return undefined;
+    const startedAtMs = this.nowMs();
+    return new SysTopics({
+      intervalMs: topics.sysIntervalSeconds * 1000,
+      snapshot: (nowMs) => ({
+        nodeId: bus.self.nodeId,
+        nodes: bus.nodes(),
+        uptimeMs: nowMs - startedAtMs,
+        gauges: this.#gauges(),
+        totals: meter.totals(),
+        sockets: this.#keeper.accepted,
+      }),
+      identify: (message) => this.identify(message),
+      publish: (message) => this.#router.routeHere(message),
+    });
   }
 
   #fail(error: unknown): void {

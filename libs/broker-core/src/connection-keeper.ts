@@ -35,6 +35,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #host: KeeperHost;
   readonly #admission: Admission;
   readonly #connections = new Set<Connection>();
+  #accepted = 0;
   #dirty: Connection[] = [];
   #resuming: Connection[] = [];
 
@@ -62,7 +63,13 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     return this.#connections.values();
   }
 
+  /** How many connections there have been. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
   accept(transport: Transport): Connection {
+    this.#accepted += 1;
     const connection = new Connection(this, transport);
     this.#connections.add(connection);
     return connection;

@@ -4,6 +4,7 @@ import type { ListenerRules } from '#libs/mqtt-engine';
 import type { DelayedParts } from './delayed.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
+import type { TopicSettings } from './topic-settings.ts';
 
 /** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
 export interface NodeParts {
@@ -23,6 +24,7 @@ export interface NodeParts {
   /** Where clients find another node when this one shuts down. */
   readonly serverReference: string | undefined;
   readonly shareStrategy: ShareStrategy;
+  readonly topics: TopicSettings;
   readonly mode: 'embedded' | 'cluster';
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;

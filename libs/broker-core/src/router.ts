@@ -230,6 +230,17 @@ export class Router implements Flushable {
     this.#deliver(message, { targets, remote: true, obligations });
   }
 
+  /** Serves the receivers at this node and no others: what it says is its own. Nobody waits for it. */
+  routeHere(message: Message): void {
+    const { targets, shares } = this.#match(message.topic);
+    this.#deliver(message, { targets, remote: false, obligations: undefined });
+    for (const { filter, local } of shares) {
+      const target = local?.pick(message, this.#shareStrategy);
+      if (target === undefined) continue;
+      this.#deliverTo(target, new GroupPublish(message, false, filter), undefined);
+    }
+  }
+
   /** Serves one session only, if it is subscribed to the topic. */
   routeToSession(message: Message, entry: Receiver, obligations: Obligations): void {
     const targets = this.#match(message.topic).targets.filter((target) => target.entry === entry);

@@ -17,6 +17,7 @@ import type { RetainedWriter } from './retained-writer.ts';
 import { isShared, type Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Subscription } from './subscription.ts';
+import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';
 
 const RETAINED_PER_FILTER_MAX = 100_000;
 const GRANTED: readonly ReasonCode[] = [REASON.success, REASON.grantedQoS1, REASON.grantedQoS2];
@@ -34,16 +35,22 @@ export class Subscriber {
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #retained: RetainedWriter;
+  readonly #sys: SysTopics | undefined;
   /** What a client asks takes effect in the order in which it asks. */
   readonly #locks = new KeyedLock();
 
   constructor(
     parts: NodeParts,
-    own: { readonly router: Router; readonly retained: RetainedWriter },
+    own: {
+      readonly router: Router;
+      readonly retained: RetainedWriter;
+      readonly sys: SysTopics | undefined;
+    },
   ) {
     this.#parts = parts;
     this.#router = own.router;
     this.#retained = own.retained;
+    this.#sys = own.sys;
   }
 
   /** SUBACK goes out when the subscriptions are stored and every live node routes to them. */
@@ -203,7 +210,9 @@ export class Subscriber {
       if (wanted.length > 0) await this.#retained.idle();
       for (const { subscription } of wanted) {
         const { filter } = subscription;
-        const messages = await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);
+        const messages = isSysFilter(filter)
+          ? (this.#sys?.match(filter) ?? [])
+          : await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);
         for (const message of messages) {
           const found = byTopic.get(message.topic);
           if (found === undefined) byTopic.set(message.topic, { message, matched: [subscription] });

@@ -1,6 +1,11 @@
 import type { Authenticator } from '#libs/access';
 import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
-import { BrokerNode, type CoreLimits, type ShareStrategy } from '#libs/broker-core';
+import {
+  BrokerNode,
+  type CoreLimits,
+  type ShareStrategy,
+  type TopicSettings,
+} from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import { OPEN_RULES, type ListenerRules } from '#libs/mqtt-engine';
@@ -44,6 +49,8 @@ export interface MemoryNodeOptions {
   readonly bus?: ClusterBus;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
+  /** Nothing of the kind, and no `$SYS`, unless a test says so. */
+  readonly topics?: Partial<TopicSettings>;
   readonly rules?: Partial<ListenerRules>;
   readonly serverReference?: string;
 }
@@ -80,6 +87,7 @@ export class MemoryNode {
       rulesOf: () => ({ ...OPEN_RULES, ...options.rules }),
       serverReference: options.serverReference,
       shareStrategy: options.shareStrategy ?? ('least-inflight' as const),
+      topics: { rewrite: [], autoSubscribe: [], sysIntervalSeconds: 0, ...options.topics },
       mode: options.bus === undefined ? ('embedded' as const) : ('cluster' as const),
       nowMs: this.clock.now,
       assignClientId: () => `assigned-${String((assigned += 1))}`,
