@@ -1,4 +1,5 @@
 export { BrokerNode } from './broker-node.ts';
+export type { DelayedParts } from './delayed.ts';
 export type { CoreLimits } from './limits.ts';
 export type { NodeParts } from './parts.ts';
 export type { ShareStrategy } from './share-group.ts';

@@ -350,6 +350,36 @@ const limits = section({
   ),
 });
 
+const delayed = section({
+  enabled: flag(
+    'Whether messages to `$delayed/{seconds}/{topic}` are published later; else refused with 0x90.',
+    true,
+  ),
+  secondsMax: whole('Longest delay; a longer one is refused with 0x90.', {
+    default: 42_949_669,
+    min: 1,
+    max: 4_294_967_295,
+    unit: 's',
+  }),
+  messagesMax: whole(
+    'Most messages of the cluster that wait for their time; one more is refused with 0x97.',
+    { default: 1_000_000, min: 0, max: 100_000_000, unit: 'messages' },
+  ),
+  bytesMax: whole('Most bytes of them; what would be more is refused with 0x97.', {
+    default: 256 * MIB,
+    min: KIB,
+    max: 65_536 * MIB,
+    unit: 'bytes',
+  }),
+});
+
+const exclusiveSubscriptions = section({
+  enabled: flag(
+    'Whether `$exclusive/{filter}` gives a filter to one client of the cluster alone; else refused with 0x8F.',
+    false,
+  ),
+});
+
 const sharedSubscriptions = section({
   strategy: z
     .enum(['least-inflight', 'round-robin', 'hash-client-id', 'hash-topic', 'sticky', 'local'])
@@ -400,5 +430,8 @@ export const schema = z.strictObject({
   limits,
   topics,
   sharedSubscriptions,
+  exclusiveSubscriptions,
+  delayed,
+  auth,
   log,
 });

@@ -3,6 +3,7 @@ import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/
 import {
   BrokerNode,
   type CoreLimits,
+  type DelayedParts,
   type ShareStrategy,
   type TopicSettings,
 } from '#libs/broker-core';
@@ -43,6 +44,7 @@ export const WIDE_LIMITS: CoreLimits = {
 export interface MemoryNodeOptions {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
+  readonly delayed?: DelayedParts;
   readonly clock?: FakeClock;
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
@@ -80,6 +82,7 @@ export class MemoryNode {
       authenticator: options.authenticator,
       sessions: options.sessions,
       retained: options.retained,
+      delayed: options.delayed,
       bus: options.bus ?? this.#aloneAs(self),
       meter: this.#recordingDrops(meter),
       log: this.log,

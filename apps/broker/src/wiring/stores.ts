@@ -1,7 +1,15 @@
-import type { Log, Meter, RetainedStore, RuleStore, SessionStore } from '#libs/broker-ports';
+import type {
+  DelayedStore,
+  Log,
+  Meter,
+  RetainedStore,
+  RuleStore,
+  SessionStore,
+} from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import { openLocalStores } from '#libs/store-local';
 import {
+  RedisDelayedStore,
   RedisRetainedStore,
   RedisRuleStore,
   RedisSessionStore,
@@ -13,6 +21,7 @@ export interface Stores {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
+  readonly delayed: DelayedStore;
   /** Whether they can be reached. */
   readonly ready: boolean;
   /** Closes all of them. */
@@ -27,21 +36,23 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     return {
       ...local,
       ready: true,
-      close: () => closeAll([local.sessions, local.retained, local.rules, local]),
+      close: () => closeAll([local.sessions, local.retained, local.rules, local.delayed, local]),
     };
   }
   const connection = await connectRedis({ ...redis, url: redis.url, log, meter });
   const sessions = new RedisSessionStore(connection);
   const retained = new RedisRetainedStore(connection);
   const rules = new RedisRuleStore(connection);
+  const delayed = new RedisDelayedStore(connection);
   return {
     sessions,
     retained,
     rules,
+    delayed,
     get ready() {
       return connection.isUp;
     },
-    close: () => closeAll([sessions, retained, rules, connection]),
+    close: () => closeAll([sessions, retained, rules, delayed, connection]),
   };
 }
 
