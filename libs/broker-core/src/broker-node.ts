@@ -171,6 +171,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   async stop(): Promise<void> {
     const { serverReference } = this.#parts;
     const canSendAway = serverReference !== undefined;
+    this.#member.leave();
+    this.#router.seal();
     this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
     this.#turn.flush();
     await this.#retained.idle();

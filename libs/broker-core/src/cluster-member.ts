@@ -62,6 +62,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
   #retries: (() => void)[] = [];
+  #isLeaving = false;
   /** QoS 1 and 2 messages that came while it was not known who wants them, in their order. */
   readonly #held = new Fifo<{ readonly message: Message; readonly done: PublishDone }>();
 
@@ -145,11 +146,14 @@ export class ClusterMember implements ClusterHandler {
 
   /** Takes over what dead incarnations have left: those that left just now, and those found in the store at the start. */
   inheritDeparted(): void {
+    if (this.#isLeaving) return;
     for (const node of this.#departed.values()) {
       if (this.#inheriting.has(keyOf(node))) continue;
       this.#inheriting.add(keyOf(node));
       this.#inherit(node)
         .catch((error: unknown) => {
+          // A node that leaves has no say any more, and another one goes on.
+          if (this.#isLeaving) return;
           this.#parts.log.warn('inherit-failed', { node: node.nodeId, reason: String(error) });
         })
         .finally(() => this.#inheriting.delete(keyOf(node)));
@@ -170,6 +174,11 @@ export class ClusterMember implements ClusterHandler {
       this.#retries.push(() => void this.findDeparted());
     }
     this.inheritDeparted();
+  }
+
+  /** The node is about to leave: it takes over nothing any more. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   /** Another node owns the session: its connection here ends, and what comes too late for it is passed on. */

@@ -268,10 +268,14 @@ export class Connection implements TransportEvents, ClientLink {
     if (this.#phase === 'closed') return;
     const bytes = this.#writer.pendingBytes;
     if (bytes > 0) {
+      const wasCongested = this.congested;
       this.transport.send(this.#writer.take());
       this.#host.meter.bytesSent(this.transport.listener, bytes);
-      if (this.#congestedSinceMs === 0 && this.congested) {
-        this.#congestedSinceMs = this.#host.nowMs();
+      if (this.congested) {
+        if (this.#congestedSinceMs === 0) this.#congestedSinceMs = this.#host.nowMs();
+      } else if (wasCongested) {
+        // The socket took all of it at once and will not say so: what waits for it goes on.
+        this.drained();
       }
     }
     if (this.#phase === 'closing') {

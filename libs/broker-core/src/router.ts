@@ -55,6 +55,7 @@ export class Router implements Flushable {
   #changes: RouteChange[] = [];
   #announced: Promise<void> = Promise.resolve();
   #resolve: ((announcement: Promise<void>) => void) | undefined;
+  #isSealed = false;
 
   constructor(parts: {
     readonly bus: ClusterBus;
@@ -163,6 +164,11 @@ export class Router implements Flushable {
       this.#log.warn('routes-unconfirmed', { reason: String(error) });
       if (this.#announced === mine) this.#announced = Promise.resolve();
     });
+  }
+
+  /** Announces nothing any more: the routes of a node that leaves stay until another has taken over what it leaves. */
+  seal(): void {
+    this.#isSealed = true;
   }
 
   /** The other nodes that a message on a topic goes to. */
@@ -334,6 +340,7 @@ export class Router implements Flushable {
   }
 
   #change(change: RouteChange): void {
+    if (this.#isSealed) return;
     this.#changes.push(change);
     this.#turn.touch();
   }

@@ -220,6 +220,19 @@ describe('retained messages', () => {
     expect(await client.nextText()).toBe('kept');
   });
 
+  it('come all, also when they are more than a socket takes in one turn', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    const count = 100;
+    for (let index = 0; index < count; index += 1) {
+      client.publish(`r/${String(index)}`, 'x'.repeat(2048), { retain: true });
+    }
+    await quiet();
+    await client.subscribe('r/#');
+    await quiet(60);
+    expect(client.take()).toHaveLength(count);
+  });
+
   it('keep RETAIN for a subscription that wants it [MQTT-3.3.1-13]', async () => {
     const client = await connected(nodeWith());
     await client.subscribe('t', { retainAsPublished: true });

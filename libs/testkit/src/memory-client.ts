@@ -64,7 +64,6 @@ export class MemoryClient {
       if (this.isFrozen) this.bufferedBytes += chunk.length;
       this.#decoder.push(Uint8Array.from(chunk));
     }
-    if (!this.isFrozen) setImmediate(() => this.#node?.drained());
     for (let packet = this.#decoder.read(); packet !== undefined; packet = this.#decoder.read()) {
       if (packet.kind === 'failure') throw new Error(`the node sent no MQTT: ${packet.message}`);
       this.#packets.push(packet);
