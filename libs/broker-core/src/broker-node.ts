@@ -1,14 +1,14 @@
-import type {
-  HubClient,
-  HubHandler,
-  InjectedMessage,
-  Message,
-  NodeAdmin,
-  NodeGauges,
-  PublishDone,
+import {
   PublishError,
-  QueuedMessage,
-  QueuePosition,
+  type HubClient,
+  type HubHandler,
+  type InjectedMessage,
+  type Message,
+  type NodeAdmin,
+  type NodeGauges,
+  type PublishDone,
+  type QueuedMessage,
+  type QueuePosition,
 } from '#libs/broker-ports';
 import {
   REASON,
@@ -37,7 +37,7 @@ import type { SessionHost } from './session-entry.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
-import { SysTopics, isSysFilter } from './sys/sys-topics.ts';
+import { SysTopics, isSysFilter, isSysPublish } from './sys/sys-topics.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { Turn } from './turn.ts';
 
@@ -159,8 +159,8 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** Publishes a message that the bridge has brought in. */
   inject(message: InjectedMessage, done: PublishDone): void {
-    const { topic } = message;
-    if (topicNameFault(topic, this.limits.topicLevelsMax) !== undefined || isSysFilter(topic)) {
+    const fault = topicNameFault(message.topic, this.limits.topicLevelsMax);
+    if (fault !== undefined) {
       this.meter.publishRejected('topic_invalid');
       return done();
     }
@@ -193,6 +193,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   retain(message: Message, done: PublishDone): void {
+    // What plugins say under $SYS is for who listens.
+    if (isSysFilter(message.topic)) return done();
     this.#retained.add(message, done);
   }
 
@@ -313,6 +315,10 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
+    // The hub keeps clients from $SYS topics, and nobody asks it about others.
+    if (client === undefined && isSysPublish(message.topic)) {
+      return done(new PublishError('NOT_AUTHORIZED', "$SYS topics are the node's own"));
+    }
     if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
     else this.#parts.hub.publish(message, client, done);
   }

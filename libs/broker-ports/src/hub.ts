@@ -57,7 +57,10 @@ export interface Hub {
     request: { readonly filter: string; readonly qos: QoS },
     done: (granted: QoS | undefined) => void,
   ): void;
-  /** Asks the hub's publish hook only: `done` gets NOT_AUTHORIZED, or nothing when the client may publish the message. */
+  /**
+   * Asks the hub's publish hook only: `done` gets NOT_AUTHORIZED, or nothing when the client may publish the message. No
+   * client may publish to `$SYS/`, whatever the hook says.
+   */
   authorizePublish(message: Message, client: HubClient, done: PublishDone): void;
   /** Publishes what a client, or with undefined the broker itself, has sent. A client's message passes the publish hook first. */
   publish(message: Message, client: HubClient | undefined, done: PublishDone): void;

@@ -154,12 +154,20 @@ describe('hooks', () => {
     expect(core.lines).toEqual(['route y', 'route z']);
   });
 
-  it('keep clients from $SYS topics by default', async () => {
-    const { hub: own, core } = await opened();
-    const results: unknown[] = [];
-    own.publish(message('x', { topic: '$SYS/x' }), CLIENT, (error) => results.push(error?.code));
-    expect([results, core.lines]).toEqual([['NOT_AUTHORIZED'], []]);
-  });
+  it.each([
+    ['without a hook', undefined],
+    ['whatever a hook says', { authorizePublish: (_client, _packet, done) => done(null) }],
+  ] as const satisfies readonly (readonly [string, AedesHooks | undefined])[])(
+    'keep clients from $SYS topics %s',
+    async (_name, hooks) => {
+      const { hub: own, core } = await opened(hooks);
+      const results: unknown[] = [];
+      const tell: PublishDone = (error) => results.push(error?.code);
+      own.publish(message('x', { topic: '$SYS/x' }), CLIENT, tell);
+      own.authorizePublish(message('x', { topic: '$SYS/x' }), CLIENT, tell);
+      expect([results, core.lines]).toEqual([['NOT_AUTHORIZED', 'NOT_AUTHORIZED'], []]);
+    },
+  );
 
   it('refuse a subscription or lower its QoS, and never raise it', async () => {
     const { hub: own } = await opened({

@@ -102,10 +102,10 @@ export class AedesHub implements Hub {
   }
 
   authorizePublish(message: Message, client: HubClient, done: PublishDone): void {
-    if (!this.#hasPublishHook) {
-      if (!isReserved(message)) return done();
+    if (isReserved(message)) {
       return done(new PublishError('NOT_AUTHORIZED', "$SYS topics are the broker's"));
     }
+    if (!this.#hasPublishHook) return done();
     // The cast is a border: aedes types the payload format indicator as a boolean.
     this.#pipeline.authorizePublish(this.#find(client), new HubPacket(message) as never, (error) =>
       done(error ? new PublishError('NOT_AUTHORIZED', error.message) : undefined),
@@ -148,7 +148,7 @@ export class AedesHub implements Hub {
   }
 }
 
-/** Whether aedes' default rule keeps a topic for the broker. */
+/** Whether a topic is the broker's: aedes' default rule, and no hook may say otherwise. */
 function isReserved({ topic }: Message): boolean {
   return topic.startsWith('$SYS/');
 }

@@ -46,13 +46,17 @@ export class MemoryHub implements Hub {
   }
 
   authorizePublish(message: Message, _client: HubClient, done: PublishDone): void {
-    done(this.mayPublish(message) ? undefined : new PublishError('NOT_AUTHORIZED', 'denied'));
+    const isAllowed = this.mayPublish(message) && !message.topic.startsWith('$SYS/');
+    done(isAllowed ? undefined : new PublishError('NOT_AUTHORIZED', 'denied'));
   }
 
-  publish(message: Message, _client: HubClient | undefined, done: PublishDone): void {
+  publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
     const handler = this.#handler;
     if (handler === undefined) return done();
-    if (!this.mayPublish(message)) return done(new PublishError('NOT_AUTHORIZED', 'denied'));
+    const isReserved = client !== undefined && message.topic.startsWith('$SYS/');
+    if (isReserved || !this.mayPublish(message)) {
+      return done(new PublishError('NOT_AUTHORIZED', 'denied'));
+    }
     let left = message.retain ? 2 : 1;
     let failure: PublishError | undefined;
     const end: PublishDone = (error) => {

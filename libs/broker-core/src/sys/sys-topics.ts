@@ -54,6 +54,11 @@ export class SysTopics {
   }
 }
 
+/** Whether a message is to be published under `$SYS`, now or later. */
+export function isSysPublish(topic: string): boolean {
+  return /^(?:\$delayed\/\d+\/)?\$SYS\//u.test(topic);
+}
+
 /** Whether a filter is for `$SYS` topics; no filter is for both them and others [MQTT-4.7.2-1]. */
 export function isSysFilter(filter: string): boolean {
   return filter.startsWith('$SYS/');

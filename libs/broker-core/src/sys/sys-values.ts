@@ -118,6 +118,7 @@ export class SysValues {
       'stats/subscriptions/count': counts.subscriptions,
       'stats/subscriptions/shared/count': gauges.subscriptions.shared,
       'stats/retained/count': gauges.retainedMessages,
+      'stats/delayed/count': gauges.delayedMessages,
       'metrics/bytes/received': totals.bytesReceived,
       'metrics/bytes/sent': totals.bytesSent,
       'metrics/packets/received': totals.packetsReceived,
