@@ -1,7 +1,7 @@
 // Writes docs/configuration.md from the schema; with --check it only tells whether the page is what the schema says.
 // usage: npm run config-docs [-- --check]
 import { readFileSync, writeFileSync } from 'node:fs';
-import { BRIDGE_RULE_SETTINGS, SETTINGS, TOPIC_RULE_SETTINGS } from '#libs/config';
+import { BRIDGE_RULE_SETTINGS, SETTINGS, TOPIC_RULE_SETTINGS, USER_SETTINGS } from '#libs/config';
 import { format, resolveConfig } from 'prettier';
 
 const page = new URL('../docs/configuration.md', import.meta.url);
@@ -51,6 +51,18 @@ Items of \`topics.rewrite\` and \`topics.autoSubscribe\`, with examples in [topi
 \`\${host}\` stand for the client's id, its user name and the address that it connects from.
 `;
 
+const USERS_HEAD = `## Users
+
+Items of \`auth.users\`: a name, and one of the other keys. [auth.md](auth.md) shows how clients log in.
+
+\`\`\`yaml
+auth:
+  users:
+    - name: sensor-7
+      passwordFile: /run/secrets/sensor-7
+\`\`\`
+`;
+
 const cell = (text) => text.replaceAll('|', '\\|');
 
 function defaultOf({ default: value, path }) {
@@ -90,7 +102,8 @@ function render() {
   const topics = Object.entries(TOPIC_RULE_SETTINGS).map(
     ([name, list]) => `### topics.${name}\n\n${table(list, false)}\n`,
   );
-  return [HEAD, ...parts, RULES_HEAD, ...rules, TOPICS_HEAD, ...topics].join('\n');
+  const users = [USERS_HEAD, `${table(USER_SETTINGS, false)}\n`];
+  return [HEAD, ...parts, RULES_HEAD, ...rules, TOPICS_HEAD, ...topics, ...users].join('\n');
 }
 
 const options = await resolveConfig(page);

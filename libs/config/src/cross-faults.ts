@@ -21,6 +21,13 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
       fix: 'set SKEIN_API_KEY, or api.host to 127.0.0.1',
     });
   }
+  if (config.auth.saltSecret === undefined && config.auth.users.some(({ scram }) => scram)) {
+    faults.push({
+      field: 'auth.saltSecret',
+      problem: 'is required by users with scram: their salts stay, so those of others must as well',
+      fix: 'set SKEIN_AUTH_SALT_SECRET to random characters, the same on all nodes',
+    });
+  }
   if (config.kafka.rules.length > 0 && config.kafka.brokers.length === 0) {
     faults.push({
       field: 'kafka.brokers',

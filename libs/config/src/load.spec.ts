@@ -169,6 +169,34 @@ describe('faults', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it('reach into users, without their secrets', () => {
+    const file = write(
+      'users.yaml',
+      [
+        'auth:',
+        '  iterations: 4095',
+        '  users:',
+        '    - { name: ann, password: hunter2, passwordFile: f }',
+        '    - { name: bob, passwort: hunter2 }',
+        '    - { name: 5, password: hunter2 }',
+        '    - { name: cat, scram: [hunter2] }',
+        '    - hunter2',
+      ].join('\n'),
+    );
+    const faults = faultsOf({ file });
+
+    expect(faults).toEqual([
+      'auth.users[0]: must have one of password, passwordFile and scram; see auth.users in docs/configuration.md',
+      'auth.users[1].passwort: is not a known key; the nearest is auth.users[1].password, see docs/configuration.md',
+      'auth.users[1]: must have one of password, passwordFile and scram; see auth.users in docs/configuration.md',
+      'auth.users[2].name: must be a text of 1 to 256 characters; see auth.users in docs/configuration.md',
+      'auth.users[3].scram[0]: must be what `npm run scram` prints; see auth.users in docs/configuration.md',
+      'auth.users[4]: must be a map with name and password, passwordFile or scram; see auth.users in docs/configuration.md',
+      'auth.iterations: must be a whole number from 4096 to 1000000; correct it, or remove it for the default 15000',
+    ]);
+    expect(faultsOf({ env: { SKEIN_AUTH_USERS: 'ann:hunter2' } }).join()).not.toContain('hunter2');
+  });
+
   it('reach into bridge rules', () => {
     const file = write(
       'rules.yaml',
@@ -248,12 +276,14 @@ describe('topic rules', () => {
 });
 
 describe('rules between settings', () => {
+  const SCRAM = 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy';
   const RULE = { id: 'r', direction: 'kafka-to-mqtt', topic: 't', mqttTopic: 'm' };
 
   it.each([
     ['data.dir', { SKEIN_DATA_DIR: 'd', SKEIN_REDIS_URL: 'redis://localhost' }],
     ['api.key', { SKEIN_API_HOST: '0.0.0.0' }],
     ['kafka.brokers', { SKEIN_KAFKA_RULES: JSON.stringify([RULE]) }],
+    ['auth.saltSecret', { SKEIN_AUTH_USERS: JSON.stringify([{ name: 'n', scram: [SCRAM] }]) }],
     [
       'kafka.rules[1].id',
       { SKEIN_KAFKA_BROKERS: 'k:9092', SKEIN_KAFKA_RULES: JSON.stringify([RULE, RULE]) },

@@ -22,6 +22,35 @@ it('prints every section as YAML with secrets masked', () => {
   });
 });
 
+it('prints users without what they log in with', () => {
+  const scram = 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy';
+  const users = [
+    { name: 'ann', password: 'hunter2' },
+    { name: 'bob', passwordFile: '/run/secrets/bob' },
+    { name: 'cat', scram: [scram] },
+  ];
+  const config = loadConfig({
+    env: {
+      SKEIN_AUTH_USERS: JSON.stringify(users),
+      SKEIN_AUTH_SALT_SECRET: 'hunter2-hunter2-hunter2',
+    },
+  });
+
+  const text = printConfig(config);
+
+  expect(text).not.toMatch(/hunter2|SCRAM-SHA-256/);
+  expect(parse(text)).toMatchObject({
+    auth: {
+      users: [
+        { name: 'ann', password: '***' },
+        { name: 'bob', passwordFile: '/run/secrets/bob' },
+        { name: 'cat', scram: ['***'] },
+      ],
+      saltSecret: '***',
+    },
+  });
+});
+
 it('leaves a URL without password as it is', () => {
   expect(maskUrl('redis://redis:6379/0')).toBe('redis://redis:6379/0');
 });

@@ -14,12 +14,22 @@ export function printConfig(config: Config): string {
     ...config,
     node,
     api: { ...config.api, ...(config.api.key === undefined ? {} : { key: MASK }) },
+    auth: {
+      ...config.auth,
+      users: config.auth.users.map(maskUser),
+      ...(config.auth.saltSecret === undefined ? {} : { saltSecret: MASK }),
+    },
     redis: {
       ...config.redis,
       ...(config.redis.url === undefined ? {} : { url: maskUrl(config.redis.url) }),
     },
   };
   return `# Skein ${version}\n${stringify(masked, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+function maskUser({ name, passwordFile, scram }: Config['auth']['users'][number]): object {
+  if (passwordFile !== undefined) return { name, passwordFile };
+  return scram === undefined ? { name, password: MASK } : { name, scram: scram.map(() => MASK) };
 }
 
 /** Hides the password of a URL, for printing and logging. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { kafkaToMqtt, mqttToKafka } from './bridge-rule.ts';
 import { schema } from './schema.ts';
 import { autoSubscription, rewriteRule } from './topic-rule.ts';
+import { user } from './user.ts';
 
 /** One key of the configuration, as the schema declares it. */
 export interface Setting {
@@ -89,11 +90,15 @@ export const TOPIC_RULE_SETTINGS: Readonly<
   autoSubscribe: settingsOf(shapeOf(autoSubscription), []),
 };
 
+/** The keys of the items of `auth.users`; `env` has no meaning for them. */
+export const USER_SETTINGS: readonly Setting[] = settingsOf(shapeOf(user), []);
+
 /** The keys that items may have, by the path of their list. */
 export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['kafka.rules', Object.values(BRIDGE_RULE_SETTINGS).flatMap(pathsOf)],
   ['topics.rewrite', pathsOf(TOPIC_RULE_SETTINGS.rewrite)],
   ['topics.autoSubscribe', pathsOf(TOPIC_RULE_SETTINGS.autoSubscribe)],
+  ['auth.users', pathsOf(USER_SETTINGS)],
 ]);
 
 function pathsOf(settings: readonly Setting[]): readonly string[] {
