@@ -39,6 +39,8 @@ describe('without a source', () => {
         payloadFormatCheck: false,
         qosMax: 2,
         retain: true,
+        sessionExpirySecondsMax: 4_294_967_295,
+        sharedSubscriptions: true,
         shortClientIds: false,
         wildcardSubscriptions: true,
       },
@@ -263,6 +265,25 @@ describe('topic rules', () => {
       'topics.autoSubscribe[1].qos: must be 0, 1 or 2',
     ]);
   });
+
+  it.each(['tenants/${username}/', '${clientId}/', '/', 'a b//c/'])(
+    'take the mountpoint %s',
+    (mountpoint) => {
+      const env = { SKEIN_LISTENERS_WS_RULES_MOUNTPOINT: mountpoint };
+      expect(load({ env }).listeners.ws.rules.mountpoint).toBe(mountpoint);
+      expect(load().listeners.ws.rules.mountpoint).toBeUndefined();
+    },
+  );
+
+  it.each(['tenant', 'a/+/', '#/', '$SYS/', '${password}/', '${clientId/'])(
+    'refuse the mountpoint %s',
+    (mountpoint) => {
+      const env = { SKEIN_LISTENERS_TCP_RULES_MOUNTPOINT: mountpoint };
+      expect(faultsOf({ env })).toEqual([
+        expect.stringContaining('must be levels that end with a slash'),
+      ]);
+    },
+  );
 
   it('are checked in a time that does not grow with what they hold', () => {
     const filter = `${'a/'.repeat(500)}+`;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bridgeRule } from './bridge-rule.ts';
-import { autoSubscription, rewriteRule } from './topic-rule.ts';
+import { autoSubscription, mountpoint, rewriteRule } from './topic-rule.ts';
 import { user } from './user.ts';
 
 const KIB = 1024;
@@ -101,6 +101,12 @@ const rules = section({
     }),
   retain: flag('Whether clients may have messages retained; else 0x9A.', true),
   wildcardSubscriptions: flag('Whether filters may hold `+` and `#`; else 0xA2.', true),
+  sharedSubscriptions: flag('Whether filters may begin with `$share/`; else 0x9E.', true),
+  sessionExpirySecondsMax: whole(
+    'Longest session expiry interval granted, where it is less than that of `limits`; for 3.1 and 3.1.1 as well.',
+    { default: 4_294_967_295, min: 0, max: 4_294_967_295, unit: 's' },
+  ),
+  mountpoint,
   payloadFormatCheck: flag(
     'Whether a payload that its v5 publisher declares as text must be UTF-8; else 0x99.',
     false,

@@ -54,6 +54,7 @@ const DROP_FAULTS: Readonly<Record<DropReason, 'client' | 'server'>> = {
   expired: 'client',
   too_large: 'client',
   no_local: 'client',
+  outside_mountpoint: 'client',
   quota: 'client',
   session_gone: 'client',
   cluster_error: 'server',

@@ -8,6 +8,15 @@ export interface ListenerRules {
   readonly retain: boolean;
   /** Whether filters may hold wildcards. */
   readonly wildcardSubscriptions: boolean;
+  /** Whether filters may be those of shared subscriptions. */
+  readonly sharedSubscriptions: boolean;
+  /** The longest session expiry interval, if it is less than that of the node. */
+  readonly sessionExpirySecondsMax?: number;
+  /**
+   * Levels that are put before every name of its clients; `${clientId}`, `${username}` and `${host}` stand for the client. See
+   * `mountpoint` of the terms.
+   */
+  readonly mountpoint?: string;
   /** Whether a payload that is declared as text must be UTF-8 (MQTT 5, section 3.3.2.3.2). */
   readonly payloadFormatCheck: boolean;
   /** Whether MQTT 3.1 clients need an id of 1 to 23 characters, as that version asks. */
@@ -21,6 +30,7 @@ export const OPEN_RULES: ListenerRules = {
   qosMax: 2,
   retain: true,
   wildcardSubscriptions: true,
+  sharedSubscriptions: true,
   payloadFormatCheck: false,
   shortClientIds: false,
 };

@@ -110,7 +110,11 @@ describe('sessions', () => {
 
   it('never outlive the bound, not even those that ask for ever', () => {
     const limits = { ...WIDE_LIMITS, sessionExpirySecondsMax: 9 };
-    expect([8, 9, 0xffff_ffff].map((seconds) => capExpiry(seconds, limits))).toEqual([8, 9, 9]);
+    const capped = (rules: ListenerRules): number[] =>
+      [4, 9, 0xffff_ffff].map((seconds) => capExpiry(seconds, limits, rules));
+    expect(capped(OPEN_RULES)).toEqual([4, 9, 9]);
+    expect(capped({ ...OPEN_RULES, sessionExpirySecondsMax: 5 })).toEqual([4, 5, 5]);
+    expect(capped({ ...OPEN_RULES, sessionExpirySecondsMax: 10 })).toEqual([4, 9, 9]);
   });
 });
 

@@ -33,6 +33,8 @@ export interface ConnectionTerms {
   readonly topicAliasMaximum: number;
   /** Whether the client wants to be told in words why something is refused (Request Problem Information). */
   readonly problemInformation: boolean;
+  /** Put before the names of the client by whoever owns it, and taken off what it receives; none when absent. */
+  readonly mountpoint?: string;
   /** The rules of the listener that the client came in by. */
   readonly rules: ListenerRules;
   readonly connackProperties: ConnackProperties | undefined;
@@ -63,7 +65,7 @@ export function negotiate(
   const refusal = clientIdFault(packet, limits, offer.rules) ?? willFault(packet, offer.rules);
   if (refusal !== undefined) return refusal;
   const clientId = packet.clientId === '' ? offer.assignClientId() : packet.clientId;
-  const sessionExpirySeconds = capExpiry(expiryAsked(packet, limits), limits);
+  const sessionExpirySeconds = capExpiry(expiryAsked(packet, limits), limits, offer.rules);
   const agreed = {
     version,
     clientId,
@@ -87,7 +89,11 @@ export function negotiate(
 }
 
 /** Whether a client takes a packet as large as its CONNACK: without it nothing else may be sent [MQTT-3.2.0-1]. */
-export function takesConnack({ version, packetBytesMax, connackProperties }: ConnectionTerms): boolean {
+export function takesConnack({
+  version,
+  packetBytesMax,
+  connackProperties,
+}: ConnectionTerms): boolean {
   if (packetBytesMax === 0 || connackProperties === undefined) return true;
   const properties = connackProperties;
   const connack = { kind: 'connack', sessionPresent: false, reasonCode: 0, properties } as const;
@@ -110,6 +116,7 @@ function told(
     ...(qosMax !== 2 && { maximumQoS: qosMax }),
     ...(!rules.retain && { retainAvailable: false }),
     ...(!rules.wildcardSubscriptions && { wildcardSubscriptionAvailable: false }),
+    ...(!rules.sharedSubscriptions && { sharedSubscriptionAvailable: false }),
     ...(packet.clientId === '' && { assignedClientIdentifier: clientId }),
     ...(expiryAsked(packet, limits) !== sessionExpirySeconds && {
       sessionExpiryInterval: sessionExpirySeconds,
@@ -161,8 +168,8 @@ function willFault({ will }: ConnectPacket, rules: ListenerRules): Negotiation |
 }
 
 /** Bounds a session expiry interval; 0xFFFFFFFF (never) is bounded as well. */
-export function capExpiry(seconds: number, limits: EngineLimits): number {
-  return Math.min(seconds, limits.sessionExpirySecondsMax);
+export function capExpiry(seconds: number, limits: EngineLimits, rules: ListenerRules): number {
+  return Math.min(seconds, limits.sessionExpirySecondsMax, rules.sessionExpirySecondsMax ?? NEVER);
 }
 
 function expiryAsked(packet: ConnectPacket, limits: EngineLimits): number {

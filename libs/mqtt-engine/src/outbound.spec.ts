@@ -435,3 +435,42 @@ describe('a durable queue', () => {
     expect(receiver.output.take()).toEqual(['settle 1', 'dropped expired']);
   });
 });
+
+describe('below a mountpoint', () => {
+  const topics = (receiver: Receiver): string[] =>
+    receiver.output.takeSent().map(({ packet }) => packet.topic);
+
+  it('a client gets what is there, by the name that it knows, and nothing else', () => {
+    const receiver = new Receiver().attach({ mountpoint: 'm/', window: 9 });
+    for (const topic of ['m/a', 'n/a', 'm/b/c', 'm', '$SYS/x']) receiver.enqueue('x', 1, { topic });
+    const form = { qos: 0, retain: false, subscriptionIdentifiers: [] } as const;
+    for (const topic of ['m/d', 'd']) {
+      receiver.outbound.deliverLive(publishOf('x', { topic }), form, 0);
+    }
+    expect(topics(receiver)).toEqual(['a', 'b/c', '$SYS/x', 'd']);
+    expect(receiver.output.drops).toEqual(Array.from({ length: 3 }, () => 'outside_mountpoint'));
+  });
+
+  it('the queue of a session that was elsewhere before goes on behind what is not there', () => {
+    const receiver = new Receiver();
+    for (const sequence of upTo(200)) {
+      const topic = sequence % 100 === 0 ? 'm/a' : 'n/a';
+      receiver.stored.push(receiver.deliveryOf(sequence, 1, { topic }));
+    }
+    receiver.resume({ mountpoint: 'm/' });
+    const sent: string[] = [];
+    while (receiver.output.loads.length > 0) {
+      receiver.answerLoad();
+      sent.push(...topics(receiver));
+    }
+    expect(sent).toEqual(['a', 'a']);
+    expect(receiver.output.settled).toHaveLength(198);
+    expect(receiver.output.drops).toHaveLength(198);
+  });
+
+  it('topic aliases are those of the names that the client knows', () => {
+    const receiver = new Receiver().attach({ mountpoint: 'm/', topicAliasMaximum: 1, window: 9 });
+    for (const topic of ['m/long/topic', 'm/long/topic']) receiver.enqueue('x', 1, { topic });
+    expect(topics(receiver)).toEqual(['long/topic', '']);
+  });
+});

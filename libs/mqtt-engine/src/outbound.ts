@@ -7,7 +7,7 @@ import {
 import { Fifo } from './fifo.ts';
 import type { EngineLimits } from './limits.ts';
 import { SentAliases } from './sent-aliases.ts';
-import type { Load, Position, SessionOutput } from './session-output.ts';
+import type { EngineDropReason, Load, Position, SessionOutput } from './session-output.ts';
 import type { DeliveryForm, SharedPublish } from './shared-publish.ts';
 
 /** A QoS 1 or 2 message on its way to one receiver. */
@@ -27,6 +27,8 @@ export interface OutboundTerms {
   readonly packetBytesMax: number;
   /** Topic aliases that may be set; 0 for none. */
   readonly topicAliasMaximum: number;
+  /** The client sees what is below it, and sees it without. */
+  readonly mountpoint?: string;
 }
 
 interface Inflight {
@@ -141,7 +143,9 @@ export class Outbound {
     if (terms === undefined) return;
     if (this.#output.congested) return this.#output.dropped('queue_full');
     if (publish.isExpired(nowMs)) return this.#output.dropped('expired');
-    const template = this.#encode(publish, form, nowMs);
+    const seen = this.#seen(publish);
+    if (seen === undefined) return this.#output.dropped('outside_mountpoint');
+    const template = this.#encode(seen, form, nowMs);
     if (template === undefined) return this.#output.dropped('too_large');
     this.#output.sendPublish(template, 0, false);
     this.#output.sent(0, template.bytes.length, {
@@ -291,9 +295,14 @@ export class Outbound {
       this.#discard(delivery, 'expired');
       return true;
     }
+    const seen = this.#seen(publish);
+    if (seen === undefined) {
+      this.#discard(delivery, 'outside_mountpoint');
+      return true;
+    }
     const packetId = this.#packetIdFor(delivery);
     if (packetId === undefined) return false;
-    const template = this.#encode(publish, delivery, nowMs);
+    const template = this.#encode(seen, delivery, nowMs);
     if (template === undefined) {
       this.#discard(delivery, 'too_large');
       return true;
@@ -315,6 +324,11 @@ export class Outbound {
     return true;
   }
 
+  #seen(publish: SharedPublish): SharedPublish | undefined {
+    const mountpoint = this.#terms?.mountpoint;
+    return mountpoint === undefined ? publish : publish.below(mountpoint);
+  }
+
   /** The bytes for this client, with a topic alias if it has one; undefined when it does not take as many [MQTT-3.1.2-25]. */
   #encode(publish: SharedPublish, form: DeliveryForm, nowMs: number): PublishTemplate | undefined {
     const terms = this.#terms;
@@ -332,7 +346,7 @@ export class Outbound {
     return fits(template, terms) ? template : undefined;
   }
 
-  #discard(delivery: Delivery, reason: 'expired' | 'too_large'): void {
+  #discard(delivery: Delivery, reason: EngineDropReason): void {
     this.#shift(delivery);
     if (delivery.position !== undefined) this.#output.settle(delivery.position);
     this.#output.dropped(reason);

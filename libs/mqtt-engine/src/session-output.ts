@@ -36,7 +36,7 @@ export interface Load {
 }
 
 /** Why the engine did not deliver a message. */
-export type EngineDropReason = 'queue_full' | 'expired' | 'too_large';
+export type EngineDropReason = 'queue_full' | 'expired' | 'too_large' | 'outside_mountpoint';
 
 /** What the engine observes and does not decide anything by. */
 export interface EngineObserver {

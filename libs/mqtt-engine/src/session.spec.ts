@@ -135,6 +135,17 @@ describe('Session', () => {
     expect(new Connected().handle(disconnect(7))).toEqual(['close 0x82']);
   });
 
+  it('keeps a new expiry within the bound of the listener', () => {
+    const connected = new Connected(DURABLE, undefined, { sessionExpirySecondsMax: 50 });
+    expect(connected.output.packets[0]).toMatchObject({
+      properties: { sessionExpiryInterval: 50 },
+    });
+    const properties = { sessionExpiryInterval: 60 };
+    expect(connected.handle({ kind: 'disconnect', reasonCode: 0, properties })).toEqual([
+      'disconnected 50s',
+    ]);
+  });
+
   it('passes acknowledgements to the half they belong to', () => {
     const connected = new Connected();
     const ack = (kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp') =>

@@ -1,6 +1,7 @@
 import { REASON, type Packet, type ReasonCode } from '#libs/mqtt-codec';
 import { Inbound } from './inbound.ts';
 import type { EngineLimits } from './limits.ts';
+import { OPEN_RULES } from './listener-rules.ts';
 import { capExpiry, type ConnectionTerms } from './negotiate.ts';
 import { Outbound } from './outbound.ts';
 import type { SessionOutput } from './session-output.ts';
@@ -133,7 +134,8 @@ export class Session {
     if (expiry !== undefined && expiry > 0 && this.#terms?.durable === false) {
       return this.#refuse('DISCONNECT may not make a session durable [MQTT-3.14.2-2]');
     }
-    const seconds = expiry === undefined ? undefined : capExpiry(expiry, this.#limits);
+    const rules = this.#terms?.rules ?? OPEN_RULES;
+    const seconds = expiry === undefined ? undefined : capExpiry(expiry, this.#limits, rules);
     this.#output.disconnected(packet.reasonCode !== REASON.success, seconds);
   }
 

@@ -21,6 +21,45 @@ function propertiesOf({ bytes, packetIdOffset }: PublishTemplate) {
   return packet?.kind === 'publish' ? packet.properties : undefined;
 }
 
+function topicOf({ bytes }: PublishTemplate): string {
+  const length = bytes.readUInt16BE(2);
+  return bytes.toString('utf8', 4, 4 + length);
+}
+
+describe('SharedPublish below a mountpoint', () => {
+  const below = (topic: string, mountpoint = 'm/'): SharedPublish | undefined =>
+    new SharedPublish({ ...MESSAGE, topic }, false).below(mountpoint);
+
+  it('has its topic without it, encoded once for all who are there', () => {
+    const shared = new SharedPublish({ ...MESSAGE, topic: 'm/a' }, true);
+    const seen = shared.below('m/');
+    expect(seen?.remote).toBe(true);
+    expect(shared.below('m/')).toBe(seen);
+    expect(seen && topicOf(seen.template(4, FORM, 0))).toBe('a');
+    expect(topicOf(shared.template(4, FORM, 0))).toBe('m/a');
+  });
+
+  it('is not there when it is not theirs', () => {
+    expect(['a', 'm', 'm/', 'ma', 'n/m/a', 'M/a'].map((topic) => below(topic))).toEqual(
+      Array.from({ length: 6 }, () => undefined),
+    );
+  });
+
+  it('is as it is when the broker speaks of itself, and nobody else can speak so', () => {
+    const shared = new SharedPublish({ ...MESSAGE, topic: '$SYS/broker/uptime' }, false);
+    expect(shared.below('m/')).toBe(shared);
+    expect([below('m/$SYS/broker/uptime'), below('m/$x')]).toEqual([undefined, undefined]);
+  });
+
+  it('has its response topic without it, if that is below it, too', () => {
+    const answerTo = (responseTopic: string): string | undefined =>
+      new SharedPublish({ ...MESSAGE, topic: 'm/a', properties: { responseTopic } }, false).below(
+        'm/',
+      )?.message.properties?.responseTopic;
+    expect(['m/r', 'r'].map(answerTo)).toEqual(['r', 'r']);
+  });
+});
+
 describe('SharedPublish', () => {
   it('is encoded once for each version, QoS and RETAIN', () => {
     const shared = new SharedPublish(MESSAGE, false);

@@ -39,6 +39,7 @@ export class SharedPublish {
   readonly remote: boolean;
   readonly #templates: (PublishTemplate | undefined)[] = [];
   #aliased: Map<number, PublishTemplate> | undefined;
+  #below: Map<string, SharedPublish> | undefined;
 
   constructor(message: OutboundMessage, remote: boolean) {
     this.message = message;
@@ -48,6 +49,19 @@ export class SharedPublish {
   /** Whether the message may not be delivered any more [MQTT-3.3.2-5]. */
   isExpired(nowMs: number): boolean {
     return this.message.expiresAtMs !== 0 && this.message.expiresAtMs <= nowMs;
+  }
+
+  /** The message as the clients below a mountpoint see it, once for all of them; undefined when it is not theirs to see. */
+  below(mountpoint: string): SharedPublish | undefined {
+    const known = this.#below?.get(mountpoint);
+    if (known !== undefined) return known;
+    const seen = seenBelow(mountpoint, this.message);
+    if (seen === undefined) return undefined;
+    if (seen === this.message) return this;
+    const made = new SharedPublish(seen, this.remote);
+    this.#below ??= new Map();
+    this.#below.set(mountpoint, made);
+    return made;
   }
 
   /** Encodes for one receiver, or hands out what another receiver's encoding left. */
@@ -108,6 +122,22 @@ export class SharedPublish {
       VERSION_5,
     );
   }
+}
+
+/**
+ * Topic and response topic without the mountpoint. What the broker says of itself (`$SYS`) is the same for all; other topics
+ * that would begin with `$` cannot have been meant for these clients, who may not publish such.
+ */
+function seenBelow(mountpoint: string, message: OutboundMessage): OutboundMessage | undefined {
+  const { topic, properties } = message;
+  if (topic.startsWith('$SYS/')) return message;
+  if (!topic.startsWith(mountpoint) || topic.length === mountpoint.length) return undefined;
+  if (topic.charAt(mountpoint.length) === '$') return undefined;
+  const seen = { ...message, topic: topic.slice(mountpoint.length) };
+  const responseTopic = properties?.responseTopic;
+  if (responseTopic?.startsWith(mountpoint) !== true) return seen;
+  const own = { ...properties, responseTopic: responseTopic.slice(mountpoint.length) };
+  return { ...seen, properties: own };
 }
 
 function slotOf({ qos, retain }: DeliveryForm): number {
