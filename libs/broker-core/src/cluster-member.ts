@@ -276,7 +276,7 @@ export class ClusterMember implements ClusterHandler {
         break;
       }
       case 'grouped':
-        return this.regroup(message, address.group, obligations);
+        return this.#toGroup(message, address.group, obligations);
     }
     obligations.end();
   }
@@ -286,6 +286,11 @@ export class ClusterMember implements ClusterHandler {
    * obligation. While a member is about to come, the message is tried again.
    */
   regroup(message: Message, group: string, obligations: Obligations): void {
+    this.#parts.meter.groupDelivery('redispatched');
+    this.#toGroup(message, group, obligations);
+  }
+
+  #toGroup(message: Message, group: string, obligations: Obligations): void {
     const isTaken = this.#router.routeToGroup(message, group, { isPassedOn: true, obligations });
     const isAwaited = !isTaken && this.#router.isGroupExpected(group);
     obligations.end(

@@ -286,6 +286,7 @@ export class Router implements Flushable {
     }
     const target = local?.pick(message, this.#shareStrategy);
     if (target === undefined) {
+      this.#meter.groupDelivery('dropped');
       this.#meter.deliveryDropped('no_subscribers', 1);
       return false;
     }
@@ -295,6 +296,7 @@ export class Router implements Flushable {
 
   #deliverTo(target: Target, shared: GroupPublish, obligations: Obligations | undefined): void {
     const { routed: message } = shared;
+    this.#meter.groupDelivery('delivered');
     const form = target.form(message.qos, message.retain);
     target.entry.deliver({ shared, form, message, obligations }, this.#nowMs());
   }

@@ -183,6 +183,7 @@ describe('a shared subscription', () => {
     leaving.cut();
     await quiet();
     expect(staying.takeTexts()).toEqual(['1']);
+    expect(node.memory.counts.get('groupDelivery')).toBe(4);
   });
 
   it('queues for a member that is away only when nobody is connected', async () => {

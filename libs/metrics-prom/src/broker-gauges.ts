@@ -15,7 +15,7 @@ export function brokerGauges(registry: Registry, listeners: readonly string[]) {
     connectionsLimit: gauges.connectionsLimit.by('listener', listeners),
     show: nodeGauges(gauges, listeners),
     routeTableLag: gauges.routeTableLag.cell(),
-    redisUp: gauges.redisUp.by('role', ['commands', 'subscriber']),
+    redisUp: gauges.redisUp.by('role', ['commands', 'subscriber', 'store']),
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),

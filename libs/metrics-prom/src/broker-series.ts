@@ -198,6 +198,11 @@ function messageSeries(counters: Counters, histograms: Histograms) {
     messageSize: histograms.messageSize.by('direction', ['in', 'out']),
     backpressureSeconds: counters.backpressureSeconds.cell(),
     retainedOperations: counters.retainedOperations.by('op', ['set', 'delete', 'expire', 'serve']),
+    groupDeliveries: counters.groupDeliveries.by('outcome', [
+      'delivered',
+      'redispatched',
+      'dropped',
+    ]),
     wills: counters.wills.by('event', ['published', 'delayed', 'cancelled']),
     delayed: counters.delayed.by('event', ['stored', 'refused', 'published', 'retried']),
   };
@@ -210,7 +215,7 @@ function clusterSeries(counters: Counters, histograms: Histograms) {
     ),
     clusterDeliveryDuration: histograms.clusterDeliveryDuration.cell(),
     routeTableResyncs: counters.routeTableResyncs.cell(),
-    redisReconnects: counters.redisReconnects.by('role', ['commands', 'subscriber']),
+    redisReconnects: counters.redisReconnects.by('role', ['commands', 'subscriber', 'store']),
     redisCommands: new ByLabel(REDIS_OPERATIONS, (operation) =>
       counters.redisCommands.by('outcome', ['ok', 'error'], { operation }),
     ),

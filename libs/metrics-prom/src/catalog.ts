@@ -118,6 +118,11 @@ export const BROKER_COUNTERS = {
     'Work on retained messages.',
     'op',
   ),
+  groupDeliveries: metric(
+    'skein_broker_shared_group_deliveries_total',
+    'What became of messages for shared subscriptions at the node of the chosen member.',
+    'outcome',
+  ),
   wills: metric('skein_broker_wills_total', 'What became of wills.', 'event'),
   delayed: metric('skein_broker_delayed_total', 'What became of messages with a delay.', 'event'),
   clusterMessages: metric(

@@ -62,7 +62,7 @@ describe('a connection', () => {
     expect(log.lines.map(({ event }) => event)).toEqual(['redis-unavailable']);
     expect(JSON.stringify(log.lines)).toContain(`127.0.0.1:${String(server.port)}`);
     expect(JSON.stringify(log.lines)).not.toContain('secret');
-    expect(metered).toEqual(['commands down', 'commands down', 'session_read error']);
+    expect(metered).toEqual(['store down', 'store down', 'session_read error']);
   });
 
   it('comes back when Redis does, and its stores go on', async () => {
@@ -83,7 +83,7 @@ describe('a connection', () => {
     expect(await redis.client.get('kept')).toBe('1');
     expect(log.of('redis-unavailable')).toHaveLength(2);
     expect(log.of('redis-restored')).toHaveLength(2);
-    expect(metered.filter((line) => line === 'commands reconnected')).toHaveLength(1);
+    expect(metered.filter((line) => line === 'store reconnected')).toHaveLength(1);
   });
 
   it('fails calls in time while Redis stalls, without keeping them for later', async () => {

@@ -14,7 +14,7 @@ const RECONNECT_DELAY_MS_MAX = 2_000;
 const KEEP_ALIVE_MS = 10_000;
 
 /** The label of the connection's metrics and log lines. */
-const ROLE = 'commands';
+const ROLE = 'store';
 
 /** What {@link connectRedis} needs. */
 export interface RedisConnectionOptions {
