@@ -48,12 +48,13 @@ function durability({ redis, data }) {
 }
 
 function summary(config) {
-  const { listeners, ops, api } = config;
+  const { listeners, ops, api, auth } = config;
   const at = { api: `http://${authority(api)}`, ops: `http://${authority(ops)}` };
   const apiOps = `http://${authority({ host: ops.host, port: api.opsPort })}`;
   const key = api.key === undefined ? '' : ' -H "Authorization: Bearer $SKEIN_API_KEY"';
   const { host, port } = listeners.tcp;
-  const address = `${host === '127.0.0.1' ? '' : `-h ${host} `}-p ${port}`;
+  const login = auth.users.length === 0 ? '' : ' -u USER -P PASSWORD';
+  const address = `${host === '127.0.0.1' ? '' : `-h ${host} `}-p ${port}${login}`;
   const lines = [
     listeners.tcp.enabled && `  MQTT                 mqtt://${authority(listeners.tcp)}`,
     listeners.ws.enabled &&

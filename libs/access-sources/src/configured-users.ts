@@ -45,7 +45,7 @@ export class ConfiguredUsers implements ScramCredentials {
     this.#credentials = credentials;
   }
 
-  /** Reads the files and derives the credentials: some 20 ms of a core for a password. */
+  /** Reads the files and derives the credentials: some 10 ms of a core for a password. */
   static async open(
     users: readonly ConfiguredUser[],
     options: ConfiguredUsersOptions,
