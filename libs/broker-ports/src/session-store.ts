@@ -1,5 +1,6 @@
 import type { QoS } from '#libs/mqtt-codec';
 import type { Message, NodeRef } from './message.ts';
+import type { FormerWill, StoredWill } from './stored-will.ts';
 
 /** A subscription as a session keeps it. `filter` is what the client sent, `$share` prefix included. */
 export interface StoredSubscription {
@@ -63,15 +64,26 @@ export interface TakeRequest {
   readonly cleanStart: boolean;
   readonly durable: boolean;
   readonly expiryIntervalSeconds: number;
-  /** False when a survivor takes the offline sessions of a dead node: the record stays disconnected, nothing is created. */
+  /**
+   * False when a survivor takes the offline sessions of a dead node: the record stays disconnected, nothing is created, and
+   * one that is over is given only if it leaves a will.
+   */
   readonly connected: boolean;
+  /** The will of the connection: kept until the connection ends without it, or it is forgotten. */
+  readonly will?: StoredWill;
   /** Takes the session from its owner if the epoch is still this one: the owner has released it or is dead. */
   readonly replacesEpoch?: number;
 }
 
 /** `owned`: another node (or an earlier incarnation) holds it; ask that one to release it, then replace its epoch. */
 export type TakeResult =
-  | { readonly kind: 'taken'; readonly sessionPresent: boolean; readonly record: SessionRecord }
+  | {
+      readonly kind: 'taken';
+      readonly sessionPresent: boolean;
+      readonly record: SessionRecord;
+      /** The will of the session's last connection, if it was neither published nor dropped. */
+      readonly formerWill?: FormerWill;
+    }
   | { readonly kind: 'owned'; readonly owner: NodeRef; readonly epoch: number }
   | { readonly kind: 'absent' };
 
@@ -88,12 +100,18 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
   | { readonly kind: 'forget'; readonly packetId: number }
   | { readonly kind: 'subscribe'; readonly subscriptions: readonly StoredSubscription[] }
   | { readonly kind: 'unsubscribe'; readonly filters: readonly string[] }
-  /** The connection ended: the record stays until `nowMs` plus the interval (0xFFFFFFFF: for ever). */
+  /**
+   * The connection ended: the record stays until `nowMs` plus the interval (0xFFFFFFFF: for ever), and its will only with
+   * `willDueAtMs`.
+   */
   | {
       readonly kind: 'disconnect';
       readonly nowMs: number;
       readonly expiryIntervalSeconds: number;
+      readonly willDueAtMs?: number;
     }
+  /** The will was published. */
+  | { readonly kind: 'forget-will' }
   /** The session ended: remove its every key. */
   | { readonly kind: 'discard' }
 );

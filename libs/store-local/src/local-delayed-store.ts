@@ -8,31 +8,9 @@ import {
   type DueMessage,
 } from '#libs/broker-ports';
 import { DueHeap } from './due-heap.ts';
-import { Table, type Journal, type TableFormat } from './journal.ts';
+import { Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
-
-/** A message as it is kept: encoded, so that it pins nothing and its size is known. */
-interface Entry {
-  readonly dueAtMs: number;
-  readonly bytes: Uint8Array;
-}
-
-const TIME_BYTES = 8;
-
-const FORMAT: TableFormat<Entry> = {
-  table: 10,
-  encode: ({ dueAtMs, bytes }) => {
-    const value = Buffer.allocUnsafe(TIME_BYTES + bytes.length);
-    value.writeDoubleBE(dueAtMs);
-    value.set(bytes, TIME_BYTES);
-    return value;
-  },
-  decode: (bytes) => {
-    if (bytes.length <= TIME_BYTES) return undefined;
-    const value = Buffer.from(bytes);
-    return { dueAtMs: value.readDoubleBE(), bytes: value.subarray(TIME_BYTES) };
-  },
-};
+import { timedFormat, type TimedBytes } from './timed-bytes.ts';
 
 /**
  * The delayed messages of a single node: all in memory, and in a journal when they are to survive the process.
@@ -42,8 +20,8 @@ const FORMAT: TableFormat<Entry> = {
 export class LocalDelayedStore implements DelayedStore {
   readonly #clock: () => number;
   readonly #journal: Journal | undefined;
-  readonly #table: Table<Entry>;
-  readonly #entries = new Map<number, Entry>();
+  readonly #table: Table<TimedBytes>;
+  readonly #entries = new Map<number, TimedBytes>();
   /** When each entry is to be given next. What is settled leaves its place when that time has come. */
   readonly #heap = new DueHeap();
   #entriesEver = 0;
@@ -52,7 +30,7 @@ export class LocalDelayedStore implements DelayedStore {
   constructor({ clock, journal }: LocalStoreOptions) {
     this.#clock = clock;
     this.#journal = journal;
-    this.#table = new Table(journal, FORMAT);
+    this.#table = new Table(journal, timedFormat(10));
     for (const { path, value } of this.#table.entries()) {
       const [number = 0] = path;
       this.#entriesEver = Math.max(this.#entriesEver, number);
@@ -119,7 +97,7 @@ export class LocalDelayedStore implements DelayedStore {
     await this.#journal?.committed();
   }
 
-  #keep(number: number, entry: Entry): void {
+  #keep(number: number, entry: TimedBytes): void {
     this.#entries.set(number, entry);
     this.#heap.add({ atMs: entry.dueAtMs, number });
     this.#bytes += entry.bytes.length;

@@ -87,19 +87,24 @@ export class LocalSessionStore implements SessionStore {
 
   #take(request: TakeRequest): TakeResult {
     const stored = this.#sessions.get(request.clientId);
+    const will = stored?.will;
+    const former = will && { formerWill: will };
     const isLive = stored !== undefined && !isExpired(stored, request.nowMs);
-    if (isLive && !mayTake(stored, request)) {
+    // A session that is over counts as long as its will has to be published, by one node.
+    const isThere = stored !== undefined && (isLive || former !== undefined);
+    if (isThere && !mayTake(stored, request)) {
       const { owner, epoch } = stored.head;
       return { kind: 'owned', owner, epoch };
     }
-    if (isLive && stored.head.durable && !request.cleanStart) {
+    const goesOn = isLive && stored.head.durable && !request.cleanStart;
+    if (isThere && (goesOn || (former !== undefined && !request.connected))) {
       this.#hand(stored, request);
-      return { kind: 'taken', sessionPresent: true, record: stored.record() };
+      return { kind: 'taken', sessionPresent: true, record: stored.record(), ...former };
     }
     if (stored !== undefined) this.#discard(stored);
     if (!request.connected) return { kind: 'absent' };
     const created = this.#create(request, stored);
-    return { kind: 'taken', sessionPresent: false, record: created.record() };
+    return { kind: 'taken', sessionPresent: false, record: created.record(), ...former };
   }
 
   /** Gives a session that goes on to its new owner. */
@@ -110,6 +115,7 @@ export class LocalSessionStore implements SessionStore {
     const next = { owner: node, epoch: head.epoch + 1 };
     if (request.connected) {
       session.change({ ...next, durable, expiryIntervalSeconds, connected: true, expiresAtMs: 0 });
+      session.replaceWill(request.will);
     } else if (head.connected) {
       const expiresAtMs = expiryOf(nowMs, head.expiryIntervalSeconds);
       session.change({ ...next, connected: false, expiresAtMs });
@@ -135,6 +141,7 @@ export class LocalSessionStore implements SessionStore {
     this.#sessionsEver += 1;
     const session = new LocalSession(this.#sessionsEver, head, this.#tables);
     session.change(head);
+    session.replaceWill(request.will);
     this.#sessions.set(clientId, session);
     this.#own(session);
     return session;
@@ -186,6 +193,9 @@ export class LocalSessionStore implements SessionStore {
       this.#sessions.set(value.clientId, session);
       this.#sessionsEver = Math.max(this.#sessionsEver, number);
       this.#own(session);
+    }
+    for (const { path, value } of tables.wills.entries()) {
+      byNumber.get(path[0] ?? 0)?.restoreWill(value);
     }
     for (const { path, value } of tables.lastSequences.entries()) {
       byNumber.get(path[0] ?? 0)?.restoreSequence(value);

@@ -1,14 +1,19 @@
 import {
   decodeQueued,
+  decodeWill,
   encodeQueued,
+  encodeWill,
+  type FormerWill,
   type QueuedMessage,
   type QueuePosition,
   type SessionOperation,
   type SessionRecord,
   type StoredSubscription,
+  type StoredWill,
 } from '#libs/broker-ports';
 import { jsonFormat, Table, type Journal } from './journal.ts';
 import { SessionQueue } from './session-queue.ts';
+import { timedFormat, type TimedBytes } from './timed-bytes.ts';
 
 /** 0xFFFFFFFF: a session that never expires. */
 const NEVER_SECONDS = 0xffff_ffff;
@@ -32,6 +37,7 @@ export class SessionTables {
   readonly received: Table<true>;
   /** Path: session, packet id. */
   readonly released: Table<true>;
+  readonly wills: Table<TimedBytes>;
 
   constructor(journal: Journal | undefined) {
     this.heads = new Table(journal, jsonFormat<SessionHead>(1));
@@ -44,6 +50,7 @@ export class SessionTables {
     this.subscriptions = new Table(journal, jsonFormat<StoredSubscription>(4));
     this.received = new Table(journal, jsonFormat<true>(5));
     this.released = new Table(journal, jsonFormat<true>(6));
+    this.wills = new Table(journal, timedFormat(11));
   }
 }
 
@@ -62,6 +69,8 @@ export class LocalSession {
   readonly #received = new Set<number>();
   readonly #released = new Set<number>();
   #head: SessionHead;
+  /** With 0 as its time while the connection lives. */
+  #will: TimedBytes | undefined;
   #lastSequence = 0;
   #subscriptionsEver = 0;
 
@@ -79,6 +88,20 @@ export class LocalSession {
   change(partial: Partial<SessionHead>): void {
     this.#head = { ...this.#head, ...partial };
     this.#tables.heads.put([this.number], this.#head);
+  }
+
+  /** What there is of a will that was neither published nor dropped. */
+  get will(): FormerWill | undefined {
+    if (this.#will === undefined) return undefined;
+    const { bytes, dueAtMs } = this.#will;
+    const will = decodeWill(bytes);
+    return will && { will, dueAtMs };
+  }
+
+  /** Keeps the will of a new connection, or none. */
+  replaceWill(will: StoredWill | undefined): void {
+    if (will !== undefined) this.#putWill({ bytes: encodeWill(will), dueAtMs: 0 });
+    else this.#removeWill();
   }
 
   record(): SessionRecord {
@@ -124,10 +147,14 @@ export class LocalSession {
         for (const filter of operation.filters) this.#unsubscribe(filter);
         return;
       case 'disconnect': {
-        const { nowMs, expiryIntervalSeconds } = operation;
+        const { nowMs, expiryIntervalSeconds, willDueAtMs } = operation;
+        if (willDueAtMs === undefined) this.#removeWill();
+        else if (this.#will) this.#putWill({ ...this.#will, dueAtMs: willDueAtMs });
         const expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
         return this.change({ connected: false, expiryIntervalSeconds, expiresAtMs });
       }
+      case 'forget-will':
+        return this.#removeWill();
     }
   }
 
@@ -137,6 +164,7 @@ export class LocalSession {
     const tables = this.#tables;
     tables.heads.remove([number]);
     tables.lastSequences.remove([number]);
+    this.#removeWill();
     for (const { epoch, sequence } of this.#queue.positions()) {
       tables.queues.remove([number, epoch, sequence]);
     }
@@ -145,6 +173,10 @@ export class LocalSession {
     }
     for (const packetId of this.#received) tables.received.remove([number, packetId]);
     for (const packetId of this.#released) tables.released.remove([number, packetId]);
+  }
+
+  restoreWill(will: TimedBytes): void {
+    this.#will = will;
   }
 
   restoreSequence(sequence: number): void {
@@ -166,6 +198,17 @@ export class LocalSession {
 
   restoreReleased(packetId: number): void {
     this.#released.add(packetId);
+  }
+
+  #putWill(will: TimedBytes): void {
+    this.#will = will;
+    this.#tables.wills.put([this.number], will);
+  }
+
+  #removeWill(): void {
+    if (this.#will === undefined) return;
+    this.#will = undefined;
+    this.#tables.wills.remove([this.number]);
   }
 
   #append(queued: QueuedMessage): void {

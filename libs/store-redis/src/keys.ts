@@ -5,7 +5,8 @@ import type { NodeRef } from '#libs/broker-ports';
  * is the hash tag: keys that one command changes together live in one slot of a Redis Cluster.
  *
  *   prefix:s:{client id}          hash     the session record; `e` epoch, `n` node id, `i` incarnation, `c` connected,
- *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms)
+ *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms),
+ *                                          `w` will in the form of encodeWill as base64, `v` when it is due (ms)
  *   prefix:s:{client id}:queue    stream   queued messages; the entry id is `epoch-sequence`, the value is the
  *                                          message in the form of encodeQueued, under the empty field name
  *   prefix:s:{client id}:filters  hash     subscriptions: filter -> options and identifier

@@ -1,5 +1,8 @@
 import {
   decodeQueued,
+  decodeWill,
+  encodeWill,
+  type FormerWill,
   type NodeRef,
   type QueuedMessage,
   type QueuePosition,
@@ -10,6 +13,7 @@ import {
   type TakeRequest,
   type TakeResult,
 } from '#libs/broker-ports';
+import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS, nodeText, ownedKey, ownersKey, parseNode, sessionKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -24,7 +28,7 @@ const WRITE = readScript('session', 'write-session');
 const OWNED_PAGE = 1_000;
 
 type TakeReply =
-  | readonly ['taken', present: number, view: SessionView]
+  | readonly ['taken', present: number, view: SessionView, formerWill: string, dueAtMs: string]
   | readonly ['owned', nodeId: string, incarnation: string, epoch: string]
   | readonly ['absent'];
 
@@ -191,7 +195,7 @@ function isHeldBy(result: TakeResult, node: NodeRef): boolean {
 }
 
 function takeArguments(request: TakeRequest): (string | number)[] {
-  const { node, nowMs, cleanStart, durable, expiryIntervalSeconds, connected } = request;
+  const { node, nowMs, cleanStart, durable, expiryIntervalSeconds, connected, will } = request;
   return [
     node.nodeId,
     node.incarnation,
@@ -202,14 +206,16 @@ function takeArguments(request: TakeRequest): (string | number)[] {
     connected ? 1 : 0,
     request.replacesEpoch ?? '',
     EXPIRY_SLACK_MS,
+    will === undefined ? '' : asBuffer(encodeWill(will)).toString('base64'),
   ];
 }
 
 function takeResult(clientId: string, reply: TakeReply): TakeResult {
   switch (reply[0]) {
     case 'taken': {
-      const [kind, present, view] = reply;
-      return { kind, sessionPresent: present === 1, record: decodeSession(clientId, view) };
+      const [kind, present, view, will, dueAtMs] = reply;
+      const record = decodeSession(clientId, view);
+      return { kind, sessionPresent: present === 1, record, ...formerWill(will, dueAtMs) };
     }
     case 'owned': {
       const [kind, nodeId, incarnation, epoch] = reply;
@@ -222,4 +228,10 @@ function takeResult(clientId: string, reply: TakeReply): TakeResult {
     case 'absent':
       return { kind: 'absent' };
   }
+}
+
+/** A will that a later version wrote in another form is left to the nodes of that version, like all that they wrote. */
+function formerWill(text: string, dueAtMs: string): { readonly formerWill?: FormerWill } {
+  const will = text === '' ? undefined : decodeWill(Buffer.from(text, 'base64'));
+  return will === undefined ? {} : { formerWill: { will, dueAtMs: Number(dueAtMs) } };
 }

@@ -32,7 +32,7 @@ interface Run {
  *
  * @remarks Writes to different keys may change places, so that packet ids of one kind become one SADD and all settled
  * positions one XDEL. What is settled comes after all that is appended, since it may have come in the same call, and the
- * end of the connection comes last. The caller adds operations until the call is full, then begins another.
+ * end of the connection comes last, with what becomes of its will. The caller adds operations until the call is full, then begins another.
  */
 export class SessionCall {
   readonly clientId: string;
@@ -87,11 +87,15 @@ export class SessionCall {
       case 'unsubscribe':
         return operation.filters.forEach((filter) => this.#put('unsubscribe', filter));
       case 'disconnect': {
-        const { nowMs, expiryIntervalSeconds } = operation;
-        this.#departure = ['disconnect', '2', String(nowMs), String(expiryIntervalSeconds)];
+        const { nowMs, expiryIntervalSeconds, willDueAtMs = '' } = operation;
+        const values = [nowMs, expiryIntervalSeconds, willDueAtMs].map(String);
+        this.#departure = ['disconnect', '3', ...values];
         this.#discards ||= expiryIntervalSeconds === 0;
         return;
       }
+      case 'forget-will':
+        this.#departure = [...this.#departure, 'forget-will', '0'];
+        return;
       case 'discard':
         this.#discards = true;
         return;

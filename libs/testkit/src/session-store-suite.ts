@@ -4,6 +4,7 @@ import { useStore, type StoreFactory } from './store-under-test.ts';
 import { sessionExpiryCases, sessionOwnersCases } from './session-expiry-cases.ts';
 import { sessionQueueCases, sessionSurvivalCases } from './session-queue-cases.ts';
 import { sessionTakeCases, sessionTakeOverCases } from './session-take-cases.ts';
+import { sessionWillCases } from './session-will-cases.ts';
 import { sessionFencingCases, sessionWriteCases } from './session-write-cases.ts';
 
 /**
@@ -23,6 +24,7 @@ export function sessionStoreSuite(name: string, factory: StoreFactory<SessionSto
     sessionOwnersCases(current);
     sessionFencingCases(current);
     sessionWriteCases(current);
+    sessionWillCases(current);
     sessionQueueCases(current);
     sessionSurvivalCases(current);
   });

@@ -6,37 +6,42 @@
 -- ARGV[5]  1: durable       ARGV[6]  expiry interval (s)
 -- ARGV[7]  1: for a connected client; 0: a survivor takes an offline session, nothing is created
 -- ARGV[8]  epoch that may be replaced, or empty
--- ARGV[9]  slack of the TTL (ms)
+-- ARGV[9]  slack of the TTL (ms)   ARGV[10] will of the connected client, or empty
 --
--- {'taken', 1 or 0: session present, view}  the asking node owns it, under a new epoch
+-- {'taken', 1 or 0: session present, view, former will or empty, when it is due (ms) or 0}
+--                                           the asking node owns it, under a new epoch
 -- {'owned', node id, incarnation, epoch}    another incarnation owns it, or the epoch is not the one to be replaced
 -- {'absent'}                                there is none (or it ended with its node), and none was asked for
 
 local nodeId, incarnation = ARGV[1], ARGV[2]
 local nowMs, cleanStart, connecting = tonumber(ARGV[3]), ARGV[4] == '1', ARGV[7] == '1'
 
-local stored = redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 'u')
+local stored = redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 'u', 'w', 'v')
 local epoch = tonumber(stored[1]) or 0
 local wasConnected, wasDurable = stored[4] == '1', stored[5] == '1'
 local intervalSeconds, expiresAtMs = tonumber(stored[6]), tonumber(stored[7])
+local formerWill, formerDueAtMs = stored[8] or '', stored[9] or '0'
 
 local present = epoch > 0
 if present and expiresAtMs > 0 and expiresAtMs <= nowMs then present = false end
 
+-- A session that is over counts as long as its will has to be published, by one node.
+local there = present or formerWill ~= ''
+
 local isOwner = stored[2] == nodeId and stored[3] == incarnation
-if present and stored[1] ~= ARGV[8] and not (isOwner and ARGV[8] == '') then
+if there and stored[1] ~= ARGV[8] and not (isOwner and ARGV[8] == '') then
   return { 'owned', stored[2], stored[3], stored[1] }
 end
 
 if not connecting then
   -- The connection of a session that does not outlive it ended with its node.
-  if not present or not wasDurable then
+  if formerWill == '' and (not present or not wasDurable) then
     redis.call('UNLINK', unpack(KEYS))
     return { 'absent' }
   end
   redis.call('HSET', record, 'e', epoch + 1, 'n', nodeId, 'i', incarnation)
   if wasConnected then depart(epoch + 1, nowMs, intervalSeconds, tonumber(ARGV[9])) end
-  return { 'taken', 1, view() }
+  return { 'taken', 1, view(), formerWill, formerDueAtMs }
 end
 
 -- A session that was not to outlive its connection is not resumed by the client's next one [MQTT-3.1.2-6].
@@ -48,9 +53,11 @@ if not present then
 end
 if resumed then
   for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
+  redis.call('HDEL', record, 'w', 'v')
 else
   redis.call('UNLINK', unpack(KEYS))
   redis.call('HSET', record, 't', ARGV[3])
 end
 redis.call('HSET', record, 'e', epoch + 1, 'n', nodeId, 'i', incarnation, 'c', 1, 'd', ARGV[5], 'x', ARGV[6], 'u', 0)
-return { 'taken', resumed and 1 or 0, view() }
+if ARGV[10] ~= '' then redis.call('HSET', record, 'w', ARGV[10]) end
+return { 'taken', resumed and 1 or 0, view(), formerWill, formerDueAtMs }

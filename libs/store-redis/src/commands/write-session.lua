@@ -8,7 +8,8 @@
 --          subscribe n, n times: filter, options    unsubscribe n, n filters
 --          receive n, n packet ids                  forget n, n packet ids
 --          release n, n packet ids                  complete n, n packet ids
---          disconnect 2, now (ms), interval (s)     discard 0 (nothing may follow)
+--          disconnect 3, now (ms), interval (s), when the will is due (ms) or empty: there is none
+--          forget-will 0                            discard 0 (nothing may follow)
 --
 -- {'done'}                               all of them were carried out
 -- {'discarded', node id, incarnation}    the same, and the session is gone; it was this node's
@@ -38,6 +39,13 @@ local function perform(kind, from, to)
   if kind == 'disconnect' then
     connected = '0'
     depart(tonumber(epoch), tonumber(ARGV[from]), tonumber(ARGV[from + 1]), tonumber(ARGV[2]))
+    if ARGV[from + 2] == '' then
+      redis.call('HDEL', record, 'w', 'v')
+    else
+      redis.call('HSET', record, 'v', ARGV[from + 2])
+    end
+  elseif kind == 'forget-will' then
+    redis.call('HDEL', record, 'w', 'v')
   elseif kind == 'settle' then
     redis.call('XDEL', queue, unpack(ARGV, from, to))
   elseif kind == 'subscribe' then
