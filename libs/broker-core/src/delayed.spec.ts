@@ -17,7 +17,7 @@ const LEASE_MS = 30_000;
 interface World {
   readonly clock: FakeClock;
   readonly store: DelayedStore;
-  node(options?: Partial<MemoryNodeOptions>): MemoryNode;
+  readonly node: (options?: Partial<MemoryNodeOptions>) => MemoryNode;
 }
 
 /** Nodes over the same stores and the same clock. */

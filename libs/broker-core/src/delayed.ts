@@ -19,17 +19,6 @@ const CLAIM_MESSAGES_MAX = 500;
 const UNSETTLED_MESSAGES_MAX = 10_000;
 const UNSETTLED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Delayed publish: where messages wait, and the bounds. Each is a key of the section `delayed` of the configuration. */
-export interface DelayedParts {
-  readonly store: DelayedStore;
-  /** The longest delay; a longer one is refused with 0x90. */
-  readonly secondsMax: number;
-  /** Most messages that wait in the cluster; one more is refused with 0x97. */
-  readonly messagesMax: number;
-  /** Most bytes of them. */
-  readonly bytesMax: number;
-}
-
 /**
  * Messages published to `$delayed/{seconds}/{topic}`: stored at once, published when they are due.
  *

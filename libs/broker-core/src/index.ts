@@ -1,7 +1,6 @@
 export { BrokerNode } from './broker-node.ts';
-export type { DelayedParts } from './delayed.ts';
 export type { CoreLimits } from './limits.ts';
-export type { NodeParts } from './parts.ts';
+export type { DelayedParts, NodeParts } from './parts.ts';
 export type { ShareStrategy } from './share-group.ts';
 export type { RewriteAction, RewriteRule } from './naming/topic-rewriter.ts';
 export type { AutoSubscription, TopicSettings } from './topic-settings.ts';

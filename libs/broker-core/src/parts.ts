@@ -1,10 +1,28 @@
 import type { Authenticator } from '#libs/access';
-import type { ClusterBus, Hub, Log, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
+import type {
+  ClusterBus,
+  DelayedStore,
+  Hub,
+  Log,
+  Meter,
+  RetainedStore,
+  SessionStore,
+} from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
-import type { DelayedParts } from './delayed.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 import type { TopicSettings } from './topic-settings.ts';
+
+/** Delayed publish: where messages wait, and the bounds. Each is a key of the section `delayed` of the configuration. */
+export interface DelayedParts {
+  readonly store: DelayedStore;
+  /** The longest delay; a longer one is refused with 0x90. */
+  readonly secondsMax: number;
+  /** Most messages that wait in the cluster; one more is refused with 0x97. */
+  readonly messagesMax: number;
+  /** Most bytes of them. */
+  readonly bytesMax: number;
+}
 
 /** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
 export interface NodeParts {

@@ -14,15 +14,12 @@ describe('DueHeap', () => {
         const heap = new DueHeap();
         let list: Due[] = [];
         steps.forEach((each, number) => {
-          if (each.kind === 'add') {
-            const item = { atMs: each.atMs, number };
-            heap.add(item);
-            list.push(item);
-            list = list.toSorted((a, b) => a.atMs - b.atMs || a.number - b.number);
-          } else {
-            expect(heap.shift()).toEqual(list.shift());
-          }
           expect(heap.peek()).toEqual(list[0]);
+          if (each.kind === 'shift') return expect(heap.shift()).toEqual(list.shift());
+          const item = { atMs: each.atMs, number };
+          heap.add(item);
+          list.push(item);
+          list = list.toSorted((a, b) => a.atMs - b.atMs || a.number - b.number);
         });
       }),
     );
