@@ -24,6 +24,7 @@ import { ConnectionKeeper } from './connection-keeper.ts';
 import { Delayed } from './delayed.ts';
 import { isDelayed } from './delayed-topic.ts';
 import { gaugesOf } from './gauges.ts';
+import { AutoSubscriptions } from './naming/auto-subscriptions.ts';
 import { NodeAdminView } from './node-admin-view.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
@@ -73,6 +74,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #member: ClusterMember;
   readonly #keeper: ConnectionKeeper;
   readonly #sys: SysTopics | undefined;
+  readonly #autoSubscriptions: AutoSubscriptions;
   readonly #settling = new Map<SessionEntry, QueuePosition[]>();
   #sequence = 0;
 
@@ -98,6 +100,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     const own = { router: this.#router, writer: this.writer, host: this };
     this.#sessions = new Sessions(parts, own);
     this.#sys = this.#sysTopics();
+    this.#autoSubscriptions = new AutoSubscriptions(parts.topics.autoSubscribe);
     this.#subscriber = new Subscriber(parts, {
       router: this.#router,
       retained: this.#retained,
@@ -107,6 +110,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       sessions: this.#sessions,
       turn,
       host: {
+        connected: (entry) => this.#subscribeUnasked(entry),
         publishWill: (entry, will) => this.#publishWill(entry, will),
         presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
         regroup: (orphan) => this.#regroup(orphan),
@@ -335,6 +339,12 @@ export class BrokerNode implements SessionHost, HubHandler {
       if (error !== undefined) this.meter.deliveryDropped('session_gone', 1);
     });
     this.#member.regroup(routed, group, obligations);
+  }
+
+  #subscribeUnasked(entry: SessionEntry): void {
+    if (this.#autoSubscriptions.isEmpty || entry.client === undefined) return;
+    const requests = this.#autoSubscriptions.of(entry.client, entry.names);
+    this.#subscriber.grant(entry, requests).catch((error: unknown) => this.#fail(error));
   }
 
   #gauges(): NodeGauges {

@@ -6,6 +6,7 @@ import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
+import { Naming } from './naming/naming.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
@@ -16,6 +17,8 @@ import type { Flushable, Turn } from './turn.ts';
 /** What follows from connections for the rest of the node. */
 export interface KeeperHost {
   publishWill(entry: SessionEntry, will: InjectedMessage): void;
+  /** A client has got its CONNACK, and nothing of it has been handled yet. */
+  connected(entry: SessionEntry): void;
   /** A client has connected or gone away. */
   presenceChanged(entry: SessionEntry): void;
   /** A member of a shared subscription is gone for good and leaves a message to the others. */
@@ -34,6 +37,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #turn: Turn;
   readonly #host: KeeperHost;
   readonly #admission: Admission;
+  readonly #naming: Naming;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
   #dirty: Connection[] = [];
@@ -54,6 +58,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.nowMs = parts.nowMs;
     this.serverReference = parts.serverReference;
     this.#admission = new Admission(parts);
+    this.#naming = new Naming(parts.topics.rewrite, parts.limits.topicLevelsMax);
     this.#sessions = own.sessions;
     this.#turn = own.turn;
     this.#host = own.host;
@@ -156,9 +161,15 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     for (const connection of this.#connections) connection.cut(reason);
   }
 
-  #acquire(connection: Connection, terms: ConnectionTerms): void {
+  #acquire(connection: Connection, asked: ConnectionTerms): void {
+    const named = this.#naming.name(asked, connection.transport.remoteAddress);
+    if (named.kind === 'refused') return connection.refuse(named.reasonCode, named.detail);
+    const { terms, names } = named;
     this.#sessions
-      .acquire(terms, (acquired) => this.#join(connection, terms, acquired))
+      .acquire(terms, (acquired) => {
+        acquired.entry.names = names;
+        this.#join(connection, terms, acquired);
+      })
       .catch((error: unknown) => {
         this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
         connection.refuse(REASON.serverUnavailable, 'the session could not be taken');
@@ -182,6 +193,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     entry.session.attach(terms, sessionPresent, stored);
     this.#parts.hub.register(entry.client);
     this.#host.presenceChanged(entry);
+    this.#host.connected(entry);
     const { listener } = connection.transport;
     this.meter.connectFinished(listener, terms.version, 'success');
     this.meter.connectDuration(listener, (nowMs - connection.acceptedAtMs) / 1000);

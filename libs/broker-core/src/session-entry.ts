@@ -27,6 +27,7 @@ import {
 } from '#libs/mqtt-codec';
 import type { ClientLink } from './client-link.ts';
 import type { CoreLimits } from './limits.ts';
+import type { ClientNames } from './naming/client-names.ts';
 import type { Offer, Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
@@ -61,6 +62,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   connection: ClientLink | undefined;
   /** How hooks and admins see the client; kept while it is away. */
   client: HubClient | undefined;
+  /** The names that its client uses on the current or the last connection; undefined when they are the broker's. */
+  names: ClientNames | undefined;
   /** The terms of the current or the last connection. */
   terms: ConnectionTerms | undefined;
   durable = false;
@@ -164,15 +167,16 @@ export class SessionEntry implements SessionOutput, Receiver {
   }
 
   publish(packet: PublishPacket, ack: PublishAck | undefined): void {
-    this.#host.publishFrom(this, packet, ack);
+    const { names } = this;
+    this.#host.publishFrom(this, names === undefined ? packet : names.publish(packet), ack);
   }
 
   subscribe(packet: SubscribePacket): void {
-    this.#host.subscribe(this, packet);
+    this.#host.subscribe(this, this.names?.subscribe(packet) ?? packet);
   }
 
   unsubscribe(packet: UnsubscribePacket): void {
-    this.#host.unsubscribe(this, packet);
+    this.#host.unsubscribe(this, this.names?.unsubscribe(packet) ?? packet);
   }
 
   holdReading(hold: boolean): void {

@@ -8,7 +8,7 @@ import {
   type SubscriptionRequest,
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
-import { SharedPublish } from '#libs/mqtt-engine';
+import { OPEN_RULES, SharedPublish } from '#libs/mqtt-engine';
 import { filterFault, isWildcard } from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -60,19 +60,31 @@ export class Subscriber {
       return entry.close(REASON.protocolError, 'No Local on a shared subscription [MQTT-3.8.3-4]');
     }
     const verdicts = await this.#locks.run(entry.clientId, () => this.#admit(entry, packet));
-    const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
-    const isKept = granted.length === 0 || (await this.#keep(entry, granted));
-    if (!isKept) for (const verdict of granted) this.#restore(entry, verdict);
-    const reasonCodes = verdicts.map((verdict) => {
-      if (typeof verdict === 'number') return verdict;
-      return isKept
-        ? (GRANTED[verdict.subscription.qos] ?? REASON.success)
-        : REASON.unspecifiedError;
-    });
-    for (const reasonCode of reasonCodes) this.#parts.meter.subscribed(reasonNameOf(reasonCode));
+    const { kept, reasonCodes } = await this.#settle(entry, verdicts);
     if (entry.connection !== connection) return;
     entry.session.subscribed(packet.packetId, reasonCodes);
-    if (isKept) await this.#sendRetained(entry, granted);
+    await this.#sendRetained(entry, kept);
+  }
+
+  /** Subscribes a client to what it has not asked for: nobody is asked whether it may, and no SUBACK tells it. */
+  async grant(entry: SessionEntry, requests: readonly SubscriptionRequest[]): Promise<void> {
+    const { connection } = entry;
+    const { qosMax = 2 } = entry.terms?.rules ?? {};
+    const verdicts = await this.#locks.run(entry.clientId, async () =>
+      requests.map((request): Verdict => {
+        const isValid =
+          filterFault(request.filter, this.#parts.limits.topicLevelsMax) === undefined;
+        if (!isValid) return REASON.topicFilterInvalid;
+        const qos = request.qos < qosMax ? request.qos : qosMax;
+        return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier: 0, entry });
+      }),
+    );
+    const { kept, reasonCodes } = await this.#settle(entry, verdicts);
+    if (entry.connection !== connection) return;
+    if (reasonCodes.includes(REASON.unspecifiedError)) {
+      return entry.close(REASON.implementationSpecificError, 'a subscription could not be kept');
+    }
+    await this.#sendRetained(entry, kept);
   }
 
   async unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
@@ -97,6 +109,24 @@ export class Subscriber {
     if (entry.connection === connection) entry.session.unsubscribed(packet.packetId, reasonCodes);
   }
 
+  /** Keeps what is granted, or takes it back, and counts the answers. */
+  async #settle(
+    entry: SessionEntry,
+    verdicts: readonly Verdict[],
+  ): Promise<{ readonly kept: readonly Granted[]; readonly reasonCodes: readonly ReasonCode[] }> {
+    const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
+    const isKept = granted.length === 0 || (await this.#keep(entry, granted));
+    if (!isKept) for (const verdict of granted) this.#restore(entry, verdict);
+    const reasonCodes = verdicts.map((verdict) => {
+      if (typeof verdict === 'number') return verdict;
+      return isKept
+        ? (GRANTED[verdict.subscription.qos] ?? REASON.success)
+        : REASON.unspecifiedError;
+    });
+    for (const reasonCode of reasonCodes) this.#parts.meter.subscribed(reasonNameOf(reasonCode));
+    return { kept: isKept ? granted : [], reasonCodes };
+  }
+
   /** Asks for each filter, and indexes what is granted. */
   async #admit(entry: SessionEntry, packet: SubscribePacket): Promise<readonly Verdict[]> {
     const subscriptionIdentifier = packet.properties?.subscriptionIdentifier ?? 0;
@@ -115,13 +145,17 @@ export class Subscriber {
     request: SubscriptionRequest,
   ): Promise<{ readonly qos?: QoS; readonly refusal?: ReasonCode }> {
     const { limits, meter } = this.#parts;
-    const { wildcardSubscriptions = true, qosMax = 2 } = entry.terms?.rules ?? {};
+    const rules = entry.terms?.rules ?? OPEN_RULES;
+    const { qosMax } = rules;
     const { filter } = request;
     if (filterFault(filter, limits.topicLevelsMax) !== undefined) {
       return { refusal: REASON.topicFilterInvalid };
     }
-    if (!wildcardSubscriptions && isWildcard(filter)) {
+    if (!rules.wildcardSubscriptions && isWildcard(filter)) {
       return { refusal: REASON.wildcardSubscriptionsNotSupported };
+    }
+    if (!rules.sharedSubscriptions && isShared(filter)) {
+      return { refusal: REASON.sharedSubscriptionsNotSupported };
     }
     const qos = await this.#authorize(entry.client, request);
     meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');

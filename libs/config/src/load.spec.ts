@@ -252,6 +252,8 @@ describe('topic rules', () => {
         '  autoSubscribe:',
         '    - { filter: "a/${clientId" }',
         '    - { filter: a+, qos: 3 }',
+        '    - { filter: $exclusive/a }',
+        '    - { filter: $share/g/a, noLocal: true }',
       ].join('\n'),
     );
 
@@ -263,6 +265,8 @@ describe('topic rules', () => {
       'topics.autoSubscribe[0].filter: holds a placeholder other than ${clientId}, ${username} and ${host}',
       'topics.autoSubscribe[1].filter: must be a template of a topic filter of 1 to 1,024 characters',
       'topics.autoSubscribe[1].qos: must be 0, 1 or 2',
+      'topics.autoSubscribe[2].filter: must not be exclusive: every client would ask for it',
+      'topics.autoSubscribe[3].noLocal: must be false for a shared subscription',
     ]);
   });
 

@@ -66,26 +66,37 @@ export const rewriteRule = z
   });
 
 /** An automatic subscription, as the file states it. */
-export const autoSubscription = z.strictObject({
-  filter: filterText(
-    'What each client is subscribed to.',
-    'a template of a topic filter',
-  ).superRefine((filter, context) => {
-    const fault = placeholderFault(filter, 0);
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-  }),
-  qos: z
-    .literal([0, 1, 2], { error: 'must be 0, 1 or 2' })
-    .default(1)
-    .meta({ description: 'Highest QoS of its messages.', expects: '0, 1 or 2' }),
-  noLocal: flag('Whether messages of the client itself are left out.'),
-  retainAsPublished: flag('Whether RETAIN is passed on as the publisher has set it.'),
-  retainHandling: z.literal([0, 1, 2], { error: 'must be 0, 1 or 2' }).default(0).meta({
-    description:
-      'When retained messages are sent: 0 at every CONNECT, 1 when the subscription is new, 2 never.',
-    expects: '0, 1 or 2',
-  }),
-});
+export const autoSubscription = z
+  .strictObject({
+    filter: filterText(
+      'What each client is subscribed to.',
+      'a template of a topic filter',
+    ).superRefine((filter, context) => {
+      const fault = placeholderFault(filter, 0);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    }),
+    qos: z
+      .literal([0, 1, 2], { error: 'must be 0, 1 or 2' })
+      .default(1)
+      .meta({ description: 'Highest QoS of its messages.', expects: '0, 1 or 2' }),
+    noLocal: flag('Whether messages of the client itself are left out.'),
+    retainAsPublished: flag('Whether RETAIN is passed on as the publisher has set it.'),
+    retainHandling: z.literal([0, 1, 2], { error: 'must be 0, 1 or 2' }).default(0).meta({
+      description:
+        'When retained messages are sent: 0 at every CONNECT, 1 when the subscription is new, 2 never.',
+      expects: '0, 1 or 2',
+    }),
+  })
+  .superRefine(({ filter, noLocal }, context) => {
+    if (filter.startsWith('$exclusive/')) {
+      const message = 'must not be exclusive: every client would ask for it';
+      context.addIssue({ code: 'custom', path: ['filter'], message });
+    }
+    if (noLocal && filter.startsWith('$share/')) {
+      const message = 'must be false for a shared subscription';
+      context.addIssue({ code: 'custom', path: ['noLocal'], message });
+    }
+  });
 
 /** The mountpoint of a listener: whole levels of text and placeholders. */
 export const mountpoint = z

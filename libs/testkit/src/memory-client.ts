@@ -36,7 +36,7 @@ const DEADLINE_MS = 2000;
  * client is frozen.
  */
 export class MemoryClient {
-  readonly listener = 'memory';
+  readonly listener: string;
   readonly remoteAddress = '192.0.2.1';
   readonly version: ProtocolVersion;
   bufferedBytes = 0;
@@ -52,8 +52,13 @@ export class MemoryClient {
   #lastPacketId = 0;
 
   /** @param accept - the node's accept(). */
-  constructor(accept: (transport: MemoryClient) => ClientSide, version: ProtocolVersion = 5) {
+  constructor(
+    accept: (transport: MemoryClient) => ClientSide,
+    version: ProtocolVersion = 5,
+    listener = 'memory',
+  ) {
     this.version = version;
+    this.listener = listener;
     this.#decoder.version = version;
     this.#node = accept(this);
   }

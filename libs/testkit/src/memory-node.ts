@@ -53,7 +53,8 @@ export interface MemoryNodeOptions {
   readonly shareStrategy?: ShareStrategy;
   /** Nothing of the kind, and no `$SYS`, unless a test says so. */
   readonly topics?: Partial<TopicSettings>;
-  readonly rules?: Partial<ListenerRules>;
+  /** The rules of each listener, or of all of them. */
+  readonly rules?: Partial<ListenerRules> | ((listener: string) => Partial<ListenerRules>);
   readonly serverReference?: string;
 }
 
@@ -87,7 +88,10 @@ export class MemoryNode {
       meter: this.#recordingDrops(meter),
       log: this.log,
       limits: { ...WIDE_LIMITS, ...options.limits },
-      rulesOf: () => ({ ...OPEN_RULES, ...options.rules }),
+      rulesOf: (listener: string) => {
+        const { rules } = options;
+        return { ...OPEN_RULES, ...(typeof rules === 'function' ? rules(listener) : rules) };
+      },
       serverReference: options.serverReference,
       shareStrategy: options.shareStrategy ?? ('least-inflight' as const),
       topics: { rewrite: [], autoSubscribe: [], sysIntervalSeconds: 0, ...options.topics },
@@ -100,8 +104,8 @@ export class MemoryNode {
   }
 
   /** A client that is not connected yet. */
-  client(version?: ProtocolVersion): MemoryClient {
-    return new MemoryClient((transport) => this.node.accept(transport), version);
+  client(version?: ProtocolVersion, listener?: string): MemoryClient {
+    return new MemoryClient((transport) => this.node.accept(transport), version, listener);
   }
 
   /** Moves the clock and sweeps, as the node's owner does every second. */
