@@ -11,10 +11,10 @@ import {
 } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
-import { TopicTrie, parseShare } from '#libs/topic-index';
 import { decodeFrame } from './frame.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
+import { MovedSessions } from './moved-sessions.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -37,18 +37,6 @@ type Address =
 
 const PASSED_ON = { isPassedOn: true, obligations: undefined };
 
-/** A session that others may still take to be here, or at a node whose heritage this one takes, while it is not. */
-interface Moved {
-  readonly clientId: string;
-  readonly filters: readonly string[];
-  readonly movedAtMs: number;
-}
-
-/** Publishers that did not know of the move yet took their messages no later than this after it, clocks apart included. */
-const MOVE_KNOWN_AFTER_MS = 5000;
-/** How far this node's inbox may be behind before what is in it for a moved session is no longer passed on. */
-const MOVED_KEPT_MS = 60_000;
-
 /** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
 export class ClusterMember implements ClusterHandler {
   readonly #parts: NodeParts;
@@ -57,8 +45,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #outbox: Outbox;
   readonly #onLeaseLost: () => void;
   /** Sessions that are with another node by now: the inbox may still get messages for them. */
-  readonly #moved = new TopicTrie<Moved>();
-  readonly #movedInOrder = new Fifo<Moved>();
+  readonly #moved = new MovedSessions();
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
   #retries: (() => void)[] = [];
@@ -195,24 +182,13 @@ export class ClusterMember implements ClusterHandler {
     if (durable) this.#remember(clientId, [...subscriptions.keys()]);
   }
 
-  #remember(clientId: string, all: readonly string[]): void {
-    const filters = all.filter((filter) => parseShare(filter) === undefined);
-    const moved = { clientId, filters, movedAtMs: this.#parts.nowMs() };
-    for (const filter of filters) this.#moved.add(filter, moved);
-    this.#movedInOrder.push(moved);
+  #remember(clientId: string, filters: readonly string[]): void {
+    this.#moved.add(clientId, filters, this.#parts.nowMs());
   }
 
   /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
   retry(): void {
-    const keptFromMs = this.#parts.nowMs() - MOVED_KEPT_MS;
-    for (
-      let moved = this.#movedInOrder.peek();
-      moved !== undefined && moved.movedAtMs < keptFromMs;
-      moved = this.#movedInOrder.peek()
-    ) {
-      for (const filter of moved.filters) this.#moved.remove(filter, moved);
-      this.#movedInOrder.shift();
-    }
+    this.#moved.sweep(this.#parts.nowMs());
     const retries = this.#retries;
     this.#retries = [];
     for (const again of retries) again();
@@ -333,13 +309,7 @@ export class ClusterMember implements ClusterHandler {
    */
   #absentFor(message: Message): readonly string[] {
     const clientIds = new Set(this.#router.arrivingFor(message.topic));
-    if (this.#moved.size > 0) {
-      const found: Moved[] = [];
-      this.#moved.match(message.topic, found);
-      for (const { clientId, movedAtMs } of found) {
-        if (message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS) clientIds.add(clientId);
-      }
-    }
+    this.#moved.match(message, clientIds);
     return [...clientIds].filter((clientId) => this.#sessions.get(clientId) === undefined);
   }
 
