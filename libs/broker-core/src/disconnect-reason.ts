@@ -7,6 +7,8 @@ const REASONS = new Map<ReasonCode, DisconnectReason>([
   [REASON.topicAliasInvalid, 'protocol_error'],
   [REASON.topicNameInvalid, 'protocol_error'],
   [REASON.topicFilterInvalid, 'protocol_error'],
+  [REASON.qosNotSupported, 'protocol_error'],
+  [REASON.retainNotSupported, 'protocol_error'],
   [REASON.unsupportedProtocolVersion, 'protocol_error'],
   [REASON.packetTooLarge, 'packet_too_large'],
   [REASON.keepAliveTimeout, 'keepalive_timeout'],

@@ -30,6 +30,24 @@ describe('the rules of a listener', () => {
     expect(await older.subscribe('#')).toBe(0x80);
   });
 
+  it('refuse shared subscriptions, one filter at a time', async () => {
+    const client = underRules({ sharedSubscriptions: false }).client();
+    expect((await client.connect()).properties?.sharedSubscriptionAvailable).toBe(false);
+    expect(await client.subscribe('$share/g/a')).toBe(REASON.sharedSubscriptionsNotSupported);
+    expect(await client.subscribe('a')).toBe(REASON.grantedQoS1);
+  });
+
+  it('shorten sessions, of older clients as well', async () => {
+    const node = underRules({ sessionExpirySecondsMax: 60 });
+    const properties = { sessionExpiryInterval: 100 };
+    const connack = await node.client().connect({ clientId: 'five', properties });
+    expect(connack.properties?.sessionExpiryInterval).toBe(60);
+    await node.client(4).connect({ clientId: 'four', cleanStart: false });
+    const { admin } = node.node;
+    const expiries = ['five', 'four'].map((id) => admin.client(id)?.sessionExpirySeconds);
+    expect(expiries).toEqual([60, 60]);
+  });
+
   it('grant no more than the highest QoS, whatever is asked for [MQTT-3.2.2-10]', async () => {
     const client = underRules({ qosMax: 1 }).client();
     await client.connect();
