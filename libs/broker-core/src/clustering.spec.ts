@@ -127,9 +127,19 @@ describe('messages', () => {
     expect([publisher.take(), local.take()]).toEqual([[], []]);
   });
 
+  it('of QoS 0 count one by one when the node is gone to which they go together', async () => {
+    const receiver = await connected(b, 'receiver');
+    await receiver.subscribe('t');
+    const publisher = await connected(a, 'publisher');
+    b.bus.isUp = false;
+    for (const text of ['1', '2', '3']) publisher.publish('t', text);
+    await quiet();
+    expect(a.bus.lostLive).toBe(3);
+  });
+
   it('that are no frames are refused and forgotten', async () => {
     await a.bus.sendDurable(b.bus.self, Buffer.from('garbage'));
-    a.bus.sendLive('b', Buffer.from('garbage'));
+    a.bus.sendLive('b', Buffer.from('garbage'), 1);
     await quiet();
     expect(b.memory.log.of('cluster-frame-invalid')).toHaveLength(2);
     expect(cluster.placeOf(b.bus.self)?.inbox.size).toBe(0);

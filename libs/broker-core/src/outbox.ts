@@ -82,8 +82,9 @@ export class Outbox implements Flushable {
     if (this.#parcels.size === 0) return;
     for (const parcel of this.#parcels.values()) {
       if (parcel.live.length > 0) {
-        this.#bus.sendLive(parcel.node.nodeId, frameOf(parcel.group, parcel.live));
-        this.#parts.meter.clusterMessages('out', 'redis_pubsub', parcel.live.length);
+        const { length } = parcel.live;
+        this.#bus.sendLive(parcel.node.nodeId, frameOf(parcel.group, parcel.live), length);
+        this.#parts.meter.clusterMessages('out', 'redis_pubsub', length);
       }
       if (parcel.durable.length > 0) this.#sendDurable(parcel);
     }

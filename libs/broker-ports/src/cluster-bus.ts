@@ -55,8 +55,8 @@ export interface ClusterBus {
   open(handler: ClusterHandler): Promise<void>;
   /** Resolves when every live node has applied the changes (or its lease ended), or rejects at the deadline. */
   announceRoutes(changes: readonly RouteChange[]): Promise<void>;
-  /** Sends a QoS 0 batch, fire and forget; counts it as lost when the carrier is down. */
-  sendLive(nodeId: string, frame: Uint8Array): void;
+  /** Sends a QoS 0 batch, fire and forget; counts the messages that it holds as lost when the carrier is down. */
+  sendLive(nodeId: string, frame: Uint8Array, messageCount: number): void;
   /** Appends a QoS 1/2 batch to an incarnation's inbox, be it alive or dead and not yet forgotten; resolves when it is stored. */
   sendDurable(node: NodeRef, frame: Uint8Array): Promise<void>;
   /** Asks a node; rejects when it does not answer within the deadline. */

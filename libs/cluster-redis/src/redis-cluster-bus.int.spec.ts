@@ -45,12 +45,13 @@ interface TestNode {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-interface Bounds {
+interface Settings {
+  readonly keyPrefix?: string;
   readonly inboxMessagesMax?: number;
   readonly routeDeadlineMs?: number;
 }
 
-async function makeNode(nodeId: string, bounds: Bounds = {}): Promise<TestNode> {
+async function makeNode(nodeId: string, settings: Settings = {}): Promise<TestNode> {
   const gate = await openTcpGate(server.port);
   const { meter, counts } = countingMeter();
   const bus = new RedisClusterBus({
@@ -63,7 +64,7 @@ async function makeNode(nodeId: string, bounds: Bounds = {}): Promise<TestNode> 
       routeDeadlineMs: 2_000,
       requestTimeoutMs: 500,
       inboxMessagesMax: 100_000,
-      ...bounds,
+      ...settings,
     },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
     log: silentLog,
@@ -74,8 +75,8 @@ async function makeNode(nodeId: string, bounds: Bounds = {}): Promise<TestNode> 
   return node;
 }
 
-async function openNode(nodeId: string, bounds?: Bounds): Promise<TestNode> {
-  const node = await makeNode(nodeId, bounds);
+async function openNode(nodeId: string, settings?: Settings): Promise<TestNode> {
+  const node = await makeNode(nodeId, settings);
   await node.bus.open(node.handler);
   return node;
 }
@@ -186,7 +187,7 @@ describe('routes', () => {
       for (const { handler, bus } of [n1, n3]) {
         if (handler.routes.get(keyOf(from))?.has(filter) !== true) missed += 1;
         if (round % 2 === 0) await bus.sendDurable(from, text(filter));
-        else bus.sendLive('n2', text(filter));
+        else bus.sendLive('n2', text(filter), 1);
       }
       if (round % 3 === 0) await n2.bus.announceRoutes([remove(filter)]);
     }
@@ -199,11 +200,26 @@ describe('routes', () => {
 });
 
 describe('frames', () => {
+  it('reach a node whose prefix is a hash tag, and every key has it', async () => {
+    const n1 = await openNode('n1', { keyPrefix: '{tag}' });
+    const n2 = await openNode('n2', { keyPrefix: '{tag}' });
+    await until(() => n1.bus.nodes().length === 2, DEADLINE_MS);
+    await n2.bus.announceRoutes([add('a')]);
+    expect(n1.handler.filtersOf(n2.bus.self)).toEqual(['a']);
+    n1.bus.sendLive('n2', text('live'), 1);
+    await n1.bus.sendDurable(n2.bus.self, text('durable'));
+    await until(() => n2.handler.live.length === 1, DEADLINE_MS);
+    await until(() => n2.handler.durableTexts().join() === 'durable', DEADLINE_MS);
+    const keys = await redis.keys('*');
+    expect(keys.filter((key) => !key.startsWith('{tag}:'))).toEqual([]);
+    expect(keys).toContain('{tag}:node:n1');
+  });
+
   it('reach a node unchanged and in order, by both ways', async () => {
     const [n1, n2] = await openThree();
     const names = Array.from({ length: 500 }, (_, index) => `m${String(index)}`);
     await Promise.all(names.map((name) => n1.bus.sendDurable(n2.bus.self, text(name))));
-    for (const name of names) n1.bus.sendLive('n2', text(name));
+    for (const name of names) n1.bus.sendLive('n2', text(name), 1);
     await until(() => n2.handler.live.length === 500, DEADLINE_MS);
     await until(() => n2.handler.durable.length === 500, DEADLINE_MS);
     expect(n2.handler.durableTexts()).toEqual(names);
@@ -280,7 +296,7 @@ describe('garbage', () => {
     await redis.xadd('test:routes', '*', 'nonsense', 'x');
     await redis.xadd(`test:inbox:${keyOf(n2.bus.self)}`, '*', 'frame', 'x');
     await redis.hset('test:members', 'not a node', 'x');
-    n1.bus.sendLive('n2', text('live'));
+    n1.bus.sendLive('n2', text('live'), 1);
     await n1.bus.sendDurable(n2.bus.self, text('durable'));
     await until(() => n2.handler.live.length === 1, DEADLINE_MS);
     await until(() => n2.handler.durableTexts().join() === 'durable', DEADLINE_MS);

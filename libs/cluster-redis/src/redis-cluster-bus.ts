@@ -160,9 +160,9 @@ export class RedisClusterBus implements ClusterBus {
     return this.#work.routes.announce(changes);
   }
 
-  sendLive(nodeId: string, frame: Uint8Array): void {
+  sendLive(nodeId: string, frame: Uint8Array, messageCount: number): void {
     const { meter } = this.#options;
-    const lost = (): void => meter.deliveryDropped('cluster_error', 1);
+    const lost = (): void => meter.deliveryDropped('cluster_error', messageCount);
     if (this.#work === undefined) lost();
     else this.#carrier.sendFrame(nodeId, this.#work.self, { frame, lost });
   }

@@ -179,8 +179,8 @@ describe('a restart of Redis', () => {
       code: 'STORE_UNAVAILABLE',
     });
     expect(performance.now() - since).toBeLessThan(2 * COMMAND_TIMEOUT_MS + 200);
-    n1.bus.sendLive('n2', text('lost'));
-    await until(() => (n1.counts.get('deliveryDropped') ?? 0) === 1, DEADLINE_MS);
+    n1.bus.sendLive('n2', text('three that are lost'), 3);
+    await until(() => (n1.counts.get('deliveryDropped') ?? 0) === 3, DEADLINE_MS);
     // Away for longer than a lease: nobody may be taken for dead because of it.
     await until(() => performance.now() - since > 2 * LEASE_MS, DEADLINE_MS);
     await server.restart();

@@ -42,7 +42,7 @@ export class SingleNodeBus implements ClusterBus {
   }
 
   /** Drops the frame: there is nobody to send it to. */
-  sendLive(_nodeId: string, _frame: Uint8Array): void {}
+  sendLive(_nodeId: string, _frame: Uint8Array, _messageCount: number): void {}
 
   sendDurable(node: NodeRef, _frame: Uint8Array): Promise<void> {
     return Promise.reject(noPeer(node.nodeId));

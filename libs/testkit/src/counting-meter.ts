@@ -1,9 +1,9 @@
 import type { Meter, NodeTotals } from '#libs/broker-ports';
 
-/** A meter that counts how often each of its methods was called; its totals are these counts. */
+/** A meter that counts how often each of its methods was called, and drops one by one; its totals are these counts. */
 export interface CountingMeter {
   readonly meter: Meter;
-  /** Calls by method name. */
+  /** Calls by method name; under `deliveryDropped` the deliveries that were not made. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
@@ -25,9 +25,12 @@ export function countingMeter(): CountingMeter {
     queueFullDropped: 0,
     sessionsExpired: 0,
   });
-  const count = (_target: object, name: string | symbol) => () => {
-    counts.set(String(name), (counts.get(String(name)) ?? 0) + 1);
-  };
+  const count =
+    (_target: object, name: string | symbol) =>
+    (...[, amount]: readonly unknown[]) => {
+      const more = name === 'deliveryDropped' ? Number(amount) : 1;
+      counts.set(String(name), (counts.get(String(name)) ?? 0) + more);
+    };
   const get = (target: object, name: string | symbol): unknown =>
     name === 'totals' ? totals : count(target, name);
   return { meter: new Proxy({}, { get }) as Meter, counts };

@@ -60,6 +60,8 @@ export class MemoryBus implements ClusterBus {
   isPaused = false;
   /** While true, requests to this node are not answered. */
   isDeaf = false;
+  /** QoS 0 messages that this node sent to nobody. */
+  lostLive = 0;
   handler: ClusterHandler | undefined;
   readonly #cluster: MemoryCluster;
   #state: NodeInfo['state'] = 'alive';
@@ -102,8 +104,9 @@ export class MemoryBus implements ClusterBus {
     }
   }
 
-  sendLive(nodeId: string, frame: Uint8Array): void {
+  sendLive(nodeId: string, frame: Uint8Array, messageCount: number): void {
     const target = this.#busOf(nodeId);
+    if (target?.handler === undefined) this.lostLive += messageCount;
     setImmediate(() => target?.handler?.liveReceived(this.self, frame));
   }
 
