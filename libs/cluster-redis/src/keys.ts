@@ -1,7 +1,8 @@
 import type { NodeRef } from '#libs/broker-ports';
 import { nodeKey } from '#libs/cluster';
 
-const PREFIX = /^[A-Za-z0-9._:{}-]{1,64}$/u;
+/** Braces would end a hash tag too early or make an empty one, unless they are one pair around something. */
+const PREFIX = /^(?=.{1,64}$)[A-Za-z0-9:._-]*(\{[A-Za-z0-9:._-]+\}[A-Za-z0-9:._-]*)?$/u;
 
 /**
  * The names of everything the bus keeps in Redis.
@@ -33,7 +34,9 @@ export class ClusterKeys {
 
   constructor(prefix: string) {
     if (!PREFIX.test(prefix)) {
-      throw new RangeError('a key prefix is 1 to 64 of the characters A-Za-z0-9._:{}-');
+      throw new RangeError(
+        'a key prefix is 1 to 64 of the characters A-Za-z0-9:._- with at most one part in braces',
+      );
     }
     this.#prefix = prefix;
     this.members = `${prefix}:members`;

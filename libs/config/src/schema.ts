@@ -181,11 +181,13 @@ const redis = section({
   }),
   keyPrefix: z
     .string()
-    .regex(/^[A-Za-z0-9:._-]{1,64}$/)
-    .default('skein:')
+    .regex(/^(?=.{1,64}$)[A-Za-z0-9:._-]*(\{[A-Za-z0-9:._-]+\}[A-Za-z0-9:._-]*)?$/)
+    .default('skein')
     .meta({
-      description: 'Start of every key and channel; clusters that share a Redis must differ here.',
-      expects: '1 to 64 letters, digits, colons, dots, underscores or hyphens',
+      description:
+        'Start of every key and channel, followed by a colon; clusters that share a Redis must differ here. Braces make a hash tag: with `{skein}` all keys are in one slot.',
+      expects:
+        '1 to 64 letters, digits, colons, dots, underscores or hyphens, of which a part may stand in braces',
     }),
   leaseMs: milliseconds(
     'How long a node counts as alive after its last sign of life; renewed three times as often.',
@@ -206,8 +208,8 @@ const redis = section({
     max: 60_000,
   }),
   inboxMessagesMax: whole(
-    'Most messages waiting in the inbox of a node; publishers of QoS > 0 are refused beyond it.',
-    { default: 1_000_000, min: 1_000, max: 100_000_000, unit: 'messages' },
+    'Most batches waiting in the inbox of a node; publishers of QoS > 0 are refused beyond it. A batch holds what another node had for it at once: one message or many, cut above 256 KiB of payloads.',
+    { default: 1_000_000, min: 1_000, max: 100_000_000, unit: 'batches' },
   ),
 });
 

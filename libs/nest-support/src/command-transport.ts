@@ -17,7 +17,7 @@ export function commandChannel(config: Config): CommandChannel {
   const { url, keyPrefix } = config.redis;
   return {
     transport: url === undefined ? { kind: 'tcp', ...config.commands } : { kind: 'redis', url },
-    scope: `${keyPrefix}${config.node.clusterName}`,
+    scope: `${keyPrefix}:${config.node.clusterName}`,
   };
 }
 

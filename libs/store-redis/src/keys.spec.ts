@@ -1,5 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { nodeText, parseNode, retainedKeys, ruleKeys, sessionKeys } from './keys.ts';
+import {
+  delayedKeys,
+  nodeText,
+  ownedKey,
+  ownersKey,
+  parseNode,
+  retainedKeys,
+  ruleKeys,
+  sessionKeys,
+} from './keys.ts';
 
 /** What Redis Cluster hashes of a key: what stands between the first `{` and the first `}` after it. */
 function hashTag(key: string): string | undefined {
@@ -37,6 +46,18 @@ describe('keys', () => {
     for (const keys of [retainedKeys('skein'), ruleKeys('skein')]) {
       expect(new Set(Object.values(keys).map(hashTag)).size).toBe(1);
     }
+  });
+
+  it.each(hostileIds)('share the hash tag of the prefix, if it has one: %j', (clientId) => {
+    const prefix = 'a{skein}b';
+    const node = { nodeId: 'n1', incarnation: 1 };
+    const keys = [
+      ...sessionKeys(prefix, clientId),
+      ...[retainedKeys, ruleKeys, delayedKeys].flatMap((keysOf) => Object.values(keysOf(prefix))),
+      ownersKey(prefix),
+      ownedKey(prefix, node),
+    ];
+    expect(new Set(keys.map(hashTag))).toEqual(new Set(['skein']));
   });
 
   it('name an incarnation of a node whatever its id', () => {

@@ -1,8 +1,8 @@
 import type { NodeRef } from '#libs/broker-ports';
 
 /*
- * Every key of this lib. `{prefix}` is the configured key prefix, which holds no brace. What stands in braces
- * is the hash tag: keys that one command changes together live in one slot of a Redis Cluster.
+ * Every key of this lib, after the configured prefix. What stands in the first braces is the hash tag: keys that one
+ * command changes together live in one slot of a Redis Cluster, all of them in the same one if the prefix holds braces.
  *
  *   prefix:s:{client id}          hash     the session record; `e` epoch, `n` node id, `i` incarnation, `c` connected,
  *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms),
