@@ -71,10 +71,10 @@ export class InboundRule {
     return this.#health.connected;
   }
 
-  /** Records of the partitions held here that were not carried yet, as of the last batch of each. */
+  /** Records that were not carried yet, of the worst of the partitions held here, as of the last batch of each. */
   get lag(): number {
     let lag = 0;
-    for (const records of this.#lags.values()) lag += records;
+    for (const records of this.#lags.values()) lag = Math.max(lag, records);
     return lag;
   }
 

@@ -92,6 +92,7 @@ describe('KafkaBridge', () => {
   /** What the publish pipeline answers, by topic. */
   let refusals: Map<string, PublishError>;
   let log: RecordingLog;
+  let lag: number;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -108,7 +109,14 @@ describe('KafkaBridge', () => {
     };
     const meter = new Proxy(
       {},
-      { get: (_target, name) => (name === 'bridgeRecords' ? count : () => undefined) },
+      {
+        get: (_target, name) => {
+          if (name === 'bridgeConsumerLag') {
+            return (_bridge: string, records: number) => (lag = records);
+          }
+          return name === 'bridgeRecords' ? count : () => undefined;
+        },
+      },
     ) as Meter;
     bridge = new KafkaBridge({
       node: { nodeId: 'n1', incarnation: 7 },
@@ -322,7 +330,7 @@ describe('KafkaBridge', () => {
     /** Lets records come, by their keys; returns how long the partition rests then. */
     async function batch(
       keys: readonly string[],
-      { partition = 0, value = Buffer.from('now') as Buffer | null } = {},
+      { partition = 0, value = Buffer.from('now') as Buffer | null, lag: behind = 0 } = {},
     ): Promise<number | undefined> {
       const records = keys.map((key, index) => ({
         offset: String(7 + index),
@@ -334,7 +342,7 @@ describe('KafkaBridge', () => {
       return kafka('commands').consumer?.handler.batch({
         partition,
         records,
-        lag: 0,
+        lag: behind,
         active: () => true,
         resolve: (offset) => resolved.push(offset),
         heartbeat: () => Promise.resolve(),
@@ -357,6 +365,18 @@ describe('KafkaBridge', () => {
       expect(resolved).toEqual(['7', '7']);
       expect(counts).toEqual({ 'delivered/ok': 2 });
       expect(log.lines).toEqual([]);
+    });
+
+    it('tells how far the worst partition is behind', async () => {
+      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
+      await batch(['d1'], { partition: 0, lag: 30 });
+      await batch(['d2', 'd3'], { partition: 1, lag: 40 });
+      await pass(100);
+      expect(lag).toBe(42);
+      refusals.clear();
+      await batch(['d2', 'd3'], { partition: 1 });
+      await pass(100);
+      expect(lag).toBe(30);
     });
 
     it('skips records that can never be published, counts each and logs each kind once', async () => {

@@ -224,7 +224,7 @@ export class KafkaBridge implements Bridge {
     let lag = 0;
     for (const rule of [...this.#rules.values(), ...this.#leaving.keys()]) {
       if (rule instanceof OutboundRule) rule.sweep(nowMs);
-      else lag += rule.lag;
+      else lag = Math.max(lag, rule.lag);
     }
     meter.bridgeBuffer(BRIDGE_LABEL, budget.records, budget.bytes);
     meter.bridgeConsumerLag(BRIDGE_LABEL, lag);

@@ -252,7 +252,7 @@ export const BROKER_GAUGES = {
   ),
   bridgeConsumerLag: metric(
     'skein_bridge_consumer_lag_records',
-    'Records not consumed yet, of the worst partition.',
+    'Records not consumed yet, of the worst of the partitions that this node consumes.',
     'bridge',
   ),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
@@ -282,7 +282,7 @@ export const BROKER_HISTOGRAMS = {
   publishAckDuration: histogram(
     metric(
       'skein_broker_publish_ack_duration_seconds',
-      'Time from PUBLISH in to PUBACK or PUBCOMP out.',
+      'Time from PUBLISH in until the message is taken or refused, which PUBACK or PUBREC then tells.',
       'qos',
     ),
     MESSAGE_SECONDS,
