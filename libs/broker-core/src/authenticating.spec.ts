@@ -245,10 +245,11 @@ describe('enhanced authentication', () => {
     await peer.client.closed();
   });
 
-  it('of a client that goes away leaves no session', async () => {
+  it('of a client that goes away takes no session', async () => {
     const memory = nodeWith(users);
     const peer = new Peer(memory.client());
-    peer.begin({ cleanStart: false });
+    const { properties } = auth(REASON.success, peer.scram.first());
+    peer.begin({ properties: { ...properties, sessionExpiryInterval: 60 } });
     const final = await peer.answer();
     peer.client.write(auth(REASON.continueAuthentication, final));
     peer.client.cut();
@@ -360,6 +361,9 @@ describe('re-authentication', () => {
     const packet = auth(REASON.reAuthenticate, new ScramClient(METHOD, ANN).first());
     twice.client.write(packet, packet);
     expect(await twice.client.next('disconnect')).toMatchObject({ reasonCode: 0x82 });
+    const hasty = await connected();
+    hasty.client.write(packet, auth(REASON.continueAuthentication, bytes('x')));
+    expect(await hasty.client.next('disconnect')).toMatchObject({ reasonCode: 0x82 });
     const late = await connected();
     late.client.write(packet);
     await late.client.next('auth');
