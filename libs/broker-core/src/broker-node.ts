@@ -9,6 +9,7 @@ import {
   type PublishDone,
   type QueuedMessage,
   type QueuePosition,
+  type StoredWill,
 } from '#libs/broker-ports';
 import {
   REASON,
@@ -41,6 +42,7 @@ import { Subscriber } from './subscriber.ts';
 import { SysTopics, isSysFilter, isSysPublish } from './sys/sys-topics.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { Turn } from './turn.ts';
+import { Wills } from './wills.ts';
 
 const nobodyWaits: PublishDone = () => undefined;
 
@@ -108,10 +110,10 @@ export class BrokerNode implements SessionHost, HubHandler {
     });
     this.#keeper = new ConnectionKeeper(parts, {
       sessions: this.#sessions,
+      wills: new Wills(parts, (will, done) => this.#publishWill(will, done)),
       turn,
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
-        publishWill: (entry, will) => this.#publishWill(entry, will),
         presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
         regroup: (orphan) => this.#regroup(orphan),
       },
@@ -125,6 +127,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.admin = new NodeAdminView(parts, {
       sessions: this.#sessions,
       router: this.#router,
+      endSession: (entry) => this.#keeper.endSession(entry),
       publish: (message, done) =>
         this.#publish(this.#identify(message, 'admin', ''), undefined, done),
       counts: () => this.traffic,
@@ -327,10 +330,8 @@ export class BrokerNode implements SessionHost, HubHandler {
     else this.#parts.hub.publish(message, client, done);
   }
 
-  #publishWill(entry: SessionEntry, will: InjectedMessage): void {
-    const message = this.#identify(will, 'client', entry.clientId);
-    this.meter.will('published');
-    this.#publish(message, entry.client, nobodyWaits);
+  #publishWill({ message, client }: StoredWill, done: PublishDone): void {
+    this.#publish(this.#identify(message, 'client', client.clientId), client, done);
   }
 
   /** A message that its member of a shared subscription leaves unacknowledged: nobody waits for it any more. */

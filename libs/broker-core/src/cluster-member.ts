@@ -172,6 +172,8 @@ export class ClusterMember implements ClusterHandler {
   lose(entry: SessionEntry): void {
     const { clientId, epoch } = entry;
     this.#parts.log.info('session-fenced', { clientId, epoch });
+    // Whoever took the session without asking this node has the will, too.
+    entry.will = undefined;
     entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
     if (!entry.isGone) this.#leave(entry);
     this.#sessions.drop(entry);

@@ -1,5 +1,5 @@
-import type { DisconnectReason, InjectedMessage } from '#libs/broker-ports';
-import { REASON, type ConnectPacket, type ReasonCode, type Will } from '#libs/mqtt-codec';
+import type { DisconnectReason } from '#libs/broker-ports';
+import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
 import { Admission } from './admission.ts';
@@ -13,10 +13,10 @@ import { GroupPublish } from './share-group.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
+import { storedWillOf, type Wills } from './wills.ts';
 
 /** What follows from connections for the rest of the node. */
 export interface KeeperHost {
-  publishWill(entry: SessionEntry, will: InjectedMessage): void;
   /** A client has got its CONNACK, and nothing of it has been handled yet. */
   connected(entry: SessionEntry): void;
   /** A client has connected or gone away. */
@@ -34,6 +34,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly serverReference: string | undefined;
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
+  readonly #wills: Wills;
   readonly #turn: Turn;
   readonly #host: KeeperHost;
   readonly #admission: Admission;
@@ -47,6 +48,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     parts: NodeParts,
     own: {
       readonly sessions: Sessions;
+      readonly wills: Wills;
       readonly turn: Turn;
       readonly host: KeeperHost;
     },
@@ -60,6 +62,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#admission = new Admission(parts);
     this.#naming = new Naming(parts.topics.rewrite, parts.limits.topicLevelsMax);
     this.#sessions = own.sessions;
+    this.#wills = own.wills;
     this.#turn = own.turn;
     this.#host = own.host;
   }
@@ -143,12 +146,18 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     }
     for (const entry of this.#sessions.all()) {
       entry.retry(nowMs);
-      if (entry.will !== undefined && entry.will.dueAtMs <= nowMs) this.#sendWill(entry);
-      if (entry.connection === undefined && entry.expiresAtMs <= nowMs) {
-        if (entry.will !== undefined) this.#sendWill(entry);
-        this.#sessions.discard(entry, 'expired');
-      }
+      const isOver = entry.connection === undefined && entry.expiresAtMs <= nowMs;
+      const will = this.#wills.settle(entry, isOver);
+      if (isOver && will !== 'held') this.#sessions.discard(entry, 'expired');
+      else if (will === 'sent') entry.write({ kind: 'forget-will' });
     }
+    this.#wills.retry();
+  }
+
+  /** Ends a session, whether its client is connected or not. */
+  endSession(entry: SessionEntry): void {
+    this.#wills.settle(entry, true);
+    this.#sessions.discard(entry, 'discarded');
   }
 
   closeAll(reasonCode: ReasonCode): void {
@@ -165,8 +174,9 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const named = this.#naming.name(asked, connection.transport.remoteAddress);
     if (named.kind === 'refused') return connection.refuse(named.reasonCode, named.detail);
     const { terms, names } = named;
+    const client = hubClientOf(connection, terms.clientId, terms.username);
     this.#sessions
-      .acquire(terms, (acquired) => {
+      .acquire({ terms, will: storedWillOf(terms.will, client) }, (acquired) => {
         acquired.entry.names = names;
         this.#join(connection, terms, acquired);
       })
@@ -177,15 +187,16 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   }
 
   #join(connection: Connection, terms: ConnectionTerms, acquired: Acquired): void {
-    const { entry, sessionPresent, stored, ended } = acquired;
-    if (ended !== undefined) this.#sendWill(ended);
+    const { entry, sessionPresent, stored, endedWill } = acquired;
+    if (endedWill !== undefined) this.#wills.publish(endedWill);
     const nowMs = this.nowMs();
     entry.terms = terms;
     entry.client = hubClientOf(connection, terms.clientId, terms.username);
     entry.connectedAtMs = nowMs;
-    this.#cancelWill(entry);
+    this.#wills.begin(entry, storedWillOf(terms.will, entry.client));
     if (!connection.isOpen) {
-      // The client went away while its session was taken.
+      // The client went away while its session was taken, and before it was told: no will follows.
+      this.#wills.end(entry, false);
       return this.#leaveBehind(entry);
     }
     entry.connection = connection;
@@ -206,8 +217,9 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     entry.session.detach();
     this.#host.presenceChanged(entry);
     if (entry.client !== undefined) this.#parts.hub.unregister(entry.client);
-    const will = entry.terms?.will;
-    if (will !== undefined && end.withWill) this.#holdWill(entry, will);
+    // After the lease the session is for its heir, and so is its will.
+    if (end.reason === 'lease_lost') return;
+    this.#wills.end(entry, end.withWill);
     this.#leaveBehind(entry);
     for (const { publish } of orphans) {
       if (publish instanceof GroupPublish) this.#host.regroup(publish);
@@ -218,38 +230,17 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #leaveBehind(entry: SessionEntry): void {
     const nowMs = this.nowMs();
     entry.disconnectedAtMs = nowMs;
-    if (!entry.durable || entry.expirySeconds === 0) {
-      if (entry.will !== undefined) this.#sendWill(entry);
-      return this.#sessions.discard(entry, 'discarded');
-    }
-    entry.expiresAtMs = expiryOf(nowMs, entry.expirySeconds);
-    entry.write({ kind: 'disconnect', nowMs, expiryIntervalSeconds: entry.expirySeconds });
-  }
-
-  #holdWill(entry: SessionEntry, will: Will): void {
-    const delaySeconds = will.properties?.willDelayInterval ?? 0;
-    entry.will = { will, dueAtMs: this.nowMs() + delaySeconds * 1000 };
-    if (delaySeconds === 0) this.#sendWill(entry);
-    else this.meter.will('delayed');
-  }
-
-  #cancelWill(entry: SessionEntry): void {
-    if (entry.will === undefined) return;
-    entry.will = undefined;
-    this.meter.will('cancelled');
-  }
-
-  #sendWill(entry: SessionEntry): void {
-    const pending = entry.will;
-    entry.will = undefined;
-    if (pending === undefined) return;
-    const { topic, payload, qos, retain, properties } = pending.will;
-    const { willDelayInterval: _, ...publishProperties } = properties ?? {};
-    const hasProperties = Object.keys(publishProperties).length > 0;
-    const message = { topic, payload, qos, retain };
-    this.#host.publishWill(
-      entry,
-      hasProperties ? { ...message, properties: publishProperties } : message,
-    );
+    const isOver = !entry.durable || entry.expirySeconds === 0;
+    const isHeld = this.#wills.settle(entry, isOver) === 'held';
+    if (isOver && !isHeld) return this.#sessions.discard(entry, 'discarded');
+    entry.expiresAtMs = isOver ? nowMs : expiryOf(nowMs, entry.expirySeconds);
+    // What is over waits for the sweep, and in the store for an heir.
+    if (isOver) return;
+    entry.write({
+      kind: 'disconnect',
+      nowMs,
+      expiryIntervalSeconds: entry.expirySeconds,
+      ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
+    });
   }
 }

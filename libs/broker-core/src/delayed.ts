@@ -9,6 +9,7 @@ import {
 } from '#libs/broker-ports';
 import { isDelayed, parseDelayed, type Delay } from './delayed-topic.ts';
 import type { NodeParts } from './parts.ts';
+import { mayRepeat } from './repeating.ts';
 import type { Flushable, Turn } from './turn.ts';
 
 /** How long a node may take to publish what it has claimed; after it, or the node's death, the message comes again. */
@@ -128,16 +129,16 @@ export class Delayed implements Flushable {
     const added = adding.then(
       (outcomes) => {
         const full = new PublishError('QUOTA_EXCEEDED', 'no room for a delayed message');
-        for (const [at, done] of waiting.entries()) {
+        for (const [at, tell] of waiting.entries()) {
           const isStored = outcomes[at] === 'stored';
           meter.delayed(isStored ? 'stored' : 'refused', 1);
-          done(isStored ? undefined : full);
+          tell(isStored ? undefined : full);
         }
       },
       (error: unknown) => {
         this.#warn('delayed-write-failed', error);
         const failure = new PublishError('STORE_UNAVAILABLE', 'delayed message not stored');
-        for (const done of waiting) done(failure);
+        for (const tell of waiting) tell(failure);
       },
     );
     this.#told = Promise.all([this.#told, added]);
@@ -187,13 +188,4 @@ export class Delayed implements Flushable {
   #warn(event: string, error: unknown): void {
     this.#parts.log.warn(event, { reason: String(error) });
   }
-}
-
-/**
- * Whether a message whose obligations could not be met is published again: nobody else will repeat it. One that has found
- * no room among the retained messages has reached its subscribers, and would reach them each time.
- */
-function mayRepeat(message: Message, error: PublishError): boolean {
-  if (message.qos === 0 || error.code === 'NOT_AUTHORIZED') return false;
-  return !(message.retain && error.code === 'QUOTA_EXCEEDED');
 }

@@ -23,6 +23,7 @@ export class NodeAdminView implements NodeAdmin {
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #router: Router;
+  readonly #endSession: (entry: SessionEntry) => void;
   readonly #publish: (message: InjectedMessage, done: PublishDone) => void;
   readonly #counts: () => { readonly received: number; readonly sent: number };
 
@@ -31,6 +32,7 @@ export class NodeAdminView implements NodeAdmin {
     own: {
       readonly sessions: Sessions;
       readonly router: Router;
+      readonly endSession: (entry: SessionEntry) => void;
       readonly publish: (message: InjectedMessage, done: PublishDone) => void;
       readonly counts: () => { readonly received: number; readonly sent: number };
     },
@@ -38,6 +40,7 @@ export class NodeAdminView implements NodeAdmin {
     this.#parts = parts;
     this.#sessions = own.sessions;
     this.#router = own.router;
+    this.#endSession = own.endSession;
     this.#publish = own.publish;
     this.#counts = own.counts;
   }
@@ -87,7 +90,7 @@ export class NodeAdminView implements NodeAdmin {
     if (entry === undefined) return false;
     entry.connection?.close(REASON.administrativeAction, 'disconnected by an administrator');
     if (endSession && this.#sessions.get(clientId) === entry) {
-      this.#sessions.discard(entry, 'discarded');
+      this.#endSession(entry);
     }
     return true;
   }

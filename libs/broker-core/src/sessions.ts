@@ -1,7 +1,9 @@
 import type {
+  FormerWill,
   NodeRef,
   SessionRecord,
   StoredSubscription,
+  StoredWill,
   TakeRequest,
   TakeResult,
 } from '#libs/broker-ports';
@@ -15,14 +17,21 @@ import type { Expectation, Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
+import type { PendingWill } from './wills.ts';
+
+/** What a connecting client brings. */
+export interface Connecting {
+  readonly terms: ConnectionTerms;
+  readonly will: StoredWill | undefined;
+}
 
 /** A session taken for a connection. */
 export interface Acquired {
   readonly entry: SessionEntry;
   readonly sessionPresent: boolean;
   readonly stored: StoredState | undefined;
-  /** The client's former session, when it ended by this. */
-  readonly ended: SessionEntry | undefined;
+  /** The will of an earlier connection, when it is due by this. */
+  readonly endedWill: StoredWill | undefined;
 }
 
 interface Taken {
@@ -30,6 +39,8 @@ interface Taken {
   readonly sessionPresent: boolean;
   /** To be called when the session's subscriptions are indexed. */
   readonly expected: Expectation | undefined;
+  /** A will that no other node publishes, and that the new connection does not cancel. */
+  readonly endedWill: StoredWill | undefined;
 }
 
 const TAKE_TRIES = 5;
@@ -79,8 +90,9 @@ export class Sessions {
    *
    * @throws StoreUnavailableError when the store does not answer, or ownership could not be settled.
    */
-  acquire(terms: ConnectionTerms, join: (acquired: Acquired) => void): Promise<void> {
-    return this.#locks.run(terms.clientId, async () => join(await this.#acquire(terms)));
+  acquire(connecting: Connecting, join: (acquired: Acquired) => void): Promise<void> {
+    const { clientId } = connecting.terms;
+    return this.#locks.run(clientId, async () => join(await this.#acquire(connecting)));
   }
 
   /** Who has a client's session, once a take under way here has ended. */
@@ -114,7 +126,7 @@ export class Sessions {
         result = await this.#parts.sessions.take({ ...request, replacesEpoch: result.epoch });
       }
       if (result.kind === 'owned') return result.owner;
-      if (result.kind === 'taken') this.#adopt(result.record);
+      if (result.kind === 'taken') this.#adopt(result.record, result.formerWill);
       return undefined;
     });
   }
@@ -147,7 +159,8 @@ export class Sessions {
     this.#parts.meter.sessionEvent(event);
   }
 
-  async #acquire(terms: ConnectionTerms): Promise<Acquired> {
+  async #acquire(connecting: Connecting): Promise<Acquired> {
+    const { terms } = connecting;
     const startedAtMs = this.#parts.nowMs();
     const existing = this.#entries.get(terms.clientId);
     if (existing?.connection !== undefined) {
@@ -159,10 +172,11 @@ export class Sessions {
     existing?.suspend();
     // Writes of the old epoch go first: after the take they would be refused.
     this.#writer.flush();
-    const { record, sessionPresent, expected } = await this.#take(terms).catch((error: unknown) => {
+    const taken = await this.#take(connecting).catch((error: unknown) => {
       existing?.goOn();
       throw error;
     });
+    const { record, sessionPresent, expected } = taken;
     const entry = this.#entry(existing, record, sessionPresent);
     expected?.end();
     entry.resume(record);
@@ -172,8 +186,10 @@ export class Sessions {
     entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
     if (sessionPresent) await this.#announced();
-    const ended = entry === existing ? undefined : existing;
-    return { entry, sessionPresent, stored: entry.durable ? record : undefined, ended };
+    const stored = entry.durable ? record : undefined;
+    const nowMs = this.#parts.nowMs();
+    const endedWill = existing ? leftWillOf(existing, entry, nowMs) : taken.endedWill;
+    return { entry, sessionPresent, stored, endedWill };
   }
 
   /**
@@ -200,7 +216,7 @@ export class Sessions {
     return entry;
   }
 
-  async #take(terms: ConnectionTerms): Promise<Taken> {
+  async #take({ terms, will }: Connecting): Promise<Taken> {
     const { bus, sessions } = this.#parts;
     let request: TakeRequest = {
       clientId: terms.clientId,
@@ -210,21 +226,25 @@ export class Sessions {
       durable: terms.durable,
       expiryIntervalSeconds: terms.sessionExpirySeconds,
       connected: true,
+      ...(will && { will }),
     };
     let expected: Expectation | undefined;
+    let isOrphan = false;
     const silent: NodeRef[] = [];
     try {
       for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
         const result: TakeResult = await sessions.take(request);
         if (result.kind === 'taken') {
           for (const node of silent) this.#tellTaken(node, result.record);
-          return { ...result, expected };
+          const endedWill = this.#endedWill(result, isOrphan);
+          return { ...result, expected, endedWill };
         }
         if (result.kind === 'absent') break;
         expected ??= await this.#expect(terms);
         expected.begin();
         const isReleased = await this.#askForRelease(terms.clientId, result);
         if (!isReleased) silent.push(result.owner);
+        isOrphan = !isReleased || !bus.isAlive(result.owner);
         request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
       }
       throw new StoreUnavailableError('the session changes hands too often');
@@ -232,6 +252,25 @@ export class Sessions {
       expected?.end();
       throw error;
     }
+  }
+
+  /**
+   * The will that a take has found and that nobody else publishes now.
+   *
+   * @param isOrphan - the former owner has not let the session go by itself, so it did nothing about the will either.
+   */
+  #endedWill(
+    { formerWill, sessionPresent }: TakeResult & { readonly kind: 'taken' },
+    isOrphan: boolean,
+  ): StoredWill | undefined {
+    if (formerWill === undefined) return undefined;
+    const { will, dueAtMs } = formerWill;
+    const wasConnected = dueAtMs === 0;
+    if (wasConnected && !isOrphan) return undefined;
+    const isDue = wasConnected ? will.delaySeconds === 0 : dueAtMs <= this.#parts.nowMs();
+    if (isDue || !sessionPresent) return will;
+    this.#parts.meter.will('cancelled');
+    return undefined;
   }
 
   /** Has the others route to this node, too, before the former owner stops to be routed to. */
@@ -273,7 +312,7 @@ export class Sessions {
   }
 
   /** Keeps an offline session of a dead node until its client comes or it expires. */
-  #adopt(record: SessionRecord): void {
+  #adopt(record: SessionRecord, formerWill: FormerWill | undefined): void {
     if (this.#entries.has(record.clientId)) return;
     const entry = new SessionEntry(record.clientId, this.#host);
     this.#entries.set(record.clientId, entry);
@@ -281,14 +320,22 @@ export class Sessions {
     this.#index(entry, record.subscriptions);
     const nowMs = this.#parts.nowMs();
     entry.disconnectedAtMs = nowMs;
-    if (!record.durable) return this.discard(entry, 'discarded');
-    if (record.connected) {
-      const { expiryIntervalSeconds } = record;
-      entry.write({ kind: 'disconnect', nowMs, expiryIntervalSeconds });
-      entry.expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
-    } else {
-      entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
+    entry.will = formerWill && pendingWillOf(formerWill, nowMs);
+    if (!record.durable) {
+      // The sweep publishes its will, and discards it.
+      entry.expiresAtMs = nowMs;
+      return;
     }
+    entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
+    if (formerWill?.dueAtMs !== 0) return;
+    // From now on it is known when the will is due, whoever has the session then.
+    const { expiryIntervalSeconds } = record;
+    entry.write({
+      kind: 'disconnect',
+      nowMs,
+      expiryIntervalSeconds,
+      ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
+    });
   }
 
   #index(entry: SessionEntry, subscriptions: readonly StoredSubscription[]): void {
@@ -303,6 +350,19 @@ export class Sessions {
 /** When a session ends that loses its connection now; Infinity for never. */
 export function expiryOf(nowMs: number, expirySeconds: number): number {
   return expirySeconds === NEVER ? Infinity : nowMs + expirySeconds * 1000;
+}
+
+/** The will of a connection that ended unseen counts from now on. */
+function pendingWillOf({ will, dueAtMs }: FormerWill, nowMs: number): PendingWill {
+  return { will, dueAtMs: dueAtMs === 0 ? nowMs + will.delaySeconds * 1000 : dueAtMs };
+}
+
+/** What a session that was here has of a will that its new connection does not cancel. */
+function leftWillOf(existing: SessionEntry, entry: SessionEntry, nowMs: number) {
+  const { will } = existing;
+  if (will === undefined || (existing === entry && will.dueAtMs > nowMs)) return undefined;
+  existing.will = undefined;
+  return will.will;
 }
 
 function isSame(a: NodeRef, b: NodeRef): boolean {

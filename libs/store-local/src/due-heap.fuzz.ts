@@ -12,15 +12,19 @@ describe('DueHeap', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const heap = new DueHeap();
+        const given: (Due | undefined)[] = [];
+        const expected: (Due | undefined)[] = [];
         let list: Due[] = [];
         steps.forEach((each, number) => {
-          expect(heap.peek()).toEqual(list[0]);
-          if (each.kind === 'shift') return expect(heap.shift()).toEqual(list.shift());
+          given.push(heap.peek(), each.kind === 'shift' ? heap.shift() : undefined);
+          expected.push(list[0], each.kind === 'shift' ? list.shift() : undefined);
+          if (each.kind === 'shift') return;
           const item = { atMs: each.atMs, number };
           heap.add(item);
           list.push(item);
-          list = list.toSorted((a, b) => a.atMs - b.atMs || a.number - b.number);
+          list = list.toSorted((one, other) => one.atMs - other.atMs || one.number - other.number);
         });
+        expect(given).toEqual(expected);
       }),
     );
   });
