@@ -8,6 +8,7 @@ import type {
   WirePage,
   WireRetained,
   WireRuleChange,
+  WireRuleState,
   WireStoredRule,
   WireSubscription,
   WireSubscriptionQuery,
@@ -40,6 +41,7 @@ export class FakeNode {
   readonly clients = new Map<string, WireClient>();
   readonly retained = new Map<string, WireRetained>();
   readonly rules = new Map<string, WireStoredRule>();
+  states: readonly WireRuleState[] = [];
   /** A frozen node takes commands and answers none. */
   frozen = false;
   /** Kinds of commands that get no answer. */
@@ -112,6 +114,8 @@ export class FakeNode {
         return { found: this.retained.delete(command.topic) };
       case 'rules':
         return { rules: [...this.rules.values()] };
+      case 'rule-states':
+        return { states: this.states };
       case 'put-rule':
         return this.putRule(command);
       case 'remove-rule': {

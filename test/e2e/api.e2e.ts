@@ -27,6 +27,14 @@ async function promtoolOn(ops: Ops): Promise<string> {
   });
 }
 
+const RULE = {
+  id: 'telemetry',
+  direction: 'mqtt-to-kafka',
+  filter: 'devices/+/telemetry',
+  topic: 'telemetry',
+  ack: 'none',
+};
+
 describe('the API beside one embedded node', () => {
   const shared = new Scope();
   let node: Broker;
@@ -109,30 +117,14 @@ describe('the API beside one embedded node', () => {
     expect((await api.call('listRetainedMessages', { query })).body).toMatchObject({ items: [] });
   });
 
-  it('creates, shows, replaces and deletes a bridge rule', async () => {
-    const rule = {
-      id: 'telemetry',
-      direction: 'mqtt-to-kafka',
-      filter: 'devices/+/telemetry',
-      topic: 'telemetry',
-      ack: 'none',
-    };
-    const path = { rule_id: rule.id };
-    expect((await api.call('createBridgeRule', { body: rule })).status).toBe(201);
-    expect((await api.call('createBridgeRule', { body: rule })).status).toBe(409);
-    expect((await api.call('listBridgeRules')).body).toMatchObject({ items: [rule] });
-
-    const shown = await api.call('getBridgeRule', { path });
-    expect(shown.body).toMatchObject({ ...rule, source: 'api' });
-    const headers = { 'if-match': shown.headers.get('etag') ?? '' };
-    const body = { ...rule, topic: 'other' };
-    const replaced = await api.call('replaceBridgeRule', { path, headers, body });
-    expect([replaced.status, replaced.body]).toMatchObject([200, { topic: 'other' }]);
-    expect((await api.call('replaceBridgeRule', { path, headers, body })).status).toBe(412);
-
-    const last = { 'if-match': replaced.headers.get('etag') ?? '' };
-    expect((await api.call('deleteBridgeRule', { path, headers: last })).status).toBe(204);
-    expect((await api.call('getBridgeRule', { path })).status).toBe(404);
+  it('refuses a bridge rule while the node has no Kafka, and says which key to set', async () => {
+    const refused = await api.call('createBridgeRule', { body: RULE });
+    expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(refused).toMatchObject({
+      status: 422,
+      body: { code: 'unprocessable', detail: expect.stringContaining('`kafka.brokers`') },
+    });
+    expect((await api.call('listBridgeRules')).body).toMatchObject({ items: [] });
   });
 
   it('serves its description, with every operation in it, and its pages', async () => {
@@ -161,6 +153,36 @@ describe('the API beside one embedded node', () => {
     expect(await promtoolOn(api.ops)).toBe('');
     expect(await node.ops.metric('skein_broker_connections_limit')).toBeGreaterThan(0);
   });
+});
+
+it('the API creates, shows, replaces and deletes a bridge rule, and says how it fares', async () => {
+  // Nobody listens there.
+  const node = await Broker.start(scope, { KAFKA_BROKERS: '127.0.0.1:1' });
+  const api = await Api.start(scope, node.settings);
+  const path = { rule_id: RULE.id };
+  expect((await api.call('createBridgeRule', { body: RULE })).status).toBe(201);
+  expect((await api.call('createBridgeRule', { body: RULE })).status).toBe(409);
+  expect((await api.call('listBridgeRules')).body).toMatchObject({ items: [RULE] });
+
+  await until(async () => {
+    const { body: view } = await api.call('getBridgeRule', { path });
+    return (view as { states: { state: string }[] }).states[0]?.state === 'degraded';
+  }, WAIT_MS);
+  const shown = await api.call('getBridgeRule', { path });
+  expect(shown.body).toMatchObject({
+    ...RULE,
+    source: 'api',
+    states: [{ node: node.id, state: 'degraded', last_error: expect.any(String) }],
+  });
+  const headers = { 'if-match': shown.headers.get('etag') ?? '' };
+  const body = { ...RULE, topic: 'other' };
+  const replaced = await api.call('replaceBridgeRule', { path, headers, body });
+  expect([replaced.status, replaced.body]).toMatchObject([200, { topic: 'other' }]);
+  expect((await api.call('replaceBridgeRule', { path, headers, body })).status).toBe(412);
+
+  const last = { 'if-match': replaced.headers.get('etag') ?? '' };
+  expect((await api.call('deleteBridgeRule', { path, headers: last })).status).toBe(204);
+  expect((await api.call('getBridgeRule', { path })).status).toBe(404);
 });
 
 describe('the API of a cluster', () => {

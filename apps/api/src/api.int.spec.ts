@@ -214,6 +214,26 @@ describe('with one embedded node and a key', () => {
     expect(created.status).toBe(201);
   });
 
+  it('shows how each rule fares, by node', async () => {
+    node.states = [
+      { id: 'other', state: 'running', lastError: undefined },
+      { id: 'fixed', state: 'degraded', lastError: 'no such topic' },
+    ];
+    const states = [{ node: node.id, state: 'degraded', last_error: 'no such topic' }];
+    const one = await operate(api, 'getBridgeRule', { path: '/api/v1/bridge-rules/fixed' });
+    const all = await operate(api, 'listBridgeRules', { path: '?limit=1' });
+    expect(one.body).toMatchObject({ id: 'fixed', states });
+    expect(all.body).toMatchObject({ items: [{ id: 'fixed', states }], meta: { partial: false } });
+
+    node.mute = new Set(['rule-states']);
+    const silent = await operate(api, 'listBridgeRules', { path: '?limit=1' });
+    node.mute = new Set();
+    expect(silent.body).toMatchObject({
+      items: [{ id: 'fixed', states: [] }],
+      meta: { partial: true, unavailable_nodes: [node.id] },
+    });
+  });
+
   it('leaves rules of the configuration alone', async () => {
     const path = '/api/v1/bridge-rules/fixed';
     const headers = { 'if-match': '*' };

@@ -2,6 +2,7 @@ import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
   BridgeRuleCreate,
+  BridgeRuleState,
   BridgeRuleView,
   Input,
   List,
@@ -15,8 +16,17 @@ import { etagOf, namesTag, requireMatch } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
-import { presentRule, wireRuleOf } from './presenters.ts';
+import { presentRule, presentRuleState, wireRuleOf } from './presenters.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
+
+/** Rules with what nodes say of them. */
+interface Survey {
+  readonly rules: readonly WireStoredRule[];
+  /** By node, in the order of their ids. */
+  readonly states: (stored: WireStoredRule) => BridgeRuleState[];
+  /** Nodes that did not answer. */
+  readonly unavailable: readonly string[];
+}
 
 /** Bridge rules: those of the configuration can be seen, those made here can be changed. */
 @Controller()
@@ -34,15 +44,15 @@ export class BridgeRulesController {
   ): Promise<List<BridgeRuleView>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
-    const { rules } = await this.cluster.inquire().read({ kind: 'rules' });
+    const { rules, states, unavailable } = await survey(this.cluster.inquire());
     const rest = rules
       .filter(({ rule }) => rule.id > after)
       .toSorted((a, b) => compareText(a.rule.id, b.rule.id));
     const page = rest.slice(0, query.limit);
     return this.pages.list(exchange, query.limit, {
-      items: page.map(presentRule),
+      items: page.map((stored) => ({ ...presentRule(stored), states: states(stored) })),
       after: rest.length > page.length ? page.at(-1)?.rule.id : undefined,
-      unavailable: [],
+      unavailable,
     });
   }
 
@@ -67,8 +77,9 @@ export class BridgeRulesController {
     @Headers('if-none-match') known: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeRuleView | undefined> {
-    const stored = await find(this.cluster.inquire(), path.rule_id);
-    const view = shown(stored, reply);
+    const { rules, states } = await survey(this.cluster.inquire());
+    const stored = found(rules, path.rule_id);
+    const view = { ...shown(stored, reply), states: states(stored) };
     if (known === undefined || !namesTag(known, etagOf(stored.revision))) return view;
     void reply.status(304);
     return undefined;
@@ -110,8 +121,23 @@ export class BridgeRulesController {
   }
 }
 
-async function find(inquiry: Inquiry, id: string): Promise<WireStoredRule> {
-  const { rules } = await inquiry.read({ kind: 'rules' });
+/** The rules, and how each fares on the nodes that answer. */
+async function survey(inquiry: Inquiry): Promise<Survey> {
+  const nodes = await inquiry.nodes();
+  const [{ rules }, { answered, unavailable }] = await Promise.all([
+    inquiry.read({ kind: 'rules' }),
+    inquiry.askAll(nodes, { kind: 'rule-states' }),
+  ]);
+  const states = ({ rule }: WireStoredRule): BridgeRuleState[] =>
+    answered.flatMap(({ node, answer }) =>
+      answer.states
+        .filter(({ id }) => id === rule.id)
+        .map((state) => presentRuleState(node.nodeId, state)),
+    );
+  return { rules, states, unavailable };
+}
+
+function found(rules: readonly WireStoredRule[], id: string): WireStoredRule {
   const stored = rules.find(({ rule }) => rule.id === id);
   if (stored === undefined) throw notFound();
   return stored;
@@ -123,7 +149,8 @@ async function findOwn(
   id: string,
   ifMatch: string | undefined,
 ): Promise<WireStoredRule> {
-  const stored = await find(inquiry, id);
+  const { rules } = await inquiry.read({ kind: 'rules' });
+  const stored = found(rules, id);
   if (stored.source === 'config') throw readOnly();
   requireMatch(ifMatch, stored.revision);
   return stored;

@@ -26,6 +26,7 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'retained',
   'clear-retained',
   'rules',
+  'rule-states',
   'put-rule',
   'remove-rule',
 ]);

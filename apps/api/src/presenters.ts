@@ -1,5 +1,6 @@
 import type {
   BridgeRuleCreate,
+  BridgeRuleState,
   BridgeRuleView,
   Client,
   ClusterNode,
@@ -14,6 +15,7 @@ import type {
   WireProperties,
   WireRetained,
   WireRule,
+  WireRuleState,
   WireStoredRule,
   WireSubscription,
 } from '#libs/api-contracts';
@@ -164,6 +166,14 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   if (rule.direction === 'mqtt-to-kafka') return { ...rule, source };
   const { mqttTopic, ...rest } = rule;
   return { ...rest, mqtt_topic: mqttTopic, source };
+}
+
+/** How a rule fares on a node, as the API shows it. */
+export function presentRuleState(
+  node: string,
+  { state, lastError }: WireRuleState,
+): BridgeRuleState {
+  return { node, state, last_error: lastError ?? null };
 }
 
 /** A bridge rule of a request as nodes take it. */

@@ -1,8 +1,6 @@
 import type { BrokerNode } from '#libs/broker-core';
-import type { ClusterBus, Log } from '#libs/broker-ports';
+import type { Bridge, ClusterBus, Log } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
-import type { AedesHub } from '#libs/hub-aedes';
-import { KafkaBridge } from '#libs/kafka-bridge';
 import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
@@ -18,7 +16,7 @@ export interface BrokerProcessParts {
   readonly meter: PromMeter;
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
-  readonly hub: AedesHub;
+  readonly bridge: Bridge | undefined;
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: readonly Listener[];
@@ -41,7 +39,6 @@ export class BrokerProcess {
   readonly #parts: BrokerProcessParts;
   readonly #ops: OpsServer;
   #phase: 'starting' | 'serving' | 'draining' = 'starting';
-  #bridge: KafkaBridge | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(parts: BrokerProcessParts) {
@@ -80,12 +77,12 @@ export class BrokerProcess {
 
   /** Stops: no new clients, 0x8B to those connected, everything taken is handed over, then the ports and stores close. */
   async stop(): Promise<void> {
-    const { node, commands, listeners, stores } = this.#parts;
+    const { node, bridge, commands, listeners, stores } = this.#parts;
     this.#phase = 'draining';
     clearInterval(this.#sweeper);
     const closed = listeners.map((listener) => listener.close());
     await node.stop();
-    await this.#bridge?.close();
+    await bridge?.close();
     await Promise.all(closed);
     await commands.close();
     await stores.close();
@@ -93,19 +90,8 @@ export class BrokerProcess {
   }
 
   #startBridge(): void {
-    const { config, log, meter, node, bus, hub, stores } = this.#parts;
-    if (config.kafka.brokers.length === 0) return;
-    const bridge = new KafkaBridge({
-      node: bus.self,
-      kafka: config.kafka,
-      limits: config.limits,
-      inject: (message, done) => node.inject(message, done),
-      clock: Date.now,
-      log,
-      meter,
-    });
-    this.#bridge = bridge;
-    hub.connectBridge(bridge);
+    const { config, bridge, stores } = this.#parts;
+    if (bridge === undefined) return;
     const seeded = config.kafka.rules;
     bridge.apply(seeded);
     stores.rules.watch((stored) => {

@@ -55,6 +55,18 @@ export const bridgeRuleReplaceSchema = named(
   ]),
 );
 
+/** How a rule fares on one node. */
+const ruleStateSchema = named(
+  'BridgeRuleState',
+  z.object({
+    node: z.string(),
+    state: z
+      .enum(['running', 'degraded', 'stopped'])
+      .describe('`degraded`: Kafka refuses or does not answer.'),
+    last_error: z.string().nullable().describe('Why it does not run; null when it does.'),
+  }),
+);
+
 /** A rule as the API shows it. */
 export const bridgeRuleSchema = named(
   'BridgeRule',
@@ -73,11 +85,20 @@ export const bridgeRuleSchema = named(
     mqtt_topic: z.string().optional(),
     qos: z.literal([0, 1, 2]).optional(),
     retain: z.boolean().optional(),
+    states: z
+      .array(ruleStateSchema)
+      .optional()
+      .describe(
+        'How the rule fares, by node: of each node that answers and knows it. In replies to GET only, and no part of the ETag.',
+      ),
   }),
 );
 
 /** A rule to create, checked. */
 export type BridgeRuleCreate = z.output<typeof bridgeRuleCreateSchema>;
+
+/** How a rule fares on one node. */
+export type BridgeRuleState = z.infer<typeof ruleStateSchema>;
 
 /** A rule as the API shows it. */
 export type BridgeRuleView = z.infer<typeof bridgeRuleSchema>;
@@ -97,6 +118,10 @@ const exampleBody = {
   ack: 'kafka',
 };
 const exampleRule = { ...exampleBody, source: 'api', enabled: true };
+const exampleShown = {
+  ...exampleRule,
+  states: [{ node: 'node-1', state: 'running', last_error: null }],
+};
 
 /** Operations on bridge rules. */
 export const BRIDGE_RULE_OPERATIONS = {
@@ -118,7 +143,7 @@ export const BRIDGE_RULE_OPERATIONS = {
     problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {
       reply: {
-        items: [exampleRule],
+        items: [exampleShown],
         page: { has_more: false, limit: 100 },
         meta: { partial: false, unavailable_nodes: [] },
       },
@@ -129,7 +154,8 @@ export const BRIDGE_RULE_OPERATIONS = {
     path: '/api/v1/bridge-rules',
     tag: 'Bridge',
     summary: 'Create a bridge rule',
-    description: 'Every node applies it within two seconds.',
+    description:
+      'Every node applies it within two seconds. Nodes without `kafka.brokers` refuse it with 422.',
     access: 'key',
     query: z.strictObject({}),
     body: bridgeRuleCreateSchema,
@@ -163,7 +189,7 @@ export const BRIDGE_RULE_OPERATIONS = {
       304: { description: 'Not changed.', headers: etag },
     },
     problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
-    example: { path: { rule_id: 'telemetry' }, reply: exampleRule },
+    example: { path: { rule_id: 'telemetry' }, reply: exampleShown },
   },
   replaceBridgeRule: {
     method: 'put',

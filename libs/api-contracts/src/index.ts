@@ -3,6 +3,7 @@ export {
   bridgeRuleReplaceSchema,
   bridgeRuleSchema,
   type BridgeRuleCreate,
+  type BridgeRuleState,
   type BridgeRuleView,
 } from './bridge-rules.ts';
 export { clientSchema, type Client } from './clients.ts';
@@ -34,6 +35,7 @@ export type {
   WireRetainedQuery,
   WireRule,
   WireRuleChange,
+  WireRuleState,
   WireStoredRule,
   WireSubscription,
   WireSubscriptionQuery,

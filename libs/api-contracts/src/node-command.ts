@@ -118,6 +118,13 @@ export interface WireStoredRule {
   readonly revision: number;
 }
 
+/** How a rule fares on one node. */
+export interface WireRuleState {
+  readonly id: string;
+  readonly state: 'running' | 'degraded' | 'stopped';
+  readonly lastError?: string | undefined;
+}
+
 /** What came of a change of a rule. `read-only`: the rule is the configuration's. `invalid`: it cannot work. */
 export type WireRuleChange =
   | { readonly kind: 'stored'; readonly stored: WireStoredRule }
@@ -170,6 +177,7 @@ export type NodeCommand =
   | { readonly kind: 'retained'; readonly query: WireRetainedQuery }
   | { readonly kind: 'clear-retained'; readonly topic: string }
   | { readonly kind: 'rules' }
+  | { readonly kind: 'rule-states' }
   /** Creates without a revision, else replaces exactly that one. */
   | { readonly kind: 'put-rule'; readonly rule: WireRule; readonly revision?: number }
   /** Deletes exactly this revision, or whichever there is. */
@@ -193,6 +201,7 @@ export interface NodeAnswers {
   readonly retained: WirePage<WireRetained>;
   readonly 'clear-retained': { readonly found: boolean };
   readonly rules: { readonly rules: readonly WireStoredRule[] };
+  readonly 'rule-states': { readonly states: readonly WireRuleState[] };
   readonly 'put-rule': WireRuleChange;
   readonly 'remove-rule': WireRuleChange;
 }

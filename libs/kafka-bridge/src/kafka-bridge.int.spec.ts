@@ -87,7 +87,7 @@ function bridge(
   inject: KafkaBridgeOptions['inject'] = (_message, done) => done(),
 ): KafkaBridge {
   return new KafkaBridge({
-    node: { nodeId: 'n1', incarnation: 7 },
+    nodeId: 'n1',
     kafka: {
       brokers,
       clientId: `skein-${RUN}`,

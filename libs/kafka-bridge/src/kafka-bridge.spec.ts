@@ -119,7 +119,7 @@ describe('KafkaBridge', () => {
       },
     ) as Meter;
     bridge = new KafkaBridge({
-      node: { nodeId: 'n1', incarnation: 7 },
+      nodeId: 'n1',
       kafka: SETTINGS,
       inject: (message, done) => {
         injected.push(message);

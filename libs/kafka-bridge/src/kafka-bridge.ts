@@ -6,7 +6,6 @@ import {
   type Log,
   type Message,
   type Meter,
-  type NodeRef,
   type PublishDone,
   type RuleStatus,
 } from '#libs/broker-ports';
@@ -39,7 +38,7 @@ export interface KafkaSettings {
 
 /** What a bridge needs of its node. */
 export interface KafkaBridgeOptions {
-  readonly node: NodeRef;
+  readonly nodeId: string;
   readonly kafka: KafkaSettings;
   /** What a record of Kafka may become; one that would be more is skipped. */
   readonly limits: InboundLimits;
@@ -189,8 +188,8 @@ export class KafkaBridge implements Bridge {
   }
 
   #port(ruleId: string): KafkaPort {
-    const { kafka, log, node } = this.#options;
-    return new KafkajsPort({ ...kafka, clientId: `${kafka.clientId}-${node.nodeId}`, ruleId, log });
+    const { kafka, log, nodeId } = this.#options;
+    return new KafkajsPort({ ...kafka, clientId: `${kafka.clientId}-${nodeId}`, ruleId, log });
   }
 
   #stop(running: RunningRule): void {

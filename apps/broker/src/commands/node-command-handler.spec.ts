@@ -8,6 +8,7 @@ import {
   type NodeAdmin,
   type RetainedQuery,
   type RetainedStore,
+  type RuleStatus,
   type RuleStore,
   type StoredRule,
 } from '#libs/broker-ports';
@@ -116,7 +117,9 @@ class FakeRetained implements RetainedStore {
   }
 }
 
-function setUp() {
+const runs: RuleStatus = { id: 'fixed', state: 'running', lastError: undefined };
+
+function setUp({ kafka = true } = {}) {
   const admin = new FakeAdmin();
   const retained = new FakeRetained();
   const log = new RecordingLog();
@@ -135,6 +138,7 @@ function setUp() {
     rules: {
       store,
       configured: [rule('fixed')],
+      bridge: kafka ? { status: () => [runs] } : undefined,
       ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
     },
     now: () => 5,
@@ -225,6 +229,31 @@ describe('rules', () => {
           { rule: rule('fixed'), source: 'config', revision: 0 },
           { rule: rule('made'), source: 'api', revision: 3 },
         ],
+      },
+    });
+  });
+
+  it('says how they fare as the bridge knows it', async () => {
+    const { handler } = setUp();
+
+    expect(await handler.handle({ kind: 'rule-states' })).toEqual({
+      kind: 'done',
+      answer: { states: [runs] },
+    });
+  });
+
+  it('refuses and stops all of them while there is no Kafka to carry to', async () => {
+    const { handler } = setUp({ kafka: false });
+    const lastError = expect.stringContaining('set `kafka.brokers`');
+
+    expect(await handler.handle({ kind: 'put-rule', rule: rule('new') })).toEqual({
+      kind: 'done',
+      answer: { kind: 'invalid', detail: lastError },
+    });
+    expect(await handler.handle({ kind: 'rule-states' })).toEqual({
+      kind: 'done',
+      answer: {
+        states: ['fixed', 'made'].map((id) => ({ id, state: 'stopped', lastError })),
       },
     });
   });

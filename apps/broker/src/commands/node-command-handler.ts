@@ -83,6 +83,8 @@ export class NodeCommandHandler {
         return this.#clearRetained(command.topic);
       case 'rules':
         return { rules: await this.#rules.list() };
+      case 'rule-states':
+        return { states: await this.#rules.states() };
       case 'put-rule':
         return this.#rules.put(command);
       case 'remove-rule':

@@ -1,12 +1,16 @@
-import type { BridgeRule, RuleStore, RuleWriteResult } from '#libs/broker-ports';
-import type { CommandOf, WireRuleChange, WireStoredRule } from '#libs/api-contracts';
+import type { Bridge, BridgeRule, RuleStore, RuleWriteResult } from '#libs/broker-ports';
+import type { CommandOf, WireRuleChange, WireRuleState, WireStoredRule } from '#libs/api-contracts';
 import { bridgeRuleOf } from './wire.ts';
+
+const NO_BRIDGE = 'The nodes have no Kafka: set `kafka.brokers` (SKEIN_KAFKA_BROKERS) first';
 
 /** What rule commands work on. */
 export interface RuleCommandsOptions {
   readonly store: RuleStore;
   /** The rules of the configuration: shown, never changed. */
   readonly configured: readonly BridgeRule[];
+  /** Undefined without Kafka: no rule can be in force then. */
+  readonly bridge: Pick<Bridge, 'status'> | undefined;
   /** Says what is wrong with a rule that cannot work. */
   readonly ruleFault: (rule: BridgeRule) => string | undefined;
 }
@@ -29,10 +33,19 @@ export class RuleCommands {
     ];
   }
 
+  /** How each rule fares on this node. */
+  async states(): Promise<readonly WireRuleState[]> {
+    const { bridge } = this.#options;
+    if (bridge !== undefined) return bridge.status();
+    const rules = await this.list();
+    return rules.map(({ rule }) => ({ id: rule.id, state: 'stopped', lastError: NO_BRIDGE }));
+  }
+
   async put({ rule: wire, revision }: CommandOf<'put-rule'>): Promise<WireRuleChange> {
     const rule = bridgeRuleOf(wire);
     if (this.#isConfigured(rule.id)) return { kind: 'read-only' };
-    const detail = this.#options.ruleFault(rule);
+    const { bridge, ruleFault } = this.#options;
+    const detail = bridge === undefined ? NO_BRIDGE : ruleFault(rule);
     if (detail !== undefined) return { kind: 'invalid', detail };
     return changeOf(await this.#options.store.put(rule, revision));
   }
