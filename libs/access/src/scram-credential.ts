@@ -33,8 +33,7 @@ export interface ScramCredentials {
 /**
  * A salt for a user: the same every time, and unlike those of others.
  *
- * @param secret - whoever knows it can tell which users exist.
- * @param user - after saslprep().
+ * @remarks Whoever knows the secret can tell which users exist. The name is the one after saslprep().
  */
 export function saltOf(
   crypto: ScramCrypto,
@@ -42,11 +41,7 @@ export function saltOf(
     mechanism,
     secret,
     user,
-  }: {
-    readonly mechanism: ScramMechanism;
-    readonly secret: string;
-    readonly user: string;
-  },
+  }: { readonly mechanism: ScramMechanism; readonly secret: string; readonly user: string },
 ): Uint8Array {
   return crypto.hmac(mechanism, secret, user).subarray(0, SALT_BYTES);
 }

@@ -2,8 +2,9 @@ import type { ScramMechanism } from './scram-mechanism.ts';
 
 /** What SCRAM asks of a cryptographic library; the hash is the one in the mechanism's name. */
 export interface ScramCrypto {
+  /** `H()` of RFC 5802. */
   hash(mechanism: ScramMechanism, data: Uint8Array): Uint8Array;
-  /** A text counts as its UTF-8 bytes. */
+  /** `HMAC()` of RFC 5802; a text counts as its UTF-8 bytes. */
   hmac(mechanism: ScramMechanism, key: Uint8Array | string, data: Uint8Array | string): Uint8Array;
   /** Compares in a time that does not depend on where the first difference is. */
   isEqual(one: Uint8Array, other: Uint8Array): boolean;
