@@ -20,4 +20,5 @@ export type {
   SessionOutput,
 } from './session-output.ts';
 export { Session, type StoredState } from './session.ts';
+export type { SentAlias } from './sent-aliases.ts';
 export { SharedPublish, type DeliveryForm, type OutboundMessage } from './shared-publish.ts';
