@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   delayedStoreSuite,
+  exclusiveStoreSuite,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
@@ -46,4 +47,8 @@ ruleStoreSuite(
 delayedStoreSuite(
   'LocalDelayedStore in a file',
   inDirectory(({ delayed }) => delayed),
+);
+exclusiveStoreSuite(
+  'LocalExclusiveStore in a file',
+  inDirectory(({ exclusive }) => exclusive),
 );

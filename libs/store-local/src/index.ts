@@ -1,5 +1,6 @@
 export type { Journal, JournalEntry, JournalPath } from './journal.ts';
 export { LocalDelayedStore } from './local-delayed-store.ts';
+export { LocalExclusiveStore } from './local-exclusive-store.ts';
 export { LocalRetainedStore } from './local-retained-store.ts';
 export { LocalRuleStore } from './local-rule-store.ts';
 export { LocalSessionStore } from './local-session-store.ts';

@@ -1,6 +1,13 @@
-import type { DelayedStore, RetainedStore, RuleStore, SessionStore } from '#libs/broker-ports';
+import type {
+  DelayedStore,
+  ExclusiveStore,
+  RetainedStore,
+  RuleStore,
+  SessionStore,
+} from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
+import { LocalExclusiveStore } from './local-exclusive-store.ts';
 import { LocalRetainedStore } from './local-retained-store.ts';
 import { LocalRuleStore } from './local-rule-store.ts';
 import { LocalSessionStore } from './local-session-store.ts';
@@ -19,6 +26,7 @@ export interface LocalStores {
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
   readonly delayed: DelayedStore;
+  readonly exclusive: ExclusiveStore;
   /** Writes what is pending and closes the file, after the stores' own close(). */
   close(): Promise<void>;
 }
@@ -39,6 +47,7 @@ export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promi
       retained: new LocalRetainedStore({ clock, journal }),
       rules: new LocalRuleStore({ journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
+      exclusive: new LocalExclusiveStore({ journal }),
       close: async () => journal?.close(),
     };
   } catch (error) {

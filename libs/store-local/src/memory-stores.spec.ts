@@ -1,10 +1,12 @@
 import {
   delayedStoreSuite,
+  exclusiveStoreSuite,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
 } from '#libs/testkit';
 import { LocalDelayedStore } from './local-delayed-store.ts';
+import { LocalExclusiveStore } from './local-exclusive-store.ts';
 import { LocalRetainedStore } from './local-retained-store.ts';
 import { LocalRuleStore } from './local-rule-store.ts';
 import { LocalSessionStore } from './local-session-store.ts';
@@ -28,5 +30,10 @@ ruleStoreSuite('LocalRuleStore in memory', async () => {
 
 delayedStoreSuite('LocalDelayedStore in memory', async () => {
   const store = new LocalDelayedStore({ clock });
+  return { store, close: () => store.close() };
+});
+
+exclusiveStoreSuite('LocalExclusiveStore in memory', async () => {
+  const store = new LocalExclusiveStore();
   return { store, close: () => store.close() };
 });

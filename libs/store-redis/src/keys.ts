@@ -21,6 +21,7 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{delayed}:messages     hash     id -> message in the form of encodeMessage
  *   prefix:{delayed}:state        hash     `last` id given, `bytes` of all messages
  *   prefix:{delayed}:claimer      string   who publishes what is due, for as long as its lease
+ *   prefix:{exclusive}:holders    hash     filter of an exclusive subscription -> `created client id` of its session
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
  *   prefix:{rules}:revision       string   counts the changes of the rules
  *
@@ -82,6 +83,11 @@ export function delayedKeys(prefix: string): {
     state: `${base}:state`,
     claimer: `${base}:claimer`,
   };
+}
+
+/** The key of the holders of exclusive subscriptions. */
+export function exclusiveKey(prefix: string): string {
+  return `${prefix}:{exclusive}:holders`;
 }
 
 /** The keys of the bridge rules. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 import type { Meter } from '#libs/broker-ports';
 import {
   delayedStoreSuite,
+  exclusiveStoreSuite,
   freePort,
   retainedStoreSuite,
   ruleStoreSuite,
@@ -15,6 +16,7 @@ import {
 } from '#libs/testkit';
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
 import { RedisDelayedStore } from './redis-delayed-store.ts';
+import { RedisExclusiveStore } from './redis-exclusive-store.ts';
 import { RedisRetainedStore } from './redis-retained-store.ts';
 import { RedisRuleStore } from './redis-rule-store.ts';
 import { RedisSessionStore } from './redis-session-store.ts';
@@ -94,4 +96,8 @@ delayedStoreSuite(
 sharedDelayedStoreSuite(
   'RedisDelayedStore',
   factoryOf((redis) => new RedisDelayedStore(redis)),
+);
+exclusiveStoreSuite(
+  'RedisExclusiveStore',
+  factoryOf((redis) => new RedisExclusiveStore(redis)),
 );

@@ -1,5 +1,6 @@
 export { countingMeter, type CountingMeter } from './counting-meter.ts';
 export { delayedStoreSuite, sharedDelayedStoreSuite } from './delayed-store-suite.ts';
+export { exclusiveStoreSuite } from './exclusive-store-suite.ts';
 export { fakeClock, FakeClock } from './fake-clock.ts';
 export { GIVEN_KAFKA, kafkaServer, type KafkaServer } from './kafka-server.ts';
 export { RecordingLog, silentLog, type LogLine } from './logs.ts';

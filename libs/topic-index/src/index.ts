@@ -2,9 +2,11 @@ export { MatchCache } from './match-cache.ts';
 export { TopicSet, type TopicQuery } from './topic-set.ts';
 export {
   filterFault,
+  isExclusive,
   isWildcard,
   matches,
   parseShare,
+  plainFilter,
   topicNameFault,
   type SharedFilter,
 } from './topic-syntax.ts';

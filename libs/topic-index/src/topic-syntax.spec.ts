@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { filterFault, isWildcard, matches, parseShare, topicNameFault } from './topic-syntax.ts';
+import {
+  filterFault,
+  isExclusive,
+  isWildcard,
+  matches,
+  parseShare,
+  plainFilter,
+  topicNameFault,
+} from './topic-syntax.ts';
 
 describe('topicNameFault', () => {
   it.each(['a', '/', 'a/b', '//', '$SYS/x', 'a b', 'é/😀', '$share/g/a'])('takes %j', (topic) => {
@@ -73,6 +81,30 @@ describe('parseShare', () => {
       expect(parseShare(filter)).toBeUndefined();
     },
   );
+});
+
+describe('an exclusive filter', () => {
+  it.each([
+    ['$exclusive/a/+', 'a/+'],
+    ['$exclusive//', '/'],
+    ['$exclusive/$SYS/#', '$SYS/#'],
+  ])('%j matches what %j matches', (filter, plain) => {
+    expect(filterFault(filter, 2)).toBeUndefined();
+    expect(isExclusive(filter)).toBe(true);
+    expect(plainFilter(filter)).toBe(plain);
+  });
+
+  it.each(['$exclusive/', '$exclusive/a+', '$exclusive/$share/g/a', '$exclusive/$exclusive/a'])(
+    '%j is none',
+    (filter) => {
+      expect(filterFault(filter, 8)).toEqual(expect.any(String));
+    },
+  );
+
+  it.each(['a', '$exclusive', '$share/g/a', '/$exclusive/a'])('is not %j', (filter) => {
+    expect(isExclusive(filter)).toBe(false);
+    expect(plainFilter(filter)).toBe(filter);
+  });
 });
 
 describe('matches', () => {

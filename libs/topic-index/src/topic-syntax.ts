@@ -2,6 +2,7 @@ const PLUS = 0x2b;
 const HASH = 0x23;
 const SLASH = 0x2f;
 const SHARE_PREFIX = '$share/';
+const EXCLUSIVE_PREFIX = '$exclusive/';
 
 /** The parts of a shared subscription's filter (MQTT 5, section 4.8.2). */
 export interface SharedFilter {
@@ -31,13 +32,15 @@ export function topicNameFault(topic: string, levelsMax: number): string | undef
 }
 
 /**
- * Checks a topic filter as SUBSCRIBE and UNSUBSCRIBE carry it, `$share` prefix included (sections 4.7 and 4.8.2).
+ * Checks a topic filter as SUBSCRIBE and UNSUBSCRIBE carry it, `$share` or `$exclusive` prefix included (sections 4.7
+ * and 4.8.2).
  *
- * @remarks The length in bytes is the codec's to check. Levels are counted without the `$share/group/` prefix.
+ * @remarks The length in bytes is the codec's to check. Levels are counted without the prefix.
  *
  * @returns why the filter is refused, in words for a reason string; undefined when it is valid.
  */
 export function filterFault(filter: string, levelsMax: number): string | undefined {
+  if (isExclusive(filter)) return exclusiveFault(filter, levelsMax);
   if (!filter.startsWith(SHARE_PREFIX)) return plainFilterFault(filter, levelsMax);
   const end = filter.indexOf('/', SHARE_PREFIX.length);
   if (end === -1) return 'the shared subscription has no filter'; // [MQTT-4.8.2-2]
@@ -53,6 +56,16 @@ export function parseShare(filter: string): SharedFilter | undefined {
   if (filterFault(filter, Infinity) !== undefined) return undefined;
   const end = filter.indexOf('/', SHARE_PREFIX.length);
   return { group: filter.slice(SHARE_PREFIX.length, end), filter: filter.slice(end + 1) };
+}
+
+/** Tells whether a filter asks for an exclusive subscription: `$exclusive/filter`. */
+export function isExclusive(filter: string): boolean {
+  return filter.startsWith(EXCLUSIVE_PREFIX);
+}
+
+/** The filter that topics are matched against, for one that is not shared: without the `$exclusive/` prefix. */
+export function plainFilter(filter: string): string {
+  return isExclusive(filter) ? filter.slice(EXCLUSIVE_PREFIX.length) : filter;
 }
 
 /**
@@ -75,6 +88,14 @@ export function matches(filter: string, topic: string): boolean {
 /** Tells whether a valid filter holds a wildcard, so that it may match more than one topic. */
 export function isWildcard(filter: string): boolean {
   return filter.includes('+') || filter.endsWith('#');
+}
+
+function exclusiveFault(filter: string, levelsMax: number): string | undefined {
+  const plain = plainFilter(filter);
+  if (isExclusive(plain) || plain.startsWith(SHARE_PREFIX)) {
+    return 'an exclusive subscription is neither shared nor exclusive once more';
+  }
+  return plainFilterFault(plain, levelsMax);
 }
 
 function plainFilterFault(filter: string, levelsMax: number): string | undefined {
