@@ -33,6 +33,14 @@ describe('compose.yaml', () => {
     expect(config.ops.host).toBe('0.0.0.0');
   });
 
+  it('starts again what ends by itself, and lets what has done its work end', () => {
+    const policies = Object.entries(services).map(([name, { restart }]) => [name, restart]);
+    const { topics, ...others } = Object.fromEntries(policies);
+
+    expect(topics).toBeUndefined();
+    expect(new Set(Object.values(others))).toEqual(new Set(['unless-stopped']));
+  });
+
   it('mounts the rules where the variable says', () => {
     for (const name of [...nodes, 'api']) {
       const { environment, volumes: mounts } = services[name];

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { ProcessGroup } from './process-group.mjs';
 
@@ -33,6 +36,38 @@ it('ends one that does not listen when it is told to kill', async () => {
   await stopped;
 
   expect(await ended).toBe('killed by SIGKILL');
+});
+
+it('starts one again that asks for it by its code, and tells', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'skein-group-'));
+  const file = join(directory, 'runs');
+  const script = `
+    import { appendFileSync, readFileSync } from 'node:fs';
+    appendFileSync(${JSON.stringify(file)}, 'x');
+    process.exit(readFileSync(${JSON.stringify(file)}, 'utf8') === 'xxx' ? 4 : 75);`;
+  let told = 0;
+  const again = { code: 75, told: () => (told += 1) };
+
+  const { ended } = new ProcessGroup().start(...node(script), { output: () => {}, again });
+  const code = await ended;
+  rmSync(directory, { recursive: true, force: true });
+
+  expect([code, told]).toEqual([4, 2]);
+});
+
+it('does not start one again once it is told to stop', async () => {
+  const group = new ProcessGroup();
+  const script =
+    "process.on('SIGTERM', () => process.exit(75)); setInterval(() => {}, 1000); console.log('up')";
+  let said;
+  const up = new Promise((resolve) => (said = resolve));
+  let told = 0;
+  const again = { code: 75, told: () => (told += 1) };
+  const { ended } = group.start(...node(script), { output: said, again });
+  await up;
+  await group.stop();
+
+  expect([await ended, told]).toEqual([75, 0]);
 });
 
 it('passes on the code of a process that ends by itself', async () => {

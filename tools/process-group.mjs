@@ -11,8 +11,22 @@ export class ProcessGroup {
   #running = new Set();
   #stopping;
 
-  /** Starts a process. `output` is `inherit`, or a function that is given each line. */
-  start(command, args, { env = process.env, cwd, output = 'inherit' } = {}) {
+  /**
+   * Starts a process; `ended` is its exit code or signal. `output` is `inherit`, or a function that is given each line.
+   * One that ends with the code of `again`, until the group is stopped, is told there and started anew.
+   */
+  start(command, args, { again, ...options } = {}) {
+    const { child, ended } = this.#spawn(command, args, options);
+    if (again === undefined) return { child, ended };
+    const last = ended.then((code) => {
+      if (code !== again.code || this.#stopping !== undefined) return code;
+      again.told();
+      return this.start(command, args, { again, ...options }).ended;
+    });
+    return { child, ended: last };
+  }
+
+  #spawn(command, args, { env = process.env, cwd, output = 'inherit' }) {
     const piped = output === 'inherit' ? 'inherit' : 'pipe';
     const child = spawn(command, args, {
       env,
