@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadConfig } from '#libs/config';
 import { buildIfStale } from './build.mjs';
+import { curlKey, mosquittoLogin, variablesNeeded } from './credentials.mjs';
 import { ensurePrograms } from './debian-packages.mjs';
 import { listening } from './ports.mjs';
 import { ProcessGroup, onStopSignal } from './process-group.mjs';
@@ -21,6 +23,8 @@ removed at the end.
   --help       print this and exit`;
 
 const EXIT_USAGE = 2;
+/** With it a node asks for a new process: the lease of its incarnation is lost. */
+const EXIT_LEASE_LOST = 75;
 const HOST = '127.0.0.1';
 const API = { port: 8080, opsPort: 9467 };
 const NODES = [1, 2, 3].map((number) => ({
@@ -49,7 +53,12 @@ function nodeEnv(node, shared) {
 function startApp(app, name, env) {
   const main = `dist/apps/${app}/src/main.js`;
   const output = (line) => console.log(`${name} | ${line}`);
-  return group.start(process.execPath, ['--enable-source-maps', main], { cwd: root, env, output });
+  const again = {
+    code: EXIT_LEASE_LOST,
+    told: () => console.log(`${name} has lost its lease and ended; it is started again`),
+  };
+  const options = { cwd: root, env, output, again };
+  return group.start(process.execPath, ['--enable-source-maps', main], options);
 }
 
 async function takenPorts() {
@@ -58,23 +67,23 @@ async function takenPorts() {
   return wanted.filter((_, index) => taken[index]);
 }
 
-const summary = (kafka) => `
+const summary = (kafka, config) => `
 Skein runs as a cluster of ${NODES.length} nodes
 ${NODES.map(({ id, tcp, ws, ops }) => `  ${id}      mqtt://${HOST}:${tcp}  ws://${HOST}:${ws}/mqtt  http://${HOST}:${ops}/metrics`).join('\n')}
   Admin API  http://${HOST}:${API.port}/api/v1, Swagger UI http://${HOST}:${API.port}/api/docs${
     kafka === undefined ? '' : `\n  Kafka      ${kafka}`
   }
-Try, each in a terminal of its own:
-  receive on node 3:       mosquitto_sub -p ${NODES[2].tcp} -V 5 -t 'devices/+/telemetry' -q 1 -v
-  publish on node 1:       mosquitto_pub -p ${NODES[0].tcp} -i d1 -t devices/d1/telemetry -q 1 -m '{"t":21}'${
+Try, each in a terminal of its own${variablesNeeded(config)}:
+  receive on node 3:       mosquitto_sub -p ${NODES[2].tcp}${mosquittoLogin(config)} -V 5 -t 'devices/+/telemetry' -q 1 -v
+  publish on node 1:       mosquitto_pub -p ${NODES[0].tcp}${mosquittoLogin(config)} -i d1 -t devices/d1/telemetry -q 1 -m '{"t":21}'${
     kafka === undefined
       ? ''
       : `
   read it from Kafka:      kcat -b ${kafka} -C -t telemetry -o beginning -e -q -f 'key=%k headers=%h value=%s\\n'
-  a device on node 2:      mosquitto_sub -p ${NODES[1].tcp} -t devices/d1/commands -q 1 -v
+  a device on node 2:      mosquitto_sub -p ${NODES[1].tcp}${mosquittoLogin(config)} -t devices/d1/commands -q 1 -v
   command it from Kafka:   echo 'd1:reboot' | kcat -b ${kafka} -P -t commands -K :`
   }
-  who is there:            curl -s http://${HOST}:${API.port}/api/v1/nodes
+  who is there:            curl -s http://${HOST}:${API.port}/api/v1/nodes${curlKey(config)}
 Ctrl-C drains and stops everything.
 `;
 
@@ -111,7 +120,7 @@ async function main({ withKafka }) {
     ]),
   );
   if (!all.every(Boolean)) return Number(await failed) || 1;
-  console.log(summary(brokers));
+  console.log(summary(brokers, loadConfig({ env: shared })));
   // A node that is killed on purpose is part of trying a cluster; the others go on.
   await Promise.all(apps.map(({ ended }) => ended));
   return 0;

@@ -9,6 +9,7 @@ import {
   printConfig,
 } from '#libs/config';
 import { buildIfStale } from './build.mjs';
+import { curlKey, mosquittoLogin, variablesNeeded } from './credentials.mjs';
 import { listening } from './ports.mjs';
 import { ProcessGroup, onStopSignal } from './process-group.mjs';
 import { authority, awaitReady, reachable } from './readiness.mjs';
@@ -48,13 +49,11 @@ function durability({ redis, data }) {
 }
 
 function summary(config) {
-  const { listeners, ops, api, auth } = config;
+  const { listeners, ops, api } = config;
   const at = { api: `http://${authority(api)}`, ops: `http://${authority(ops)}` };
   const apiOps = `http://${authority({ host: ops.host, port: api.opsPort })}`;
-  const key = api.key === undefined ? '' : ' -H "Authorization: Bearer $SKEIN_API_KEY"';
   const { host, port } = listeners.tcp;
-  const login = auth.users.length === 0 ? '' : ' -u USER -P PASSWORD';
-  const address = `${host === '127.0.0.1' ? '' : `-h ${host} `}-p ${port}${login}`;
+  const address = `${host === '127.0.0.1' ? '' : `-h ${host} `}-p ${port}${mosquittoLogin(config)}`;
   const lines = [
     listeners.tcp.enabled && `  MQTT                 mqtt://${authority(listeners.tcp)}`,
     listeners.ws.enabled &&
@@ -65,10 +64,10 @@ function summary(config) {
   const example = [
     listeners.tcp.enabled && `  mosquitto_sub ${address} -t 'demo/#' -q 1 -v`,
     listeners.tcp.enabled && `  mosquitto_pub ${address} -t demo/hello -q 1 -m 'hello, flock'`,
-    `  curl -s ${at.api}/api/v1/status${key}`,
+    `  curl -s ${at.api}/api/v1/status${curlKey(config)}`,
   ];
   const text = (list) => list.filter(Boolean).join('\n');
-  return `\nSkein ${config.node.version} is ready\n${text(lines)}\n${durability(config)}\nTry, each in a terminal of its own:\n${text(example)}\nCtrl-C drains and ends.\n`;
+  return `\nSkein ${config.node.version} is ready\n${text(lines)}\n${durability(config)}\nTry, each in a terminal of its own${variablesNeeded(config)}:\n${text(example)}\nCtrl-C drains and ends.\n`;
 }
 
 /** Faults of ports that somebody has: found here, another Skein is not taken for the one that is being started. */

@@ -1,0 +1,25 @@
+// What the lines that tools print for a shell need of credentials: the user's shell has them as variables, the lines do not.
+
+const SAFE = /^[\w@%+=:,./-]+$/;
+
+const quoted = (text) => (SAFE.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** The option with which curl shows the key of the admin API; empty without a key. */
+export const curlKey = ({ api }) =>
+  api.key === undefined ? '' : ' -H "Authorization: Bearer $SKEIN_API_KEY"';
+
+/** The options with which mosquitto's programs log in as the first user; empty when everybody may connect. */
+export function mosquittoLogin({ auth }) {
+  const [user] = auth.users;
+  return user === undefined ? '' : ` -u ${quoted(user.name)} -P "$MQTT_PASSWORD"`;
+}
+
+/** Says which variables the lines need; empty when they need none. */
+export function variablesNeeded(config) {
+  const [user] = config.auth.users;
+  const needed = [
+    config.api.key !== undefined && 'SKEIN_API_KEY (the value of api.key)',
+    user !== undefined && `MQTT_PASSWORD (that of the user ${user.name})`,
+  ].filter(Boolean);
+  return needed.length === 0 ? '' : ` that has ${needed.join(' and ')}`;
+}
