@@ -230,7 +230,7 @@ export class Subscriber {
     this.#router.remove(subscription);
   }
 
-  /** Retained messages of a SUBSCRIBE, each topic once however many of its filters match. */
+  /** Retained messages of a SUBSCRIBE, for each filter as if it had come alone [MQTT-3.8.4-5]. */
   async #sendRetained(entry: SessionEntry, granted: readonly Granted[]): Promise<void> {
     const wanted = granted.filter(({ subscription, replaced }) => {
       const { filter, retainHandling } = subscription;
@@ -238,38 +238,30 @@ export class Subscriber {
       if (entry.subscriptions.get(filter) !== subscription || isShared(filter)) return false;
       return retainHandling === 0 || (retainHandling === 1 && replaced === undefined);
     });
-    const byTopic = new Map<string, { message: Message; matched: Subscription[] }>();
-    try {
-      // What was published before the SUBSCRIBE must be seen.
-      if (wanted.length > 0) await this.#retained.idle();
-      for (const { subscription } of wanted) {
-        const { filter } = subscription;
-        const messages = isSysFilter(filter)
-          ? (this.#sys?.match(filter) ?? [])
-          : await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);
-        for (const message of messages) {
-          const found = byTopic.get(message.topic);
-          if (found === undefined) byTopic.set(message.topic, { message, matched: [subscription] });
-          else found.matched.push(subscription);
-        }
+    // What was published before the SUBSCRIBE must be seen.
+    if (wanted.length > 0) await this.#retained.idle();
+    for (const { subscription } of wanted) {
+      for (const message of await this.#retainedFor(subscription.filter)) {
+        if (entry.congested) await entry.connection?.whenDrained();
+        this.#serve(entry, message, subscription);
       }
-    } catch (error) {
-      this.#parts.log.warn('retained-read-failed', { reason: String(error) });
-      return;
-    }
-    for (const { message, matched } of byTopic.values()) {
-      if (entry.congested) await entry.connection?.whenDrained();
-      this.#serve(entry, message, matched);
     }
   }
 
-  #serve(entry: SessionEntry, message: Message, matched: readonly Subscription[]): void {
-    const granted = Math.max(...matched.map(({ qos }) => qos));
-    const qos = message.qos < granted ? message.qos : matched.find((s) => s.qos === granted)?.qos;
-    if (qos === undefined) return;
-    const subscriptionIdentifiers = matched
-      .map(({ subscriptionIdentifier }) => subscriptionIdentifier)
-      .filter((identifier) => identifier !== 0);
+  async #retainedFor(filter: string): Promise<readonly Message[]> {
+    if (isSysFilter(filter)) return this.#sys?.match(filter) ?? [];
+    try {
+      return await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);
+    } catch (error) {
+      this.#parts.log.warn('retained-read-failed', { reason: String(error) });
+      return [];
+    }
+  }
+
+  #serve(entry: SessionEntry, message: Message, subscription: Subscription): void {
+    const { subscriptionIdentifier } = subscription;
+    const qos = message.qos < subscription.qos ? message.qos : subscription.qos;
+    const subscriptionIdentifiers = subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
     const shared = new SharedPublish(message, false);
     const form = { qos, retain: true, subscriptionIdentifiers };
     this.#parts.meter.retainedOperation('serve');

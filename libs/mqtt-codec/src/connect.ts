@@ -66,7 +66,7 @@ function decodeVersion(reader: ByteReader): ProtocolVersion {
   if (name === 'MQIsdp' && level === 3) return level;
   // A server may reveal itself with this reason before it closes [MQTT-3.1.2-1] [MQTT-3.1.2-2].
   reader.fail(REASON.unsupportedProtocolVersion, 'the protocol or its level is not supported');
-  return level > 5 ? 5 : 4;
+  return level >= 5 ? 5 : 4;
 }
 
 function checkFlags(reader: ByteReader, flags: number, version: ProtocolVersion): void {
