@@ -24,6 +24,7 @@ import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { Delayed } from './delayed.ts';
 import { isDelayed } from './delayed-topic.ts';
+import { Exclusives } from './exclusives.ts';
 import { gaugesOf } from './gauges.ts';
 import { AutoSubscriptions } from './naming/auto-subscriptions.ts';
 import { NodeAdminView } from './node-admin-view.ts';
@@ -99,13 +100,15 @@ export class BrokerNode implements SessionHost, HubHandler {
     });
     this.#outbox = new Outbox(parts.bus, { ...parts, turn });
     this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
-    const own = { router: this.#router, writer: this.writer, host: this };
+    const exclusives = new Exclusives(parts);
+    const own = { router: this.#router, writer: this.writer, exclusives, host: this };
     this.#sessions = new Sessions(parts, own);
     this.#sys = this.#sysTopics();
     this.#autoSubscriptions = new AutoSubscriptions(parts.topics.autoSubscribe);
     this.#subscriber = new Subscriber(parts, {
       router: this.#router,
       retained: this.#retained,
+      exclusives,
       sys: this.#sys,
     });
     this.#keeper = new ConnectionKeeper(parts, {

@@ -1,6 +1,6 @@
 import type { Message } from '#libs/broker-ports';
 import { Fifo } from '#libs/mqtt-engine';
-import { TopicTrie, parseShare } from '#libs/topic-index';
+import { TopicTrie, parseShare, plainFilter } from '#libs/topic-index';
 
 interface Moved {
   readonly clientId: string;
@@ -23,7 +23,9 @@ export class MovedSessions {
   readonly #inOrder = new Fifo<Moved>();
 
   add(clientId: string, subscribed: readonly string[], nowMs: number): void {
-    const filters = subscribed.filter((filter) => parseShare(filter) === undefined);
+    const filters = subscribed
+      .filter((filter) => parseShare(filter) === undefined)
+      .map(plainFilter);
     const moved = { clientId, filters, movedAtMs: nowMs };
     for (const filter of filters) this.#byFilter.add(filter, moved);
     this.#inOrder.push(moved);

@@ -12,7 +12,7 @@ import type {
   SubscriptionQuery,
 } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
-import { matches, parseShare } from '#libs/topic-index';
+import { matches, parseShare, plainFilter } from '#libs/topic-index';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -107,7 +107,7 @@ export class NodeAdminView implements NodeAdmin {
         if (subscription === undefined) continue;
         if (after?.clientId === clientId && filter <= after.filter) continue;
         if (query.filter !== undefined && filter !== query.filter) continue;
-        const matched = parseShare(filter)?.filter ?? filter;
+        const matched = parseShare(filter)?.filter ?? plainFilter(filter);
         if (query.matchTopic !== undefined && !matches(matched, query.matchTopic)) continue;
         if (items.length === query.limit) return { items, hasMore: true };
         const { entry: _, ...stored } = subscription;

@@ -2,6 +2,7 @@ import type { Authenticator } from '#libs/access';
 import type {
   ClusterBus,
   DelayedStore,
+  ExclusiveStore,
   Hub,
   Log,
   Meter,
@@ -33,6 +34,8 @@ export interface NodeParts {
   readonly retained: RetainedStore;
   /** Delayed publish; without it messages for `$delayed/` are refused. */
   readonly delayed?: DelayedParts | undefined;
+  /** Exclusive subscriptions; without it they are refused. */
+  readonly exclusive?: ExclusiveStore | undefined;
   readonly bus: ClusterBus;
   readonly meter: Meter;
   readonly log: Log;

@@ -9,7 +9,7 @@ import {
 } from '#libs/broker-ports';
 import { RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
-import { MatchCache, TopicTrie, isWildcard } from '#libs/topic-index';
+import { MatchCache, TopicTrie, isWildcard, plainFilter } from '#libs/topic-index';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import type { Receiver } from './receiver.ts';
@@ -87,16 +87,16 @@ export class Router implements Flushable {
   }
 
   add(subscription: Subscription): void {
-    const { filter } = subscription;
-    if (isShared(filter)) return this.#shares.add(subscription);
+    if (isShared(subscription.filter)) return this.#shares.add(subscription);
+    const filter = plainFilter(subscription.filter);
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] += 1;
     if (!this.#local.add(filter, subscription)) return;
     if (!this.#expected.has(filter)) this.#change({ kind: 'add', filter });
   }
 
   remove(subscription: Subscription): void {
-    const { filter } = subscription;
-    if (isShared(filter)) return this.#shares.remove(subscription);
+    if (isShared(subscription.filter)) return this.#shares.remove(subscription);
+    const filter = plainFilter(subscription.filter);
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] -= 1;
     if (!this.#local.remove(filter, subscription)) return;
     if (!this.#expected.has(filter)) this.#change({ kind: 'remove', filter });
@@ -112,7 +112,7 @@ export class Router implements Flushable {
    * see the new route before the old one ends, because all of them learn the changes in one order.
    */
   expect(clientId: string, filters: readonly string[]): Expectation {
-    const plain = filters.filter((filter) => !isShared(filter));
+    const plain = new Set(filters.filter((filter) => !isShared(filter)).map(plainFilter));
     const shared = filters.filter(isShared).map((filter) => this.#shares.expect(filter));
     for (const filter of plain) {
       const isFirst = this.#expected.add(filter, clientId);

@@ -69,6 +69,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   durable = false;
   expirySeconds = 0;
   epoch = 0;
+  createdAtMs = 0;
   queueMessages = 0;
   queueBytes = 0;
   connectedAtMs: number | undefined;
@@ -108,6 +109,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Goes on under the epoch of a record, after a take. */
   resume(record: SessionRecord): void {
     this.epoch = record.epoch;
+    this.createdAtMs = record.createdAtMs;
     this.durable = record.durable;
     this.expirySeconds = record.expiryIntervalSeconds;
     this.queueMessages = record.queueMessages;

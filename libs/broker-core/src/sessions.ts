@@ -10,6 +10,7 @@ import type {
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
+import type { Exclusives } from './exclusives.ts';
 import { encodeFrame } from './frame.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
@@ -53,15 +54,22 @@ export class Sessions {
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #writer: SessionWriter;
+  readonly #exclusives: Exclusives;
   readonly #host: SessionHost;
 
   constructor(
     parts: NodeParts,
-    own: { readonly router: Router; readonly writer: SessionWriter; readonly host: SessionHost },
+    own: {
+      readonly router: Router;
+      readonly writer: SessionWriter;
+      readonly exclusives: Exclusives;
+      readonly host: SessionHost;
+    },
   ) {
     this.#parts = parts;
     this.#router = own.router;
     this.#writer = own.writer;
+    this.#exclusives = own.exclusives;
     this.#host = own.host;
   }
 
@@ -154,6 +162,7 @@ export class Sessions {
 
   /** Ends a session: here and in the store. */
   discard(entry: SessionEntry, event: 'discarded' | 'expired'): void {
+    this.#exclusives.releaseAll(entry);
     this.drop(entry);
     entry.write({ kind: 'discard' });
     this.#parts.meter.sessionEvent(event);
@@ -208,6 +217,7 @@ export class Sessions {
   ): SessionEntry {
     if (existing !== undefined && this.#entries.get(existing.clientId) === existing) {
       if (sessionPresent) return existing;
+      this.#exclusives.releaseAll(existing);
       this.drop(existing);
     }
     const entry = new SessionEntry(record.clientId, this.#host);

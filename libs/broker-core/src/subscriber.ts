@@ -9,8 +9,9 @@ import {
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
 import { OPEN_RULES, SharedPublish } from '#libs/mqtt-engine';
-import { filterFault, isWildcard } from '#libs/topic-index';
+import { filterFault, isExclusive, isWildcard, plainFilter } from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
+import type { Exclusives } from './exclusives.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { RetainedWriter } from './retained-writer.ts';
@@ -35,6 +36,7 @@ export class Subscriber {
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #retained: RetainedWriter;
+  readonly #exclusives: Exclusives;
   readonly #sys: SysTopics | undefined;
   /** What a client asks takes effect in the order in which it asks. */
   readonly #locks = new KeyedLock();
@@ -44,12 +46,14 @@ export class Subscriber {
     own: {
       readonly router: Router;
       readonly retained: RetainedWriter;
+      readonly exclusives: Exclusives;
       readonly sys: SysTopics | undefined;
     },
   ) {
     this.#parts = parts;
     this.#router = own.router;
     this.#retained = own.retained;
+    this.#exclusives = own.exclusives;
     this.#sys = own.sys;
   }
 
@@ -100,8 +104,8 @@ export class Subscriber {
         removed.push(filter);
       }
     });
-    if (entry.durable && removed.length > 0) {
-      const isDone = await this.#write(entry, { kind: 'unsubscribe', filters: removed });
+    if (removed.length > 0) {
+      const isDone = await this.#forget(entry, removed);
       if (entry.connection !== connection) return;
       if (!isDone) return entry.close(REASON.serverUnavailable, 'the session store did not answer');
     }
@@ -157,9 +161,13 @@ export class Subscriber {
     if (!rules.sharedSubscriptions && isShared(filter)) {
       return { refusal: REASON.sharedSubscriptionsNotSupported };
     }
-    const qos = await this.#authorize(entry.client, request);
+    const qos = await this.#authorize(entry.client, { ...request, filter: plainFilter(filter) });
     meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
     if (qos === undefined) return { refusal: REASON.notAuthorized };
+    if (isExclusive(filter)) {
+      const refusal = await this.#exclusives.claim(entry, filter);
+      if (refusal !== undefined) return { refusal };
+    }
     // Any QoS may be asked for, whatever the highest one is [MQTT-3.2.2-10].
     return { qos: qos < qosMax ? qos : qosMax };
   }
@@ -168,6 +176,7 @@ export class Subscriber {
     const { subscriptionsMax } = this.#parts.limits;
     const replaced = entry.subscriptions.get(subscription.filter);
     if (replaced === undefined && entry.subscriptions.size >= subscriptionsMax) {
+      void this.#exclusives.release(entry, [subscription.filter]);
       return REASON.quotaExceeded;
     }
     this.#index(entry, subscription);
@@ -196,6 +205,15 @@ export class Subscriber {
     return isWritten && isAnnounced;
   }
 
+  async #forget(entry: SessionEntry, filters: readonly string[]): Promise<boolean> {
+    const written = entry.durable
+      ? this.#write(entry, { kind: 'unsubscribe', filters })
+      : Promise.resolve(true);
+    const released = this.#exclusives.release(entry, filters);
+    const [isWritten, isReleased] = await Promise.all([written, released]);
+    return isWritten && isReleased;
+  }
+
   #write(
     entry: SessionEntry,
     operation:
@@ -220,8 +238,10 @@ export class Subscriber {
   /** What was before a SUBSCRIBE that could not be kept. */
   #restore(entry: SessionEntry, { subscription, replaced }: Granted): void {
     if (entry.subscriptions.get(subscription.filter) !== subscription) return;
-    if (replaced === undefined) this.#unindex(entry, subscription);
-    else this.#index(entry, replaced);
+    if (replaced === undefined) {
+      this.#unindex(entry, subscription);
+      void this.#exclusives.release(entry, [subscription.filter]);
+    } else this.#index(entry, replaced);
   }
 
   #unindex(entry: SessionEntry, subscription: Subscription): void {
@@ -241,7 +261,7 @@ export class Subscriber {
     // What was published before the SUBSCRIBE must be seen.
     if (wanted.length > 0) await this.#retained.idle();
     for (const { subscription } of wanted) {
-      for (const message of await this.#retainedFor(subscription.filter)) {
+      for (const message of await this.#retainedFor(plainFilter(subscription.filter))) {
         if (entry.congested) await entry.connection?.whenDrained();
         this.#serve(entry, message, subscription);
       }

@@ -1,5 +1,12 @@
 import type { Authenticator } from '#libs/access';
-import type { ClusterBus, Hub, Meter, RetainedStore, SessionStore } from '#libs/broker-ports';
+import type {
+  ClusterBus,
+  ExclusiveStore,
+  Hub,
+  Meter,
+  RetainedStore,
+  SessionStore,
+} from '#libs/broker-ports';
 import {
   BrokerNode,
   type CoreLimits,
@@ -45,6 +52,7 @@ export interface MemoryNodeOptions {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly delayed?: DelayedParts;
+  readonly exclusive?: ExclusiveStore;
   readonly clock?: FakeClock;
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
@@ -84,6 +92,7 @@ export class MemoryNode {
       sessions: options.sessions,
       retained: options.retained,
       delayed: options.delayed,
+      exclusive: options.exclusive,
       bus: options.bus ?? this.#aloneAs(self),
       meter: this.#recordingDrops(meter),
       log: this.log,

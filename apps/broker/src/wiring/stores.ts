@@ -1,5 +1,6 @@
 import type {
   DelayedStore,
+  ExclusiveStore,
   Log,
   Meter,
   RetainedStore,
@@ -10,6 +11,7 @@ import type { Config } from '#libs/config';
 import { openLocalStores } from '#libs/store-local';
 import {
   RedisDelayedStore,
+  RedisExclusiveStore,
   RedisRetainedStore,
   RedisRuleStore,
   RedisSessionStore,
@@ -22,6 +24,7 @@ export interface Stores {
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
   readonly delayed: DelayedStore;
+  readonly exclusive: ExclusiveStore;
   /** Whether they can be reached. */
   readonly ready: boolean;
   /** Closes all of them. */
@@ -36,7 +39,10 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     return {
       ...local,
       ready: true,
-      close: () => closeAll([local.sessions, local.retained, local.rules, local.delayed, local]),
+      close: () => {
+        const { sessions, retained, rules, delayed, exclusive } = local;
+        return closeAll([sessions, retained, rules, delayed, exclusive, local]);
+      },
     };
   }
   const connection = await connectRedis({ ...redis, url: redis.url, log, meter });
@@ -44,15 +50,17 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const retained = new RedisRetainedStore(connection);
   const rules = new RedisRuleStore(connection);
   const delayed = new RedisDelayedStore(connection);
+  const exclusive = new RedisExclusiveStore(connection);
   return {
     sessions,
     retained,
     rules,
     delayed,
+    exclusive,
     get ready() {
       return connection.isUp;
     },
-    close: () => closeAll([sessions, retained, rules, delayed, connection]),
+    close: () => closeAll([sessions, retained, rules, delayed, exclusive, connection]),
   };
 }
 
