@@ -15,6 +15,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** Calls the API; a reply that does not come by the deadline is an error. */
 export async function call(
   api: ApiProcess,
   path: string,
@@ -25,6 +26,7 @@ export async function call(
   if (!headers.has('authorization')) headers.set('authorization', `Bearer ${KEY}`);
   if (json !== undefined) headers.set('content-type', 'application/json');
   const response = await fetch(`${api.url}${path}`, {
+    signal: AbortSignal.timeout(DEADLINE_MS),
     ...rest,
     headers,
     ...(json === undefined ? {} : { body: JSON.stringify(json) }),

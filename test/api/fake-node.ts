@@ -64,7 +64,7 @@ export class FakeNode {
     });
   }
 
-  private async handle(command: NodeCommand): Promise<NodeReply> {
+  async handle(command: NodeCommand): Promise<NodeReply> {
     if (this.frozen || this.mute.has(command.kind)) await new Promise(() => {});
     this.received.push(command);
     if (this.fault !== undefined && command.kind !== 'nodes') {

