@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { Transport } from '#libs/broker-core';
 import {
   HIGH_WATER_MARK_BYTES,
@@ -6,44 +6,32 @@ import {
   type Listener,
   type ListenerOptions,
 } from './listener.ts';
-
-const BACKLOG = 4096;
+import { ServerPort } from './server-port.ts';
 
 /** MQTT over TCP. */
 export class TcpListener implements Listener {
   readonly name: string;
   readonly #options: ListenerOptions;
-  readonly #server: Server;
+  readonly #port: ServerPort;
 
   constructor(options: ListenerOptions) {
     this.name = options.name;
     this.#options = options;
     const socketOptions = { noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES };
-    this.#server = createServer(socketOptions, (socket) => this.#connected(socket));
-    this.#server.maxConnections = options.connectionsMax;
-    this.#server.on('drop', () => options.meter.socketRejected(options.name, 'max_connections'));
+    const server = createServer(socketOptions, (socket) => this.#connected(socket));
+    this.#port = new ServerPort(server, options);
   }
 
   get address(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo;
-    return `mqtt://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    return `mqtt://${this.#port.authority}`;
   }
 
   open(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
+    return this.#port.open();
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    return this.#port.close();
   }
 
   #connected(socket: Socket): void {

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import type { Transport } from '#libs/broker-core';
@@ -9,8 +8,8 @@ import {
   type Listener,
   type ListenerOptions,
 } from './listener.ts';
+import { ServerPort } from './server-port.ts';
 
-const BACKLOG = 4096;
 const CLOSE_UNSUPPORTED_DATA = 1003;
 
 /** What a WebSocket listener needs besides. */
@@ -25,6 +24,7 @@ export class WsListener implements Listener {
   readonly name: string;
   readonly #options: WsListenerOptions;
   readonly #server: Server;
+  readonly #port: ServerPort;
   readonly #sockets: WebSocketServer;
 
   constructor(options: WsListenerOptions) {
@@ -41,32 +41,22 @@ export class WsListener implements Listener {
       response.writeHead(404, { 'content-type': 'text/plain' });
       response.end(`MQTT over WebSocket is at ${options.path}\n`);
     });
-    this.#server.maxConnections = options.connectionsMax;
-    this.#server.on('drop', () => options.meter.socketRejected(options.name, 'max_connections'));
+    this.#port = new ServerPort(this.#server, options);
     this.#server.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
   }
 
   get address(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo;
-    return `ws://${family === 'IPv6' ? `[${address}]` : address}:${port}${this.#options.path}`;
+    return `ws://${this.#port.authority}${this.#options.path}`;
   }
 
   open(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
+    return this.#port.open();
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
-    });
+    const closed = this.#port.close();
+    this.#server.closeIdleConnections();
+    return closed;
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
