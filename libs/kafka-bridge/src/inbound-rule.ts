@@ -79,12 +79,7 @@ export class InboundRule {
   }
 
   status(): RuleStatus {
-    const { fault } = this.#health;
-    return {
-      id: this.rule.id,
-      state: fault === undefined ? 'running' : 'degraded',
-      lastError: fault,
-    };
+    return this.#health.status();
   }
 
   /** Lets the records under way finish, commits and leaves the group. */

@@ -68,12 +68,7 @@ export class OutboundRule {
   }
 
   status(): RuleStatus {
-    const { fault } = this.#health;
-    return {
-      id: this.rule.id,
-      state: fault === undefined ? 'running' : 'degraded',
-      lastError: fault,
-    };
+    return this.#health.status();
   }
 
   /** Orders the record of a message; the gate, if any, learns its fate. */

@@ -1,3 +1,4 @@
+import type { RuleStatus } from '#libs/broker-ports';
 import type { BridgeContext } from './bridge-context.ts';
 import type { KafkaError } from './kafka-port.ts';
 
@@ -24,9 +25,10 @@ export class RuleHealth {
     return this.#reached && this.#fault?.code !== 'UNAVAILABLE';
   }
 
-  /** The last error, while it lasts. */
-  get fault(): string | undefined {
-    return this.#fault?.message;
+  /** The state of the rule, with the last error while it lasts. */
+  status(): RuleStatus {
+    const state = this.#fault === undefined ? 'running' : 'degraded';
+    return { id: this.#rule, state, lastError: this.#fault?.message };
   }
 
   /** A broker answers: what it said about topics still holds. */
