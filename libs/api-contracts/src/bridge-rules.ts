@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { listOf, pageQuery } from './page.ts';
+import { listOf, pageQuery, pageReply } from './page.ts';
 import { named } from './schema.ts';
 import { topicFilterSchema } from './topic.ts';
 
@@ -134,11 +134,7 @@ export const BRIDGE_RULE_OPERATIONS = {
     access: 'key',
     query: z.strictObject({ ...pageQuery }),
     replies: {
-      200: {
-        description: 'A page of rules.',
-        schema: listOf('BridgeRuleList', bridgeRuleSchema),
-        headers: { Link: 'The next page, `rel="next"`.' },
-      },
+      200: pageReply('A page of rules.', listOf('BridgeRuleList', bridgeRuleSchema)),
     },
     problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {

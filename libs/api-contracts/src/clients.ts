@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { listOf, pageQuery } from './page.ts';
+import { listOf, pageQuery, pageReply } from './page.ts';
 import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
 
 /** A client's session, connected or not. */
@@ -73,11 +73,7 @@ export const CLIENT_OPERATIONS = {
       node: z.string().min(1).optional().describe('Only sessions that this node owns.'),
     }),
     replies: {
-      200: {
-        description: 'A page of clients.',
-        schema: listOf('ClientList', clientSchema),
-        headers: { Link: 'The next page, `rel="next"`.' },
-      },
+      200: pageReply('A page of clients.', listOf('ClientList', clientSchema)),
     },
     problems: ['invalid-cursor', 'node-unavailable'],
     example: {

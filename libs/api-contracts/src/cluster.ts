@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { listOf, metaSchema, pageQuery } from './page.ts';
+import { listOf, metaSchema, pageQuery, pageReply } from './page.ts';
 import { countSchema, named, timestampSchema } from './schema.ts';
 
 const figures = {
@@ -95,11 +95,7 @@ export const CLUSTER_OPERATIONS = {
     access: 'key',
     query: z.strictObject({ ...pageQuery, state: z.enum(['alive', 'draining']).optional() }),
     replies: {
-      200: {
-        description: 'A page of nodes.',
-        schema: listOf('NodeList', nodeSchema),
-        headers: { Link: 'The next page, `rel="next"`.' },
-      },
+      200: pageReply('A page of nodes.', listOf('NodeList', nodeSchema)),
     },
     problems: ['invalid-cursor', 'node-unavailable'],
     example: {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { listOf, pageQuery } from './page.ts';
+import { listOf, pageQuery, pageReply } from './page.ts';
 import { countSchema, named, timestampSchema } from './schema.ts';
 import { topicFilterSchema, topicNameSchema } from './topic.ts';
 
@@ -139,11 +139,10 @@ export const MESSAGE_OPERATIONS = {
       payload: z.enum(['none', 'base64', 'text']).default('none'),
     }),
     replies: {
-      200: {
-        description: 'A page of retained messages.',
-        schema: listOf('RetainedMessageList', retainedMessageSchema),
-        headers: { Link: 'The next page, `rel="next"`.' },
-      },
+      200: pageReply(
+        'A page of retained messages.',
+        listOf('RetainedMessageList', retainedMessageSchema),
+      ),
     },
     problems: ['invalid-cursor', 'invalid-filter', 'node-unavailable', 'storage-unavailable'],
     example: {

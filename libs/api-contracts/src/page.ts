@@ -42,6 +42,11 @@ export function listOf<Item extends z.ZodType>(id: string, item: Item) {
   return named(id, z.object({ items: z.array(item), page: pageSchema, meta: metaSchema }));
 }
 
+/** The reply of a list operation: one page, and where the next one is. */
+export function pageReply<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, schema, headers: { Link: 'The next page, `rel="next"`.' } };
+}
+
 /** Which nodes an answer lacks. */
 export type Meta = z.infer<typeof metaSchema>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clientPath } from './clients.ts';
 import type { Operation } from './operation.ts';
-import { listOf, pageQuery } from './page.ts';
+import { listOf, pageQuery, pageReply } from './page.ts';
 import { countSchema, named } from './schema.ts';
 import { topicNameSchema } from './topic.ts';
 
@@ -53,11 +53,7 @@ export const SUBSCRIPTION_OPERATIONS = {
     pathParameters: clientPath,
     query: z.strictObject({ ...pageQuery }),
     replies: {
-      200: {
-        description: 'A page of subscriptions.',
-        schema: list,
-        headers: { Link: 'The next page, `rel="next"`.' },
-      },
+      200: pageReply('A page of subscriptions.', list),
     },
     problems: ['not-found', 'invalid-cursor', 'node-unavailable'],
     example: { path: { client_id: 'dashboard' }, reply: example },
@@ -79,11 +75,7 @@ export const SUBSCRIPTION_OPERATIONS = {
       node: z.string().min(1).optional(),
     }),
     replies: {
-      200: {
-        description: 'A page of subscriptions.',
-        schema: list,
-        headers: { Link: 'The next page, `rel="next"`.' },
-      },
+      200: pageReply('A page of subscriptions.', list),
     },
     problems: ['invalid-cursor', 'invalid-topic', 'node-unavailable'],
     example: { query: { match_topic: 'devices/7/telemetry' }, reply: example },
