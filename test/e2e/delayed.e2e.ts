@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { until } from '#libs/testkit';
+import { Broker } from './harness/broker.ts';
+import { Child } from './harness/child.ts';
+import { Client } from './harness/client.ts';
+import { startCluster } from './harness/cluster.ts';
+import { MosquittoSub, mosquittoPub } from './harness/mosquitto.ts';
+import { Scope } from './harness/scope.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const QUOTA_EXCEEDED = 0x97;
+const LEASE_MS = 2_000;
+const WAIT_MS = 20_000;
+
+jest.setTimeout(60_000);
+
+const scope = new Scope();
+afterEach(() => scope.close());
+
+describe('delayed publish', () => {
+  it('waits with mosquitto_pub, keeps QoS, and retains when it is due', async () => {
+    const node = await Broker.start(scope, { CONFIG: `${ROOT}docs/fixtures/delayed.yaml` });
+    const sub = await MosquittoSub.open(scope, node.port, ['-V', '5', '-q', '2', '-t', 'tea/#']);
+    const begunAt = performance.now();
+    await mosquittoPub(scope, node.port, ['-q', '2', '-t', '$delayed/2/tea/pot', '-m', 'ready']);
+    await mosquittoPub(scope, node.port, [
+      '-q',
+      '1',
+      '-r',
+      '-t',
+      '$delayed/1/tea/cup',
+      '-m',
+      'hot',
+    ]);
+    expect(await node.ops.metric('skein_broker_delayed_messages')).toBe(2);
+    expect(sub.received).toEqual([]);
+
+    expect(await sub.receives(2)).toEqual(['tea/cup q1 r0 hot', 'tea/pot q2 r0 ready']);
+    expect(performance.now() - begunAt).toBeGreaterThan(2_000);
+    const late = await MosquittoSub.open(scope, node.port, ['-t', 'tea/#']);
+    expect(await late.receives(1)).toEqual(['tea/cup q0 r1 hot']);
+    await until(async () => {
+      expect(await node.ops.metric('skein_broker_delayed_messages')).toBe(0);
+    }, WAIT_MS);
+  });
+
+  it('survives kill -9 of a single node with a data directory', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'skein-delayed-'));
+    scope.add(() => rm(dir, { recursive: true, force: true }));
+    const node = await Broker.start(scope, { DATA_DIR: dir });
+    await mosquittoPub(scope, node.port, ['-q', '1', '-t', '$delayed/4/tea', '-m', 'ready']);
+    await node.kill();
+    await node.start();
+
+    const sub = await MosquittoSub.open(scope, node.port, ['-q', '1', '-t', 'tea']);
+    expect(await sub.receives(1)).toEqual(['tea q1 r0 ready']);
+  });
+
+  it('survives kill -9 of the node that took the message, and comes once', async () => {
+    const { nodes } = await startCluster(scope, { REDIS_LEASE_MS: LEASE_MS });
+    const [first, second, third] = nodes;
+    const sub = await MosquittoSub.open(scope, second.port, ['-q', '2', '-t', 'tea/#']);
+    const last = ['-q', '2', '-t', '$delayed/6/tea/last', '-m', 'last'];
+    for (const count of ['1', '2', '3']) {
+      const topic = `$delayed/4/tea/${count}`;
+      await mosquittoPub(scope, first.port, ['-q', '2', '-t', topic, '-m', count]);
+    }
+    await mosquittoPub(scope, third.port, last);
+    await first.kill();
+
+    expect(await sub.receives(4)).toEqual([
+      ...['1', '2', '3'].map((count) => `tea/${count} q2 r0 ${count}`),
+      'tea/last q2 r0 last',
+    ]);
+  });
+
+  it('refuses what is one message too many', async () => {
+    const node = await Broker.start(scope, { DELAYED_MESSAGES_MAX: 1 });
+    const client = await Client.connect(scope, node.url);
+    await client.publish('$delayed/60/tea', 'one');
+    await expect(client.publish('$delayed/60/tea', 'two')).rejects.toMatchObject({
+      code: QUOTA_EXCEEDED,
+    });
+  });
+});
+
+describe('wills', () => {
+  it('of clients on a node that dies are published once, with and without a delay', async () => {
+    const { nodes } = await startCluster(scope, { REDIS_LEASE_MS: LEASE_MS });
+    const [first, second] = nodes;
+    const sub = await MosquittoSub.open(scope, second.port, ['-q', '1', '-t', 'gone/#']);
+    const will = ['--will-topic', 'gone/plain', '--will-payload', 'x', '--will-qos', '1'];
+    await MosquittoSub.open(scope, first.port, ['-t', 'nothing', ...will]);
+    const delayed = (topic: string, willDelayInterval: number) => ({
+      clientId: topic,
+      clean: false,
+      properties: { sessionExpiryInterval: 3600 },
+      will: {
+        topic: `gone/${topic}`,
+        payload: Buffer.from('x'),
+        qos: 1 as const,
+        retain: false,
+        properties: { willDelayInterval },
+      },
+    });
+    await Client.connect(scope, first.url, delayed('delayed', 3));
+    await Client.connect(scope, first.url, delayed('back', 20));
+    await first.kill();
+    await Client.connect(scope, second.url, { ...delayed('back', 20), will: undefined });
+
+    expect(await sub.receives(2)).toEqual(['gone/plain q1 r0 x', 'gone/delayed q1 r0 x']);
+    const events = nodes.slice(1).map(({ ops }) => ops.metric('skein_broker_wills_total', 'publi'));
+    expect((await Promise.all(events)).reduce((sum, count) => sum + count)).toBe(2);
+  });
+});
+
+describe('exclusive subscriptions', () => {
+  it('belong to one mosquitto_sub of a cluster at a time', async () => {
+    const settings = { REDIS_LEASE_MS: LEASE_MS, EXCLUSIVE_SUBSCRIPTIONS_ENABLED: 'true' };
+    const [first, second] = (await startCluster(scope, settings)).nodes;
+    const filter = ['-V', '5', '-q', '1', '-t', '$exclusive/jobs/+'];
+    const holder = await MosquittoSub.open(scope, first.port, filter);
+    const refused = new Child(scope, {
+      command: 'mosquitto_sub',
+      args: ['-h', '127.0.0.1', '-p', String(second.port), ...filter],
+    });
+    await refused.exit();
+    expect(refused.output).toContain('denied');
+    await mosquittoPub(scope, second.port, ['-q', '1', '-t', 'jobs/1', '-m', 'do']);
+    expect(await holder.receives(1)).toEqual(['jobs/1 q1 r0 do']);
+
+    await first.kill();
+
+    const next = await Client.connect(scope, second.url);
+    await until(async () => {
+      expect(await next.subscribe('$exclusive/jobs/+')).toEqual([1]);
+    }, WAIT_MS);
+  });
+});
