@@ -56,7 +56,7 @@ export const bridgeRuleReplaceSchema = named(
 );
 
 /** How a rule fares on one node. */
-const ruleStateSchema = named(
+export const bridgeRuleStateSchema = named(
   'BridgeRuleState',
   z.object({
     node: z.string(),
@@ -86,7 +86,7 @@ export const bridgeRuleSchema = named(
     qos: z.literal([0, 1, 2]).optional(),
     retain: z.boolean().optional(),
     states: z
-      .array(ruleStateSchema)
+      .array(bridgeRuleStateSchema)
       .optional()
       .describe(
         'How the rule fares, by node: of each node that answers and knows it. In replies to GET only, and no part of the ETag.',
@@ -98,7 +98,7 @@ export const bridgeRuleSchema = named(
 export type BridgeRuleCreate = z.output<typeof bridgeRuleCreateSchema>;
 
 /** How a rule fares on one node. */
-export type BridgeRuleState = z.infer<typeof ruleStateSchema>;
+export type BridgeRuleState = z.infer<typeof bridgeRuleStateSchema>;
 
 /** A rule as the API shows it. */
 export type BridgeRuleView = z.infer<typeof bridgeRuleSchema>;

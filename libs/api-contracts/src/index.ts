@@ -2,6 +2,7 @@ export {
   bridgeRuleCreateSchema,
   bridgeRuleReplaceSchema,
   bridgeRuleSchema,
+  bridgeRuleStateSchema,
   type BridgeRuleCreate,
   type BridgeRuleState,
   type BridgeRuleView,
