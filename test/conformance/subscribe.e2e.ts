@@ -322,7 +322,7 @@ describe('a message that may not be published', () => {
     expect(await wire.closed()).toEqual([]);
   });
 
-  it('is refused with a reason of PUBACK and PUBREC in MQTT 5 [MQTT-3.4.2-1] [MQTT-3.5.2-1]', async () => {
+  it('is refused with a reason of PUBACK and PUBREC in MQTT 5, and its identifier is free again [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-4.3.3-9]', async () => {
     const wire = await Wire.connected(scope, port);
     wire.publish('too/deep'.repeat(200), 'x', { qos: 1, messageId: 1 });
     wire.publish('too/deep'.repeat(200), 'x', { qos: 2, messageId: 2 });
@@ -330,7 +330,6 @@ describe('a message that may not be published', () => {
       { cmd: 'puback', messageId: 1, reasonCode: 0x90 },
       { cmd: 'pubrec', messageId: 2, reasonCode: 0x90 },
     ]);
-    // The identifier is free again [MQTT-4.3.3-9].
     wire.publish('fine', 'x', { qos: 2, messageId: 2 });
     expect(await wire.next('pubrec')).toMatchObject({ reasonCode: 0 });
   });

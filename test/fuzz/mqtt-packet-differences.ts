@@ -119,7 +119,7 @@ export const DIFFERENCES: readonly Difference[] = [
   ),
   stricter('reserved flags of CONNACK are set [MQTT-3.2.2-1]', 'It looks at Session Present only.'),
   stricter(
-    'a password comes without a user name [MQTT-3.1.2-22]',
+    'a password comes without a user name [MQTT3-3.1.2-22]',
     'MQTT 3.1.1 forbids it, MQTT 5 allows it; it does not tell them apart.',
   ),
   stricter('SUBSCRIBE without a filter [MQTT-3.8.3-2]', 'It gives a packet with an empty list.'),

@@ -134,7 +134,7 @@ describe('CONNECT', () => {
 });
 
 describe('a session', () => {
-  it('that is clean leaves nothing behind [MQTT-3.1.2-6]', async () => {
+  it('that is clean leaves nothing behind [MQTT3-3.1.2-6]', async () => {
     const { node, client: open } = bind(nodeWith());
     const client = open();
     await client.connect();
@@ -145,7 +145,7 @@ describe('a session', () => {
     expect(await open().connect({ cleanStart: false })).toMatchObject({ sessionPresent: false });
   });
 
-  it('goes on with its subscriptions and its queue [MQTT-3.1.2-4]', async () => {
+  it('goes on with its subscriptions and its queue [MQTT-3.1.2-5]', async () => {
     const { node, client: open } = bind(nodeWith());
     const client = open();
     await client.connect(DURABLE);
@@ -215,7 +215,7 @@ describe('a session', () => {
     expect(memory.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
   });
 
-  it('may be shortened or ended by DISCONNECT [MQTT-3.14.2-2]', async () => {
+  it('may be shortened or ended by DISCONNECT', async () => {
     const memory = nodeWith();
     const client = memory.client();
     await client.connect(DURABLE);

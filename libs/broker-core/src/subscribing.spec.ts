@@ -150,7 +150,7 @@ describe('UNSUBSCRIBE', () => {
 });
 
 describe('retained messages', () => {
-  it('are served to a new subscription and marked as such [MQTT-3.3.1-8]', async () => {
+  it('are served to a new subscription and marked as such [MQTT3-3.3.1-8]', async () => {
     const memory = nodeWith();
     const publisher = await connected(memory, 'publisher');
     publisher.publish('a/1', 'old', { retain: true });

@@ -8,7 +8,7 @@ export interface Subscription extends StoredSubscription {
   readonly entry: Receiver;
 }
 
-/** What overlapping subscriptions of one session add up to for one topic: one delivery, at the highest QoS [MQTT-3.3.5-1]. */
+/** What overlapping subscriptions of one session add up to for one topic: one delivery, at the highest QoS [MQTT-3.3.4-2]. */
 export class Target {
   readonly entry: Receiver;
   readonly #forms: (DeliveryForm | undefined)[] = [];

@@ -41,6 +41,11 @@ describe('CONNACK', () => {
     expect(encodeHex(FULL, 5)).toBe(FULL_HEX);
   });
 
+  it('[MQTT-2.2.2-1] tells that it has no properties', () => {
+    const bare = { kind: 'connack', sessionPresent: false, reasonCode: REASON.success } as const;
+    expect(encodeHex(bare, 5)).toBe('20 03 00 00 00');
+  });
+
   it('has two bytes before MQTT 5', () => {
     expect(encodeHex(FULL, 4)).toBe('20 02 01 00');
     expect(decodeHex('20 02 01 00', 4)).toEqual({

@@ -59,7 +59,7 @@ function decodeReturnCode(reader: ByteReader): ReasonCode {
   return REASON.unspecifiedError;
 }
 
-/** Whether a version has a word for a reason; if not, the connection is closed without CONNACK (3.1.1: [MQTT-3.2.2-6]). */
+/** Whether a version has a word for a reason; if not, the connection is closed without CONNACK [MQTT3-3.2.2-6]. */
 export function hasConnackFor(reasonCode: ReasonCode, version: ProtocolVersion): boolean {
   return version === 5 || !UNSPEAKABLE.has(reasonCode);
 }

@@ -30,7 +30,7 @@ const VECTORS: readonly { name: string; hex: string; packet: ConnectPacket }[] =
     packet: { kind: 'connect', version: 5, cleanStart: false, keepAlive: 65_535, clientId: '' },
   },
   {
-    name: 'MQTT 5 with properties, a will with its own, and a password alone [MQTT-3.1.2-22]',
+    name: 'MQTT 5 with properties, a will with its own, and a password alone',
     hex:
       '10 47 00 04 4d 51 54 54 05 46 00 0a ' +
       '23 11 ff ff ff ff 15 00 01 6d 16 00 01 64 17 00 19 01 21 00 0a 22 00 05 ' +
@@ -99,7 +99,7 @@ describe('CONNECT', () => {
     ['[MQTT-3.1.2-11] a will QoS without a will', connect4('0a')],
     ['[MQTT-3.1.2-13] will retain without a will', connect4('22')],
     ['[MQTT-3.1.2-12] will QoS 3', connect4('1e', '00 01 74 00 00')],
-    ['[MQTT-3.1.2-22] a password without a user name in 3.1.1', connect4('42', '00 01 70')],
+    ['[MQTT3-3.1.2-22] a password without a user name in 3.1.1', connect4('42', '00 01 70')],
     ['[MQTT-2.1.3-1] flags in the fixed header', connect4('02').replace('10', '11')],
     ['bytes after the last field', connect4('02', '00')],
     ['a user name that is missing', connect4('82')],

@@ -78,7 +78,7 @@ function checkFlags(reader: ByteReader, flags: number, version: ProtocolVersion)
     reader.fail(REASON.malformedPacket, 'will flags are set without a will [MQTT-3.1.2-11]');
   }
   if ((flags & USERNAME) === 0 && (flags & PASSWORD) !== 0 && version < 5) {
-    reader.fail(REASON.malformedPacket, 'a password comes without a user name [MQTT-3.1.2-22]');
+    reader.fail(REASON.malformedPacket, 'a password comes without a user name [MQTT3-3.1.2-22]');
   }
 }
 

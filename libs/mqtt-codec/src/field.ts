@@ -2,7 +2,7 @@ import type { ByteReader } from './byte-reader.ts';
 import type { QoS } from './packet.ts';
 import { REASON, isReasonCodeOf, type ReasonCode, type ReasonHolder } from './reason-code.ts';
 
-/** Reads a packet identifier, which is never 0 [MQTT-2.2.1-3] (3.1.1: [MQTT-2.3.1-1]). */
+/** Reads a packet identifier, which is never 0 [MQTT-2.2.1-3] [MQTT3-2.3.1-1]. */
 export function decodePacketId(reader: ByteReader): number {
   const packetId = reader.twoBytes();
   if (packetId === 0) reader.fail(REASON.protocolError, 'the packet identifier is 0');

@@ -3,6 +3,7 @@ import {
   PacketDecoder,
   PacketWriter,
   REASON,
+  encodePacket,
   encodePublish,
   type Packet,
   type ProtocolVersion,
@@ -164,24 +165,28 @@ describe('PacketWriter', () => {
     ]);
   });
 
-  it('explains a refusal only to a client that takes packets of that size [MQTT-3.4.2-2] [MQTT-3.14.2-3]', () => {
+  const ACK = { packetId: 1, reasonCode: REASON.packetIdentifierNotFound };
+  it.each<[string, Packet]>([
+    ['[MQTT-3.4.2-2] [MQTT-3.4.2-3]', { ...ACK, kind: 'puback', reasonCode: REASON.quotaExceeded }],
+    ['[MQTT-3.5.2-2] [MQTT-3.5.2-3]', { ...ACK, kind: 'pubrec', reasonCode: REASON.quotaExceeded }],
+    ['[MQTT-3.6.2-2] [MQTT-3.6.2-3]', { ...ACK, kind: 'pubrel' }],
+    ['[MQTT-3.7.2-2] [MQTT-3.7.2-3]', { ...ACK, kind: 'pubcomp' }],
+    ['[MQTT-3.9.2-1] [MQTT-3.9.2-2]', { kind: 'suback', packetId: 1, reasonCodes: [0x80] }],
+    ['[MQTT-3.11.2-1] [MQTT-3.11.2-2]', { kind: 'unsuback', packetId: 1, reasonCodes: [0x80] }],
+    ['[MQTT-3.14.2-3] [MQTT-3.14.2-4]', { kind: 'disconnect', reasonCode: REASON.serverBusy }],
+    ['[MQTT-3.15.2-2] [MQTT-3.15.2-3]', { kind: 'auth', reasonCode: REASON.reAuthenticate }],
+  ])('explains a refusal only to a client that takes packets of that size: %s', (_, packet) => {
     const properties = { reasonString: 'because', userProperties: [['a', 'b']] as const };
-    const refused = { reasonCode: REASON.quotaExceeded, properties } as const;
-    const packets = [
-      { kind: 'puback', packetId: 1, ...refused },
-      { kind: 'disconnect', ...refused },
-    ] as const;
+    const explained = { ...packet, properties } as Packet;
     const written = (packetBytesMax: number): Packet[] => {
       const writer = new PacketWriter(5);
       writer.packetBytesMax = packetBytesMax;
-      for (const packet of packets) expect(writer.write(packet)).toBe(true);
+      expect(writer.write(explained)).toBe(true);
       return packetsOf(writer.take(), 5);
     };
-    expect(written(23)).toEqual(packets);
-    expect(written(5)).toEqual([
-      { kind: 'puback', packetId: 1, reasonCode: REASON.quotaExceeded },
-      { kind: 'disconnect', reasonCode: REASON.quotaExceeded },
-    ]);
+    const bytes = encodePacket(explained, 5).length;
+    expect(written(bytes)).toEqual([explained]);
+    expect(written(bytes - 1)).toEqual([packet]);
   });
 
   it('keeps the other properties of a packet that is cut short [MQTT-3.2.2-19] [MQTT-3.2.2-20]', () => {

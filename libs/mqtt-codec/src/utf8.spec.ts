@@ -29,7 +29,7 @@ describe('utf8', () => {
     expect(decode(hex)).toBe(text);
   });
 
-  it('[MQTT-1.5.4-3] keeps a byte order mark', () => {
+  it('[MQTT-1.5.4-3] [MQTT3-1.5.3-3] keeps a byte order mark', () => {
     expect(decode('efbbbf41')).toBe('\ufeffA');
   });
 

@@ -40,7 +40,7 @@ describe('acknowledgements', () => {
     expect(client.output.take()).toEqual(['puback 11 0x00', 'pubrec 12 0x00', 'puback 13 0x00']);
   });
 
-  it('tell MQTT 5 clients why a message was not taken, and the others not at all', () => {
+  it('tell MQTT 5 clients why a message was not taken, and the others not at all [MQTT3-4.8.0-2]', () => {
     const client = new Client();
     client.publish(1);
     client.publish(2, 2);
@@ -121,7 +121,7 @@ describe('QoS 2', () => {
     expect(client.output.take()).toEqual(['pubcomp 5 0x00', 'taken t5']);
   });
 
-  it('answers an unknown PUBREL [MQTT-4.3.3-11]', () => {
+  it('answers an unknown PUBREL [MQTT-4.3.3-11] [MQTT-3.7.2-1]', () => {
     const client = new Client();
     client.inbound.release(9);
     expect(client.output.take()).toEqual(['pubcomp 9 0x92']);
@@ -130,7 +130,7 @@ describe('QoS 2', () => {
     expect(older.output.take()).toEqual(['pubcomp 9 0x00']);
   });
 
-  it('may use a packet id anew after a refusal', () => {
+  it('may use a packet id anew after a refusal [MQTT-4.3.3-9]', () => {
     const client = new Client();
     client.publish(5, 2);
     client.complete(0, REASON.quotaExceeded);
@@ -252,6 +252,12 @@ describe('topic aliases', () => {
     for (const { properties } of client.output.published) {
       expect(properties?.topicAlias).toBeUndefined();
     }
+  });
+
+  it('are refused where none are allowed [MQTT-3.2.2-18]', () => {
+    const client = new Client({ ...V5, topicAliasMaximum: 0 });
+    publish(client, 'one', 1);
+    expect(client.output.take()).toEqual(['close 0x94']);
   });
 
   it('are refused above the maximum, when unknown, and after the connection [MQTT-3.3.2-7]', () => {

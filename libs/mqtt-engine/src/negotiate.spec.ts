@@ -46,7 +46,7 @@ describe('client ids', () => {
     });
   });
 
-  it('may not be empty for a session that is kept before MQTT 5 [MQTT-3.1.3-8]', () => {
+  it('may not be empty for a session that is kept before MQTT 5 [MQTT3-3.1.3-8]', () => {
     const empty = verdict({ version: 4, clientId: '', cleanStart: false });
     expect(empty).toMatchObject({ reasonCode: REASON.clientIdentifierNotValid });
     expect(agreed({ clientId: '', cleanStart: false }).clientId).toBe('assigned');
@@ -87,7 +87,7 @@ describe('sessions', () => {
     connackProperties?.sessionExpiryInterval,
   ];
 
-  it('of MQTT 5 live as long as asked, within the bound, which is told [MQTT-3.2.2-10]', () => {
+  it('of MQTT 5 live as long as asked, within the bound, which is told', () => {
     const limits = { sessionExpirySecondsMax: 100 };
     const asked = (sessionExpiryInterval: number) =>
       expiryOf(agreed({ properties: { sessionExpiryInterval } }, limits));
@@ -98,7 +98,7 @@ describe('sessions', () => {
     expect(asked(0xffff_ffff)).toEqual([true, 100, 100]);
   });
 
-  it('of MQTT 3.1.1 with Clean Session 0 are kept for the maximum age [MQTT-3.1.2-5]', () => {
+  it('of MQTT 3.1.1 with Clean Session 0 are kept for the maximum age [MQTT3-3.1.2-4]', () => {
     const limits = { persistentSessionMaxAgeSeconds: 7 };
     expect(expiryOf(agreed({ version: 4, cleanStart: false }, limits))).toEqual([
       true,
@@ -123,7 +123,7 @@ describe('keep-alive', () => {
     { asked: 0, inForce: 60, told: 60 },
     { asked: 59, inForce: 59, told: undefined },
     { asked: 61, inForce: 60, told: 60 },
-  ])('of $asked s becomes $inForce s [MQTT-3.1.2-21]', ({ asked, inForce, told }) => {
+  ])('of $asked s becomes $inForce s [MQTT-3.2.2-22]', ({ asked, inForce, told }) => {
     const terms = agreed({ keepAlive: asked }, { keepAliveSecondsMax: 60 });
     expect(terms.keepAliveSeconds).toBe(inForce);
     expect(terms.connackProperties?.serverKeepAlive).toBe(told);

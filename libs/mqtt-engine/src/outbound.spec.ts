@@ -197,7 +197,7 @@ describe('what waits', () => {
 });
 
 describe('QoS 2', () => {
-  it('goes from PUBREC to PUBREL to PUBCOMP [MQTT-4.3.3-8]', () => {
+  it('goes from PUBREC to PUBREL to PUBCOMP [MQTT-4.3.3-4]', () => {
     const receiver = new Receiver().attach();
     receiver.enqueue('a', 2);
     receiver.outbound.pubrec(1, 0, 0);
@@ -208,7 +208,7 @@ describe('QoS 2', () => {
     expect(receiver.outbound.inflightCount).toBe(0);
   });
 
-  it('ends with a PUBREC that refuses it [MQTT-4.3.3-9]', () => {
+  it('ends with a PUBREC that refuses it [MQTT-4.4.0-2]', () => {
     const receiver = new Receiver().resume();
     receiver.append([1], 2);
     receiver.tell(1);
@@ -238,7 +238,7 @@ describe('QoS 2', () => {
     expect(receiver.output.drops).toEqual(['expired', 'expired']);
   });
 
-  it('answers PUBREC for an unknown packet id in the terms of the version', () => {
+  it('answers PUBREC for an unknown packet id in the terms of the version [MQTT-3.6.2-1]', () => {
     const receiver = new Receiver().attach();
     receiver.outbound.pubrec(7, 0, 0);
     receiver.outbound.detach();

@@ -123,7 +123,7 @@ describe('Session', () => {
     expect(publish(false, 1)).toEqual(['taken t']);
   });
 
-  it('lets DISCONNECT change the expiry, but not make a session durable [MQTT-3.14.2-2]', () => {
+  it('lets DISCONNECT change the expiry, but not make a session durable', () => {
     const disconnect = (sessionExpiryInterval: number): Packet => ({
       kind: 'disconnect',
       reasonCode: 0,

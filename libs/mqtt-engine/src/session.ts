@@ -132,7 +132,7 @@ export class Session {
   #disconnect(packet: Extract<Packet, { kind: 'disconnect' }>): void {
     const expiry = packet.properties?.sessionExpiryInterval;
     if (expiry !== undefined && expiry > 0 && this.#terms?.durable === false) {
-      return this.#refuse('DISCONNECT may not make a session durable [MQTT-3.14.2-2]');
+      return this.#refuse('DISCONNECT may not make a session durable');
     }
     const rules = this.#terms?.rules ?? OPEN_RULES;
     const seconds = expiry === undefined ? undefined : capExpiry(expiry, this.#limits, rules);

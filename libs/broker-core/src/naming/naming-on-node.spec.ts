@@ -139,7 +139,7 @@ describe('rewrite rules', () => {
     });
   });
 
-  it('close the connection of an older client where they cannot name [MQTT-3.3.5-2]', async () => {
+  it('close the connection of an older client where they cannot name [MQTT3-3.3.5-2]', async () => {
     const { node } = world();
     const client = node.client(4);
     await client.connect({ clientId: 'a/b' });
