@@ -197,7 +197,8 @@ function readSource(reader: ByteReader, flags: number, before: NodeRef | undefin
   return { nodeId: '', incarnation: 0 };
 }
 
-function qosOf(bits: number): QoS | undefined {
+/** @internal The QoS that two bits of a flags byte say; undefined for 3. */
+export function qosOf(bits: number): QoS | undefined {
   return bits === 0 || bits === 1 || bits === 2 ? bits : undefined;
 }
 

@@ -4,10 +4,10 @@ import {
   REASON,
   decodePublishContent,
   encodePublishContent,
-  type QoS,
 } from '#libs/mqtt-codec';
 import type { HubClient } from './hub.ts';
 import type { Message } from './message.ts';
+import { qosOf } from './message-bytes.ts';
 
 /** The will of a connection, as it is kept with the session so that another node can publish it. */
 export interface StoredWill {
@@ -77,8 +77,4 @@ export function decodeWill(bytes: Uint8Array): StoredWill | undefined {
   }
   const message = { ...content, qos, retain: (flags & RETAIN) !== 0 };
   return { message, delaySeconds, client };
-}
-
-function qosOf(bits: number): QoS | undefined {
-  return bits === 0 || bits === 1 || bits === 2 ? bits : undefined;
 }
