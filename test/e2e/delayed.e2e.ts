@@ -88,6 +88,18 @@ describe('delayed publish', () => {
   });
 });
 
+/** A client with a durable session and a will that waits. */
+function withWill(clientId: string, willDelayInterval: number) {
+  const properties = { willDelayInterval };
+  const message = { topic: `gone/${clientId}`, payload: Buffer.from('x'), qos: 1 as const };
+  return {
+    clientId,
+    clean: false,
+    properties: { sessionExpiryInterval: 3600 },
+    will: { ...message, retain: false, properties },
+  };
+}
+
 describe('wills', () => {
   it('of clients on a node that dies are published once, with and without a delay', async () => {
     const { nodes } = await startCluster(scope, { REDIS_LEASE_MS: LEASE_MS });
@@ -95,26 +107,28 @@ describe('wills', () => {
     const sub = await MosquittoSub.open(scope, second.port, ['-q', '1', '-t', 'gone/#']);
     const will = ['--will-topic', 'gone/plain', '--will-payload', 'x', '--will-qos', '1'];
     await MosquittoSub.open(scope, first.port, ['-t', 'nothing', ...will]);
-    const delayed = (topic: string, willDelayInterval: number) => ({
-      clientId: topic,
-      clean: false,
-      properties: { sessionExpiryInterval: 3600 },
-      will: {
-        topic: `gone/${topic}`,
-        payload: Buffer.from('x'),
-        qos: 1 as const,
-        retain: false,
-        properties: { willDelayInterval },
-      },
-    });
-    await Client.connect(scope, first.url, delayed('delayed', 3));
-    await Client.connect(scope, first.url, delayed('back', 20));
+    await Client.connect(scope, first.url, withWill('delayed', 3));
+    const { will: _, ...back } = withWill('back', 20);
+    await Client.connect(scope, first.url, withWill('back', 20));
     await first.kill();
-    await Client.connect(scope, second.url, { ...delayed('back', 20), will: undefined });
+    await Client.connect(scope, second.url, back);
 
     expect(await sub.receives(2)).toEqual(['gone/plain q1 r0 x', 'gone/delayed q1 r0 x']);
     const events = nodes.slice(1).map(({ ops }) => ops.metric('skein_broker_wills_total', 'publi'));
     expect((await Promise.all(events)).reduce((sum, count) => sum + count)).toBe(2);
+  });
+});
+
+describe('wills of a node that stops', () => {
+  it('are published at once, and with a delay by the next that has the session', async () => {
+    const { nodes } = await startCluster(scope, { REDIS_LEASE_MS: LEASE_MS });
+    const [first, second] = nodes;
+    const sub = await MosquittoSub.open(scope, second.port, ['-q', '1', '-t', 'gone/#']);
+    await Client.connect(scope, first.url, withWill('plain', 0));
+    await Client.connect(scope, first.url, withWill('delayed', 4));
+    await first.stop();
+    expect(await sub.receives(1)).toEqual(['gone/plain q1 r0 x']);
+    expect(await sub.receives(2)).toEqual(['gone/plain q1 r0 x', 'gone/delayed q1 r0 x']);
   });
 });
 
