@@ -4,10 +4,10 @@ import {
   REASON,
   decodePublishContent,
   encodePublishContent,
-  type QoS,
 } from '#libs/mqtt-codec';
 import type { Message, NodeRef } from './message.ts';
 import type { QueuedMessage, QueuePosition } from './session-store.ts';
+import { qosOf } from './stored-qos.ts';
 
 /*
  * How messages are kept in stores and travel between nodes. All integers are big-endian.
@@ -195,11 +195,6 @@ function readSource(reader: ByteReader, flags: number, before: NodeRef | undefin
   if (before !== undefined) return before;
   reader.fail(REASON.malformedPacket, 'no record before it has a source');
   return { nodeId: '', incarnation: 0 };
-}
-
-/** @internal The QoS that two bits of a flags byte say; undefined for 3. */
-export function qosOf(bits: number): QoS | undefined {
-  return bits === 0 || bits === 1 || bits === 2 ? bits : undefined;
 }
 
 function writeSixBytes(writer: ByteWriter, value: number): void {

@@ -7,7 +7,7 @@ import {
 } from '#libs/mqtt-codec';
 import type { HubClient } from './hub.ts';
 import type { Message } from './message.ts';
-import { qosOf } from './message-bytes.ts';
+import { qosOf } from './stored-qos.ts';
 
 /** The will of a connection, as it is kept with the session so that another node can publish it. */
 export interface StoredWill {
