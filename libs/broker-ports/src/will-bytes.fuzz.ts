@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { messagePropertiesArbitrary, textArbitrary, topicArbitrary } from '#libs/testkit';
-import { decodeWill, encodeWill, type StoredWill } from './stored-will.ts';
+import type { StoredWill } from './stored-will.ts';
+import { decodeWill, encodeWill } from './will-bytes.ts';
 
 const text = textArbitrary;
 
