@@ -2,17 +2,19 @@
 // usage: node tools/debian-packages.mjs
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { step } from './progress.mjs';
 
-/** A program and the Debian package that brings it. */
+/** A program, or a file by its path, and the Debian package that brings it. */
 export const TEST_PROGRAMS = {
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',
   mosquitto_pub: 'mosquitto-clients',
   kcat: 'kcat',
   promtool: 'prometheus',
+  paho_c_sub: 'paho.mqtt.c-examples',
+  '/usr/lib/python3/dist-packages/paho/mqtt/client.py': 'python3-paho-mqtt',
 };
 
 /** What a Kafka without containers needs. */
@@ -21,6 +23,7 @@ export const KAFKA_PROGRAMS = { java: 'default-jre-headless', mvn: 'maven' };
 const POLICY = '/usr/sbin/policy-rc.d';
 
 export function installed(program) {
+  if (isAbsolute(program)) return existsSync(program);
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
