@@ -15,7 +15,7 @@ Two fuzzers, one after the other. What they do follows from the seed alone, and 
   --seed S       a whole number; without it one is chosen and printed
   --inputs N     inputs for the codec (default 1000000)
   --sequences N  sequences of packets (default 20000)
-  --runs N       both of them
+  --runs N       both of them, unless they are given
   --from K       the number of the first case (default 0)
   --trace        prints the packets of a sequence
 
@@ -40,8 +40,8 @@ const JEST = `data:text/javascript,${[
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
-    inputs: { type: 'string', default: '1000000' },
-    sequences: { type: 'string', default: '20000' },
+    inputs: { type: 'string' },
+    sequences: { type: 'string' },
     runs: { type: 'string' },
     from: { type: 'string', default: '0' },
     trace: { type: 'boolean', default: false },
@@ -68,8 +68,8 @@ const number = (text) => {
 
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : number(values.seed);
 const from = number(values.from);
-const inputs = number(values.runs ?? values.inputs);
-const sequences = number(values.runs ?? values.sequences);
+const inputs = number(values.inputs ?? values.runs ?? '1000000');
+const sequences = number(values.sequences ?? values.runs ?? '20000');
 let failed = 0;
 
 /** Runs cases by number, prints how it goes and how to repeat what fails. */

@@ -262,6 +262,8 @@ export class FuzzedClient {
     if (exchange.qos === 1 || reasonCode !== 0) {
       open.delete(id);
       memory?.unreleased.delete(id);
+      // If the server does not hear of a refusal, it sends the message again: to the client it is new [MQTT-4.3.3-9].
+      if (exchange.qos === 2) memory?.onlyOnce.delete(exchange.text);
     } else {
       exchange.isReceived = true;
       memory?.recorded.add(id);

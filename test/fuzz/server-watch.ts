@@ -21,13 +21,21 @@ export const SOMEBODY = 'somebody';
 
 type Question = 'pingresp' | 'puback' | 'pubrec' | 'pubcomp' | 'suback' | 'unsuback';
 
+/** A QoS 1 or 2 message that the client has and has not finished. */
+export interface OpenMessage {
+  readonly qos: 1 | 2;
+  readonly text: string;
+  /** Whether PUBREC was sent. */
+  isReceived: boolean;
+}
+
 /** Watches what a server sends on one connection, and throws at what MQTT does not allow. */
 export class ServerWatch {
   readonly version: ProtocolVersion;
   terms: ClientTerms | undefined;
   memory: ClientMemory | undefined;
   /** QoS 1 and 2 messages that the client has and has not finished, by packet id. */
-  readonly open = new Map<number, { readonly qos: 1 | 2; isReceived: boolean }>();
+  readonly open = new Map<number, OpenMessage>();
   /** Packet ids of PUBREL packets that were not answered. */
   readonly released: number[] = [];
   isConnected = false;
@@ -149,7 +157,7 @@ export class ServerWatch {
       const isKnown = fitting.some((subscription) => subscription.identifier === identifier);
       if (!isKnown) throw new Error(`identifier ${String(identifier)} of another subscription`);
     }
-    if (packet.qos > 0) this.#opened(packet, terms);
+    if (packet.qos > 0) this.#opened(packet, text, terms);
     const isShared = fitting.some(({ filter }) => filter.startsWith('$share/'));
     if (!packet.dup && !packet.retain && !isShared) this.#order(packet, topic, text);
     if (packet.qos === 2) this.#onlyOnce(packet, text, { isShared, memory });
@@ -166,9 +174,9 @@ export class ServerWatch {
     return known;
   }
 
-  #opened({ packetId, qos }: PublishPacket, terms: ClientTerms): void {
+  #opened({ packetId, qos }: PublishPacket, text: string, terms: ClientTerms): void {
     if (this.open.has(packetId)) throw new Error('a packet id in use [MQTT-2.2.1-4]');
-    this.open.set(packetId, { qos: qos === 2 ? 2 : 1, isReceived: false });
+    this.open.set(packetId, { qos: qos === 2 ? 2 : 1, text, isReceived: false });
     if (this.open.size > terms.receiveMaximum)
       throw new Error('the window is exceeded [MQTT-3.3.4-9]');
   }

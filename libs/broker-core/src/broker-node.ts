@@ -221,11 +221,12 @@ export class BrokerNode implements SessionHost, HubHandler {
     if (fault !== undefined) {
       this.meter.publishRejected('topic_invalid');
       if (ack === undefined) return entry.close(REASON.topicNameInvalid, fault);
-      return ack.complete(REASON.topicNameInvalid);
+      return ack.complete(REASON.topicNameInvalid, fault);
     }
-    if (this.#delayed.fault(packet.topic) !== undefined) {
+    const delayFault = this.#delayed.fault(packet.topic);
+    if (delayFault !== undefined) {
       this.meter.publishRejected('topic_invalid');
-      return ack?.complete(REASON.topicNameInvalid);
+      return ack?.complete(REASON.topicNameInvalid, delayFault);
     }
     const message = this.#identify(packet, 'client', entry.clientId);
     const done = ack === undefined ? nobodyWaits : this.#acknowledge(entry, ack);
@@ -272,7 +273,11 @@ export class BrokerNode implements SessionHost, HubHandler {
   #acknowledge(entry: SessionEntry, ack: PublishAck): PublishDone {
     return (error) => {
       this.meter.publishAcknowledged(ack.qos, (this.nowMs() - ack.startedAtMs) / 1000);
-      if (error !== undefined) return ack.complete(this.#reasonOf(error));
+      if (error !== undefined) {
+        // What goes on behind the node is none of a client's business.
+        const isOwn = error.code === 'QUOTA_EXCEEDED';
+        return ack.complete(this.#reasonOf(error), isOwn ? error.message : undefined);
+      }
       if (ack.qos === 1 || !entry.durable || ack.isComplete) return ack.complete(REASON.success);
       // QoS 2: the packet id is remembered before PUBREC, so that a repeat is recognised by any later owner.
       const { packetId } = ack;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { REASON, encodePacket } from '#libs/mqtt-codec';
 import type { ListenerRules } from '#libs/mqtt-engine';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import { MemoryNode, quiet, type MemoryNodeOptions } from '#libs/testkit';
+import { MemoryNode, quiet, subscriptionRequest, type MemoryNodeOptions } from '#libs/testkit';
 
 const clock = (): number => 0;
 
@@ -104,6 +104,29 @@ describe('what a client is told', () => {
     };
     expect(await ended(true)).toEqual({ reasonString: 'a second CONNECT [MQTT-3.1.0-2]' });
     expect(await ended(false)).toBeUndefined();
+  });
+
+  it('is why a message or a filter was not taken, as far as that is its own doing [MQTT-3.1.2-29]', async () => {
+    const answers = async (requestProblemInformation: boolean) => {
+      const client = nodeWith({ limits: { topicLevelsMax: 2, retainedMessagesMax: 0 } }).client();
+      await client.connect({ properties: { requestProblemInformation } });
+      client.publish('a/b/c', 'x', { qos: 1 });
+      client.publish('a', 'x', { qos: 2, retain: true });
+      client.write({
+        kind: 'subscribe',
+        packetId: 3,
+        subscriptions: [subscriptionRequest('a/b/c')],
+      });
+      await quiet();
+      return client.take().map((packet) => 'properties' in packet && packet.properties);
+    };
+    const told = (reasonString: string) => ({ reasonString });
+    expect(await answers(true)).toEqual([
+      told('more than 2 topic levels'),
+      told('no room for a retained message'),
+      told('more than 2 topic levels'),
+    ]);
+    expect(await answers(false)).toEqual([false, false, false]);
   });
 
   it('is what is wrong with its CONNECT, in MQTT 5 only [MQTT-3.1.4-1] [MQTT3-3.1.4-1]', async () => {

@@ -66,8 +66,18 @@ export class Subscriber {
     const verdicts = await this.#locks.run(entry.clientId, () => this.#admit(entry, packet));
     const { kept, reasonCodes } = await this.#settle(entry, verdicts);
     if (entry.connection !== connection) return;
-    entry.session.subscribed(packet.packetId, reasonCodes);
+    entry.session.subscribed(packet.packetId, reasonCodes, this.#faultIn(packet));
     await this.#sendRetained(entry, kept);
+  }
+
+  /** What is wrong with the first filter that is no filter, in words. */
+  #faultIn({ subscriptions }: SubscribePacket): string | undefined {
+    const { topicLevelsMax } = this.#parts.limits;
+    for (const { filter } of subscriptions) {
+      const fault = filterFault(filter, topicLevelsMax);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
   }
 
   /** Subscribes a client to what it has not asked for: nobody is asked whether it may, and no SUBACK tells it. */

@@ -3,6 +3,7 @@ import { isFalseText } from './false-text.ts';
 import { Fifo } from './fifo.ts';
 import type { PublishAck, SessionOutput } from './session-output.ts';
 
+const LATE = 'no responsibility in time';
 const FALSE_TEXT = 'the payload is not UTF-8';
 
 /** What a connection has agreed on for messages from its client. */
@@ -145,9 +146,9 @@ export class Inbound {
     let head = this.#pending.peek();
     while (head !== undefined && head.startedAtMs < beforeMs) {
       if (!this.#terms.reasonCodes) {
-        return this.#output.close(REASON.quotaExceeded, 'no responsibility in time');
+        return this.#output.close(REASON.quotaExceeded, LATE);
       }
-      head.complete(REASON.quotaExceeded);
+      head.complete(REASON.quotaExceeded, LATE);
       const next = this.#pending.peek();
       if (next === head) return;
       head = next;

@@ -102,9 +102,16 @@ export class Session {
     }
   }
 
-  /** Answers a SUBSCRIBE, one reason per filter in its order [MQTT-3.9.3-1]. */
-  subscribed(packetId: number, reasonCodes: readonly ReasonCode[]): void {
-    if (this.#terms !== undefined) this.#output.send({ kind: 'suback', packetId, reasonCodes });
+  /**
+   * Answers a SUBSCRIBE, one reason per filter in its order [MQTT-3.9.3-1].
+   *
+   * @param reason - why a filter is refused, for clients that want to know in words.
+   */
+  subscribed(packetId: number, reasonCodes: readonly ReasonCode[], reason?: string): void {
+    if (this.#terms === undefined) return;
+    const isTold = reason !== undefined && this.#terms.problemInformation;
+    const properties = isTold ? { properties: { reasonString: reason } } : {};
+    this.#output.send({ kind: 'suback', packetId, reasonCodes, ...properties });
   }
 
   /** Answers an UNSUBSCRIBE. */
