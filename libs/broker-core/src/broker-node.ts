@@ -47,6 +47,8 @@ import { Wills } from './wills.ts';
 
 const nobodyWaits: PublishDone = () => undefined;
 
+const STORE_SILENT = 'the session store did not answer';
+
 /**
  * One node's brain: connections, sessions, routing and the cluster, over the ports.
  *
@@ -283,8 +285,11 @@ export class BrokerNode implements SessionHost, HubHandler {
       const { packetId } = ack;
       entry.write({ kind: 'receive', packetId }, (result) => {
         // The client was told meanwhile that the message is not taken: it may use the packet id for another.
-        if (ack.isComplete) entry.write({ kind: 'forget', packetId });
-        ack.complete(result === 'done' ? REASON.success : REASON.quotaExceeded);
+        if (ack.isComplete) return entry.write({ kind: 'forget', packetId });
+        // The message is delivered, so a refusal would be false. Its repeat is recognised for as long as the session is here.
+        if (result === 'fenced') this.fenced(entry, undefined);
+        else if (result === 'failed') entry.close(REASON.serverUnavailable, STORE_SILENT);
+        ack.complete(REASON.success);
       });
     };
   }

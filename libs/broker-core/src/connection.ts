@@ -173,7 +173,9 @@ export class Connection implements TransportEvents, ClientLink {
   close(reasonCode: ReasonCode, detail: string): void {
     if (!this.isOpen) return;
     if (this.#phase !== 'connected') return this.refuse(reasonCode, detail);
-    this.send({ kind: 'disconnect', ...this.#explained(reasonCode, detail) });
+    // "Server unavailable" belongs to CONNACK [MQTT-3.14.2-1]; of the codes of DISCONNECT this one says: try again.
+    const told = reasonCode === REASON.serverUnavailable ? REASON.serverBusy : reasonCode;
+    this.send({ kind: 'disconnect', ...this.#explained(told, detail) });
     this.#host.log.debug('connection-closed', {
       clientId: this.#entry?.clientId,
       reasonCode,

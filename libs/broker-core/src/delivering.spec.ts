@@ -131,6 +131,51 @@ describe('QoS 2', () => {
 });
 
 describe('a store that does not answer', () => {
+  it('ends a connection with a reason that DISCONNECT may have [MQTT-3.14.2-1]', async () => {
+    const store = new FailingStore();
+    const publisher = await connected(nodeWith({ sessions: store }), 'publisher', DURABLE);
+    publisher.publish('t', 'x', { qos: 2, packetId: 7 });
+    await publisher.next('pubrec');
+    store.fails = true;
+    publisher.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
+    expect(await publisher.next('disconnect')).toMatchObject({ reasonCode: 0x89 });
+  });
+
+  it.each([4, 5] as const)(
+    'has no QoS 2 message delivered twice whose packet id it did not take (MQTT %s)',
+    async (version) => {
+      const store = new FailingStore();
+      const memory = nodeWith({ sessions: store });
+      const receiver = await connected(memory, 'receiver');
+      await receiver.subscribe('t');
+      const options = {
+        clientId: 'publisher',
+        cleanStart: false,
+        ...(version === 5 && { properties: DURABLE.properties }),
+      };
+      let publisher = memory.client(version);
+      await publisher.connect(options);
+      store.fails = true;
+      publisher.publish('t', 'x', { qos: 2, packetId: 7 });
+      await publisher.closed();
+      // No word of the message, neither that it is taken nor that it is not.
+      expect(publisher.take()).toMatchObject(
+        version === 5 ? [{ kind: 'disconnect', reasonCode: 0x89 }] : [],
+      );
+      store.fails = false;
+      publisher = memory.client(version);
+      expect(await publisher.connect(options)).toMatchObject({ sessionPresent: true });
+      publisher.publish('t', 'x', { qos: 2, packetId: 7, dup: true });
+      expect(await publisher.next('pubrec')).toMatchObject({ packetId: 7, reasonCode: 0 });
+      publisher.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
+      await publisher.next('pubcomp');
+      expect(receiver.takeTexts()).toEqual(['x']);
+      publisher.publish('t', 'y', { qos: 2, packetId: 7 });
+      await publisher.next('pubrec');
+      expect(receiver.takeTexts()).toEqual(['y']);
+    },
+  );
+
   it('has no message acknowledged that a durable session did not get', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store });
