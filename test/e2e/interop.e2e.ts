@@ -57,7 +57,9 @@ describe.each(CASES)('$name with protocol level $level', ({ client, level }) => 
       await publisher.publish(scope, port, { level, messages });
     }
 
-    expect(await lines(subscriber, expected.length)).toEqual(expected);
+    // A client may hand on a QoS 2 message after PUBREL only, and QoS 0 meanwhile.
+    const seen = await lines(subscriber, expected.length);
+    expect(seen.toSorted()).toEqual(expected.toSorted());
   });
 
   it('leaves a retained message for the others, and finds those that they have left', async () => {
