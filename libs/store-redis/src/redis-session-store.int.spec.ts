@@ -282,6 +282,21 @@ describe('a queue', () => {
     expect(log.of('queued-message-unreadable')).toMatchObject([{ fields: { sequence: 2 } }]);
   });
 
+  it('finds what stands behind pages of what it cannot read', async () => {
+    const record = await taken(a);
+    const { epoch } = record;
+    const unreadable = redisA.client.pipeline();
+    for (let sequence = 1; sequence <= 20; sequence += 1) {
+      unreadable.xadd(`skein:s:{${CLIENT}}:queue`, `${String(epoch)}-${sequence}`, '', 'later');
+    }
+    await unreadable.exec();
+    expect(await a.read(CLIENT, undefined, 10)).toEqual([]);
+    await a.write(appends(record, 21, 1));
+    const read = await a.read(CLIENT, undefined, 10);
+    expect(read.map(({ position }) => position.sequence)).toEqual([21]);
+    expect(await a.read(CLIENT, { epoch, sequence: 21 }, 10)).toEqual([]);
+  });
+
   it('costs one command per append, and per turn one to settle and two to check', async () => {
     const record = await taken(a);
     const { epoch } = record;

@@ -108,17 +108,23 @@ export class RedisSessionStore implements SessionStore {
     limit: number,
   ): Promise<readonly QueuedMessage[]> {
     const [, queue] = sessionKeys(this.#redis.keyPrefix, clientId);
-    const from = after === undefined ? '-' : `(${encodePosition(after)}`;
-    const entries = await this.#redis.run('session_read', (client) =>
-      client.xrangeBuffer(queue, from, '+', 'COUNT', limit),
-    );
     const messages: QueuedMessage[] = [];
-    for (const [id, [, value]] of entries) {
-      const position = decodePosition(id.toString());
-      const queued = value && decodeQueued(value, position);
-      // Written by a later version of the format: it stays in the queue for a node that knows it.
-      if (queued) messages.push(queued);
-      else this.#redis.log.error('queued-message-unreadable', { clientId, ...position });
+    let from = after === undefined ? '-' : `(${encodePosition(after)}`;
+    // An empty answer says that nothing is left: what cannot be read does not hide what stands behind it.
+    while (messages.length === 0) {
+      const entries = await this.#redis.run('session_read', (client) =>
+        client.xrangeBuffer(queue, from, '+', 'COUNT', limit),
+      );
+      for (const [id, [, value]] of entries) {
+        const position = decodePosition(id.toString());
+        const queued = value && decodeQueued(value, position);
+        // Written by a later version of the format: it stays in the queue for a node that knows it.
+        if (queued) messages.push(queued);
+        else this.#redis.log.error('queued-message-unreadable', { clientId, ...position });
+      }
+      const last = entries.at(-1);
+      if (last === undefined || entries.length < limit) break;
+      from = `(${last[0].toString()}`;
     }
     return messages;
   }
