@@ -1,7 +1,7 @@
 import type { Packet, PublishTemplate, ReasonCode } from '#libs/mqtt-codec';
 
-/** Why reading from a client is held. */
-export type HoldReason = 'connecting' | 'window';
+/** Why reading from a client is held. `output`: it does not take the answers to what it has sent. */
+export type HoldReason = 'connecting' | 'window' | 'output';
 
 /** What a session asks of its client's connection. */
 export interface ClientLink {

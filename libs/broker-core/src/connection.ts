@@ -48,6 +48,11 @@ export interface ConnectionHost {
   resumeLater(connection: Connection): void;
 }
 
+const HOLD_BITS: Readonly<Record<HoldReason, number>> = { connecting: 1, window: 2, output: 4 };
+
+/** How long a client whose answers pile up may take none of them. */
+const STALLED_MS = 120_000;
+
 /** One client connection: bytes to packets, packets to its session, and a turn's output to one write. */
 export class Connection implements TransportEvents, ClientLink {
   readonly transport: Transport;
@@ -68,6 +73,10 @@ export class Connection implements TransportEvents, ClientLink {
   #tellsReasons = true;
   #isDirty = false;
   #congestedSinceMs = 0;
+  /** Bytes of what is no delivery, since the client last took what was sent. */
+  #answerBytes = 0;
+  /** While reading is held for its output: what was left at the last progress, and when that was. */
+  #stalled: { readonly bytes: number; readonly sinceMs: number } | undefined;
   #end: ConnectionEnd | undefined;
   #drainWaiters: (() => void)[] = [];
 
@@ -122,6 +131,8 @@ export class Connection implements TransportEvents, ClientLink {
       this.#host.meter.backpressure((nowMs - this.#congestedSinceMs) / 1000);
       this.#congestedSinceMs = 0;
     }
+    this.#answerBytes = 0;
+    this.hold('output', false);
     this.#wakeDrainWaiters();
     this.#entry?.session.outbound.pump(nowMs);
   }
@@ -199,7 +210,7 @@ export class Connection implements TransportEvents, ClientLink {
 
   /** Reading goes on when no reason is left to hold it. */
   hold(reason: HoldReason, held: boolean): void {
-    const bit = reason === 'connecting' ? 1 : 2;
+    const bit = HOLD_BITS[reason];
     const before = this.#holds;
     this.#holds = held ? before | bit : before & ~bit;
     if ((before === 0) === (this.#holds === 0)) return;
@@ -222,6 +233,7 @@ export class Connection implements TransportEvents, ClientLink {
       const isLate = this.#keepAliveMs !== 0 && nowMs - this.#lastReceivedMs > this.#keepAliveMs;
       // Reading is held by us, so silence is not the client's.
       if (isLate && this.#holds === 0) this.close(REASON.keepAliveTimeout, 'keep-alive passed');
+      if (this.#isStalled(nowMs)) this.cut('quota');
       if (this.authentication?.isOverdue(nowMs - connectTimeoutMs)) {
         this.close(REASON.notAuthorized, 'authentication takes too long');
       }
@@ -241,7 +253,9 @@ export class Connection implements TransportEvents, ClientLink {
   send(packet: Packet): void {
     if (!this.isOpen) return;
     this.#writer.version = this.version;
+    const before = this.#writer.pendingBytes;
     if (!this.#writer.write(packet)) return;
+    this.#answerBytes += this.#writer.pendingBytes - before;
     this.#host.meter.packetSent(packet.kind, 1);
     this.#touch();
   }
@@ -252,7 +266,9 @@ export class Connection implements TransportEvents, ClientLink {
     reasonCode: ReasonCode,
   ): void {
     if (!this.isOpen) return;
+    const before = this.#writer.pendingBytes;
     this.#writer.writeAck(kind, packetId, reasonCode);
+    this.#answerBytes += this.#writer.pendingBytes - before;
     this.#host.meter.packetSent(kind, 1);
     this.#touch();
   }
@@ -275,10 +291,12 @@ export class Connection implements TransportEvents, ClientLink {
       this.#host.meter.bytesSent(this.transport.listener, bytes);
       if (this.congested) {
         if (this.#congestedSinceMs === 0) this.#congestedSinceMs = this.#host.nowMs();
+        // Deliveries stop while the socket is congested; answers stop when nothing is read that asks for them.
+        if (this.#answerBytes > this.#host.limits.socketBufferBytesMax) this.hold('output', true);
       } else if (wasCongested) {
         // The socket took all of it at once and will not say so: what waits for it goes on.
         this.drained();
-      }
+      } else this.#answerBytes = 0;
     }
     if (this.#phase === 'closing') {
       this.#phase = 'closed';
@@ -352,6 +370,17 @@ export class Connection implements TransportEvents, ClientLink {
     const waiters = this.#drainWaiters;
     this.#drainWaiters = [];
     for (const wake of waiters) wake();
+  }
+
+  /** Whether a client that is not read from for its own sake has taken nothing for too long. */
+  #isStalled(nowMs: number): boolean {
+    const bytes = this.transport.bufferedBytes;
+    const isHeld = (this.#holds & HOLD_BITS.output) !== 0;
+    if (!isHeld) this.#stalled = undefined;
+    else if (this.#stalled === undefined || bytes < this.#stalled.bytes) {
+      this.#stalled = { bytes, sinceMs: nowMs };
+    }
+    return this.#stalled !== undefined && nowMs - this.#stalled.sinceMs > STALLED_MS;
   }
 
   #touch(): void {
