@@ -268,4 +268,26 @@ describe('plugins', () => {
       'gone client',
     ]);
   });
+
+  it.each(['__proto__', 'constructor', 'toString'])(
+    'find a client that calls itself %s, and the others',
+    async (clientId) => {
+      const { hub: own } = await opened();
+      const { clients } = own.aedes as unknown as { clients: Record<string, { id: string }> };
+      const idsOf = () => [Object.keys(clients), clients[clientId]?.id, clients['client']?.id];
+      const odd = { ...CLIENT, clientId };
+      const gone: string[] = [];
+      own.aedes.on('clientDisconnect', ({ id }) => gone.push(id));
+      own.register(CLIENT);
+      own.register(odd);
+      expect(idsOf()).toEqual([['client', clientId], clientId, 'client']);
+      const publishers: unknown[] = [];
+      own.aedes.on('publish', (_packet, client) => publishers.push(client?.id));
+      own.publish(message('x'), odd, () => undefined);
+      expect(publishers).toEqual([clientId]);
+      own.unregister(odd);
+      expect(idsOf()).toEqual([['client'], undefined, 'client']);
+      expect(gone).toEqual([clientId]);
+    },
+  );
 });
