@@ -43,6 +43,7 @@ const COMPARED_MAX = 8;
 export class ShareGroup {
   /** The whole filter, `$share/group/` included. */
   readonly filter: string;
+  /** Those that are connected first: those that are away cost a choice nothing. */
   readonly #members: Member[] = [];
   readonly #byReceiver = new Map<Receiver, Member>();
   #connected = 0;
@@ -88,9 +89,7 @@ export class ShareGroup {
     this.#byReceiver.delete(subscription.entry);
     if (this.#stuck === member) this.#stuck = undefined;
     const last = this.#members.pop();
-    if (last === undefined || last === member) return;
-    last.place = member.place;
-    this.#members[last.place] = last;
+    if (last !== undefined && last !== member) this.#put(last, member.place);
   }
 
   /** A member has connected or gone away. */
@@ -104,37 +103,36 @@ export class ShareGroup {
     if (this.#connected > 0) return this.#pickConnected(message, strategy)?.target;
     // Those who are away have a queue, which takes no QoS 0.
     if (message.qos === 0) return undefined;
-    return this.#inTurn()?.target;
+    return this.#members[this.#turn(this.#members.length)]?.target;
   }
 
   #pickConnected(message: Message, strategy: ShareStrategy): Member | undefined {
+    const count = this.#connected;
     switch (strategy) {
       case 'round-robin':
-        return this.#leastLoaded(this.#turn(), 1);
+        return this.#leastLoaded(this.#turn(count), 1);
       case 'hash-client-id':
         return this.#leastLoaded(hashOf(message.publisher), 1);
       case 'hash-topic':
         return this.#leastLoaded(hashOf(message.topic), 1);
       case 'sticky':
-        if (this.#stuck?.isConnected !== true) this.#stuck = this.#leastLoaded(this.#turn(), 1);
+        if (this.#stuck?.isConnected !== true)
+          this.#stuck = this.#leastLoaded(this.#turn(count), 1);
         return this.#stuck;
       case 'least-inflight':
       case 'local':
-        return this.#leastLoaded(this.#turn(), COMPARED_MAX);
+        return this.#leastLoaded(this.#turn(count), COMPARED_MAX);
     }
   }
 
   /** The least loaded of the first few connected members from a place on. */
   #leastLoaded(from: number, compared: number): Member | undefined {
-    const count = this.#members.length;
+    const count = this.#connected;
     let best: Member | undefined;
     let bestBacklog = Infinity;
-    let left = compared;
-    for (let step = 0; step < count && left > 0; step += 1) {
+    for (let step = 0; step < count && step < compared; step += 1) {
       const member = this.#members[(from + step) % count];
-      if (member?.isConnected !== true) continue;
-      left -= 1;
-      const backlog = member.receiver.backlog ?? Infinity;
+      const backlog = member?.receiver.backlog ?? Infinity;
       if (best !== undefined && backlog >= bestBacklog) continue;
       best = member;
       bestBacklog = backlog;
@@ -142,19 +140,26 @@ export class ShareGroup {
     return best;
   }
 
-  #inTurn(): Member | undefined {
-    return this.#members[this.#turn() % this.#members.length];
-  }
-
-  #turn(): number {
-    this.#next = (this.#next + 1) % Math.max(1, this.#members.length);
+  #turn(count: number): number {
+    this.#next = (this.#next + 1) % Math.max(1, count);
     return this.#next;
   }
 
+  /** Moves the border between those that are connected and those that are away across the member. */
   #setConnected(member: Member, isConnected: boolean): void {
     if (member.isConnected === isConnected) return;
     member.isConnected = isConnected;
-    this.#connected += isConnected ? 1 : -1;
+    if (!isConnected) this.#connected -= 1;
+    const place = this.#connected;
+    const other = this.#members[place];
+    if (other !== undefined) this.#put(other, member.place);
+    this.#put(member, place);
+    if (isConnected) this.#connected += 1;
+  }
+
+  #put(member: Member, place: number): void {
+    member.place = place;
+    this.#members[place] = member;
   }
 }
 

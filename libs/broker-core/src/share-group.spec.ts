@@ -1,0 +1,91 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { Message } from '#libs/broker-ports';
+import type { Receiver } from './receiver.ts';
+import { ShareGroup, type ShareStrategy } from './share-group.ts';
+import type { Subscription } from './subscription.ts';
+
+const FILTER = '$share/workers/jobs';
+
+const MESSAGE: Message = {
+  ...{ topic: 'jobs', payload: new Uint8Array(), qos: 1, retain: false, publisher: 'publisher' },
+  ...{ source: { nodeId: 'a', incarnation: 1 }, sequence: 1, receivedAtMs: 0, expiresAtMs: 0 },
+  origin: 'client',
+};
+
+interface Member extends Receiver {
+  backlog: number | undefined;
+}
+
+let group: ShareGroup;
+
+beforeEach(() => {
+  group = new ShareGroup(FILTER);
+});
+
+function subscriptionOf(entry: Receiver): Subscription {
+  return {
+    ...{ filter: FILTER, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 },
+    ...{ subscriptionIdentifier: 0, entry },
+  };
+}
+
+const PRESENT = { backlog: 0 };
+const AWAY = { backlog: undefined };
+
+function join(clientId: string, state: { readonly backlog: number | undefined }): Member {
+  const member: Member = { clientId, ...state, deliver: () => undefined };
+  group.add(subscriptionOf(member));
+  return member;
+}
+
+function setBacklog(member: Member, backlog: number | undefined): void {
+  member.backlog = backlog;
+  group.refresh(member);
+}
+
+/** Who gets so many messages, in alphabetical order. */
+function picked(count: number, strategy: ShareStrategy = 'round-robin'): readonly string[] {
+  const picks = Array.from({ length: count }, () => group.pick(MESSAGE, strategy));
+  return picks.map((target) => target?.entry.clientId ?? 'nobody').toSorted();
+}
+
+describe('ShareGroup', () => {
+  it('goes round those that are connected, whoever comes and goes', () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((clientId) => join(clientId, PRESENT));
+    if (a === undefined || b === undefined || c === undefined) throw new Error('no members');
+    setBacklog(a, undefined);
+    expect(picked(4)).toEqual(['b', 'b', 'c', 'c']);
+    join('d', AWAY);
+    setBacklog(c, undefined);
+    expect([picked(2), group.connected, group.size]).toEqual([['b', 'b'], 1, 4]);
+    setBacklog(a, 0);
+    expect(picked(4)).toEqual(['a', 'a', 'b', 'b']);
+    setBacklog(a, undefined);
+    setBacklog(b, undefined);
+    expect([picked(4), group.connected]).toEqual([['a', 'b', 'c', 'd'], 0]);
+  });
+
+  it('forgets who leaves, connected or not', () => {
+    const subscriptions = ['a', 'b', 'c', 'd'].map((clientId, index) =>
+      subscriptionOf({
+        clientId,
+        backlog: index % 2 === 0 ? 0 : undefined,
+        deliver: () => undefined,
+      }),
+    );
+    for (const subscription of subscriptions) group.add(subscription);
+    for (const [index, subscription] of subscriptions.entries()) {
+      if (index < 2) group.remove(subscription);
+    }
+    expect([picked(2), group.connected, group.size]).toEqual([['c', 'c'], 1, 2]);
+  });
+
+  it('takes no time for those that are away', () => {
+    for (let index = 0; index < 50_000; index += 1) join(`away-${String(index)}`, AWAY);
+    join('present', PRESENT);
+    const startedAtMs = performance.now();
+    expect(new Set(picked(10_000, 'least-inflight'))).toEqual(new Set(['present']));
+    // A look at each of them would take ten seconds.
+    expect(performance.now() - startedAtMs).toBeLessThan(1000);
+  });
+});
