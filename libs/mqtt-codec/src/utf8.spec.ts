@@ -29,6 +29,17 @@ describe('utf8', () => {
     expect(decode(hex)).toBe(text);
   });
 
+  it('tells texts apart that share a place in its memory', () => {
+    // Java's hash, which is the same for both.
+    const [one, other] = ['Aa', 'BB'].map((text) => Buffer.from(text).toString('hex'));
+    expect([one, other, one, other].map((hex) => decode(hex ?? ''))).toEqual([
+      'Aa',
+      'BB',
+      'Aa',
+      'BB',
+    ]);
+  });
+
   it('[MQTT-1.5.4-3] [MQTT3-1.5.3-3] keeps a byte order mark', () => {
     expect(decode('efbbbf41')).toBe('\ufeffA');
   });

@@ -1,6 +1,16 @@
 /** Shorter texts are handled byte by byte: up to about this length that beats a call into native code. */
 const SHORT_BYTES = 32;
 
+/** Texts of up to this many bytes are remembered, and how many at most: some 400 KB. A power of two. */
+const REMEMBERED_BYTES_MAX = 64;
+const REMEMBERED_TEXTS_MAX = 4096;
+
+/**
+ * Texts read lately, each in the slot of its hash. Topics and names of properties come again and again: handing out the
+ * same string spares the call into native code, its memory, and the hashing where it is looked up.
+ */
+const remembered = Array.from({ length: REMEMBERED_TEXTS_MAX }, () => '');
+
 /** The number of bytes that a text takes in UTF-8; a lone surrogate counts as the replacement character it becomes. */
 export function utf8ByteLength(text: string): number {
   return Buffer.byteLength(text, 'utf8');
@@ -28,6 +38,7 @@ export function encodeUtf8(text: string, target: Buffer, offset: number): number
  * [MQTT-1.5.4-1], or hold U+0000 [MQTT-1.5.4-2]. A byte order mark is kept [MQTT-1.5.4-3].
  */
 export function decodeUtf8(bytes: Buffer, start: number, end: number): string | undefined {
+  let hash = 0;
   for (let offset = start; offset < end; offset += 1) {
     const byte = bytes[offset] ?? 0;
     if (byte === 0) return undefined;
@@ -36,8 +47,23 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string | 
       const text = bytes.toString('utf8', start, end);
       return text.includes('\0') ? undefined : text;
     }
+    hash = (Math.imul(hash, 31) + byte) | 0;
   }
-  return bytes.toString('latin1', start, end);
+  if (end - start > REMEMBERED_BYTES_MAX) return bytes.toString('latin1', start, end);
+  const slot = (hash ^ (hash >>> 12)) & (REMEMBERED_TEXTS_MAX - 1);
+  const known = remembered[slot] ?? '';
+  if (known.length === end - start && isAt(bytes, start, known)) return known;
+  const text = bytes.toString('latin1', start, end);
+  remembered[slot] = text;
+  return text;
+}
+
+/** Whether the bytes from `start` on are those of an ASCII text. */
+function isAt(bytes: Buffer, start: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    if (text.charCodeAt(index) !== bytes[start + index]) return false;
+  }
+  return true;
 }
 
 /** Whether bytes are well-formed UTF-8; unlike in a UTF-8 Encoded String, U+0000 is allowed. */
