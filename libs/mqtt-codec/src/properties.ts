@@ -150,6 +150,8 @@ function once(
   return { id, name, type, holders, repeatable: false };
 }
 
+const USER_PROPERTY = 0x26;
+
 /** Table 2-4 of the MQTT 5 specification (section 2.2.2.2). */
 const PROPERTIES: readonly Property[] = [
   once(0x01, 'payloadFormatIndicator', { type: BIT, holders: MESSAGES }),
@@ -181,7 +183,7 @@ const PROPERTIES: readonly Property[] = [
   once(0x23, 'topicAlias', { type: TOPIC_ALIAS, holders: ['publish'] }),
   once(0x24, 'maximumQoS', { type: BIT, holders: ['connack'] }),
   once(0x25, 'retainAvailable', { type: BOOLEAN, holders: ['connack'] }),
-  { id: 0x26, name: 'userProperties', type: PAIR, holders: EVERYWHERE, repeatable: true },
+  { id: USER_PROPERTY, name: 'userProperties', type: PAIR, holders: EVERYWHERE, repeatable: true },
   once(0x27, 'maximumPacketSize', { type: NOT_ZERO_FOUR_BYTES, holders: LIMITS }),
   once(0x28, 'wildcardSubscriptionAvailable', { type: BOOLEAN, holders: ['connack'] }),
   once(0x29, 'subscriptionIdentifiersAvailable', { type: BOOLEAN, holders: ['connack'] }),
@@ -211,31 +213,42 @@ export function decodeProperties<H extends Holder>(
     reader.fail(REASON.malformedPacket, 'the packet ends within its properties');
     return undefined;
   }
-  const allowed = BY_HOLDER.get(holder)?.byId;
-  const values: Record<string, unknown> = {};
+  // User properties may be everywhere, and often nothing else is there: they do without the table.
+  let userProperties: UserProperty[] | undefined;
+  let values: Record<string, unknown> | undefined;
   while (reader.offset < end) {
-    const property = allowed?.get(reader.variableByteInteger());
-    if (property === undefined) {
-      reader.fail(REASON.malformedPacket, 'a property does not belong to this packet');
+    const id = reader.variableByteInteger();
+    if (id === USER_PROPERTY) {
+      const pair: UserProperty = [reader.text(), reader.text()];
+      if (userProperties === undefined) userProperties = [pair];
+      else userProperties.push(pair);
     } else {
-      decodeProperty(reader, property, values);
+      values ??= {};
+      decodeProperty(reader, BY_HOLDER.get(holder)?.byId.get(id), values);
     }
   }
   if (reader.offset !== end) {
     reader.fail(REASON.malformedPacket, 'a property reaches beyond the property length');
   }
+  if (values === undefined) return { userProperties } as Properties[H];
   if (values['authenticationData'] !== undefined && values['authenticationMethod'] === undefined) {
     reader.fail(REASON.protocolError, 'authentication data comes without a method');
   }
+  if (userProperties !== undefined) values['userProperties'] = userProperties;
   // The table gives each name the type that its holder declares.
   return values as Properties[H];
 }
 
 function decodeProperty(
   reader: ByteReader,
-  { name, type, repeatable }: Property,
+  property: Property | undefined,
   values: Record<string, unknown>,
 ): void {
+  if (property === undefined) {
+    reader.fail(REASON.malformedPacket, 'a property does not belong to this packet');
+    return;
+  }
+  const { name, type, repeatable } = property;
   const value = type.read(reader);
   const earlier = values[name];
   if (earlier === undefined) {
@@ -256,6 +269,14 @@ export function encodeProperties<H extends Holder>(
   const start = writer.offset;
   writer.byte(0);
   if (properties === undefined) return;
+  if (hasOnlyUserProperties(properties)) {
+    for (const pair of properties.userProperties ?? []) {
+      writer.byte(USER_PROPERTY);
+      PAIR.write(writer, pair);
+    }
+    writer.prefixLength(start);
+    return;
+  }
   const values: Readonly<Record<string, unknown>> = { ...properties };
   for (const property of BY_HOLDER.get(holder)?.list ?? []) {
     const value = values[property.name];
@@ -266,4 +287,9 @@ export function encodeProperties<H extends Holder>(
     }
   }
   writer.prefixLength(start);
+}
+
+function hasOnlyUserProperties(values: object): boolean {
+  for (const name in values) if (name !== 'userProperties') return false;
+  return true;
 }
