@@ -8,8 +8,9 @@ import { REASON, type ReasonCode } from './reason-code.ts';
 /** Templates from this size on are handed out as they are: a chunk more costs less than the copy. */
 const BY_REFERENCE_BYTES_MIN = 4096;
 
-/** A connection's first slab of a turn; each further one of the turn is larger. */
+/** A connection's first slab of a turn: as large as its last turn was, within bounds. Each further one of the turn is larger. */
 const SLAB_BYTES_MIN = 256;
+const FIRST_SLAB_BYTES_MAX = 4_096;
 const SLAB_BYTES_MAX = 16_384;
 const SLAB_GROWTH = 4;
 
@@ -43,6 +44,8 @@ export class PacketWriter {
   #start = 0;
   #end = 0;
   #pendingBytes = 0;
+  /** What the last turn wrote: the next one is likely to be alike, and one chunk is cheaper to send than several. */
+  #lastBytes = 0;
 
   constructor(version: ProtocolVersion = 4) {
     this.version = version;
@@ -114,6 +117,7 @@ export class PacketWriter {
     this.#slab = NO_SLAB;
     this.#start = 0;
     this.#end = 0;
+    this.#lastBytes = this.#pendingBytes;
     this.#pendingBytes = 0;
     return chunks;
   }
@@ -151,8 +155,9 @@ export class PacketWriter {
     const single = this.#single;
     this.#single = undefined;
     this.#cut();
+    const first = Math.min(this.#lastBytes, FIRST_SLAB_BYTES_MAX);
     const next = Math.min(
-      Math.max(SLAB_GROWTH * this.#slab.length, SLAB_BYTES_MIN),
+      Math.max(SLAB_GROWTH * this.#slab.length, first, SLAB_BYTES_MIN),
       SLAB_BYTES_MAX,
     );
     this.#slab = Buffer.allocUnsafe(Math.max(next, size + (single?.length ?? 0)));
