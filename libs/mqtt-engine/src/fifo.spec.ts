@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Fifo } from './fifo.ts';
 
 describe('Fifo', () => {
-  it('gives back what went in, in order, over many cuts of its array', () => {
+  it('gives back what went in, in order, while its ring grows and goes round', () => {
     const fifo = new Fifo<number>();
     const out: (number | undefined)[] = [];
     for (let index = 0; index < 1000; index += 1) {

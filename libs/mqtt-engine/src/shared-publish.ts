@@ -37,7 +37,10 @@ export class SharedPublish {
   readonly message: OutboundMessage;
   /** Whether the message came from another node. */
   readonly remote: boolean;
-  readonly #templates: (PublishTemplate | undefined)[] = [];
+  /** The first encoding and its slot; most messages need no other. */
+  #slot = -1;
+  #template: PublishTemplate | undefined;
+  #templates: Map<number, PublishTemplate> | undefined;
   #aliased: Map<number, PublishTemplate> | undefined;
   #below: Map<string, SharedPublish> | undefined;
 
@@ -68,11 +71,17 @@ export class SharedPublish {
   template(version: ProtocolVersion, form: DeliveryForm, nowMs: number): PublishTemplate {
     if (version === VERSION_5 && this.#isOwnOf(form)) return this.#encode(form, nowMs);
     const slot = slotOf(form) + (version === VERSION_5 ? SLOTS_PER_VERSION : 0);
-    const known = this.#templates[slot];
+    const known = slot === this.#slot ? this.#template : this.#templates?.get(slot);
     if (known !== undefined) return known;
     const made =
       version === VERSION_5 ? this.#encode(form, nowMs) : this.#encodePlain(form, version);
-    this.#templates[slot] = made;
+    if (this.#template === undefined) {
+      this.#slot = slot;
+      this.#template = made;
+    } else {
+      this.#templates ??= new Map();
+      this.#templates.set(slot, made);
+    }
     return made;
   }
 
