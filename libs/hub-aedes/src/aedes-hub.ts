@@ -114,12 +114,11 @@ export class AedesHub implements Hub {
 
   publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
     if (client === undefined) return this.#pipeline.begin(message, null, done);
-    const publisher = this.#find(client);
     if (!this.#hasPublishHook && !isReserved(message)) {
-      return this.#pipeline.begin(message, publisher, done);
+      return this.#pipeline.begin(message, this.#find(client), done);
     }
     this.authorizePublish(message, client, (error) => {
-      if (error === undefined) this.#pipeline.begin(message, publisher, done);
+      if (error === undefined) this.#pipeline.begin(message, this.#find(client), done);
       else done(error);
     });
   }

@@ -53,11 +53,14 @@ export class PipelineAedes extends Aedes {
     const { handler } = this;
     if (handler === undefined) return done();
     const isQuiet = this.#isQuiet();
-    if (message.qos === 0 && !message.retain && isQuiet) {
-      // Nobody waits for a QoS 0 message: no bookkeeping.
-      handler.route(message, nobodyWaits);
-      this.bridge?.offer(message, nobodyWaits);
-      return done();
+    if (isQuiet && !message.retain) {
+      // One obligation, or none that is waited for: no bookkeeping.
+      if (this.bridge === undefined) return handler.route(message, done);
+      if (message.qos === 0) {
+        handler.route(message, nobodyWaits);
+        this.bridge.offer(message, nobodyWaits);
+        return done();
+      }
     }
     const obligations = new Obligations(done);
     if (message.retain) {
