@@ -319,12 +319,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#sequence += 1;
     const { properties } = message;
     const expiry = properties?.messageExpiryInterval;
-    return {
+    const identified = {
       topic: message.topic,
       payload: message.payload,
       qos: message.qos,
       retain: message.retain,
-      ...(properties !== undefined && { properties }),
       publisher,
       source: this.#parts.bus.self,
       sequence: this.#sequence,
@@ -332,6 +331,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       expiresAtMs: expiry === undefined ? 0 : receivedAtMs + expiry * 1000,
       origin,
     };
+    return properties === undefined ? identified : { ...identified, properties };
   }
 
   #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {

@@ -35,6 +35,7 @@ type Address =
   | { readonly kind: 'directed'; readonly clientId: string }
   | { readonly kind: 'grouped'; readonly group: string };
 
+const NOBODY: readonly string[] = [];
 const PASSED_ON = { isPassedOn: true, obligations: undefined };
 
 /** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
@@ -310,7 +311,9 @@ export class ClusterMember implements ClusterHandler {
    * arriving, and those that were still here when its publisher may have thought so.
    */
   #absentFor(message: Message): readonly string[] {
-    const clientIds = new Set(this.#router.arrivingFor(message.topic));
+    const arriving = this.#router.arrivingFor(message.topic);
+    if (arriving.length === 0 && this.#moved.isEmpty) return NOBODY;
+    const clientIds = new Set(arriving);
     this.#moved.match(message, clientIds);
     return [...clientIds].filter((clientId) => this.#sessions.get(clientId) === undefined);
   }

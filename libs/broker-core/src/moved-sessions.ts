@@ -31,9 +31,12 @@ export class MovedSessions {
     this.#inOrder.push(moved);
   }
 
+  get isEmpty(): boolean {
+    return this.#byFilter.size === 0;
+  }
+
   /** Adds the clients that a message is for and whose sessions were still here when its publisher may have thought so. */
   match(message: Message, into: Set<string>): void {
-    if (this.#byFilter.size === 0) return;
     const found: Moved[] = [];
     this.#byFilter.match(message.topic, found);
     for (const { clientId, movedAtMs } of found) {

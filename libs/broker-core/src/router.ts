@@ -32,6 +32,7 @@ export interface Expectation {
   end(): void;
 }
 
+const NOBODY: readonly string[] = [];
 const MATCH_CACHE_TOPICS = 50_000;
 
 /** Where messages go: the local subscriptions, the routes of other nodes, and the fan-out over both. */
@@ -133,7 +134,7 @@ export class Router implements Flushable {
 
   /** The clients whose sessions want a topic and are changing hands at this moment: from another node to this one. */
   arrivingFor(topic: string): readonly string[] {
-    if (this.#arriving.size === 0) return [];
+    if (this.#arriving.size === 0) return NOBODY;
     const clientIds: string[] = [];
     this.#expected.match(topic, clientIds);
     return clientIds.filter((clientId) => this.#arriving.has(clientId));

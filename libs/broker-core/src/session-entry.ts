@@ -126,11 +126,12 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   /** Serves one message. Never waits for the client. */
   deliver(offer: Offer, nowMs: number): void {
-    const { qos } = offer.form;
+    const { qos, retain, subscriptionIdentifiers } = offer.form;
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
     if (this.durable) return this.#append(offer, qos);
+    const publish = offer.shared;
     this.session.outbound.enqueue(
-      { ...offer.form, qos, publish: offer.shared, position: undefined },
+      { qos, retain, subscriptionIdentifiers, publish, position: undefined },
       nowMs,
     );
   }
