@@ -7,6 +7,7 @@ import {
   type Message,
   type PublishDone,
 } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-engine';
 import { isDelayed, parseDelayed, type Delay } from './delayed-topic.ts';
 import type { NodeParts } from './parts.ts';
 import { mayRepeat } from './repeating.ts';
@@ -160,7 +161,7 @@ export class Delayed implements Flushable {
   }
 
   #begin({ id, message }: DueMessage): void {
-    const bytes = message.payload.length;
+    const bytes = sizeOf(message);
     this.#unsettled.messages += 1;
     this.#unsettled.bytes += bytes;
     this.#publishDue(message, (error) => {

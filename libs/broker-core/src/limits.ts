@@ -11,6 +11,7 @@ export interface CoreLimits extends EngineLimits {
   readonly subscriptionsMax: number;
   readonly topicLevelsMax: number;
   readonly retainedMessagesMax: number;
+  /** Bytes of one retained message, its topic and properties included. */
   readonly retainedPayloadBytesMax: number;
   /** Sessions of this node, connected or not. */
   readonly sessionsMax: number;

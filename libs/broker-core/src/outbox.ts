@@ -7,6 +7,7 @@ import {
   type Meter,
   type NodeRef,
 } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-engine';
 import { encodeFrame } from './frame.ts';
 import type { Obligations } from './obligations.ts';
 import type { Flushable, Turn } from './turn.ts';
@@ -22,7 +23,7 @@ interface Parcel {
   waiting: Obligations[];
 }
 
-/** A frame is cut at this many payload bytes: a Redis entry should stay small. */
+/** A frame is cut at this many bytes of messages: a Redis entry should stay small. */
 const FRAME_BYTES_MAX = 256 * 1024;
 
 /** Collects what a turn sends to other nodes: one frame per node and kind. */
@@ -63,7 +64,7 @@ export class Outbox implements Flushable {
     parcel.durable.push(message);
     parcel.waiting.push(obligations);
     obligations.begin();
-    parcel.durableBytes += message.payload.length;
+    parcel.durableBytes += sizeOf(message);
     if (parcel.durableBytes > FRAME_BYTES_MAX) this.#sendDurable(parcel);
   }
 

@@ -6,6 +6,7 @@ import {
   type PublishDone,
   type RetainedStore,
 } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-engine';
 import type { CoreLimits } from './limits.ts';
 import type { Flushable, Turn } from './turn.ts';
 
@@ -40,7 +41,7 @@ export class RetainedWriter implements Flushable {
   add(message: Message, done: PublishDone): void {
     const { limits, meter, turn } = this.#parts;
     const isRemoval = message.payload.length === 0;
-    const tooLarge = message.payload.length > limits.retainedPayloadBytesMax;
+    const tooLarge = sizeOf(message) > limits.retainedPayloadBytesMax;
     if (!isRemoval && (tooLarge || !this.#hasRoom(message.topic))) {
       meter.publishRejected(tooLarge ? 'too_large' : 'quota');
       return done(new PublishError('QUOTA_EXCEEDED', 'no room for a retained message'));

@@ -262,7 +262,7 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   #appendNow(offer: Offer, qos: 1 | 2): void {
     const { limits } = this.#host;
-    const bytes = offer.message.payload.length;
+    const bytes = offer.shared.size;
     const isFull =
       this.queueMessages >= limits.queueMessagesMax ||
       this.queueBytes + bytes > limits.queueBytesMax;

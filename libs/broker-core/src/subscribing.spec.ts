@@ -242,7 +242,7 @@ describe('retained messages', () => {
   });
 
   it('are bounded in size and number', async () => {
-    const limits = { retainedMessagesMax: 1, retainedPayloadBytesMax: 4 };
+    const limits = { retainedMessagesMax: 1, retainedPayloadBytesMax: 5 };
     const memory = nodeWith({ limits });
     const client = await connected(memory);
     const reasonOf = async (topic: string, payload: string) => {
@@ -250,6 +250,7 @@ describe('retained messages', () => {
       return (await client.next('puback')).reasonCode;
     };
     expect(await reasonOf('a', '12345')).toBe(0x97);
+    expect(await reasonOf('topic', '1')).toBe(0x97);
     expect(await reasonOf('a', '1234')).toBe(0);
     expect(await reasonOf('b', '1')).toBe(0x97);
     expect(await reasonOf('a', '')).toBe(0);

@@ -302,12 +302,15 @@ const limits = section({
     max: 10_000_000,
     unit: 'messages',
   }),
-  queueBytesMax: whole('Most bytes queued for one session; more are dropped and counted.', {
-    default: 16 * MIB,
-    min: KIB,
-    max: 4096 * MIB,
-    unit: 'bytes',
-  }),
+  queueBytesMax: whole(
+    'Most bytes of messages, topics and properties included, queued for one session; more are dropped and counted.',
+    {
+      default: 16 * MIB,
+      min: KIB,
+      max: 4096 * MIB,
+      unit: 'bytes',
+    },
+  ),
   sessionExpirySecondsMax: whole(
     'Longest session expiry interval granted to v5 clients; they are told when it is less than asked.',
     { default: 7 * DAY_SECONDS, min: 0, max: 4_294_967_295, unit: 's' },
@@ -335,7 +338,7 @@ const limits = section({
     { default: 1_000_000, min: 0, max: 100_000_000, unit: 'messages' },
   ),
   retainedPayloadBytesMax: whole(
-    'Largest payload retained. The default equals the packet limit, so that no message is refused only for being retained.',
+    'Largest message retained: payload, topic and properties. The default equals the packet limit, so that no message is refused only for being retained.',
     { default: MIB, min: 1, max: 268_435_455, unit: 'bytes' },
   ),
   sessionsMax: whole('Most sessions of a node, connected or not; one more is refused with 0x97.', {

@@ -2,6 +2,7 @@ export { Fifo } from './fifo.ts';
 export { Inbound, type InboundTerms } from './inbound.ts';
 export type { EngineLimits } from './limits.ts';
 export { OPEN_RULES, type ListenerRules } from './listener-rules.ts';
+export { sizeOf } from './message-size.ts';
 export {
   capExpiry,
   negotiate,

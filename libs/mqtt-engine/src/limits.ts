@@ -14,7 +14,7 @@ export interface EngineLimits {
   readonly topicAliasesSentMax: number;
   /** Messages that wait in memory for one client's window. */
   readonly queueMessagesMax: number;
-  /** Payload bytes that wait in memory for one client's window. */
+  /** Bytes of messages, their topics and properties included, that wait in memory for one client's window. */
   readonly queueBytesMax: number;
   readonly sessionExpirySecondsMax: number;
   /** How long a session of MQTT 3.1.1 with Clean Session 0 is kept after its connection. */

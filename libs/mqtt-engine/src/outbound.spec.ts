@@ -175,12 +175,14 @@ describe('what waits', () => {
     const receiver = new Receiver({ queueMessagesMax: 2 }).attach({ window: 1 });
     for (const text of ['a', 'b', 'c', 'd']) receiver.enqueue(text);
     expect(receiver.output.drops).toEqual(['queue_full']);
-    const bytes = new Receiver({ queueBytesMax: 5 }).attach({ window: 1 });
+    const bytes = new Receiver({ queueBytesMax: 7 }).attach({ window: 1 });
     for (const text of ['sent', '123', '456', '78']) bytes.enqueue(text);
     expect(bytes.output.drops).toEqual(['queue_full']);
-    expect([bytes.outbound.queueCount, bytes.outbound.queueBytes]).toEqual([2, 5]);
+    expect([bytes.outbound.queueCount, bytes.outbound.queueBytes]).toEqual([2, 7]);
     bytes.ack(1);
-    expect(bytes.outbound.queueBytes).toBe(2);
+    expect(bytes.outbound.queueBytes).toBe(3);
+    bytes.enqueue('', 1, { properties: { contentType: 'text' } });
+    expect(bytes.output.drops).toEqual(['queue_full', 'queue_full']);
   });
 
   it('is dropped when it has expired or is too large, and does not hold up the rest', () => {

@@ -156,10 +156,9 @@ export class Outbound {
 
   /** QoS 1 and 2 of a session that lives in memory. */
   enqueue(delivery: Delivery, nowMs: number): void {
-    const bytes = delivery.publish.message.payload.length;
     const full =
       this.#queue.size >= this.#limits.queueMessagesMax ||
-      this.#queueBytes + bytes > this.#limits.queueBytesMax;
+      this.#queueBytes + delivery.publish.size > this.#limits.queueBytesMax;
     if (full) return this.#output.dropped('queue_full');
     this.#push(delivery);
     this.pump(nowMs);
@@ -278,12 +277,12 @@ export class Outbound {
 
   #push(delivery: Delivery): void {
     this.#queue.push(delivery);
-    this.#queueBytes += delivery.publish.message.payload.length;
+    this.#queueBytes += delivery.publish.size;
   }
 
   #shift(delivery: Delivery): void {
     this.#queue.shift();
-    this.#queueBytes -= delivery.publish.message.payload.length;
+    this.#queueBytes -= delivery.publish.size;
   }
 
   /** Returns false when the head of the queue has to wait for its packet id. */

@@ -5,6 +5,7 @@ import {
   type PublishTemplate,
   type QoS,
 } from '#libs/mqtt-codec';
+import { sizeOf } from './message-size.ts';
 import type { SentAlias } from './sent-aliases.ts';
 
 /** What the engine needs of a message to send it. */
@@ -43,10 +44,17 @@ export class SharedPublish {
   #templates: Map<number, PublishTemplate> | undefined;
   #aliased: Map<number, PublishTemplate> | undefined;
   #below: Map<string, SharedPublish> | undefined;
+  #size: number | undefined;
 
   constructor(message: OutboundMessage, remote: boolean) {
     this.message = message;
     this.remote = remote;
+  }
+
+  /** What the message takes of a queue: see {@link sizeOf}. */
+  get size(): number {
+    this.#size ??= sizeOf(this.message);
+    return this.#size;
   }
 
   /** Whether the message may not be delivered any more [MQTT-3.3.2-5]. */
