@@ -60,11 +60,14 @@ function section({ version, statements }, byId) {
 
 const nameOf = ({ file, title }) => `${file}: ${title.replaceAll(/[*_<>[\]#`|]/g, '\\$&')}`;
 
+const differenceItem = ({ name, why, example: [version, hex] }) =>
+  `- **${name}**: ${why} Example: \`${hex}\` in version ${version}.`;
+
 function render(versions, byId) {
   const parts = {
     summary: summary(versions, byId),
     statements: versions.map((version) => section(version, byId)).join('\n\n'),
-    differences: DIFFERENCES.map(({ name, why }) => `- **${name}**: ${why}`).join('\n'),
+    differences: DIFFERENCES.map(differenceItem).join('\n'),
   };
   return read('tools/conformance/page.md').replaceAll(/\{\{(\w+)\}\}/g, (_, part) => parts[part]);
 }
