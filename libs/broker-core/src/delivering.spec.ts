@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '#libs/broker-ports';
 import type { Will } from '#libs/mqtt-codec';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
+  fakeClock,
   MemoryNode,
   publishPacket,
   quiet,
@@ -341,6 +342,23 @@ describe('a receiver that does not read', () => {
     const back = await connected(memory, 'receiver', DURABLE);
     await quiet();
     expect(back.takeTexts()).toEqual(['1', '2', '3']);
+  });
+
+  it('has a queue whose bytes are bounded across the restarts of its node', async () => {
+    const options = { sessions: new LocalSessionStore({ clock }), limits: { queueBytesMax: 3 } };
+    for (const startedAtMs of [1, 2, 3]) {
+      const memory = nodeWith({ ...options, clock: fakeClock(startedAtMs) });
+      await memory.node.start();
+      if (startedAtMs === 1) {
+        const receiver = await connected(memory, 'receiver', DURABLE);
+        await receiver.subscribe('t');
+        receiver.cut();
+      }
+      const publisher = await connected(memory, 'publisher');
+      for (const text of ['a', 'b']) publisher.publish('t', text, { qos: 1 });
+      await quiet();
+    }
+    expect(await options.sessions.load('receiver')).toMatchObject({ queueBytes: 3 });
   });
 });
 

@@ -113,6 +113,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.durable = record.durable;
     this.expirySeconds = record.expiryIntervalSeconds;
     this.queueMessages = record.queueMessages;
+    this.queueBytes = record.queueBytes;
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
     this.goOn();
   }

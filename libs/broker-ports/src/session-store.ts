@@ -51,6 +51,8 @@ export interface SessionRecord {
   /** Outbound QoS 2: packet ids for which PUBREC came and PUBCOMP is still to come. */
   readonly releasedPacketIds: readonly number[];
   readonly queueMessages: number;
+  /** The payload bytes of the queued messages, and what the store adds to them if it cannot tell the two apart. */
+  readonly queueBytes: number;
   /** The sequence of the newest message ever queued; 0 before the first. */
   readonly lastSequence: number;
 }

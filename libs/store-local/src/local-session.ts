@@ -21,7 +21,12 @@ const NEVER_SECONDS = 0xffff_ffff;
 /** The part of a session that is written as one. */
 export type SessionHead = Omit<
   SessionRecord,
-  'subscriptions' | 'receivedPacketIds' | 'releasedPacketIds' | 'queueMessages' | 'lastSequence'
+  | 'subscriptions'
+  | 'receivedPacketIds'
+  | 'releasedPacketIds'
+  | 'queueMessages'
+  | 'queueBytes'
+  | 'lastSequence'
 >;
 
 /** What is kept of sessions. Each path begins with the number of the session. */
@@ -111,6 +116,7 @@ export class LocalSession {
       receivedPacketIds: [...this.#received],
       releasedPacketIds: [...this.#released],
       queueMessages: this.#queue.size,
+      queueBytes: this.#queue.bytes,
       lastSequence: this.#lastSequence,
     };
   }

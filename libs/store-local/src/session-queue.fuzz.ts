@@ -8,7 +8,11 @@ const position = fc.record({
   epoch: fc.integer({ min: 1, max: 3 }),
   sequence: fc.integer({ min: 1, max: 80 }),
 });
-const step = fc.record({ kind: fc.constantFrom('add', 'add', 'remove'), position });
+const step = fc.record({
+  kind: fc.constantFrom('add', 'add', 'remove'),
+  position,
+  length: fc.nat(9),
+});
 
 const rankOf = ({ epoch, sequence }: QueuePosition): number => epoch * 1000 + sequence;
 
@@ -18,17 +22,20 @@ describe('SessionQueue', () => {
       fc.property(fc.array(step, { maxLength: 300 }), position, (steps, after) => {
         const queue = new SessionQueue();
         const model = new Map<number, QueuePosition>();
-        for (const { kind, position: at } of steps) {
+        const lengths = new Map<number, number>();
+        for (const { kind, position: at, length } of steps) {
           const isRemoval = kind === 'remove';
           const removed = isRemoval && queue.remove(at);
           expect(removed).toBe(isRemoval && model.delete(rankOf(at)));
+          lengths.set(rankOf(at), isRemoval ? 0 : length);
           if (isRemoval) continue;
-          queue.add(queuedOf(at));
+          queue.add(queuedOf(at, { payload: new Uint8Array(length) }));
           model.set(rankOf(at), at);
         }
         const sorted = [...model.values()].sort((one, other) => rankOf(one) - rankOf(other));
         const later = sorted.filter((at) => rankOf(at) > rankOf(after));
         expect(queue.size).toBe(sorted.length);
+        expect(queue.bytes).toBe([...lengths.values()].reduce((sum, length) => sum + length, 0));
         expect([...queue.positions()]).toEqual(sorted);
         expect(queue.read(undefined, 5).map((queued) => queued.position)).toEqual(
           sorted.slice(0, 5),

@@ -18,10 +18,16 @@ interface Slot {
 export class SessionQueue {
   #slots: Slot[] = [];
   #size = 0;
+  #bytes = 0;
 
   /** How many messages are queued. */
   get size(): number {
     return this.#size;
+  }
+
+  /** The payload bytes of all messages. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Adds a message at its place, which is the end unless the caller repeats itself; one at the same position is replaced. */
@@ -29,8 +35,10 @@ export class SessionQueue {
     const { position } = queued;
     const index = this.#indexFrom(position);
     const slot = this.#slots[index];
+    this.#bytes += queued.message.payload.length;
     if (slot !== undefined && compare(slot.position, position) === 0) {
       if (slot.queued === undefined) this.#size += 1;
+      else this.#bytes -= slot.queued.message.payload.length;
       slot.queued = queued;
       return;
     }
@@ -43,6 +51,7 @@ export class SessionQueue {
   remove(position: QueuePosition): boolean {
     const slot = this.#slots[this.#indexFrom(position)];
     if (slot?.queued === undefined || compare(slot.position, position) !== 0) return false;
+    this.#bytes -= slot.queued.message.payload.length;
     slot.queued = undefined;
     this.#size -= 1;
     const slots = this.#slots.length;

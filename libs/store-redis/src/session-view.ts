@@ -7,12 +7,13 @@ export type SessionView = readonly [
   received: readonly string[],
   released: readonly string[],
   queueMessages: number,
+  queueBytes: number,
   newest: string,
 ];
 
 /** The record that a view describes. */
 export function decodeSession(clientId: string, view: SessionView): SessionRecord {
-  const [fields, filters, received, released, queueMessages, newest] = view;
+  const [fields, filters, received, released, queueMessages, queueBytes, newest] = view;
   const [epoch, nodeId, incarnation, connected, durable, interval, createdAtMs, expiresAtMs] =
     fields;
   return {
@@ -28,6 +29,7 @@ export function decodeSession(clientId: string, view: SessionView): SessionRecor
     receivedPacketIds: received.map(Number),
     releasedPacketIds: released.map(Number),
     queueMessages,
+    queueBytes,
     lastSequence: decodePosition(newest).sequence,
   };
 }

@@ -98,6 +98,28 @@ export function sessionQueueCases(current: Current): void {
       expect(await taken(store)).toMatchObject({ queueMessages: 0, lastSequence: 6 });
     });
 
+    it('has the bytes of its payloads, give or take what the store adds, for each owner', async () => {
+      const { store } = current();
+      const record = await taken(store);
+      const { epoch } = record;
+      const payload = new Uint8Array(10_000).fill(0xc3);
+      const positions = Array.from({ length: 10 }, (_, index) => ({ epoch, sequence: index + 1 }));
+      const by = { clientId: CLIENT, epoch } as const;
+      await store.write(
+        positions.map((position) => ({
+          ...by,
+          kind: 'append',
+          queued: queuedOf(position, { payload }),
+        })),
+      );
+      await store.write([{ ...by, kind: 'settle', positions: positions.slice(5) }]);
+      const next = await taken(store, { node: NODE_B, replacesEpoch: epoch });
+      expect(next.queueBytes).toBeGreaterThanOrEqual(50_000);
+      expect(next.queueBytes).toBeLessThan(70_000);
+      await store.write([{ ...by, epoch: next.epoch, kind: 'settle', positions }]);
+      expect(await store.load(CLIENT)).toMatchObject({ queueMessages: 0, queueBytes: 0 });
+    });
+
     it('forgets a released message', async () => {
       const { store } = current();
       const record = await taken(store);

@@ -38,6 +38,7 @@ export function sessionTakeCases(current: Current): void {
         receivedPacketIds: [],
         releasedPacketIds: [],
         queueMessages: 0,
+        queueBytes: 0,
         lastSequence: 0,
       });
       expect(result).toMatchObject({ record });

@@ -30,8 +30,12 @@ local function depart(epoch, nowMs, intervalSeconds, slackMs)
 end
 
 -- The whole session: {record fields e n i c d x t u}, {filter, options, ...}, {received ids}, {released ids},
--- length of the queue, id of the newest entry it ever had.
+-- length of the queue, memory that it takes (by a sample; 0 where the user may not ask), id of the newest entry it
+-- ever had.
 local function view()
+  local length, bytes = redis.call('XLEN', queue), 0
+  if length > 0 then bytes = redis.pcall('MEMORY', 'USAGE', queue) end
+  if type(bytes) ~= 'number' then bytes = 0 end
   local newest = '0-0'
   if redis.call('EXISTS', queue) == 1 then
     local info = redis.call('XINFO', 'STREAM', queue)
@@ -44,7 +48,8 @@ local function view()
     redis.call('HGETALL', filters),
     redis.call('SMEMBERS', received),
     redis.call('SMEMBERS', released),
-    redis.call('XLEN', queue),
+    length,
+    bytes,
     newest
   }
 end
