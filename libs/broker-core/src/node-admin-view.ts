@@ -17,6 +17,7 @@ import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Sessions } from './sessions.ts';
+import { storedForm } from './subscription.ts';
 
 /** What administrators see of a node and may ask of it. */
 export class NodeAdminView implements NodeAdmin {
@@ -110,8 +111,7 @@ export class NodeAdminView implements NodeAdmin {
         const matched = parseShare(filter)?.filter ?? plainFilter(filter);
         if (query.matchTopic !== undefined && !matches(matched, query.matchTopic)) continue;
         if (items.length === query.limit) return { items, hasMore: true };
-        const { entry: _, ...stored } = subscription;
-        items.push({ clientId, ...stored });
+        items.push({ clientId, ...storedForm(subscription) });
       }
     }
     return { items, hasMore: false };

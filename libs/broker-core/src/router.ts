@@ -15,13 +15,15 @@ import type { Outbox } from './outbox.ts';
 import type { Receiver } from './receiver.ts';
 import { GroupPublish, type ShareGroup, type ShareStrategy } from './share-group.ts';
 import { Shares, type Share } from './shares.ts';
-import { Target, type Subscription } from './subscription.ts';
+import { targetOf, type Subscription, type Target } from './subscription.ts';
 import type { Flushable, Turn } from './turn.ts';
 
 interface Match {
   readonly targets: readonly Target[];
   readonly nodes: readonly NodeRef[];
   readonly shares: readonly Share[];
+  /** About how much memory it takes in the cache. */
+  readonly bytes: number;
 }
 
 /** A session that is about to come to this node. */
@@ -34,12 +36,22 @@ export interface Expectation {
 
 const NOBODY: readonly string[] = [];
 const MATCH_CACHE_TOPICS = 50_000;
+const MATCH_CACHE_BYTES = 64 * 1024 * 1024;
+/** What a match takes in the cache apart from its topic, and what each receiver adds: mostly a reference. */
+const MATCH_BYTES = 256;
+const REFERENCE_BYTES = 8;
+const SHARE_BYTES = 96;
+/** What one more subscription of a session adds, for then the match has a target of its own. */
+const OVERLAP_BYTES = 512;
 
 /** Where messages go: the local subscriptions, the routes of other nodes, and the fan-out over both. */
 export class Router implements Flushable {
   readonly routes = new RouteTable();
   readonly #local = new TopicTrie<Subscription>();
-  readonly #cache = new MatchCache<Match>(MATCH_CACHE_TOPICS);
+  readonly #cache = new MatchCache<Match>(MATCH_CACHE_TOPICS, {
+    bytesMax: MATCH_CACHE_BYTES,
+    bytesOf: ({ bytes }) => bytes,
+  });
   readonly #bus: ClusterBus;
   readonly #outbox: Outbox;
   readonly #turn: Turn;
@@ -310,16 +322,21 @@ export class Router implements Flushable {
     this.#local.match(topic, subscriptions);
     const bySession = new Map<Receiver, Target>();
     for (const subscription of subscriptions) {
-      let target = bySession.get(subscription.entry);
-      if (target === undefined) {
-        target = new Target(subscription.entry);
-        bySession.set(subscription.entry, target);
-      }
-      target.add(subscription);
+      const { entry } = subscription;
+      const others = bySession.get(entry);
+      bySession.set(entry, others?.and(subscription) ?? targetOf(subscription));
     }
+    const targets = [...bySession.values()];
     const nodes: NodeRef[] = [];
     this.routes.match(topic, nodes);
-    const made: Match = { targets: [...bySession.values()], nodes, shares: this.#sharesOf(topic) };
+    const shares = this.#sharesOf(topic);
+    const bytes =
+      MATCH_BYTES +
+      topic.length +
+      (targets.length + nodes.length) * REFERENCE_BYTES +
+      (subscriptions.length - targets.length) * OVERLAP_BYTES +
+      shares.length * SHARE_BYTES;
+    const made: Match = { targets, nodes, shares, bytes };
     this.#cache.set(topic, version, made);
     return made;
   }

@@ -1,7 +1,7 @@
 import type { Message } from '#libs/broker-ports';
 import { SharedPublish } from '#libs/mqtt-engine';
 import type { Receiver } from './receiver.ts';
-import { Target, type Subscription } from './subscription.ts';
+import { targetOf, type Subscription, type Target } from './subscription.ts';
 
 /**
  * How a member of a shared subscription is chosen for a message.
@@ -66,8 +66,7 @@ export class ShareGroup {
   /** Adds a member; a further subscription of the same session takes the place of the one before. */
   add(subscription: Subscription): void {
     const { entry } = subscription;
-    const target = new Target(entry);
-    target.add(subscription);
+    const target = targetOf(subscription);
     const known = this.#byReceiver.get(entry);
     if (known !== undefined) {
       known.subscription = subscription;

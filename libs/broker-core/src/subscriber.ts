@@ -17,7 +17,7 @@ import type { NodeParts } from './parts.ts';
 import type { RetainedWriter } from './retained-writer.ts';
 import { isShared, type Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
-import type { Subscription } from './subscription.ts';
+import { storedForm, type Subscription } from './subscription.ts';
 import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';
 
 const RETAINED_PER_FILTER_MAX = 100_000;
@@ -297,9 +297,4 @@ export class Subscriber {
     this.#parts.meter.retainedOperation('serve');
     entry.deliver({ shared, form, message, obligations: undefined }, this.#parts.nowMs());
   }
-}
-
-function storedForm(subscription: Subscription): StoredSubscription {
-  const { entry: _, ...stored } = subscription;
-  return stored;
 }

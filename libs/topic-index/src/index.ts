@@ -1,4 +1,4 @@
-export { MatchCache } from './match-cache.ts';
+export { MatchCache, type ByteBound } from './match-cache.ts';
 export { TopicSet, type TopicQuery } from './topic-set.ts';
 export {
   filterFault,
