@@ -1,7 +1,10 @@
 import type { Packet, PublishTemplate, ReasonCode } from '#libs/mqtt-codec';
 
-/** Why reading from a client is held. `output`: it does not take the answers to what it has sent. */
-export type HoldReason = 'connecting' | 'window' | 'output';
+/**
+ * Why reading from a client is held. `output`: it does not take the answers to what it has sent; `requests`: too
+ * many of its SUBSCRIBE and UNSUBSCRIBE are under way.
+ */
+export type HoldReason = 'connecting' | 'window' | 'output' | 'requests';
 
 /** What a session asks of its client's connection. */
 export interface ClientLink {

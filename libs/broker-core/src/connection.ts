@@ -48,9 +48,17 @@ export interface ConnectionHost {
   resumeLater(connection: Connection): void;
 }
 
-const HOLD_BITS: Readonly<Record<HoldReason, number>> = { connecting: 1, window: 2, output: 4 };
+const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
+  connecting: 1,
+  window: 2,
+  output: 4,
+  requests: 8,
+};
 
-/** How long a client whose answers pile up may take none of them. */
+/** Holds that end when the client takes what was sent. */
+const OUTPUT_HOLDS = HOLD_BITS.output | HOLD_BITS.requests;
+
+/** How long a client that is not read from until it takes what was sent may take nothing. */
 const STALLED_MS = 120_000;
 
 /** One client connection: bytes to packets, packets to its session, and a turn's output to one write. */
@@ -375,7 +383,7 @@ export class Connection implements TransportEvents, ClientLink {
   /** Whether a client that is not read from for its own sake has taken nothing for too long. */
   #isStalled(nowMs: number): boolean {
     const bytes = this.transport.bufferedBytes;
-    const isHeld = (this.#holds & HOLD_BITS.output) !== 0;
+    const isHeld = (this.#holds & OUTPUT_HOLDS) !== 0 && this.congested;
     if (!isHeld) this.#stalled = undefined;
     else if (this.#stalled === undefined || bytes < this.#stalled.bytes) {
       this.#stalled = { bytes, sinceMs: nowMs };

@@ -76,6 +76,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   disconnectedAtMs: number | undefined;
   /** When the session ends, if its client stays away; Infinity for never, and while it is connected or connecting. */
   expiresAtMs = Infinity;
+  /** Its SUBSCRIBE and UNSUBSCRIBE under way. */
+  requests = 0;
   will: PendingWill | undefined;
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;

@@ -21,6 +21,8 @@ import { storedForm, type Subscription } from './subscription.ts';
 import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';
 
 const RETAINED_PER_FILTER_MAX = 100_000;
+/** SUBSCRIBE and UNSUBSCRIBE of a client under way at once; while there are more it is not read from. */
+const REQUESTS_MAX = 32;
 const GRANTED: readonly ReasonCode[] = [REASON.success, REASON.grantedQoS1, REASON.grantedQoS2];
 
 interface Granted {
@@ -40,6 +42,8 @@ export class Subscriber {
   readonly #sys: SysTopics | undefined;
   /** What a client asks takes effect in the order in which it asks. */
   readonly #locks = new KeyedLock();
+  /** What a client does not take is read once at a time, however often it is asked for. */
+  readonly #serving = new KeyedLock();
 
   constructor(
     parts: NodeParts,
@@ -58,7 +62,26 @@ export class Subscriber {
   }
 
   /** SUBACK goes out when the subscriptions are stored and every live node routes to them. */
-  async subscribe(entry: SessionEntry, packet: SubscribePacket): Promise<void> {
+  subscribe(entry: SessionEntry, packet: SubscribePacket): Promise<void> {
+    return this.#counted(entry, () => this.#subscribe(entry, packet));
+  }
+
+  unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
+    return this.#counted(entry, () => this.#unsubscribe(entry, packet));
+  }
+
+  async #counted(entry: SessionEntry, answer: () => Promise<void>): Promise<void> {
+    entry.requests += 1;
+    if (entry.requests > REQUESTS_MAX) entry.connection?.hold('requests', true);
+    try {
+      await answer();
+    } finally {
+      entry.requests -= 1;
+      if (entry.requests <= REQUESTS_MAX) entry.connection?.hold('requests', false);
+    }
+  }
+
+  async #subscribe(entry: SessionEntry, packet: SubscribePacket): Promise<void> {
     const { connection } = entry;
     if (packet.subscriptions.some(({ filter, noLocal }) => noLocal && isShared(filter))) {
       return entry.close(REASON.protocolError, 'No Local on a shared subscription [MQTT-3.8.3-4]');
@@ -101,7 +124,7 @@ export class Subscriber {
     await this.#sendRetained(entry, kept);
   }
 
-  async unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
+  async #unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
     const { connection } = entry;
     const reasonCodes: ReasonCode[] = [];
     const removed: string[] = [];
@@ -268,9 +291,15 @@ export class Subscriber {
       if (entry.subscriptions.get(filter) !== subscription || isShared(filter)) return false;
       return retainHandling === 0 || (retainHandling === 1 && replaced === undefined);
     });
+    if (wanted.length === 0) return;
     // What was published before the SUBSCRIBE must be seen.
-    if (wanted.length > 0) await this.#retained.idle();
+    await this.#retained.idle();
+    await this.#serving.run(entry.clientId, () => this.#serveAll(entry, wanted));
+  }
+
+  async #serveAll(entry: SessionEntry, wanted: readonly Granted[]): Promise<void> {
     for (const { subscription } of wanted) {
+      if (entry.isGone) return;
       for (const message of await this.#retainedFor(plainFilter(subscription.filter))) {
         if (entry.congested) await entry.connection?.whenDrained();
         this.#serve(entry, message, subscription);

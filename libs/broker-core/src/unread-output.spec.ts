@@ -1,6 +1,14 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Packet } from '#libs/mqtt-codec';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import { MemoryNode, quiet, WIDE_LIMITS, type MemoryClient } from '#libs/testkit';
+import {
+  MemoryNode,
+  quiet,
+  subscriptionRequest,
+  until,
+  WIDE_LIMITS,
+  type MemoryClient,
+} from '#libs/testkit';
 
 const { socketBufferBytesMax } = WIDE_LIMITS;
 const clock = (): number => 0;
@@ -13,9 +21,9 @@ beforeEach(() => {
   memory = new MemoryNode({ sessions: new LocalSessionStore({ clock }), retained });
 });
 
-async function connected(clientId: string): Promise<MemoryClient> {
+async function connected(clientId: string, keepAlive = 10): Promise<MemoryClient> {
   const client = memory.client();
-  await client.connect({ clientId, keepAlive: 10 });
+  await client.connect({ clientId, keepAlive });
   return client;
 }
 
@@ -27,6 +35,16 @@ async function ping(client: MemoryClient): Promise<void> {
     client.writeBytes(pings);
     await quiet(2);
   }
+}
+
+/** SUBSCRIBE again and again, for the same retained messages. */
+async function subscribe(client: MemoryClient, times: number): Promise<void> {
+  for (let packetId = 1; packetId <= times; packetId += 1) {
+    const subscriptions = [subscriptionRequest('r/#', { qos: 0 })];
+    client.write({ kind: 'subscribe', packetId, subscriptions });
+    await quiet(1);
+  }
+  await quiet();
 }
 
 describe('answers that a client does not take', () => {
@@ -76,3 +94,43 @@ describe('answers that a client does not take', () => {
     expect(client.isHeld).toBe(false);
   });
 });
+
+describe('retained messages that a client does not take', () => {
+  it('are read once at a time, and few SUBSCRIBE wait for them', async () => {
+    const publisher = await connected('publisher');
+    for (let index = 0; index < 100; index += 1) {
+      publisher.publish(`r/${index}`, 'x'.repeat(1000), { retain: true });
+    }
+    await quiet();
+    const match = jest.spyOn(retained, 'match');
+    const client = await connected('client');
+    client.isFrozen = true;
+    await subscribe(client, 100);
+    expect(match).toHaveBeenCalledTimes(1);
+    expect(client.isHeld).toBe(true);
+    expect(client.take().filter(({ kind }) => kind === 'suback').length).toBeLessThan(40);
+    client.thaw();
+    await until(() => client.take().some((packet) => isSuback(packet, 100)), 5000);
+    expect(client.isHeld).toBe(false);
+  });
+
+  it('cost it the connection when it takes nothing for two minutes', async () => {
+    const publisher = await connected('publisher', 0);
+    for (const topic of ['r/1', 'r/2']) {
+      publisher.publish(topic, 'x'.repeat(65_000), { retain: true });
+    }
+    await quiet();
+    const client = await connected('client');
+    client.isFrozen = true;
+    await subscribe(client, 100);
+    expect(client.isHeld).toBe(true);
+    memory.sweepAfter(1000);
+    memory.sweepAfter(121_000);
+    await client.closed();
+    expect(memory.counts.get('disconnected')).toBe(1);
+  });
+});
+
+function isSuback(packet: Packet, packetId: number): boolean {
+  return packet.kind === 'suback' && packet.packetId === packetId;
+}
