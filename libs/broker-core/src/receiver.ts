@@ -11,10 +11,13 @@ export interface Offer {
   readonly obligations: Obligations | undefined;
 }
 
+/** The backlog of a receiver that can take no more for now. */
+export const FULL = Number.MAX_SAFE_INTEGER;
+
 /** Who a subscription belongs to: a session of this node. */
 export interface Receiver {
   readonly clientId: string;
-  /** Messages that wait for its client or its acknowledgement; undefined while the client is away. */
+  /** Messages that wait for its client or its acknowledgement, or FULL; undefined while the client is away. */
   readonly backlog: number | undefined;
   /** Serves one message. Never waits for the client. */
   deliver(offer: Offer, nowMs: number): void;

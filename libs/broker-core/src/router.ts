@@ -12,7 +12,7 @@ import { SharedPublish } from '#libs/mqtt-engine';
 import { MatchCache, TopicTrie, isWildcard, plainFilter } from '#libs/topic-index';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
-import type { Receiver } from './receiver.ts';
+import { FULL, type Receiver } from './receiver.ts';
 import { GroupPublish, type ShareGroup, type ShareStrategy } from './share-group.ts';
 import { Shares, type Share } from './shares.ts';
 import { targetOf, type Subscription, type Target } from './subscription.ts';
@@ -291,13 +291,15 @@ export class Router implements Flushable {
 
   #routeShare(message: Message, share: Share, obligations: Obligations | undefined): boolean {
     const { filter, local } = share;
-    const node = this.#shares.place(message, share);
+    const chosen = this.#shares.place(message, share);
+    const target = chosen ? undefined : local?.pick(message, this.#shareStrategy);
+    const isFull = target?.entry.backlog === FULL;
+    const node = isFull ? this.#shares.placeElsewhere(share) : chosen;
     if (node !== undefined) {
       if (obligations === undefined) this.#outbox.liveToGroup(node, filter, message);
       else this.#outbox.durableToGroup(node, { group: filter, message }, obligations);
       return true;
     }
-    const target = local?.pick(message, this.#shareStrategy);
     if (target === undefined) {
       this.#meter.groupDelivery('dropped');
       this.#meter.deliveryDropped('no_subscribers', 1);

@@ -28,7 +28,7 @@ import {
 import type { ClientLink } from './client-link.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ClientNames } from './naming/client-names.ts';
-import type { Offer, Receiver } from './receiver.ts';
+import { FULL, type Offer, type Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
@@ -98,9 +98,13 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   get backlog(): number | undefined {
     if (this.connection === undefined) return undefined;
-    if (this.congested) return Number.MAX_SAFE_INTEGER;
+    const { limits } = this.#host;
     const { outbound } = this.session;
-    return this.durable ? this.queueMessages : outbound.inflightCount + outbound.queueCount;
+    const messages = this.durable ? this.queueMessages : outbound.queueCount;
+    const bytes = this.durable ? this.queueBytes : outbound.queueBytes;
+    const isFull = messages >= limits.queueMessagesMax || bytes >= limits.queueBytesMax;
+    if (isFull || this.congested) return FULL;
+    return this.durable ? messages : outbound.inflightCount + messages;
   }
 
   /** Puts the session's writes off until resume(): its epoch is about to change. */

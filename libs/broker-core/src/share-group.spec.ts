@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Message } from '#libs/broker-ports';
-import type { Receiver } from './receiver.ts';
+import { FULL, type Receiver } from './receiver.ts';
 import { ShareGroup, type ShareStrategy } from './share-group.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -79,6 +79,19 @@ describe('ShareGroup', () => {
     }
     expect([picked(2), group.connected, group.size]).toEqual([['c', 'c'], 1, 2]);
   });
+
+  it.each(['round-robin', 'least-inflight', 'hash-topic', 'sticky', 'local'] as const)(
+    'passes over who can take no more while anybody else can: %s',
+    (strategy) => {
+      const members = ['a', 'b', 'c'].map((clientId) => join(clientId, { backlog: FULL }));
+      expect(picked(6, strategy)).not.toContain('nobody');
+      for (const member of members) {
+        member.backlog = 5;
+        expect(new Set(picked(6, strategy))).toEqual(new Set([member.clientId]));
+        member.backlog = FULL;
+      }
+    },
+  );
 
   it('takes no time for those that are away', () => {
     for (let index = 0; index < 50_000; index += 1) join(`away-${String(index)}`, AWAY);

@@ -1,6 +1,6 @@
 import type { Message } from '#libs/broker-ports';
 import { SharedPublish } from '#libs/mqtt-engine';
-import type { Receiver } from './receiver.ts';
+import { FULL, type Receiver } from './receiver.ts';
 import { targetOf, type Subscription, type Target } from './subscription.ts';
 
 /**
@@ -11,6 +11,8 @@ import { targetOf, type Subscription, type Target } from './subscription.ts';
  * - `hash-client-id`, `hash-topic`: the same one for the same publisher, or topic, as long as the members stay.
  * - `sticky`: the same one until it goes away.
  * - `local`: as `least-inflight`, and a member at the publisher's node before any other.
+ *
+ * Whoever can take no more, because its queue or its socket is full, is passed over while anybody else can.
  */
 export type ShareStrategy =
   'least-inflight' | 'round-robin' | 'hash-client-id' | 'hash-topic' | 'sticky' | 'local';
@@ -38,6 +40,8 @@ interface Member {
 
 /** Members that are compared per message: enough to find an idle one, and no scan of a large group. */
 const COMPARED_MAX = 8;
+/** Members that are passed over per message because they can take no more. */
+const PASSED_OVER_MAX = 1000;
 
 /** The members of one shared subscription at this node. */
 export class ShareGroup {
@@ -48,7 +52,8 @@ export class ShareGroup {
   readonly #byReceiver = new Map<Receiver, Member>();
   #connected = 0;
   #next = 0;
-  #stuck: Member | undefined;
+  /** Who gets everything, if the strategy is to stick to one. */
+  #kept: Member | undefined;
 
   constructor(filter: string) {
     this.filter = filter;
@@ -86,7 +91,7 @@ export class ShareGroup {
     if (member?.subscription !== subscription) return;
     this.#setConnected(member, false);
     this.#byReceiver.delete(subscription.entry);
-    if (this.#stuck === member) this.#stuck = undefined;
+    if (this.#kept === member) this.#kept = undefined;
     const last = this.#members.pop();
     if (last !== undefined && last !== member) this.#put(last, member.place);
   }
@@ -97,9 +102,15 @@ export class ShareGroup {
     if (member !== undefined) this.#setConnected(member, receiver.backlog !== undefined);
   }
 
-  /** Chooses a member, a connected one if there is any; undefined when nobody can get the message. */
+  /**
+   * Chooses a member, a connected one if there is any; undefined when nobody can get the message. Its backlog is FULL when
+   * that is so of all that are connected.
+   */
   pick(message: Message, strategy: ShareStrategy): Target | undefined {
-    if (this.#connected > 0) return this.#pickConnected(message, strategy)?.target;
+    if (this.#connected > 0) {
+      const member = this.#pickConnected(message, strategy);
+      return (member ?? this.#members[this.#turn(this.#connected)])?.target;
+    }
     // Those who are away have a queue, which takes no QoS 0.
     if (message.qos === 0) return undefined;
     return this.#members[this.#turn(this.#members.length)]?.target;
@@ -115,24 +126,29 @@ export class ShareGroup {
       case 'hash-topic':
         return this.#leastLoaded(hashOf(message.topic), 1);
       case 'sticky':
-        if (this.#stuck?.isConnected !== true)
-          this.#stuck = this.#leastLoaded(this.#turn(count), 1);
-        return this.#stuck;
+        if (this.#kept === undefined || !canTake(this.#kept)) {
+          this.#kept = this.#leastLoaded(this.#turn(count), 1);
+        }
+        return this.#kept;
       case 'least-inflight':
       case 'local':
         return this.#leastLoaded(this.#turn(count), COMPARED_MAX);
     }
   }
 
-  /** The least loaded of the first few connected members from a place on. */
+  /** The least loaded of the first few connected members from a place on that can take a message. */
   #leastLoaded(from: number, compared: number): Member | undefined {
     const count = this.#connected;
+    const steps = Math.min(count, compared + PASSED_OVER_MAX);
     let best: Member | undefined;
-    let bestBacklog = Infinity;
-    for (let step = 0; step < count && step < compared; step += 1) {
+    let bestBacklog = FULL;
+    let left = compared;
+    for (let step = 0; step < steps && left > 0; step += 1) {
       const member = this.#members[(from + step) % count];
-      const backlog = member?.receiver.backlog ?? Infinity;
-      if (best !== undefined && backlog >= bestBacklog) continue;
+      const backlog = member?.receiver.backlog ?? FULL;
+      if (backlog === FULL) continue;
+      left -= 1;
+      if (backlog >= bestBacklog) continue;
       best = member;
       bestBacklog = backlog;
     }
@@ -160,6 +176,10 @@ export class ShareGroup {
     member.place = place;
     this.#members[place] = member;
   }
+}
+
+function canTake({ isConnected, receiver }: Member): boolean {
+  return isConnected && receiver.backlog !== FULL;
 }
 
 /** FNV-1a: the same on every node. */

@@ -30,6 +30,7 @@ export class Shares {
   /** Groups of sessions that are about to come here, with how many there are of each. */
   readonly #expected = new Map<string, number>();
   readonly #turns = new WeakMap<SharePlaces, number>();
+  #detours = 0;
   #size = 0;
 
   constructor(options: SharesOptions) {
@@ -110,6 +111,15 @@ export class Shares {
     const total = places.reduce((sum, { weight }) => sum + weight, 0);
     const chosen = placeAt(places, this.#choice(message, remote, total)) ?? places[0];
     return chosen && chosen.node !== SELF ? chosen.node : undefined;
+  }
+
+  /** Chooses another node with connected members for a message that those of this node cannot take. */
+  placeElsewhere({ remote }: Share): NodeRef | undefined {
+    if (remote === undefined) return undefined;
+    const { isAlive } = this.#options;
+    const places = remote.places.filter(({ node, weight }) => weight > 0 && isAlive(node));
+    this.#detours += 1;
+    return places[this.#detours % places.length]?.node;
   }
 
   /** Every node with members, this one among them in the order that all nodes share; those that live and have connected ones, if any do. */

@@ -8,6 +8,7 @@ import {
   type MemoryBus,
   type MemoryClient,
 } from '#libs/testkit';
+import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 
 const GROUP = '$share/workers/jobs/+';
@@ -31,9 +32,10 @@ interface Member {
 async function join(
   nodeId: string,
   shareStrategy: ShareStrategy = 'least-inflight',
+  limits: Partial<CoreLimits> = {},
 ): Promise<Member> {
   const bus = cluster.bus(nodeId);
-  const memory = new MemoryNode({ sessions, retained, bus, shareStrategy });
+  const memory = new MemoryNode({ sessions, retained, bus, shareStrategy, limits });
   await memory.node.start();
   return { memory, bus };
 }
@@ -249,6 +251,29 @@ describe('a shared subscription across nodes', () => {
     const counts = workers.map((each) => each.takeTexts().length);
     expect(counts.toSorted((a, b) => a - b)).toEqual([0, 0, 3]);
   });
+
+  it.each([{}, DURABLE])(
+    'loses nothing to a member that acknowledges nothing while another can take it (%j)',
+    async (options) => {
+      const limits = { queueMessagesMax: 5, inflightMax: 5 };
+      const a = await join('a', 'round-robin', limits);
+      const b = await join('b', 'round-robin', limits);
+      await worker(a, 'frozen', options);
+      const healthy = await worker(b, 'healthy');
+      const publisher = await connected(a, 'publisher');
+      const taken: string[] = [];
+      for (const text of texts(40)) {
+        await publish(publisher, [text]);
+        for (const packet of healthy.take()) {
+          if (packet.kind !== 'publish') continue;
+          taken.push(text);
+          healthy.write({ kind: 'puback', packetId: packet.packetId, reasonCode: 0 });
+        }
+      }
+      expect(a.memory.drops.get('queue_full')).toBeUndefined();
+      expect(taken.length).toBeGreaterThanOrEqual(30);
+    },
+  );
 
   it('goes on at another node when the chosen one has nobody left', async () => {
     const a = await join('a');
