@@ -345,7 +345,7 @@ describe('a receiver that does not read', () => {
   });
 
   it('has a queue whose bytes are bounded across the restarts of its node', async () => {
-    const options = { sessions: new LocalSessionStore({ clock }), limits: { queueBytesMax: 3 } };
+    const options = { sessions: new LocalSessionStore({ clock }), limits: { queueBytesMax: 6 } };
     for (const startedAtMs of [1, 2, 3]) {
       const memory = nodeWith({ ...options, clock: fakeClock(startedAtMs) });
       await memory.node.start();
@@ -358,7 +358,7 @@ describe('a receiver that does not read', () => {
       for (const text of ['a', 'b']) publisher.publish('t', text, { qos: 1 });
       await quiet();
     }
-    expect(await options.sessions.load('receiver')).toMatchObject({ queueBytes: 3 });
+    expect(await options.sessions.load('receiver')).toMatchObject({ queueBytes: 6 });
   });
 });
 

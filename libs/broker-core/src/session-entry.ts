@@ -119,7 +119,8 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.durable = record.durable;
     this.expirySeconds = record.expiryIntervalSeconds;
     this.queueMessages = record.queueMessages;
-    this.queueBytes = record.queueBytes;
+    // What this node has queued it has measured itself.
+    if (this.queueBytes === 0) this.queueBytes = record.queueBytes;
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
     this.goOn();
   }

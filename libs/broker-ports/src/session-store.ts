@@ -51,7 +51,7 @@ export interface SessionRecord {
   /** Outbound QoS 2: packet ids for which PUBREC came and PUBCOMP is still to come. */
   readonly releasedPacketIds: readonly number[];
   readonly queueMessages: number;
-  /** The payload bytes of the queued messages, and what the store adds to them if it cannot tell the two apart. */
+  /** About the bytes of the queued messages: topics and payloads at least, and what else the store counts. */
   readonly queueBytes: number;
   /** The sequence of the newest message ever queued; 0 before the first. */
   readonly lastSequence: number;

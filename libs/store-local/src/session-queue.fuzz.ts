@@ -29,7 +29,7 @@ describe('SessionQueue', () => {
           expect(removed).toBe(isRemoval && model.delete(rankOf(at)));
           lengths.set(rankOf(at), isRemoval ? 0 : length);
           if (isRemoval) continue;
-          queue.add(queuedOf(at, { payload: new Uint8Array(length) }));
+          queue.add(queuedOf(at, { topic: '', payload: new Uint8Array(length) }));
           model.set(rankOf(at), at);
         }
         const sorted = [...model.values()].sort((one, other) => rankOf(one) - rankOf(other));

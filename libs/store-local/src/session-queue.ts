@@ -25,7 +25,7 @@ export class SessionQueue {
     return this.#size;
   }
 
-  /** The payload bytes of all messages. */
+  /** The bytes of the topics and payloads of all messages. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -35,10 +35,10 @@ export class SessionQueue {
     const { position } = queued;
     const index = this.#indexFrom(position);
     const slot = this.#slots[index];
-    this.#bytes += queued.message.payload.length;
+    this.#bytes += bytesOf(queued);
     if (slot !== undefined && compare(slot.position, position) === 0) {
       if (slot.queued === undefined) this.#size += 1;
-      else this.#bytes -= slot.queued.message.payload.length;
+      else this.#bytes -= bytesOf(slot.queued);
       slot.queued = queued;
       return;
     }
@@ -51,7 +51,7 @@ export class SessionQueue {
   remove(position: QueuePosition): boolean {
     const slot = this.#slots[this.#indexFrom(position)];
     if (slot?.queued === undefined || compare(slot.position, position) !== 0) return false;
-    this.#bytes -= slot.queued.message.payload.length;
+    this.#bytes -= bytesOf(slot.queued);
     slot.queued = undefined;
     this.#size -= 1;
     const slots = this.#slots.length;
@@ -90,6 +90,10 @@ export class SessionQueue {
     }
     return low;
   }
+}
+
+function bytesOf({ message }: QueuedMessage): number {
+  return message.topic.length + message.payload.length;
 }
 
 function compare(one: QueuePosition, other: QueuePosition): number {

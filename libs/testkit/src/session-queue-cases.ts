@@ -98,7 +98,7 @@ export function sessionQueueCases(current: Current): void {
       expect(await taken(store)).toMatchObject({ queueMessages: 0, lastSequence: 6 });
     });
 
-    it('has the bytes of its payloads, give or take what the store adds, for each owner', async () => {
+    it('has the bytes of its messages, and some that the store adds, for each owner', async () => {
       const { store } = current();
       const record = await taken(store);
       const { epoch } = record;
