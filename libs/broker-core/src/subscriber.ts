@@ -153,7 +153,8 @@ export class Subscriber {
   ): Promise<{ readonly kept: readonly Granted[]; readonly reasonCodes: readonly ReasonCode[] }> {
     const granted = verdicts.filter((verdict) => typeof verdict !== 'number');
     const isKept = granted.length === 0 || (await this.#keep(entry, granted));
-    if (!isKept) for (const verdict of granted) this.#restore(entry, verdict);
+    // The last one first: a filter may be there twice.
+    if (!isKept) for (const verdict of granted.toReversed()) this.#restore(entry, verdict);
     const reasonCodes = verdicts.map((verdict) => {
       if (typeof verdict === 'number') return verdict;
       return isKept

@@ -137,6 +137,23 @@ describe('SUBSCRIBE', () => {
   });
 });
 
+describe('SUBSCRIBE of one filter twice', () => {
+  it('leaves nothing behind when it fails', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    const failure = Promise.reject(new Error('Redis is away'));
+    failure.catch(() => undefined);
+    memory.announced = failure;
+    const subscriptions = [subscriptionRequest('t', { qos: 0 }), subscriptionRequest('t')];
+    client.write({ kind: 'subscribe', packetId: 1, subscriptions });
+    expect(await client.next('suback')).toMatchObject({ reasonCodes: [0x80, 0x80] });
+    client.publish('t', 'x');
+    await quiet();
+    expect(client.take()).toEqual([]);
+    expect(memory.node.admin.client('client')).toMatchObject({ subscriptionCount: 0 });
+  });
+});
+
 describe('UNSUBSCRIBE', () => {
   it('answers each filter and ends the delivery [MQTT-3.11.3-1] [MQTT-3.10.4-1]', async () => {
     const client = await connected(nodeWith());
