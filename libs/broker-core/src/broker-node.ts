@@ -32,7 +32,6 @@ import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { Router } from './router.ts';
-import { Obligations } from './obligations.ts';
 import { GroupPublish } from './share-group.ts';
 import type { Offer } from './receiver.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -120,7 +119,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
         presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
-        regroup: (orphan) => this.#regroup(orphan),
+        regroup: (orphan) => this.#member.regroupOrphan(orphan),
       },
     });
     this.#member = new ClusterMember(parts, {
@@ -345,14 +344,6 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   #publishWill({ message, client }: StoredWill, done: PublishDone): void {
     this.#publish(this.#identify(message, 'client', client.clientId), client, done);
-  }
-
-  /** A message that its member of a shared subscription leaves unacknowledged: nobody waits for it any more. */
-  #regroup({ routed, group }: GroupPublish): void {
-    const obligations = new Obligations((error) => {
-      if (error !== undefined) this.meter.deliveryDropped('session_gone', 1);
-    });
-    this.#member.regroup(routed, group, obligations);
   }
 
   #subscribeUnasked(entry: SessionEntry): void {

@@ -18,6 +18,7 @@ import { MovedSessions } from './moved-sessions.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
+import type { GroupPublish } from './share-group.ts';
 import type { Sessions } from './sessions.ts';
 
 /** A message for one session, and the obligation to hand it over. */
@@ -36,6 +37,8 @@ type Address =
   | { readonly kind: 'grouped'; readonly group: string };
 
 const NOBODY: readonly string[] = [];
+/** For how long a message that a member of a group has left is tried again. */
+const ORPHAN_RETRY_MS = 300_000;
 const PASSED_ON = { isPassedOn: true, obligations: undefined };
 
 /** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
@@ -266,6 +269,24 @@ export class ClusterMember implements ClusterHandler {
    */
   regroup(message: Message, group: string, obligations: Obligations): void {
     this.#parts.meter.groupDelivery('redispatched');
+    this.#toGroup(message, group, obligations);
+  }
+
+  /** Regroups a message that nobody waits for any more; while a store is away, the sweep tries again until the message expires. */
+  regroupOrphan({ routed, group }: GroupPublish): void {
+    this.#parts.meter.groupDelivery('redispatched');
+    this.#tryOrphan(routed, group, this.#parts.nowMs() + ORPHAN_RETRY_MS);
+  }
+
+  #tryOrphan(message: Message, group: string, untilMs: number): void {
+    const { meter, nowMs } = this.#parts;
+    const isExpired = message.expiresAtMs !== 0 && message.expiresAtMs <= nowMs();
+    if (isExpired) return meter.deliveryDropped('expired', 1);
+    const obligations = new Obligations((error) => {
+      if (error === undefined) return;
+      if (nowMs() >= untilMs) return meter.deliveryDropped('session_gone', 1);
+      this.#retries.push(() => this.#tryOrphan(message, group, untilMs));
+    });
     this.#toGroup(message, group, obligations);
   }
 

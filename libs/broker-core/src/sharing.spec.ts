@@ -290,6 +290,37 @@ describe('a shared subscription across nodes', () => {
     expect(here.takeTexts()).toEqual(['x']);
   });
 
+  it.each([
+    { after: 'soon', awayMs: 1000, taken: ['x'], drops: {} },
+    { after: 'after its expiry', awayMs: 60_000, taken: [], drops: { expired: 1 } },
+    { after: 'much too late', awayMs: 300_000, taken: [], drops: { session_gone: 1 } },
+  ])(
+    'keeps what a member has left while a node cannot be reached: $after',
+    async ({ after, awayMs, taken, drops }) => {
+      const a = await join('a');
+      const b = await join('b');
+      const leaving = await worker(a, 'leaving');
+      const publisher = await connected(a, 'publisher');
+      const properties = after === 'after its expiry' ? { messageExpiryInterval: 60 } : {};
+      publisher.publish('jobs/x', 'x', { qos: 1, properties });
+      await publisher.next('puback');
+      expect(await leaving.nextText()).toBe('x');
+      const staying = await worker(b, 'staying');
+      const inbox = cluster.placeOf(b.bus.self);
+      if (inbox === undefined) throw new Error('b is not there');
+      inbox.isFull = true;
+      leaving.cut();
+      await quiet();
+      a.memory.sweepAfter(awayMs);
+      await quiet();
+      inbox.isFull = false;
+      a.memory.sweepAfter(1000);
+      await quiet();
+      expect(staying.takeTexts()).toEqual(taken);
+      expect(Object.fromEntries(a.memory.drops)).toEqual(drops);
+    },
+  );
+
   it('prefers nodes that live', async () => {
     const a = await join('a');
     const b = await join('b');
