@@ -24,6 +24,8 @@ import type { Sessions } from './sessions.ts';
 /** A message for one session, and the obligation to hand it over. */
 interface Letter {
   readonly clientId: string;
+  /** The node that has the session, if that is known without a look into the store. */
+  readonly owner?: NodeRef | undefined;
   readonly message: Message;
   readonly obligations: Obligations;
   /** Nodes that have the message already: a session that is at one of them needs no letter. */
@@ -36,9 +38,10 @@ type Address =
   | { readonly kind: 'directed'; readonly clientId: string }
   | { readonly kind: 'grouped'; readonly group: string };
 
-const NOBODY: readonly string[] = [];
+const NOBODY: ReadonlyMap<string, undefined> = new Map();
 /** For how long a message that a member of a group has left is tried again. */
 const ORPHAN_RETRY_MS = 300_000;
+const INHERIT_AGAIN_AFTER_MS = 5_000;
 const PASSED_ON = { isPassedOn: true, obligations: undefined };
 
 /** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
@@ -52,6 +55,8 @@ export class ClusterMember implements ClusterHandler {
   readonly #moved = new MovedSessions();
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
+  /** When what has failed is tried again. */
+  readonly #inheritAgainAtMs = new Map<string, number>();
   #retries: (() => void)[] = [];
   #isLeaving = false;
   /** QoS 1 and 2 messages that came while it was not known who wants them, in their order. */
@@ -88,6 +93,7 @@ export class ClusterMember implements ClusterHandler {
 
   nodeForgotten(node: NodeRef): void {
     this.#departed.delete(keyOf(node));
+    this.#inheritAgainAtMs.delete(keyOf(node));
     this.#router.routes.dropNode(node);
   }
 
@@ -103,11 +109,11 @@ export class ClusterMember implements ClusterHandler {
     }
   }
 
-  durableReceived(_from: NodeRef, bytes: Uint8Array, done: () => void): void {
+  durableReceived(from: NodeRef, bytes: Uint8Array, done: () => void): void {
     const frame = decodeFrame(bytes);
     if (frame?.kind === 'taken') {
       const entry = this.#sessions.get(frame.clientId);
-      if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry);
+      if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry, from);
       return done();
     }
     const messages = frame && decodeBatch(frame.batch);
@@ -125,10 +131,10 @@ export class ClusterMember implements ClusterHandler {
     for (const message of messages) this.#take(message, frame, taken);
   }
 
-  requested(_from: NodeRef, request: ClusterRequest): Promise<void> {
-    const entry = this.#sessions.get(request.clientId);
-    if (entry !== undefined) this.#leave(entry);
-    return this.#sessions.release(request.clientId);
+  requested(from: NodeRef, request: ClusterRequest): Promise<void> {
+    return this.#sessions.release(request.clientId, ({ clientId, durable, subscriptions }) => {
+      if (durable) this.#remember(clientId, [...subscriptions.keys()], from);
+    });
   }
 
   leaseLost(): void {
@@ -139,13 +145,15 @@ export class ClusterMember implements ClusterHandler {
   inheritDeparted(): void {
     if (this.#isLeaving) return;
     for (const node of this.#departed.values()) {
-      if (this.#inheriting.has(keyOf(node))) continue;
+      const againAtMs = this.#inheritAgainAtMs.get(keyOf(node)) ?? 0;
+      if (this.#inheriting.has(keyOf(node)) || this.#parts.nowMs() < againAtMs) continue;
       this.#inheriting.add(keyOf(node));
       this.#inherit(node)
         .catch((error: unknown) => {
           // A node that leaves has no say any more, and another one goes on.
           if (this.#isLeaving) return;
           this.#parts.log.warn('inherit-failed', { node: node.nodeId, reason: String(error) });
+          this.#inheritAgainAtMs.set(keyOf(node), this.#parts.nowMs() + INHERIT_AGAIN_AFTER_MS);
         })
         .finally(() => this.#inheriting.delete(keyOf(node)));
     }
@@ -172,29 +180,29 @@ export class ClusterMember implements ClusterHandler {
     this.#isLeaving = true;
   }
 
-  /** Another node owns the session: its connection here ends, and what comes too late for it is passed on. */
-  lose(entry: SessionEntry): void {
-    const { clientId, epoch } = entry;
-    this.#parts.log.info('session-fenced', { clientId, epoch });
-    // Whoever took the session without asking this node has the will, too.
+  /**
+   * Another node owns the session: its connection here ends, and what comes too late for it is passed on.
+   *
+   * @param owner - that node, if it is known.
+   */
+  lose(entry: SessionEntry, owner?: NodeRef): void {
+    const { clientId, epoch, durable, subscriptions } = entry;
+    this.#parts.log.debug('session-moved', { clientId, epoch });
+    // Whoever took the session has the will, too.
     entry.will = undefined;
     entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
-    if (!entry.isGone) this.#leave(entry);
+    if (durable && !entry.isGone) this.#remember(clientId, [...subscriptions.keys()], owner);
     this.#sessions.drop(entry);
   }
 
-  /** Notes that a session is on its way to another node. */
-  #leave({ clientId, durable, subscriptions }: SessionEntry): void {
-    if (durable) this.#remember(clientId, [...subscriptions.keys()]);
-  }
-
-  #remember(clientId: string, filters: readonly string[]): void {
-    this.#moved.add(clientId, filters, this.#parts.nowMs());
+  #remember(clientId: string, filters: readonly string[], owner?: NodeRef): void {
+    this.#moved.add(clientId, filters, { owner, nowMs: this.#parts.nowMs() });
   }
 
   /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
   retry(): void {
     this.#moved.sweep(this.#parts.nowMs());
+    this.#sessions.retry();
     const retries = this.#retries;
     this.#retries = [];
     for (const again of retries) again();
@@ -226,12 +234,13 @@ export class ClusterMember implements ClusterHandler {
 
   #route(message: Message, done: PublishDone): void {
     const absent = this.#absentFor(message);
-    if (absent.length === 0) return this.#router.route(message, done);
+    if (absent.size === 0) return this.#router.route(message, done);
     const obligations = new Obligations(done);
     const served = this.#router.nodesFor(message.topic);
-    for (const clientId of absent) {
+    for (const [clientId, owner] of absent) {
+      if (owner !== undefined && served.some((node) => keyOf(node) === keyOf(owner))) continue;
       obligations.begin();
-      this.#follow({ clientId, message, obligations, served });
+      this.#follow({ clientId, owner, message, obligations, served });
     }
     this.#router.route(message, (error) => obligations.end(error));
   }
@@ -245,9 +254,9 @@ export class ClusterMember implements ClusterHandler {
     switch (address.kind) {
       case 'routed':
         this.#router.routeFromPeer(message, obligations);
-        for (const clientId of this.#absentFor(message)) {
+        for (const [clientId, owner] of this.#absentFor(message)) {
           obligations.begin();
-          void this.forward({ clientId, message, obligations });
+          void this.forward({ clientId, owner, message, obligations });
         }
         break;
       case 'directed': {
@@ -301,8 +310,12 @@ export class ClusterMember implements ClusterHandler {
   }
 
   /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */
-  async forward({ clientId, message, obligations, served = [] }: Letter): Promise<void> {
+  async forward({ clientId, owner, message, obligations, served = [] }: Letter): Promise<void> {
     const { bus, meter } = this.#parts;
+    if (owner !== undefined) {
+      this.#outbox.directed(owner, { clientId, message }, obligations);
+      return obligations.end();
+    }
     try {
       const { record, entry } = await this.#sessions.find(clientId);
       if (record === undefined) meter.deliveryDropped('session_gone', 1);
@@ -310,7 +323,7 @@ export class ClusterMember implements ClusterHandler {
       else if (keyOf(record.owner) !== keyOf(bus.self)) {
         this.#outbox.directed(record.owner, { clientId, message }, obligations);
       } else if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
-      else throw new Error('the session is nowhere');
+      else throw new Error('the session is on its way');
       obligations.end();
     } catch {
       obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
@@ -329,14 +342,19 @@ export class ClusterMember implements ClusterHandler {
 
   /**
    * The sessions that a message is for and that may count on this node for it while they are not here: those that are
-   * arriving, and those that were still here when its publisher may have thought so.
+   * arriving, and those that were still here when its publisher may have thought so. With the
+   * node that has each, if that is known.
    */
-  #absentFor(message: Message): readonly string[] {
+  #absentFor(message: Message): ReadonlyMap<string, NodeRef | undefined> {
     const arriving = this.#router.arrivingFor(message.topic);
     if (arriving.length === 0 && this.#moved.isEmpty) return NOBODY;
-    const clientIds = new Set(arriving);
-    this.#moved.match(message, clientIds);
-    return [...clientIds].filter((clientId) => this.#sessions.get(clientId) === undefined);
+    const absent = new Map<string, NodeRef | undefined>();
+    this.#moved.match(message, absent);
+    for (const clientId of arriving) absent.set(clientId, undefined);
+    for (const clientId of absent.keys()) {
+      if (this.#sessions.get(clientId) !== undefined) absent.delete(clientId);
+    }
+    return absent;
   }
 
   async #inherit(dead: NodeRef): Promise<void> {
@@ -345,16 +363,23 @@ export class ClusterMember implements ClusterHandler {
     const clientIds = await sessions.ownedBy(dead);
     log.info('inherit-started', { node: dead.nodeId, sessions: clientIds.length });
     const elsewhere = new Map<string, readonly string[]>();
+    let unread: unknown;
     for (const clientId of clientIds) {
-      const node = await this.#sessions.inherit(clientId, dead);
-      if (node === undefined || node.nodeId === bus.self.nodeId) continue;
-      const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
-      const filters = subscriptions.map(({ filter }) => filter);
-      elsewhere.set(clientId, filters);
+      try {
+        const node = await this.#sessions.inherit(clientId, dead);
+        if (node === undefined || node.nodeId === bus.self.nodeId) continue;
+        const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
+        const filters = subscriptions.map(({ filter }) => filter);
+        elsewhere.set(clientId, filters);
+      } catch (error) {
+        // One session that cannot be read keeps neither the others nor the inbox from being inherited.
+        unread ??= error;
+      }
     }
     for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     await this.#router.announced().catch(() => undefined);
     await bus.drainInbox(dead);
+    if (unread !== undefined) throw unread;
     await sessions.abandon(dead);
     await bus.forgetNode(dead);
     // What is on its way to the dead node comes to this node's inbox from now on.

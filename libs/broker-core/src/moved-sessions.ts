@@ -1,9 +1,11 @@
-import type { Message } from '#libs/broker-ports';
+import type { Message, NodeRef } from '#libs/broker-ports';
 import { Fifo } from '#libs/mqtt-engine';
 import { TopicTrie, parseShare, plainFilter } from '#libs/topic-index';
 
 interface Moved {
   readonly clientId: string;
+  /** The node that has it, as far as this node was told. */
+  readonly owner: NodeRef | undefined;
   readonly filters: readonly string[];
   readonly movedAtMs: number;
 }
@@ -22,11 +24,16 @@ export class MovedSessions {
   readonly #byFilter = new TopicTrie<Moved>();
   readonly #inOrder = new Fifo<Moved>();
 
-  add(clientId: string, subscribed: readonly string[], nowMs: number): void {
+  /** @param at - the node that has the session now, if that is known, and the time. */
+  add(
+    clientId: string,
+    subscribed: readonly string[],
+    { owner, nowMs }: { readonly owner: NodeRef | undefined; readonly nowMs: number },
+  ): void {
     const filters = subscribed
       .filter((filter) => parseShare(filter) === undefined)
       .map(plainFilter);
-    const moved = { clientId, filters, movedAtMs: nowMs };
+    const moved = { clientId, owner, filters, movedAtMs: nowMs };
     for (const filter of filters) this.#byFilter.add(filter, moved);
     this.#inOrder.push(moved);
   }
@@ -35,12 +42,15 @@ export class MovedSessions {
     return this.#byFilter.size === 0;
   }
 
-  /** Adds the clients that a message is for and whose sessions were still here when its publisher may have thought so. */
-  match(message: Message, into: Set<string>): void {
+  /**
+   * Adds the clients that a message is for and whose sessions were still here when its publisher may have thought so,
+   * each with the node that has its session now, if that is known.
+   */
+  match(message: Message, into: Map<string, NodeRef | undefined>): void {
     const found: Moved[] = [];
     this.#byFilter.match(message.topic, found);
-    for (const { clientId, movedAtMs } of found) {
-      if (message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS) into.add(clientId);
+    for (const { clientId, owner, movedAtMs } of found) {
+      if (message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS) into.set(clientId, owner);
     }
   }
 

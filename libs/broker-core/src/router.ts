@@ -7,7 +7,7 @@ import {
   type PublishDone,
   type RouteChange,
 } from '#libs/broker-ports';
-import { RouteTable, type SharePlaces } from '#libs/cluster';
+import { ClusterError, RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
 import { MatchCache, TopicTrie, isWildcard, plainFilter } from '#libs/topic-index';
 import { Obligations } from './obligations.ts';
@@ -66,6 +66,8 @@ export class Router implements Flushable {
   /** Those of them that nobody may have at this moment. */
   readonly #arriving = new Set<string>();
   #changes: RouteChange[] = [];
+  /** Changes that could not be written down: whoever asks whether they are known has them tried again. */
+  #failed: RouteChange[] = [];
   #announced: Promise<void> = Promise.resolve();
   #resolve: ((announcement: Promise<void>) => void) | undefined;
   #isSealed = false;
@@ -154,6 +156,11 @@ export class Router implements Flushable {
 
   /** Resolves when every live node knows the changes made up to now; rejects when that could not be seen to. */
   announced(): Promise<void> {
+    if (this.#failed.length > 0) {
+      this.#changes = [...this.#failed, ...this.#changes];
+      this.#failed = [];
+      this.#turn.touch();
+    }
     if (this.#changes.length === 0) return this.#announced;
     if (this.#resolve === undefined) {
       this.#announced = new Promise((resolve) => {
@@ -175,6 +182,7 @@ export class Router implements Flushable {
     // Those who waited are told of a failure; who asks later asks for what is new then.
     mine.catch((error: unknown) => {
       this.#log.warn('routes-unconfirmed', { reason: String(error) });
+      if (!isRoutesLate(error)) this.#failed.push(...changes);
       if (this.#announced === mine) this.#announced = Promise.resolve();
     });
   }
@@ -371,4 +379,9 @@ export class Router implements Flushable {
 /** Whether a filter is that of a shared subscription. */
 export function isShared(filter: string): boolean {
   return filter.startsWith('$share/');
+}
+
+/** Whether routes are written down but not yet applied by every node: those that are late apply them when they go on. */
+export function isRoutesLate(error: unknown): boolean {
+  return error instanceof ClusterError && error.code === 'ROUTES_LATE';
 }

@@ -14,7 +14,7 @@ import type { Exclusives } from './exclusives.ts';
 import { encodeFrame } from './frame.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
-import type { Expectation, Router } from './router.ts';
+import { isRoutesLate, type Expectation, type Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
@@ -51,6 +51,10 @@ const NEVER = 0xffff_ffff;
 export class Sessions {
   readonly #entries = new Map<string, SessionEntry>();
   readonly #locks = new KeyedLock();
+  /** Clients whose session this node may own without having it: a take was not answered, or another node has not taken it. */
+  readonly #doubtful = new Set<string>();
+  /** Clients whose session another node is about to take: doubtful, if it does not, after a while. */
+  #released = new Set<string>();
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #writer: SessionWriter;
@@ -108,20 +112,41 @@ export class Sessions {
     readonly record: SessionRecord | undefined;
     readonly entry: SessionEntry | undefined;
   }> {
-    return this.#locks.run(clientId, async () => ({
-      record: await this.#parts.sessions.load(clientId),
-      entry: this.#entries.get(clientId),
-    }));
+    return this.#locks.run(clientId, async () => {
+      const record = await this.#reclaim(clientId);
+      return { record, entry: this.#entries.get(clientId) };
+    });
+  }
+
+  /** Looks after takes whose outcome the store did not tell; called by the sweep. */
+  retry(): void {
+    for (const clientId of this.#doubtful) {
+      this.#doubtful.delete(clientId);
+      this.#locks
+        .run(clientId, async () => {
+          await this.#reclaim(clientId);
+          this.#entries.get(clientId)?.goOn();
+        })
+        .catch(() => this.#doubtful.add(clientId));
+    }
+    for (const clientId of this.#released) this.#doubtful.add(clientId);
+    this.#released = new Set();
   }
 
   /** Takes an offline session of a dead node. Returns the owner when somebody else already has it. */
   inherit(clientId: string, dead: NodeRef): Promise<NodeRef | undefined> {
     return this.#locks.run(clientId, async () => {
-      // Its client has come here meanwhile: another take would part it from its store.
-      if (this.#entries.has(clientId)) return this.#parts.bus.self;
+      const { self } = this.#parts.bus;
+      const existing = this.#entries.get(clientId);
+      if (existing !== undefined) {
+        const record = await this.#parts.sessions.load(clientId);
+        // Its client has come here meanwhile: another take would part it from its store.
+        if (record !== undefined && isSame(record.owner, self)) return self;
+        this.drop(existing);
+      }
       const request = {
         clientId,
-        node: this.#parts.bus.self,
+        node: self,
         nowMs: this.#parts.nowMs(),
         cleanStart: false,
         durable: true,
@@ -139,14 +164,22 @@ export class Sessions {
     });
   }
 
-  /** Gives a session up to another node: its connection ends, its writes are finished. */
-  release(clientId: string): Promise<void> {
+  /**
+   * Gives a session up to another node: its connection ends, its writes are finished. Should that node not take it, this
+   * one soon has it again.
+   *
+   * @param leaving - called before the session is dropped.
+   */
+  release(clientId: string, leaving: (entry: SessionEntry) => void): Promise<void> {
     return this.#locks.run(clientId, async () => {
       const entry = this.#entries.get(clientId);
       if (entry === undefined) return;
       entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
       await this.#writer.idle();
+      if (entry.isGone) return;
+      leaving(entry);
       this.drop(entry);
+      this.#released.add(clientId);
     });
   }
 
@@ -182,10 +215,14 @@ export class Sessions {
     // Writes of the old epoch go first: after the take they would be refused.
     this.#writer.flush();
     const taken = await this.#take(connecting).catch((error: unknown) => {
-      existing?.goOn();
+      // The store may have given it to this node under a new epoch: what waits to be written goes on when that is known.
+      this.#doubtful.add(terms.clientId);
       throw error;
     });
     const { record, sessionPresent, expected } = taken;
+    this.#doubtful.delete(terms.clientId);
+    // A session that comes from elsewhere has changed there.
+    if (existing !== undefined && expected !== undefined) this.drop(existing);
     const entry = this.#entry(existing, record, sessionPresent);
     expected?.end();
     entry.resume(record);
@@ -194,7 +231,8 @@ export class Sessions {
     entry.expirySeconds = terms.sessionExpirySeconds;
     entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
-    if (sessionPresent) await this.#announced();
+    if (sessionPresent) await this.#announced().catch(() => undefined);
+    if (entry.isGone) throw new StoreUnavailableError('the session went on to another node');
     const stored = entry.durable ? record : undefined;
     const nowMs = this.#parts.nowMs();
     const endedWill = existing ? leftWillOf(existing, entry, nowMs) : taken.endedWill;
@@ -202,11 +240,27 @@ export class Sessions {
   }
 
   /**
-   * Waits until the others route to a session that has come here. A client is not refused for a node that is late: the
+   * Waits until the others route to a session that comes here. A client is not refused for a node that is late: the
    * routes are written down, and it applies them when it goes on.
+   *
+   * @throws StoreUnavailableError when they could not be written down.
    */
-  #announced(): Promise<void> {
-    return this.#router.announced().catch(() => undefined);
+  async #announced(): Promise<void> {
+    try {
+      await this.#router.announced();
+    } catch (error) {
+      if (!isRoutesLate(error)) throw error;
+    }
+  }
+
+  /** Reads who owns a session. One that the store has given to this node without this node's knowledge is adopted. */
+  async #reclaim(clientId: string): Promise<SessionRecord | undefined> {
+    const record = await this.#parts.sessions.load(clientId);
+    if (record === undefined || !isSame(record.owner, this.#parts.bus.self)) return record;
+    const entry = this.#entries.get(clientId);
+    if (entry === undefined) this.#adopt(record, undefined);
+    else if (entry.epoch < record.epoch) entry.resume(record);
+    return record;
   }
 
   /** A session that begins anew leaves nothing of the one before it. */
@@ -288,7 +342,12 @@ export class Sessions {
     const record = cleanStart ? undefined : await this.#parts.sessions.load(clientId);
     const filters = record?.subscriptions.map(({ filter }) => filter) ?? [];
     const expected = this.#router.expect(clientId, filters);
-    if (filters.length > 0) await this.#announced();
+    try {
+      if (filters.length > 0) await this.#announced();
+    } catch (error) {
+      expected.end();
+      throw error;
+    }
     return expected;
   }
 

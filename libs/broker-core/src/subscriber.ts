@@ -1,5 +1,4 @@
 import type { HubClient, Message, StoredSubscription } from '#libs/broker-ports';
-import { ClusterError } from '#libs/cluster';
 import {
   REASON,
   type QoS,
@@ -15,7 +14,7 @@ import type { Exclusives } from './exclusives.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { RetainedWriter } from './retained-writer.ts';
-import { isShared, type Router } from './router.ts';
+import { isRoutesLate, isShared, type Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { storedForm, type Subscription } from './subscription.ts';
 import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';
@@ -233,7 +232,7 @@ export class Subscriber {
     const announced = this.#router.announced().then(
       () => true,
       // A node that is late applies the route when it goes on; one that cannot be written down is refused.
-      (error: unknown) => error instanceof ClusterError && error.code === 'ROUTES_LATE',
+      isRoutesLate,
     );
     const [isWritten, isAnnounced] = await Promise.all([written, announced]);
     return isWritten && isAnnounced;

@@ -1,0 +1,315 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError, type SessionStore } from '#libs/broker-ports';
+import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+
+const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+const clock = (): number => 0;
+
+interface Member extends Pick<MemoryNode, 'node'> {
+  readonly bus: MemoryBus;
+  readonly memory: MemoryNode;
+}
+
+let cluster: MemoryCluster;
+let sessions: LocalSessionStore;
+let retained: LocalRetainedStore;
+let a: Member;
+let b: Member;
+let c: Member;
+
+async function join(nodeId: string, store: SessionStore = sessions): Promise<Member> {
+  const bus = cluster.bus(nodeId);
+  const memory = new MemoryNode({ sessions: store, retained, bus });
+  await memory.node.start();
+  return { bus, memory, node: memory.node };
+}
+
+/** The one store as one node reaches it: its calls can be made to behave. */
+function own(): SessionStore {
+  return Object.assign(Object.create(sessions) as SessionStore, {
+    take: sessions.take.bind(sessions),
+    write: sessions.write.bind(sessions),
+    read: sessions.read.bind(sessions),
+    load: sessions.load.bind(sessions),
+    owners: sessions.owners.bind(sessions),
+    ownedBy: sessions.ownedBy.bind(sessions),
+    abandon: sessions.abandon.bind(sessions),
+    close: sessions.close.bind(sessions),
+  });
+}
+
+let storeA: SessionStore;
+let storeB: SessionStore;
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  sessions = new LocalSessionStore({ clock });
+  retained = new LocalRetainedStore({ clock });
+  storeA = own();
+  storeB = own();
+  a = await join('a', storeA);
+  b = await join('b', storeB);
+  c = await join('c', own());
+});
+
+async function connected(
+  { memory }: Member,
+  clientId: string,
+  options: Parameters<MemoryClient['connect']>[0] = {},
+): Promise<MemoryClient> {
+  const client = memory.client();
+  await client.connect({ clientId, ...options });
+  return client;
+}
+
+async function acknowledged(publisher: MemoryClient, text: string): Promise<number> {
+  publisher.publish('t', text, { qos: 1 });
+  return (await publisher.next('puback')).reasonCode;
+}
+
+describe('a durable session between its release and its take', () => {
+  it('is not lost when the taker cannot reach the store', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const take = storeB.take.bind(storeB);
+    storeB.take = (request) =>
+      request.replacesEpoch === undefined
+        ? take(request)
+        : Promise.reject(new StoreUnavailableError('away'));
+    const refused = b.memory.client();
+    expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
+    storeB.take = take;
+    await quiet();
+    a.memory.sweepAfter(1000);
+    a.memory.sweepAfter(1000);
+    b.memory.sweepAfter(1000);
+    await quiet();
+    const code = await acknowledged(publisher, 'acknowledged');
+    const after = await connected(b, 'client', DURABLE);
+    await quiet(40);
+    expect([code, after.takeTexts()]).toEqual([0, ['acknowledged']]);
+  });
+
+  it('is not lost when the taker dies', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const take = storeB.take.bind(storeB);
+    storeB.take = (request) =>
+      request.replacesEpoch === undefined ? take(request) : new Promise(() => undefined);
+    const refused = b.memory.client();
+    refused.write(refused.connectPacket({ clientId: 'client', ...DURABLE }));
+    await before.closed();
+    await quiet();
+    b.bus.kill();
+    await quiet(40);
+    a.memory.sweepAfter(1000);
+    a.memory.sweepAfter(1000);
+    c.memory.sweepAfter(1000);
+    await quiet(40);
+    const code = await acknowledged(publisher, 'acknowledged');
+    const after = await connected(c, 'client', DURABLE);
+    await quiet(40);
+    expect([code, after.takeTexts()]).toEqual([0, ['acknowledged']]);
+  });
+});
+
+describe('a take that was carried out and whose reply was lost', () => {
+  beforeEach(() => {
+    const take = storeB.take.bind(storeB);
+    let left = 1;
+    storeB.take = async (request) => {
+      const result = await take(request);
+      if (result.kind === 'taken' && request.clientId === 'client' && left > 0) {
+        left -= 1;
+        throw new StoreUnavailableError('reply lost');
+      }
+      return result;
+    };
+  });
+
+  it('loses nothing that is acknowledged afterwards', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    before.cut();
+    const publisher = await connected(c, 'publisher');
+    const refused = b.memory.client();
+    expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
+    await quiet();
+    for (const { memory } of [a, b, c]) memory.sweepAfter(10_000);
+    await quiet(40);
+    const code = await acknowledged(publisher, 'acknowledged');
+    const after = await connected(b, 'client', DURABLE);
+    await quiet(40);
+    expect([code, new Set(after.takeTexts())]).toEqual([0, new Set(['acknowledged'])]);
+  });
+
+  it('does not stop up the inbox of the node', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    before.cut();
+    await quiet();
+    const publisher = await connected(c, 'publisher');
+    // What is in a's inbox when the session leaves it is for the new owner, which is b and does not know it.
+    a.bus.isPaused = true;
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    const refused = b.memory.client();
+    expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
+    a.bus.resume();
+    await quiet(40);
+    for (let minute = 0; minute < 60; minute += 1) {
+      for (const { memory } of [a, b, c]) memory.sweepAfter(60_000);
+      await quiet(4);
+    }
+    const inbox = (node: Member): number => cluster.placeOf(node.bus.self)?.inbox.size ?? -1;
+    expect([inbox(a), inbox(b)]).toEqual([0, 0]);
+  });
+});
+
+describe('a release that comes while the session is still being taken', () => {
+  it('passes on what is in the inbox of the node in between', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(a, 'publisher');
+    const take = storeB.take.bind(storeB);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    // b's take is carried out, its reply comes late.
+    storeB.take = async (request) => {
+      const result = await take(request);
+      if (result.kind === 'taken') await held;
+      return result;
+    };
+    b.bus.isPaused = true;
+    const middle = b.memory.client();
+    middle.write(middle.connectPacket({ clientId: 'client', ...DURABLE }));
+    await before.closed();
+    await quiet();
+    // Only b is known as the place of the session now.
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    const after = c.memory.client();
+    after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
+    await quiet();
+    goOn();
+    expect(await after.next('connack')).toMatchObject({ sessionPresent: true });
+    b.bus.resume();
+    await quiet(40);
+    for (const { memory } of [a, b, c]) memory.sweepAfter(1000);
+    await quiet(40);
+    expect(after.takeTexts()).toContain('x');
+  });
+});
+
+describe('a session that is lost while its connection is being joined', () => {
+  it('leaves no connected client without a session', async () => {
+    const before = await connected(b, 'client', DURABLE);
+    await before.subscribe('t');
+    before.cut();
+    const other = await connected(b, 'other');
+    await quiet();
+    // b waits until the others have applied a route of another client.
+    let goOn = (): void => undefined;
+    cluster.announced = new Promise<void>((resolve) => (goOn = resolve));
+    const suback = other.subscribe('u');
+    await quiet();
+    cluster.announced = Promise.resolve();
+    const zombie = b.memory.client();
+    zombie.write(zombie.connectPacket({ clientId: 'client', ...DURABLE }));
+    await quiet();
+    expect(zombie.take()).toEqual([]);
+    b.bus.isDeaf = true;
+    const after = await connected(c, 'client', DURABLE);
+    await quiet();
+    expect(b.node.admin.client('client')).toBeUndefined();
+    goOn();
+    await suback;
+    await quiet();
+    for (const { memory } of [a, b, c]) memory.sweepAfter(60_000);
+    await quiet(40);
+    // b has no such session, and yet its client has its CONNACK with session present, while the client at c lives.
+    const connack = zombie.take().find((packet) => packet.kind === 'connack');
+    expect([connack?.reasonCode ?? 0x88, after.isEnded]).not.toEqual([0, false]);
+  });
+});
+
+describe('routes that could not be written down', () => {
+  it('do not count as announced when a session moves: it stays where it is', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const announceRoutes = b.bus.announceRoutes.bind(b.bus);
+    b.bus.announceRoutes = () => Promise.reject(new StoreUnavailableError('away'));
+    const refused = await b.memory.client().connect({ clientId: 'client', ...DURABLE });
+    expect(refused.reasonCode).toBe(0x88);
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    expect(await before.nextText()).toBe('x');
+    b.bus.announceRoutes = announceRoutes;
+    const after = await connected(b, 'client', DURABLE);
+    expect(await after.nextText()).toBe('x');
+  });
+
+  it('do not count as announced for the next subscriber', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const announceRoutes = b.bus.announceRoutes.bind(b.bus);
+    b.bus.announceRoutes = () => Promise.reject(new StoreUnavailableError('away'));
+    await connected(b, 'client', DURABLE);
+    await quiet();
+    b.bus.announceRoutes = announceRoutes;
+    const next = await connected(b, 'next');
+    const suback = await next.subscribe('t');
+    const code = await acknowledged(publisher, 'x');
+    await quiet(40);
+    expect([suback, code, next.takeTexts()]).toEqual([1, 0, ['x']]);
+  });
+});
+
+describe('inheritance', () => {
+  it('goes on when one session of the dead node cannot be read', async () => {
+    for (const clientId of ['bad', 'good']) {
+      const client = await connected(b, clientId, DURABLE);
+      await client.subscribe('t');
+      client.cut();
+    }
+    await quiet();
+    const take = storeA.take.bind(storeA);
+    for (const store of [storeA]) {
+      store.take = (request) =>
+        request.clientId === 'bad'
+          ? Promise.reject(new StoreUnavailableError('Redis: WRONGTYPE'))
+          : take(request);
+    }
+    c.bus.kill();
+    await quiet();
+    b.bus.kill();
+    await quiet(40);
+    for (let second = 0; second < 5; second += 1) {
+      a.memory.sweepAfter(1000);
+      await quiet(20);
+    }
+    expect(a.node.admin.client('good')).toBeDefined();
+  });
+});
+
+describe('what moved sessions cost', () => {
+  it('does not read the store for each message and each moved session', async () => {
+    for (let index = 0; index < 50; index += 1) {
+      const client = await connected(a, `c${index}`, DURABLE);
+      await client.subscribe('t');
+    }
+    for (let index = 0; index < 50; index += 1) await connected(b, `c${index}`, DURABLE);
+    await quiet();
+    const publisher = await connected(a, 'publisher');
+    let loads = 0;
+    const load = storeA.load.bind(storeA);
+    storeA.load = (clientId) => {
+      loads += 1;
+      return load(clientId);
+    };
+    for (let index = 0; index < 20; index += 1) await acknowledged(publisher, 'x');
+    expect(loads).toBeLessThan(100);
+  });
+});
