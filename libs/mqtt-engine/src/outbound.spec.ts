@@ -185,6 +185,14 @@ describe('what waits', () => {
     expect(bytes.output.drops).toEqual(['queue_full', 'queue_full']);
   });
 
+  it('does not keep the chunk in memory that it came in', () => {
+    const receiver = new Receiver().attach({ window: 1 });
+    const chunk = new Uint8Array(65_536);
+    for (const at of [0, 4]) receiver.enqueue('', 1, { payload: chunk.subarray(at, at + 4) });
+    const kept = receiver.outbound.unsettled().map(({ publish }) => publish.message.payload.buffer);
+    expect(kept.map(({ byteLength }) => byteLength)).toEqual([65_536, 4]);
+  });
+
   it('is dropped when it has expired or is too large, and does not hold up the rest', () => {
     const receiver = new Receiver().attach({ window: 1, packetBytesMax: 30 });
     receiver.enqueue('a');

@@ -162,6 +162,7 @@ export class Outbound {
     if (full) return this.#output.dropped('queue_full');
     this.#push(delivery);
     this.pump(nowMs);
+    if (this.#queue.size > 0) delivery.publish.compact();
   }
 
   /** QoS 1 and 2 of a durable session: the message is in the store now. */
@@ -175,6 +176,7 @@ export class Outbound {
     this.#passed = sequence;
     this.#push(delivery);
     this.pump(nowMs);
+    if (this.#queue.size > 0) delivery.publish.compact();
   }
 
   /** The answer to a load: messages of the stored queue after what memory has. */

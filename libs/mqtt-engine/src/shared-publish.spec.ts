@@ -25,6 +25,33 @@ function propertiesOf(template: PublishTemplate) {
   return packetOf(template)?.properties;
 }
 
+describe('SharedPublish that waits', () => {
+  it('keeps its own bytes, not the chunk that they came in', () => {
+    const chunk = new Uint8Array(65_536).fill(7);
+    const properties = { contentType: 'text', correlationData: chunk.subarray(9, 12) };
+    const shared = new SharedPublish(
+      { ...MESSAGE, payload: chunk.subarray(5, 7), properties },
+      false,
+    );
+    const before = structuredClone(propertiesOf(shared.template(5, FORM, 0)));
+    shared.compact();
+    const { payload } = shared.message;
+    expect([...payload, payload.buffer.byteLength]).toEqual([7, 7, 2]);
+    const own = shared.message.properties?.correlationData;
+    expect([...(own ?? []), own?.buffer.byteLength]).toEqual([7, 7, 7, 3]);
+    expect(propertiesOf(shared.template(5, FORM, 0))).toEqual(before);
+    shared.compact();
+    expect(shared.message.payload).toBe(payload);
+  });
+
+  it('copies nothing that is most of its chunk', () => {
+    const payload = new Uint8Array(65_536).subarray(100);
+    const shared = new SharedPublish({ ...MESSAGE, payload }, false);
+    shared.compact();
+    expect(shared.message.payload).toBe(payload);
+  });
+});
+
 describe('SharedPublish below a mountpoint', () => {
   const below = (topic: string, mountpoint = 'm/'): SharedPublish | undefined =>
     new SharedPublish({ ...MESSAGE, topic }, false).below(mountpoint);

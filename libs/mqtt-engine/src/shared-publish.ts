@@ -26,6 +26,8 @@ export interface DeliveryForm {
 }
 
 const SLOTS_PER_VERSION = 6;
+/** What a waiting payload may keep in memory besides itself and as much again. */
+const FOREIGN_BYTES_MAX = 1024;
 const VERSION_5: ProtocolVersion = 5;
 
 /**
@@ -35,9 +37,9 @@ const VERSION_5: ProtocolVersion = 5;
  * rewritten, [MQTT-3.3.2-6]), are encoded for each receiver.
  */
 export class SharedPublish {
-  readonly message: OutboundMessage;
   /** Whether the message came from another node. */
   readonly remote: boolean;
+  #message: OutboundMessage;
   /** The first encoding and its slot; most messages need no other. */
   #slot = -1;
   #template: PublishTemplate | undefined;
@@ -47,14 +49,33 @@ export class SharedPublish {
   #size: number | undefined;
 
   constructor(message: OutboundMessage, remote: boolean) {
-    this.message = message;
+    this.#message = message;
     this.remote = remote;
+  }
+
+  get message(): OutboundMessage {
+    return this.#message;
   }
 
   /** What the message takes of a queue: see {@link sizeOf}. */
   get size(): number {
     this.#size ??= sizeOf(this.message);
     return this.#size;
+  }
+
+  /** Makes ready for a wait: bytes that are a small part of what a socket has read would keep all of it in memory. */
+  compact(): void {
+    const { payload, properties } = this.#message;
+    if (payload.buffer.byteLength <= 2 * payload.length + FOREIGN_BYTES_MAX) return;
+    const correlationData = properties?.correlationData;
+    this.#message = {
+      ...this.#message,
+      payload: new Uint8Array(payload),
+      ...(correlationData && {
+        properties: { ...properties, correlationData: new Uint8Array(correlationData) },
+      }),
+    };
+    this.#below = undefined;
   }
 
   /** Whether the message may not be delivered any more [MQTT-3.3.2-5]. */
