@@ -1,10 +1,8 @@
+import type { HeldReason } from '#libs/broker-ports';
 import type { Packet, PublishTemplate, ReasonCode } from '#libs/mqtt-codec';
 
-/**
- * Why reading from a client is held. `output`: it does not take the answers to what it has sent; `requests`: too
- * many of its SUBSCRIBE and UNSUBSCRIBE are under way.
- */
-export type HoldReason = 'connecting' | 'window' | 'output' | 'requests';
+/** Why reading from a client is held: HeldReason, and while it connects. */
+export type HoldReason = 'connecting' | HeldReason;
 
 /** What a session asks of its client's connection. */
 export interface ClientLink {

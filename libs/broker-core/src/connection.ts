@@ -53,7 +53,11 @@ const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
   window: 2,
   output: 4,
   requests: 8,
+  share: 16,
 };
+
+/** A client's share of a turn: whoever floods has its packets handled between those of the others. */
+const PACKETS_PER_TURN_MAX = 256;
 
 /** Holds that end when the client takes what was sent. */
 const OUTPUT_HOLDS = HOLD_BITS.output | HOLD_BITS.requests;
@@ -135,10 +139,7 @@ export class Connection implements TransportEvents, ClientLink {
 
   drained(): void {
     const nowMs = this.#host.nowMs();
-    if (this.#congestedSinceMs !== 0) {
-      this.#host.meter.backpressure((nowMs - this.#congestedSinceMs) / 1000);
-      this.#congestedSinceMs = 0;
-    }
+    this.#endCongestion(nowMs);
     this.#answerBytes = 0;
     this.hold('output', false);
     this.#wakeDrainWaiters();
@@ -221,6 +222,7 @@ export class Connection implements TransportEvents, ClientLink {
     const bit = HOLD_BITS[reason];
     const before = this.#holds;
     this.#holds = held ? before | bit : before & ~bit;
+    if (this.#holds > before && reason !== 'connecting') this.#host.meter.readingHeld(reason);
     if ((before === 0) === (this.#holds === 0)) return;
     this.transport.hold(this.#holds !== 0);
     if (this.#holds !== 0) return;
@@ -231,7 +233,9 @@ export class Connection implements TransportEvents, ClientLink {
 
   /** Handles what came while reading was held. */
   resume(): void {
-    if (this.isOpen) this.#read();
+    if (!this.isOpen) return;
+    this.hold('share', false);
+    this.#read();
   }
 
   /** Ends a connection that was silent for too long, or has not brought its CONNECT or AUTH in time. */
@@ -313,9 +317,13 @@ export class Connection implements TransportEvents, ClientLink {
   }
 
   #read(): void {
-    while (this.#holds === 0 && this.isOpen) {
+    for (let count = 0; this.#holds === 0 && this.isOpen; count += 1) {
       const packet = this.#decoder.read();
-      if (packet === undefined) return;
+      if (packet === undefined) {
+        if (count < PACKETS_PER_TURN_MAX) return;
+        this.hold('share', true);
+        return this.#host.resumeLater(this);
+      }
       if (packet.kind === 'failure') return this.#malformed(packet.reasonCode, packet.message);
       this.#host.meter.packetReceived(packet.kind);
       if (this.#phase === 'connected') this.#handle(packet);
@@ -374,6 +382,12 @@ export class Connection implements TransportEvents, ClientLink {
     };
   }
 
+  #endCongestion(nowMs: number): void {
+    if (this.#congestedSinceMs === 0) return;
+    this.#host.meter.backpressure((nowMs - this.#congestedSinceMs) / 1000);
+    this.#congestedSinceMs = 0;
+  }
+
   #wakeDrainWaiters(): void {
     const waiters = this.#drainWaiters;
     this.#drainWaiters = [];
@@ -410,6 +424,7 @@ export class Connection implements TransportEvents, ClientLink {
     const wasOpen = this.#phase;
     this.#phase = end.initiator === 'network' ? 'closed' : 'closing';
     if (this.#phase === 'closing') this.#touch();
+    this.#endCongestion(this.#host.nowMs());
     this.#wakeDrainWaiters();
     this.#host.ended(this, end, wasOpen === 'connected');
   }

@@ -1,6 +1,11 @@
 import type { Registry } from 'prom-client';
 import type { BridgeDirection, BridgeRecordCount, RedisOperation } from '#libs/broker-ports';
-import type { DisconnectReason, DropReason, PublishRejection } from '#libs/broker-ports';
+import type {
+  DisconnectReason,
+  DropReason,
+  HeldReason,
+  PublishRejection,
+} from '#libs/broker-ports';
 import { PACKET_NAMES, type ProtocolVersion, type QoS } from '#libs/mqtt-codec';
 import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
 import { BROKER_COUNTERS, BROKER_HISTOGRAMS } from './catalog.ts';
@@ -37,6 +42,8 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'network',
   'other',
 ];
+
+const HELD_REASONS: readonly HeldReason[] = ['window', 'output', 'requests', 'share'];
 
 const REJECTIONS: readonly PublishRejection[] = [
   'acl',
@@ -197,6 +204,7 @@ function messageSeries(counters: Counters, histograms: Histograms) {
     fanoutReceivers: histograms.fanoutReceivers.cell(),
     messageSize: histograms.messageSize.by('direction', ['in', 'out']),
     backpressureSeconds: counters.backpressureSeconds.cell(),
+    readingHeld: counters.readingHeld.by('reason', HELD_REASONS),
     retainedOperations: counters.retainedOperations.by('op', ['set', 'delete', 'expire', 'serve']),
     groupDeliveries: counters.groupDeliveries.by('outcome', [
       'delivered',

@@ -113,6 +113,11 @@ export const BROKER_COUNTERS = {
     'skein_broker_socket_backpressure_seconds_total',
     'Time that sockets spent above their high-water mark.',
   ),
+  readingHeld: metric(
+    'skein_broker_reading_held_total',
+    'Times that reading from a client was held: too much unacknowledged, answers not taken, share of a turn used up.',
+    'reason',
+  ),
   retainedOperations: metric(
     'skein_broker_retained_operations_total',
     'Work on retained messages.',
