@@ -111,6 +111,15 @@ describe('a node', () => {
       'MQTT-3.3.4-9',
     ],
     [
+      'uses a packet id that is in use',
+      [
+        CONNACK,
+        message('a', 'c 1', { qos: 1, packetId: 1 }),
+        message('a', 'c 2', { qos: 1, packetId: 1 }),
+      ],
+      'MQTT-2.2.1-4',
+    ],
+    [
       'uses an alias it has not set',
       [CONNACK, message('', 'c 1', { properties: { topicAlias: 1 } })],
       'not set',
@@ -132,7 +141,7 @@ describe('a node', () => {
     ],
     ['is a client', [CONNACK, { kind: 'pingreq' }], 'from a server'],
   ])('would be caught if it %s: the canary', (_, packets, why) => {
-    const watch = new ServerWatch(5, new Set());
+    const watch = new ServerWatch(5, { repeated: new Set(), refused: new Set() });
     watch.terms = TERMS;
     watch.memory = new ClientMemory();
     watch.memory.filters.push({ filter: 'a', identifier: undefined });
@@ -140,11 +149,25 @@ describe('a node', () => {
     expect(() => [...watch.received(bytes)]).toThrow(why);
   });
 
+  it('may use a packet id once more for each wrong acknowledgement of it', () => {
+    const watch = new ServerWatch(5, { repeated: new Set(), refused: new Set() });
+    watch.terms = { ...TERMS, receiveMaximum: 2 };
+    watch.memory = new ClientMemory();
+    watch.memory.filters.push({ filter: 'a', identifier: undefined });
+    watch.foretold.set(1, 1);
+    const receive = (packet: Packet): unknown => [...watch.received(encodePacket(packet, 5))];
+    receive(CONNACK);
+    receive(message('a', 'c 1', { qos: 1, packetId: 1 }));
+    receive(message('a', 'c 2', { qos: 1, packetId: 1 }));
+
+    expect(() => receive(message('a', 'c 3', { qos: 1, packetId: 1 }))).toThrow('MQTT-2.2.1-4');
+  });
+
   it('would be caught if it sent a QoS 2 message twice: the canary', () => {
     const memory = new ClientMemory();
     memory.filters.push({ filter: 'a', identifier: undefined });
     const receive = (sessionPresent: boolean): void => {
-      const watch = new ServerWatch(5, new Set());
+      const watch = new ServerWatch(5, { repeated: new Set(), refused: new Set() });
       watch.terms = TERMS;
       watch.memory = memory;
       const packets = [

@@ -1,6 +1,7 @@
 import type { MemoryNode } from '#libs/testkit';
 import {
   encodePacket,
+  type AckPacket,
   type ConnectPacket,
   type Packet,
   type ProtocolVersion,
@@ -9,7 +10,7 @@ import {
 } from '#libs/mqtt-codec';
 import type { ClientMemory } from './client-memory.ts';
 import type { Random } from './random.ts';
-import { SOMEBODY, ServerWatch } from './server-watch.ts';
+import { SOMEBODY, ServerWatch, type SharedTexts } from './server-watch.ts';
 
 const TOPICS = ['a', 'a/b', 'a/c', 'b', '/', 'a//b', '$x/a', 'long/topic/name', '$delayed/1/a'];
 const FILTERS = ['#', '+', 'a/#', '+/b', 'a', 'a/b', '/', '$x/#', '$share/g/a/#', 'a//+', 'long/#'];
@@ -19,16 +20,14 @@ const FROZEN_BYTES = 1_000_000;
 const IDS = 12;
 
 /** What several connections of a sequence share. */
-export interface FuzzedWorld {
+export interface FuzzedWorld extends SharedTexts {
   readonly memory: MemoryNode;
   readonly random: Random;
   /** How the server may not have more in flight than. */
   readonly inflightMax: number;
   memoryOf(clientId: string): ClientMemory;
-  /** Texts that a client has sent a second time: they may come late. */
-  readonly repeated: Set<string>;
-  /** A text that no other message has: the publisher's name and a growing number. */
-  nextText(publisher: string): string;
+  /** A text that no other message has: the publisher's name, a growing number and the QoS. */
+  nextText(publisher: string, qos: QoS): string;
   /** Is told of each packet, where somebody wants to see them. */
   readonly trace: ((line: string) => void) | undefined;
   /** A client has seen what its server may not do. */
@@ -57,7 +56,7 @@ export class FuzzedClient {
     this.#world = world;
     this.#random = world.random;
     this.#version = world.random.pick([3, 4, 5, 5, 5] as const);
-    this.watch = new ServerWatch(this.#version, world.repeated);
+    this.watch = new ServerWatch(this.#version, world);
     this.#events = world.memory.node.accept(this);
     this.#name = `v${String(this.#version)}`;
   }
@@ -139,10 +138,11 @@ export class FuzzedClient {
   #connectPacket(clientId: string): ConnectPacket {
     const random = this.#random;
     const maybe = <Value>(value: Value): Value | undefined => (random.oneIn(3) ? value : undefined);
+    const willQoS = random.below(3) as QoS;
     const will = maybe({
       topic: random.pick(TOPICS),
-      payload: Buffer.from(this.#world.nextText(SOMEBODY)),
-      qos: random.below(3) as QoS,
+      payload: Buffer.from(this.#world.nextText(SOMEBODY, willQoS)),
+      qos: willQoS,
       retain: random.oneIn(4),
       ...(this.#version === 5 && { properties: { willDelayInterval: random.below(4) } }),
     });
@@ -170,7 +170,7 @@ export class FuzzedClient {
     const random = this.#random;
     const qos = random.below(3) as QoS;
     const topic = random.pick(TOPICS);
-    const text = this.#world.nextText(this.watch.terms?.clientId || SOMEBODY);
+    const text = this.#world.nextText(this.watch.terms?.clientId || SOMEBODY, qos);
     const packetId = qos === 0 ? 0 : 1 + random.below(IDS);
     if (qos === 2) {
       const { unanswered } = this.watch.memory ?? {};
@@ -293,17 +293,17 @@ export class FuzzedClient {
       ...(this.#version === 5 ? ([{ kind: 'auth', reasonCode: 0x18 }] as const) : []),
     ];
     const packet = this.#random.pick(packets);
-    if (packet.kind === 'puback') this.#forget(packet.packetId);
-    if (packet.kind === 'pubcomp' && this.watch.open.get(packet.packetId)?.isReceived === true) {
-      this.#forget(packet.packetId);
-    }
+    if (packet.kind === 'puback' || packet.kind === 'pubcomp') this.#mayFinish(packet);
     return packet;
   }
 
-  /** The server may take a wrong acknowledgement for a right one. */
-  #forget(packetId: number): void {
-    this.watch.open.delete(packetId);
-    this.watch.memory?.unreleased.delete(packetId);
+  /** The server may take a wrong acknowledgement for a right one; what comes with the packet id may be under way yet. */
+  #mayFinish({ kind, packetId }: AckPacket): void {
+    const { open, foretold } = this.watch;
+    const exchange = open.get(packetId);
+    const isFitting = kind === 'puback' ? exchange?.qos === 1 : exchange?.isReceived === true;
+    if (exchange === undefined) foretold.set(packetId, (foretold.get(packetId) ?? 0) + 1);
+    else if (isFitting) open.delete(packetId);
   }
 
   #malformed(): void {

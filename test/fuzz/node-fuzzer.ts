@@ -58,8 +58,9 @@ export async function runSequence(
     },
     trace,
     repeated: new Set(),
+    refused: new Set(),
     violated: (found) => void (violation ??= found),
-    nextText: (publisher) => `${publisher} ${String((texts += 1))}`,
+    nextText: (publisher, qos) => `${publisher} ${String((texts += 1))} ${String(qos)}`,
   };
   const clients: FuzzedClient[] = [];
   for (let steps = 1 + random.below(STEPS_MAX); steps > 0; steps -= 1) {

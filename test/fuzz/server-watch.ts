@@ -1,5 +1,6 @@
 import {
   PacketDecoder,
+  type AckPacket,
   type Packet,
   type ProtocolVersion,
   type PublishPacket,
@@ -19,6 +20,14 @@ export interface ClientTerms {
 /** Publishes what nobody may expect in order: a will, or a client without an id of its own. */
 export const SOMEBODY = 'somebody';
 
+/** What is known of messages in all of a sequence. */
+export interface SharedTexts {
+  /** Texts that a client has sent a second time: they may come late. */
+  readonly repeated: Set<string>;
+  /** Texts of QoS 2 that the server has refused. */
+  readonly refused: Set<string>;
+}
+
 type Question = 'pingresp' | 'puback' | 'pubrec' | 'pubcomp' | 'suback' | 'unsuback';
 
 /** A QoS 1 or 2 message that the client has and has not finished. */
@@ -27,6 +36,8 @@ export interface OpenMessage {
   readonly text: string;
   /** Whether PUBREC was sent. */
   isReceived: boolean;
+  /** Whether the server may take it for finished: a wrong acknowledgement was under way to it. */
+  readonly isForetold: boolean;
 }
 
 /** Watches what a server sends on one connection, and throws at what MQTT does not allow. */
@@ -36,21 +47,22 @@ export class ServerWatch {
   memory: ClientMemory | undefined;
   /** QoS 1 and 2 messages that the client has and has not finished, by packet id. */
   readonly open = new Map<number, OpenMessage>();
+  /** How often the client has acknowledged a packet id that it did not have: what comes with it may be finished. */
+  readonly foretold = new Map<number, number>();
   /** Packet ids of PUBREL packets that were not answered. */
   readonly released: number[] = [];
   isConnected = false;
   /** Whether the server has said its last word. */
   isOver = false;
-  readonly #repeated: ReadonlySet<string>;
+  readonly #world: SharedTexts;
   readonly #decoder = new PacketDecoder({ packetBytesMax: 268_435_455 });
   readonly #asked = new Map<string, number[]>();
   readonly #aliases = new Map<number, string>();
   readonly #lastSeen = new Map<string, number>();
 
-  /** @param repeated - texts that may come late. */
-  constructor(version: ProtocolVersion, repeated: ReadonlySet<string>) {
+  constructor(version: ProtocolVersion, world: SharedTexts) {
     this.version = version;
-    this.#repeated = repeated;
+    this.#world = world;
     this.#decoder.version = version;
   }
 
@@ -89,8 +101,7 @@ export class ServerWatch {
       case 'publish':
         return this.#publish(packet, terms);
       case 'pubrec':
-        this.memory?.unanswered.delete(packet.packetId);
-        return this.#answer(packet.kind, packet.packetId);
+        return this.#pubrec(packet);
       case 'puback':
       case 'pubcomp':
         return this.#answer(packet.kind, packet.packetId);
@@ -138,6 +149,14 @@ export class ServerWatch {
     asked.splice(place, 1);
   }
 
+  #pubrec({ packetId, reasonCode }: AckPacket): void {
+    const message = this.memory?.unanswered.get(packetId);
+    // Refused for lateness, it may come yet; a repeat that crossed the refusal is another message then.
+    if (reasonCode >= 0x80 && message !== undefined) this.#world.refused.add(message.text);
+    this.memory?.unanswered.delete(packetId);
+    this.#answer('pubrec', packetId);
+  }
+
   #pubrel(packetId: number): void {
     if (this.memory?.recorded.has(packetId) !== true) {
       throw new Error(`PUBREL ${String(packetId)} without PUBREC [MQTT-4.3.3-4]`);
@@ -175,17 +194,27 @@ export class ServerWatch {
   }
 
   #opened({ packetId, qos }: PublishPacket, text: string, terms: ClientTerms): void {
-    if (this.open.has(packetId)) throw new Error('a packet id in use [MQTT-2.2.1-4]');
-    this.open.set(packetId, { qos: qos === 2 ? 2 : 1, text, isReceived: false });
-    if (this.open.size > terms.receiveMaximum)
+    if (this.open.get(packetId)?.isForetold === false) {
+      throw new Error('a packet id in use [MQTT-2.2.1-4]');
+    }
+    const foretold = this.foretold.get(packetId) ?? 0;
+    this.foretold.set(packetId, Math.max(foretold - 1, 0));
+    const isForetold = foretold > 0;
+    this.open.set(packetId, { qos: qos === 2 ? 2 : 1, text, isReceived: false, isForetold });
+    const inFlight = [...this.open.values()].filter((exchange) => !exchange.isForetold);
+    if (inFlight.length > terms.receiveMaximum) {
       throw new Error('the window is exceeded [MQTT-3.3.4-9]');
+    }
   }
 
-  /** Messages are `publisher number`; numbers of one publisher grow [MQTT-4.6.0-5]. */
+  /**
+   * Messages are `publisher number qos`; numbers of one publisher grow for each QoS that it has published and that is
+   * delivered [MQTT-4.6.0-5].
+   */
   #order({ qos }: PublishPacket, topic: string, text: string): void {
-    const [publisher = '', number = ''] = text.split(' ');
-    if (publisher === SOMEBODY || text === '' || this.#repeated.has(text)) return;
-    const key = `${publisher} ${topic} ${String(qos)}`;
+    const [publisher = '', number = '', published = ''] = text.split(' ');
+    if (publisher === SOMEBODY || text === '' || this.#world.repeated.has(text)) return;
+    const key = `${publisher} ${topic} ${published} ${String(qos)}`;
     if (Number(number) < (this.#lastSeen.get(key) ?? 0)) throw new Error(`${text} is out of order`);
     this.#lastSeen.set(key, Number(number));
   }
@@ -198,7 +227,7 @@ export class ServerWatch {
     // A packet id that is not released yet marks a repeat, whatever DUP says [MQTT-4.3.3-10].
     if (memory.unreleased.has(packetId)) return;
     memory.unreleased.add(packetId);
-    if (retain || isShared) return;
+    if (retain || isShared || text === '' || this.#world.refused.has(text)) return;
     if (memory.onlyOnce.has(text)) throw new Error(`${text} came twice with QoS 2`);
     memory.onlyOnce.add(text);
   }
