@@ -20,6 +20,9 @@ interface Evidence {
   readonly password: Uint8Array | undefined;
 }
 
+/** How a connection is counted that ends because its client has failed to authenticate again. */
+const FAILED = 'authentication_failed';
+
 const OTHER_USER: AuthVerdict = { kind: 'denied', detail: 'the exchange proves another user' };
 
 /**
@@ -96,16 +99,17 @@ export class Admission {
     if (verdict.kind === 'error') return this.#fail(connection, 'scram', verdict.detail);
     if (verdict.kind === 'denied') {
       this.#parts.meter.authenticated('scram', 'denied');
-      return connection.close(REASON.notAuthorized, verdict.detail);
+      return connection.close(REASON.notAuthorized, verdict.detail, FAILED);
     }
     const { user, data } = verdict;
-    const properties = { authenticationMethod: method, authenticationData: data };
     const isRenewal = connection.isConnected;
     this.#ask(candidate, { backend: 'scram', user, password: undefined }, () => {
-      if (isRenewal) {
-        return connection.send({ kind: 'auth', reasonCode: REASON.success, properties });
-      }
-      const connackProperties = { ...terms.connackProperties, ...properties };
+      if (isRenewal) return connection.sendAuth(REASON.success, method, data);
+      const connackProperties = {
+        ...terms.connackProperties,
+        authenticationMethod: method,
+        authenticationData: data,
+      };
       const proven = { ...terms, username: user, connackProperties };
       if (takesConnack(proven)) return admitted(proven);
       connection.refuse(REASON.packetTooLarge, 'the client takes no packet as large as CONNACK');
@@ -118,7 +122,9 @@ export class Admission {
     this.#parts.hub.authenticate(client, password, (verdict) => {
       if (verdict === 'error') return this.#fail(connection, backend, 'the hook has failed');
       this.#parts.meter.authenticated(backend, verdict);
-      if (verdict === 'denied') return connection.close(REASON.notAuthorized, 'not authorized');
+      if (verdict === 'denied') {
+        return connection.close(REASON.notAuthorized, 'not authorized', FAILED);
+      }
       // A client that has gone meanwhile takes no session from its next connection.
       if (connection.isOpen) allowed();
     });
@@ -130,7 +136,7 @@ export class Admission {
     // DISCONNECT has no 0x88.
     const isLive = connection.isConnected;
     const reasonCode = isLive ? REASON.implementationSpecificError : REASON.serverUnavailable;
-    connection.close(reasonCode, 'nobody can tell who the client is at the moment');
+    connection.close(reasonCode, 'nobody can tell who the client is at the moment', FAILED);
   }
 }
 

@@ -62,6 +62,8 @@ const PACKETS_PER_TURN_MAX = 256;
 /** Holds that end when the client takes what was sent. */
 const OUTPUT_HOLDS = HOLD_BITS.output | HOLD_BITS.requests;
 
+const LATE_AUTHENTICATION = 'authentication takes too long';
+
 /** How long a client that is not read from until it takes what was sent may take nothing. */
 const STALLED_MS = 120_000;
 
@@ -166,15 +168,20 @@ export class Connection implements TransportEvents, ClientLink {
 
   /** Asks the client to go on with its authentication; before CONNACK its answer has to come next. */
   challenge(method: string, data: Uint8Array | undefined): void {
-    if (!this.isOpen) return;
+    this.sendAuth(REASON.continueAuthentication, method, data);
+    if (!this.isOpen || this.#phase === 'connected') return;
+    this.#phase = 'authenticating';
+    this.hold('connecting', false);
+  }
+
+  /** Sends AUTH; a client that takes no packet as large could never go on, so its connection ends. */
+  sendAuth(reasonCode: ReasonCode, method: string, data: Uint8Array | undefined): void {
     const properties = {
       authenticationMethod: method,
       ...(data !== undefined && { authenticationData: data }),
     };
-    this.send({ kind: 'auth', reasonCode: REASON.continueAuthentication, properties });
-    if (this.#phase === 'connected') return;
-    this.#phase = 'authenticating';
-    this.hold('connecting', false);
+    if (this.send({ kind: 'auth', reasonCode, properties })) return;
+    this.close(REASON.packetTooLarge, 'the client takes no packet as large as AUTH');
   }
 
   /** Refuses the CONNECT. */
@@ -189,8 +196,12 @@ export class Connection implements TransportEvents, ClientLink {
     });
   }
 
-  /** Ends the connection; MQTT 5 clients are told why [MQTT-4.13.1-1]. */
-  close(reasonCode: ReasonCode, detail: string): void {
+  /**
+   * Ends the connection; MQTT 5 clients are told why [MQTT-4.13.1-1].
+   *
+   * @param reason - for the metrics, where the code alone does not tell.
+   */
+  close(reasonCode: ReasonCode, detail: string, reason = disconnectReasonOf(reasonCode)): void {
     if (!this.isOpen) return;
     if (this.#phase !== 'connected') return this.refuse(reasonCode, detail);
     // "Server unavailable" belongs to CONNACK [MQTT-3.14.2-1]; of the codes of DISCONNECT this one says: try again.
@@ -201,11 +212,7 @@ export class Connection implements TransportEvents, ClientLink {
       reasonCode,
       detail,
     });
-    this.#closeAfterOutput({
-      initiator: 'server',
-      reason: disconnectReasonOf(reasonCode),
-      withWill: true,
-    });
+    this.#closeAfterOutput({ initiator: 'server', reason, withWill: true });
   }
 
   /** The client has said DISCONNECT. */
@@ -247,12 +254,12 @@ export class Connection implements TransportEvents, ClientLink {
       if (isLate && this.#holds === 0) this.close(REASON.keepAliveTimeout, 'keep-alive passed');
       if (this.#isStalled(nowMs)) this.cut('quota');
       if (this.authentication?.isOverdue(nowMs - connectTimeoutMs)) {
-        this.close(REASON.notAuthorized, 'authentication takes too long');
+        this.close(REASON.notAuthorized, LATE_AUTHENTICATION, 'authentication_failed');
       }
     } else if (nowMs - this.#acceptedAtMs > connectTimeoutMs) {
       if (this.#phase === 'connecting') this.refuse(REASON.serverUnavailable, 'connect timeout');
       else if (this.#phase === 'authenticating') {
-        this.refuse(REASON.notAuthorized, 'authentication takes too long');
+        this.refuse(REASON.notAuthorized, LATE_AUTHENTICATION);
       } else this.cut('connect_timeout');
     }
   }
@@ -262,14 +269,16 @@ export class Connection implements TransportEvents, ClientLink {
     this.#closeAfterOutput({ initiator: 'server', reason, withWill: true });
   }
 
-  send(packet: Packet): void {
-    if (!this.isOpen) return;
+  /** Sends a packet, unless the connection is over or the client cannot take it. */
+  send(packet: Packet): boolean {
+    if (!this.isOpen) return false;
     this.#writer.version = this.version;
     const before = this.#writer.pendingBytes;
-    if (!this.#writer.write(packet)) return;
+    if (!this.#writer.write(packet)) return false;
     this.#answerBytes += this.#writer.pendingBytes - before;
     this.#host.meter.packetSent(packet.kind, 1);
     this.#touch();
+    return true;
   }
 
   sendAck(

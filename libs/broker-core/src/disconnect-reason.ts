@@ -10,6 +10,7 @@ const REASONS = new Map<ReasonCode, DisconnectReason>([
   [REASON.qosNotSupported, 'protocol_error'],
   [REASON.retainNotSupported, 'protocol_error'],
   [REASON.unsupportedProtocolVersion, 'protocol_error'],
+  [REASON.badAuthenticationMethod, 'authentication_failed'],
   [REASON.packetTooLarge, 'packet_too_large'],
   [REASON.keepAliveTimeout, 'keepalive_timeout'],
   [REASON.sessionTakenOver, 'taken_over'],

@@ -37,6 +37,7 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'malformed_packet',
   'packet_too_large',
   'connect_timeout',
+  'authentication_failed',
   'storage_unavailable',
   'lease_lost',
   'network',

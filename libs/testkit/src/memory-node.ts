@@ -75,6 +75,8 @@ export class MemoryNode {
   readonly counts: ReadonlyMap<string, number>;
   /** What was dropped, by reason. */
   readonly drops = new Map<string, number>();
+  /** Connections that ended after their CONNACK, by reason. */
+  readonly disconnects = new Map<string, number>();
   leasesLost = 0;
   /** Awaited by every route change of a node without a cluster: a test may hold or fail it. */
   announced: Promise<void> = Promise.resolve();
@@ -94,7 +96,7 @@ export class MemoryNode {
       delayed: options.delayed,
       exclusive: options.exclusive,
       bus: options.bus ?? this.#aloneAs(self),
-      meter: this.#recordingDrops(meter),
+      meter: this.#recording(meter),
       log: this.log,
       limits: { ...WIDE_LIMITS, ...options.limits },
       rulesOf: (listener: string) => {
@@ -129,12 +131,19 @@ export class MemoryNode {
     return bus;
   }
 
-  #recordingDrops(meter: Meter): Meter {
+  #recording(meter: Meter): Meter {
     const deliveryDropped = (reason: string, count: number): void => {
       this.drops.set(reason, (this.drops.get(reason) ?? 0) + count);
     };
+    const disconnected: Meter['disconnected'] = (listener, initiator, reason) => {
+      this.disconnects.set(reason, (this.disconnects.get(reason) ?? 0) + 1);
+      meter.disconnected(listener, initiator, reason);
+    };
+    const recorded = new Map<string | symbol, unknown>(
+      Object.entries({ deliveryDropped, disconnected }),
+    );
     const get = (target: Meter, name: string | symbol): unknown =>
-      name === 'deliveryDropped' ? deliveryDropped : target[name as keyof Meter];
+      recorded.get(name) ?? target[name as keyof Meter];
     return new Proxy(meter, { get });
   }
 }
