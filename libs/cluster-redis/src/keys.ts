@@ -1,29 +1,30 @@
 import type { NodeRef } from '#libs/broker-ports';
 import { nodeKey } from '#libs/cluster';
 
-/** Braces would end a hash tag too early or make an empty one, unless they are one pair around something. */
-const PREFIX = /^(?=.{1,64}$)[A-Za-z0-9:._-]*(\{[A-Za-z0-9:._-]+\}[A-Za-z0-9:._-]*)?$/u;
+/** Without braces, which would make another hash tag than ours. */
+const PREFIX = /^[A-Za-z0-9:._-]{1,64}$/u;
 
 /**
  * The names of everything the bus keeps in Redis.
  *
- * @remarks No name holds a filter or a client id. Commands touch several keys at once: for Redis Cluster choose a
- * prefix with a hash tag, such as `{skein}`.
+ * @remarks No name holds a filter or a client id. Commands touch several keys at once, so all of them have one hash
+ * tag: they are in one slot of a Redis Cluster. `B` stands for `prefix:{prefix:bus}`.
  *
  * | name | type | holds |
  * | --- | --- | --- |
- * | `P:node:ID` | string, expires | lease: incarnation, version, start, state |
- * | `P:incarnation:ID` | string, expires | the last incarnation given out |
- * | `P:members` | hash | node key to the number of its last route change |
- * | `P:ended` | set | incarnations that were claimed or said goodbye |
- * | `P:routes` | stream | route changes and membership of all nodes |
- * | `P:routes:KEY` | set | the filters of an incarnation |
- * | `P:inbox:KEY` | stream | batches for an incarnation |
- * | `P:claim:KEY` | string, expires | who takes over a dead incarnation |
- * | `P:heir:KEY` | string, expires | who has taken over a forgotten incarnation |
+ * | `B:node:ID` | string, expires | lease: incarnation, version, start, state |
+ * | `B:incarnation:ID` | string, expires | the last incarnation given out |
+ * | `B:members` | hash | node key to the number of its last route change |
+ * | `B:ended` | set | incarnations that were claimed or said goodbye |
+ * | `B:routes` | stream | route changes and membership of all nodes |
+ * | `B:routes:KEY` | set | the filters of an incarnation |
+ * | `B:inbox:KEY` | stream | batches for an incarnation |
+ * | `B:claim:KEY` | string, expires | who takes over a dead incarnation |
+ * | `B:heir:KEY` | string, expires | who has taken over a forgotten incarnation |
  */
 export class ClusterKeys {
   readonly #prefix: string;
+  readonly #base: string;
   readonly members: string;
   readonly ended: string;
   readonly stream: string;
@@ -34,28 +35,27 @@ export class ClusterKeys {
 
   constructor(prefix: string) {
     if (!PREFIX.test(prefix)) {
-      throw new RangeError(
-        'a key prefix is 1 to 64 of the characters A-Za-z0-9:._- with at most one part in braces',
-      );
+      throw new RangeError('a key prefix is 1 to 64 of the characters A-Za-z0-9:._-');
     }
     this.#prefix = prefix;
-    this.members = `${prefix}:members`;
-    this.ended = `${prefix}:ended`;
-    this.stream = `${prefix}:routes`;
-    this.inboxes = `${prefix}:inbox:`;
-    this.heirs = `${prefix}:heir:`;
+    this.#base = `${prefix}:{${prefix}:bus}`;
+    this.members = `${this.#base}:members`;
+    this.ended = `${this.#base}:ended`;
+    this.stream = `${this.#base}:routes`;
+    this.inboxes = `${this.#base}:inbox:`;
+    this.heirs = `${this.#base}:heir:`;
   }
 
   lease(nodeId: string): string {
-    return `${this.#prefix}:node:${nodeId}`;
+    return `${this.#base}:node:${nodeId}`;
   }
 
   incarnation(nodeId: string): string {
-    return `${this.#prefix}:incarnation:${nodeId}`;
+    return `${this.#base}:incarnation:${nodeId}`;
   }
 
   routes(node: NodeRef): string {
-    return `${this.#prefix}:routes:${nodeKey(node)}`;
+    return `${this.#base}:routes:${nodeKey(node)}`;
   }
 
   inbox(node: NodeRef): string {
@@ -63,7 +63,7 @@ export class ClusterKeys {
   }
 
   claim(node: NodeRef): string {
-    return `${this.#prefix}:claim:${nodeKey(node)}`;
+    return `${this.#base}:claim:${nodeKey(node)}`;
   }
 
   heir(node: NodeRef): string {

@@ -112,14 +112,14 @@ describe('routes', () => {
 
   it('travel together when they change in one turn, the last word counting', async () => {
     const [n1, n2] = await openThree();
-    const before = await redis.xlen('test:routes');
+    const before = await redis.xlen('test:{test:bus}:routes');
     await Promise.all([
       n1.bus.announceRoutes([add('a'), add('b')]),
       n1.bus.announceRoutes([remove('a')]),
       n1.bus.announceRoutes([add('c')]),
     ]);
     expect(n2.handler.filtersOf(n1.bus.self)).toEqual(['b', 'c']);
-    expect(await redis.xlen('test:routes')).toBe(before + 1);
+    expect(await redis.xlen('test:{test:bus}:routes')).toBe(before + 1);
   });
 
   it('reach a node that joins later, those of the living and of the dead', async () => {
@@ -139,7 +139,7 @@ describe('routes', () => {
 
   it('are written and read anew when Redis has lost a change', async () => {
     const [n1, n2] = await openThree();
-    await redis.hset('test:members', keyOf(n1.bus.self), 7);
+    await redis.hset('test:{test:bus}:members', keyOf(n1.bus.self), 7);
     await n1.bus.announceRoutes([add('a')]); // Its position is not the one in Redis: all is written anew.
     expect(n2.handler.filtersOf(n1.bus.self)).toEqual(['a']);
     expect(n2.counts.get('routeResync')).toBeGreaterThan(0);
@@ -149,7 +149,10 @@ describe('routes', () => {
     const [n1, n2, n3] = await openThree();
     await n1.bus.announceRoutes([add('a')]);
     await redis.flushall();
-    await until(async () => (await redis.scard(`test:routes:${keyOf(n1.bus.self)}`)) === 1, 5_000);
+    await until(
+      async () => (await redis.scard(`test:{test:bus}:routes:${keyOf(n1.bus.self)}`)) === 1,
+      5_000,
+    );
     await until(() => [n1, n2, n3].every(({ bus }) => bus.nodes().length === 3), DEADLINE_MS);
     await n2.bus.announceRoutes([add('b')]);
     expect(n3.handler.filtersOf(n2.bus.self)).toEqual(['b']);
@@ -200,19 +203,28 @@ describe('routes', () => {
 });
 
 describe('frames', () => {
-  it('reach a node whose prefix is a hash tag, and every key has it', async () => {
-    const n1 = await openNode('n1', { keyPrefix: '{tag}' });
-    const n2 = await openNode('n2', { keyPrefix: '{tag}' });
-    await until(() => n1.bus.nodes().length === 2, DEADLINE_MS);
+  it('of two clusters that share a Redis do not meet, though their nodes have the same ids', async () => {
+    const [n1, n2] = [await openNode('n1'), await openNode('n2')];
+    const other = { keyPrefix: 'tes' };
+    const [other1, other2] = [await openNode('n1', other), await openNode('n2', other)];
+    await until(() => opened.every(({ bus }) => bus.nodes().length === 2), DEADLINE_MS);
     await n2.bus.announceRoutes([add('a')]);
+    await other2.bus.announceRoutes([add('b')]);
     expect(n1.handler.filtersOf(n2.bus.self)).toEqual(['a']);
+    expect(other1.handler.filtersOf(other2.bus.self)).toEqual(['b']);
     n1.bus.sendLive('n2', text('live'), 1);
     await n1.bus.sendDurable(n2.bus.self, text('durable'));
-    await until(() => n2.handler.live.length === 1, DEADLINE_MS);
-    await until(() => n2.handler.durableTexts().join() === 'durable', DEADLINE_MS);
-    const keys = await redis.keys('*');
-    expect(keys.filter((key) => !key.startsWith('{tag}:'))).toEqual([]);
-    expect(keys).toContain('{tag}:node:n1');
+    other1.bus.sendLive('n2', text('other live'), 1);
+    await other1.bus.sendDurable(other2.bus.self, text('other durable'));
+    for (const [node, name] of [
+      [n2, ''],
+      [other2, 'other '],
+    ] as const) {
+      await until(() => node.handler.live.length === 1, DEADLINE_MS);
+      await until(() => node.handler.durable.length === 1, DEADLINE_MS);
+      expect(node.handler.live.map((frame) => frame.text)).toEqual([`${name}live`]);
+      expect(node.handler.durableTexts()).toEqual([`${name}durable`]);
+    }
   });
 
   it('reach a node unchanged and in order, by both ways', async () => {
@@ -231,7 +243,7 @@ describe('frames', () => {
   it('stay in the inbox until they are done, and at most 256 are handed out', async () => {
     const [n1, n2] = await openThree();
     n2.handler.takesFrames = false;
-    const inbox = `test:inbox:${keyOf(n2.bus.self)}`;
+    const inbox = `test:{test:bus}:inbox:${keyOf(n2.bus.self)}`;
     for (let index = 0; index < 400; index += 1) await n1.bus.sendDurable(n2.bus.self, text('m'));
     await until(() => n2.handler.durable.length >= 256, DEADLINE_MS);
     expect(await redis.xlen(inbox)).toBe(400);
@@ -255,12 +267,12 @@ describe('frames', () => {
     const refused = sent.filter(({ status }) => status === 'rejected');
     expect(refused).toHaveLength(5);
     expect(refused[0]).toMatchObject({ reason: { code: 'STORE_UNAVAILABLE' } });
-    expect(await redis.xlen(`test:inbox:${keyOf(n2.bus.self)}`)).toBe(10);
+    expect(await redis.xlen(`test:{test:bus}:inbox:${keyOf(n2.bus.self)}`)).toBe(10);
   });
 
   it('are handed out once when an append is repeated', async () => {
     const [n1, n2] = await openThree();
-    const inbox = `test:inbox:${keyOf(n2.bus.self)}`;
+    const inbox = `test:{test:bus}:inbox:${keyOf(n2.bus.self)}`;
     const fields = ['from', keyOf(n1.bus.self), 'sequence', '900', 'frame', 'once'];
     await redis
       .multi()
@@ -292,10 +304,19 @@ describe('garbage', () => {
       );
       await redis.publish(channel, noise);
     }
-    await redis.xadd('test:routes', '*', 'kind', 'change', 'node', 'n1#1', 'changes', '{');
-    await redis.xadd('test:routes', '*', 'nonsense', 'x');
-    await redis.xadd(`test:inbox:${keyOf(n2.bus.self)}`, '*', 'frame', 'x');
-    await redis.hset('test:members', 'not a node', 'x');
+    await redis.xadd(
+      'test:{test:bus}:routes',
+      '*',
+      'kind',
+      'change',
+      'node',
+      'n1#1',
+      'changes',
+      '{',
+    );
+    await redis.xadd('test:{test:bus}:routes', '*', 'nonsense', 'x');
+    await redis.xadd(`test:{test:bus}:inbox:${keyOf(n2.bus.self)}`, '*', 'frame', 'x');
+    await redis.hset('test:{test:bus}:members', 'not a node', 'x');
     n1.bus.sendLive('n2', text('live'), 1);
     await n1.bus.sendDurable(n2.bus.self, text('durable'));
     await until(() => n2.handler.live.length === 1, DEADLINE_MS);
@@ -365,7 +386,9 @@ describe('a dead node', () => {
     await until(() => n1.handler.events.includes('forgotten n3'), DEADLINE_MS);
     await until(() => n2.handler.events.includes('forgotten n3'), DEADLINE_MS);
     expect(n1.handler.filtersOf(dead)).toBeUndefined();
-    expect((await redis.keys(`*${keyOf(dead)}*`)).sort()).toEqual([`test:heir:${keyOf(dead)}`]);
+    expect((await redis.keys(`*${keyOf(dead)}*`)).sort()).toEqual([
+      `test:{test:bus}:heir:${keyOf(dead)}`,
+    ]);
     expect(await other.bus.claimDead(dead)).toBe(false);
   });
 

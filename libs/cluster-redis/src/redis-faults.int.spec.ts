@@ -104,7 +104,7 @@ function startTraffic(from: TestNode, to: TestNode) {
       isSending = false;
       await sending;
       const { nodeId, incarnation } = to.bus.self;
-      const inbox = `test:inbox:${nodeId}#${String(incarnation)}`;
+      const inbox = `test:{test:bus}:inbox:${nodeId}#${String(incarnation)}`;
       const left = () => withRedis((redis) => redis.xlen(inbox));
       await until(async () => (await left()) === 0, DEADLINE_MS);
       const received = new Set(to.handler.durableTexts());
@@ -265,7 +265,7 @@ describe('a node cut off from Redis', () => {
     await until(() => n2.handler.events.includes('left n1'), DEADLINE_MS);
     await n2.bus.announceRoutes([add('meanwhile')]);
     await n2.bus.sendDurable(self, text('meanwhile'));
-    await withRedis((redis) => redis.xtrim('test:routes', 'MAXLEN', 0));
+    await withRedis((redis) => redis.xtrim('test:{test:bus}:routes', 'MAXLEN', 0));
     n1.gate.open();
     await until(() => n1.handler.durableTexts().includes('meanwhile'), DEADLINE_MS);
     await until(() => n1.handler.filtersOf(n2.bus.self)?.length === 2, DEADLINE_MS);

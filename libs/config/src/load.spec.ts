@@ -322,17 +322,14 @@ describe('rules between settings', () => {
     expect(faultsOf({ env })).toEqual([expect.stringContaining('a whole number from 65536 to')]);
   });
 
-  it.each(['skein', 'a:b', '{skein}', 'shop{1}:mqtt'])('take %s for a key prefix', (prefix) => {
+  it.each(['skein', 'a:b', 'shop-1:mqtt.x_'])('take %s for a key prefix', (prefix) => {
     expect(load({ env: { SKEIN_REDIS_KEY_PREFIX: prefix } }).redis.keyPrefix).toBe(prefix);
   });
 
-  it.each(['{', '}', '{}', '{a}{b}', '{a', 'a}b{c}', 'a b', 'a'.repeat(65)])(
-    'refuse %s as a key prefix',
-    (prefix) => {
-      const faults = faultsOf({ env: { SKEIN_REDIS_KEY_PREFIX: prefix } });
-      expect(faults).toEqual([expect.stringContaining('SKEIN_REDIS_KEY_PREFIX')]);
-    },
-  );
+  it.each(['{a}', '}', 'a*', 'a b', 'a'.repeat(65)])('refuse %s as a key prefix', (prefix) => {
+    const faults = faultsOf({ env: { SKEIN_REDIS_KEY_PREFIX: prefix } });
+    expect(faults).toEqual([expect.stringContaining('SKEIN_REDIS_KEY_PREFIX')]);
+  });
 
   it.each(['localhost', '127.0.0.1', '127.8.0.1', '::1'])('take %s for loopback', (host) => {
     expect(load({ env: { SKEIN_API_HOST: host } }).api.host).toBe(host);

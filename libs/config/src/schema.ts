@@ -181,13 +181,11 @@ const redis = section({
   }),
   keyPrefix: z
     .string()
-    .regex(/^(?=.{1,64}$)[A-Za-z0-9:._-]*(\{[A-Za-z0-9:._-]+\}[A-Za-z0-9:._-]*)?$/)
+    .regex(/^[A-Za-z0-9:._-]{1,64}$/)
     .default('skein')
     .meta({
-      description:
-        'Start of every key and channel, followed by a colon; clusters that share a Redis must differ here. Braces make a hash tag: with `{skein}` all keys are in one slot.',
-      expects:
-        '1 to 64 letters, digits, colons, dots, underscores or hyphens, of which a part may stand in braces',
+      description: 'Start of every key and channel; clusters that share a Redis must differ here.',
+      expects: '1 to 64 letters, digits, colons, dots, underscores or hyphens',
     }),
   leaseMs: milliseconds(
     'How long a node counts as alive after its last sign of life; renewed three times as often.',

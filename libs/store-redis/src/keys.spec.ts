@@ -1,14 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  delayedKeys,
-  nodeText,
-  ownedKey,
-  ownersKey,
-  parseNode,
-  retainedKeys,
-  ruleKeys,
-  sessionKeys,
-} from './keys.ts';
+import { delayedKeys, nodeText, parseNode, retainedKeys, ruleKeys, sessionKeys } from './keys.ts';
 
 /** What Redis Cluster hashes of a key: what stands between the first `{` and the first `}` after it. */
 function hashTag(key: string): string | undefined {
@@ -43,21 +34,10 @@ describe('keys', () => {
   });
 
   it('that one command changes together share one hash tag', () => {
-    for (const keys of [retainedKeys('skein'), ruleKeys('skein')]) {
-      expect(new Set(Object.values(keys).map(hashTag)).size).toBe(1);
+    for (const keysOf of [retainedKeys, delayedKeys, ruleKeys]) {
+      expect(new Set(Object.values(keysOf('skein')).map(hashTag)).size).toBe(1);
+      expect(keysOf('skein')).not.toEqual(keysOf('other'));
     }
-  });
-
-  it.each(hostileIds)('share the hash tag of the prefix, if it has one: %j', (clientId) => {
-    const prefix = 'a{skein}b';
-    const node = { nodeId: 'n1', incarnation: 1 };
-    const keys = [
-      ...sessionKeys(prefix, clientId),
-      ...[retainedKeys, ruleKeys, delayedKeys].flatMap((keysOf) => Object.values(keysOf(prefix))),
-      ownersKey(prefix),
-      ownedKey(prefix, node),
-    ];
-    expect(new Set(keys.map(hashTag))).toEqual(new Set(['skein']));
   });
 
   it('name an incarnation of a node whatever its id', () => {

@@ -1,8 +1,9 @@
 import type { NodeRef } from '#libs/broker-ports';
 
 /*
- * Every key of this lib, after the configured prefix. What stands in the first braces is the hash tag: keys that one
- * command changes together live in one slot of a Redis Cluster, all of them in the same one if the prefix holds braces.
+ * Every key of this lib, after the configured prefix, which holds no braces. What stands in the first braces is the hash
+ * tag: keys that one command changes together live in one slot of a Redis Cluster, and sessions spread over all of them.
+ * `{retained}` and so on stand for `{prefix:retained}`: clusters that share a Redis Cluster have slots of their own.
  *
  *   prefix:s:{client id}          hash     the session record; `e` epoch, `n` node id, `i` incarnation, `c` connected,
  *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms),
@@ -65,7 +66,7 @@ export function ownedKey(prefix: string, owner: NodeRef): string {
 
 /** The keys of the retained messages: truth, catalog and log of changes. */
 export function retainedKeys(prefix: string): { messages: string; catalog: string; log: string } {
-  const base = `${prefix}:{retained}`;
+  const base = `${tagged(prefix, 'retained')}`;
   return { messages: `${base}:messages`, catalog: `${base}:catalog`, log: `${base}:log` };
 }
 
@@ -76,7 +77,7 @@ export function delayedKeys(prefix: string): {
   state: string;
   claimer: string;
 } {
-  const base = `${prefix}:{delayed}`;
+  const base = `${tagged(prefix, 'delayed')}`;
   return {
     due: `${base}:due`,
     values: `${base}:messages`,
@@ -87,12 +88,19 @@ export function delayedKeys(prefix: string): {
 
 /** The key of the holders of exclusive subscriptions. */
 export function exclusiveKey(prefix: string): string {
-  return `${prefix}:{exclusive}:holders`;
+  return `${tagged(prefix, 'exclusive')}:holders`;
 }
 
 /** The keys of the bridge rules. */
 export function ruleKeys(prefix: string): { rules: string; revision: string } {
-  return { rules: `${prefix}:{rules}:rules`, revision: `${prefix}:{rules}:revision` };
+  return {
+    rules: `${tagged(prefix, 'rules')}:rules`,
+    revision: `${tagged(prefix, 'rules')}:revision`,
+  };
+}
+
+function tagged(prefix: string, name: string): string {
+  return `${prefix}:{${prefix}:${name}}`;
 }
 
 /** An incarnation as a member of {@link ownersKey}. */

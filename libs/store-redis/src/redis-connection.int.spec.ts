@@ -157,7 +157,7 @@ describe('the index of retained messages', () => {
       await writer.store([retained('a'), retained('b')]);
       expect(await topicsOf(reader)).toEqual(['a', 'b']);
       await writer.store([messageOf({ topic: 'a', payload: new Uint8Array(0) }), retained('c')]);
-      await redis.client.xtrim('skein:{retained}:log', 'MAXLEN', 1);
+      await redis.client.xtrim('skein:{skein:retained}:log', 'MAXLEN', 1);
       expect(await topicsOf(reader)).toEqual(['b', 'c']);
       await redis.client.flushall();
       expect(await topicsOf(reader)).toEqual([]);
@@ -177,7 +177,7 @@ describe('the index of retained messages', () => {
       await store.store(['x', 'y'].map((topic) => messageOf({ topic, expiresAtMs: soon })));
       await store.store([messageOf({ topic: 'y', sequence: 2 })]);
       await until(async () => {
-        expect(await redis.client.hkeys('skein:{retained}:messages')).toEqual(['y']);
+        expect(await redis.client.hkeys('skein:{skein:retained}:messages')).toEqual(['y']);
         expect(store.size().messages).toBe(1);
       }, DEADLINE_MS);
       expect(metered.filter((line) => line === 'retained expire')).toHaveLength(1);
