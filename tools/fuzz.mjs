@@ -1,6 +1,6 @@
 // Feeds the codec with bytes and a node with clients that do as they like; see --help.
-import { registerHooks } from 'node:module';
 import { parseArgs } from 'node:util';
+import './without-jest.mjs';
 
 const HELP = `usage: npm run fuzz -- [--seed S] [--inputs N] [--sequences N] [--from K] [--trace] [--help]
 
@@ -23,20 +23,6 @@ The last line is "total: N inputs, M sequences, F failed"; exit code 0 only when
 
 const PROGRESS_MS = 10_000;
 const FAILURES_MAX = 20;
-/** The test kit brings suites for Jest, which have nothing to do here. */
-const JEST = `data:text/javascript,${[
-  'afterAll',
-  'afterEach',
-  'beforeAll',
-  'beforeEach',
-  'describe',
-  'expect',
-  'it',
-  'jest',
-]
-  .map((name) => `export const ${name} = 0;`)
-  .join('')}`;
-
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
@@ -53,11 +39,6 @@ if (values.help) {
   console.log(HELP);
   process.exit(0);
 }
-
-registerHooks({
-  resolve: (specifier, context, next) =>
-    specifier === '@jest/globals' ? { url: JEST, shortCircuit: true } : next(specifier, context),
-});
 
 const number = (text) => {
   const value = Number(text);

@@ -1,0 +1,210 @@
+import { connect, type Socket } from 'node:net';
+import {
+  PacketDecoder,
+  REASON,
+  encodePacket,
+  type ConnackPacket,
+  type Packet,
+} from '#libs/mqtt-codec';
+
+const PACKET_BYTES_MAX = 1_048_576;
+const SESSION_EXPIRY_S = 3_600;
+/** Above what a broker sends unacknowledged by itself, so that its own bound counts. */
+const RECEIVE_MAXIMUM = 1_024;
+const CONNECT_TIMEOUT_MS = 6_000;
+/** Pauses between attempts: between these, by chance. */
+const BACKOFF_MS = { least: 100, most: 500 };
+
+/** What a client does with its connection. */
+export interface Role {
+  /** CONNACK came and was good. */
+  connected(device: Device, connack: ConnackPacket): void;
+  /** Any packet after it. */
+  received(device: Device, packet: Packet): void;
+}
+
+/** How a client connects. */
+export interface DeviceOptions {
+  readonly clientId: string;
+  readonly version: 4 | 5;
+  /** Where it connects: the first at first, the next after each failure. */
+  readonly ports: readonly number[];
+  readonly role: Role;
+  readonly random: () => number;
+  /** Silence after which it gives a connection up. */
+  readonly keepAliveMs: number;
+  /** Whether it connects again when its connection ends. */
+  readonly reconnects: boolean;
+}
+
+type State = 'idle' | 'connecting' | 'connected' | 'ended';
+
+/** A client with a durable session that keeps a connection, as the clients of a fleet do. It has no timer: call tick(). */
+export class Device {
+  readonly options: DeviceOptions;
+  /** Connections with a CONNACK so far. */
+  connections = 0;
+  /** The reason code of the last DISCONNECT or refused CONNACK. */
+  lastReason: number | undefined;
+  #state: State = 'idle';
+  #socket: Socket | undefined;
+  #ports: readonly number[];
+  /** Counts up from the first port. */
+  #attempt = 0;
+  /** When to connect, give the attempt up, or ping. */
+  #dueMs = 0;
+  #heardAtMs = 0;
+  #isCorked = false;
+
+  constructor(options: DeviceOptions) {
+    this.options = options;
+    this.#ports = options.ports;
+  }
+
+  get isConnected(): boolean {
+    return this.#state === 'connected';
+  }
+
+  /** It has no connection and will not open one. */
+  get isEnded(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** Does what is due. */
+  tick(nowMs: number): void {
+    switch (this.#state) {
+      case 'idle':
+        if (nowMs >= this.#dueMs) this.#connect(nowMs);
+        return;
+      case 'connecting':
+        if (nowMs >= this.#dueMs) this.#socket?.destroy();
+        return;
+      case 'connected':
+        this.#keepAlive(nowMs);
+        return;
+      case 'ended':
+    }
+  }
+
+  send(packet: Packet): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      socket.cork();
+      setImmediate(() => {
+        this.#isCorked = false;
+        socket.uncork();
+      });
+    }
+    socket.write(encodePacket(packet, this.options.version));
+  }
+
+  /** Stops reading from its socket, or goes on. */
+  freeze(isFrozen: boolean): void {
+    if (isFrozen) this.#socket?.pause();
+    else this.#socket?.resume();
+    this.#heardAtMs = performance.now();
+  }
+
+  /** Leaves with DISCONNECT; the session stays. With `again` it comes back at the next tick after `againAtMs`. */
+  leave(againAtMs = Infinity): void {
+    if (this.isConnected) {
+      this.send({ kind: 'disconnect', reasonCode: REASON.success });
+    }
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#state = againAtMs === Infinity ? 'ended' : 'idle';
+    this.#dueMs = againAtMs;
+    setImmediate(() => socket?.end());
+  }
+
+  /** Connects to other ports from now on. */
+  moveTo(ports: readonly number[]): void {
+    this.#ports = ports;
+    this.#attempt = 0;
+    if (this.#state === 'ended') this.#state = 'idle';
+    this.#dueMs = 0;
+  }
+
+  /** Ends at once, without DISCONNECT. */
+  destroy(): void {
+    this.#state = 'ended';
+    this.#socket?.destroy();
+  }
+
+  #connect(nowMs: number): void {
+    const { version } = this.options;
+    const port = this.#ports[this.#attempt % this.#ports.length] ?? 0;
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const decoder = new PacketDecoder({ packetBytesMax: PACKET_BYTES_MAX });
+    decoder.version = version;
+    this.#socket = socket;
+    this.#state = 'connecting';
+    this.#dueMs = nowMs + CONNECT_TIMEOUT_MS;
+    this.#isCorked = false;
+    socket.on('error', () => undefined);
+    socket.on('connect', () => this.#sayHello());
+    socket.on('data', (chunk) => this.#read(socket, decoder, chunk));
+    socket.on('close', () => this.#closed(socket));
+  }
+
+  #sayHello(): void {
+    const { clientId, version, keepAliveMs } = this.options;
+    this.send({
+      kind: 'connect',
+      version,
+      clientId,
+      cleanStart: false,
+      keepAlive: Math.ceil(keepAliveMs / 1_000),
+      ...(version === 5 && {
+        properties: { sessionExpiryInterval: SESSION_EXPIRY_S, receiveMaximum: RECEIVE_MAXIMUM },
+      }),
+    });
+  }
+
+  #read(socket: Socket, decoder: PacketDecoder, chunk: Buffer): void {
+    this.#heardAtMs = performance.now();
+    decoder.push(chunk);
+    for (let packet = decoder.read(); packet !== undefined; packet = decoder.read()) {
+      if (packet.kind === 'failure') throw new Error(`the broker sent: ${packet.message}`);
+      if (this.#socket !== socket) return;
+      this.#handle(packet);
+    }
+  }
+
+  #handle(packet: Packet): void {
+    if (packet.kind === 'disconnect') this.lastReason = packet.reasonCode;
+    else if (this.#state === 'connected') this.options.role.received(this, packet);
+    else if (packet.kind === 'connack' && packet.reasonCode === REASON.success) {
+      this.#state = 'connected';
+      this.connections += 1;
+      this.#dueMs = this.#heardAtMs + this.options.keepAliveMs / 2;
+      this.options.role.connected(this, packet);
+    } else {
+      if (packet.kind === 'connack') this.lastReason = packet.reasonCode;
+      this.#socket?.destroy();
+    }
+  }
+
+  #keepAlive(nowMs: number): void {
+    if (nowMs - this.#heardAtMs > this.options.keepAliveMs) this.#socket?.destroy();
+    else if (nowMs >= this.#dueMs) {
+      this.#dueMs = nowMs + this.options.keepAliveMs / 2;
+      this.send({ kind: 'pingreq' });
+    }
+  }
+
+  #closed(socket: Socket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    if (!this.options.reconnects || this.#state === 'ended') {
+      this.#state = 'ended';
+      return;
+    }
+    const { least, most } = BACKOFF_MS;
+    this.#state = 'idle';
+    this.#attempt += 1;
+    this.#dueMs = performance.now() + least + this.options.random() * (most - least);
+  }
+}

@@ -1,0 +1,89 @@
+import { REASON, type ConnackPacket, type Packet, type PublishPacket } from '#libs/mqtt-codec';
+import type { Device, Role } from './device.ts';
+import type { ReceiverEvent, ReceiverHistory } from './history.ts';
+import { decodeNumbers } from './payload.ts';
+
+/** What a receiver subscribes to, with QoS 2. */
+export interface ReceiverOptions {
+  readonly name: string;
+  readonly isLive: boolean;
+  readonly filters: readonly string[];
+  readonly wants: (publisher: number) => boolean;
+}
+
+/** Acknowledges what it gets and writes it down. */
+export class Receiver implements Role, ReceiverHistory {
+  readonly name: string;
+  readonly isLive: boolean;
+  readonly wants: (publisher: number) => boolean;
+  readonly events: ReceiverEvent[] = [];
+  isSubscribed = false;
+  /** How often the broker did not know its session any more. */
+  sessionsLost = 0;
+  /** Connections so far. */
+  connections = 0;
+  /** Connections that answered a ping since the last look. */
+  readonly pongs = new Set<Device>();
+  lastArrivalAtMs = 0;
+  readonly #filters: readonly string[];
+  readonly #connectionOf = new WeakMap<Device, number>();
+  /** By publisher: the numbers that have come. */
+  readonly #seen = new Map<number, Set<number>>();
+
+  constructor({ name, isLive, filters, wants }: ReceiverOptions) {
+    this.name = name;
+    this.isLive = isLive;
+    this.wants = wants;
+    this.#filters = filters;
+  }
+
+  /** Whether a message has come. */
+  has(publisher: number, number: number): boolean {
+    return this.#seen.get(publisher)?.has(number) ?? false;
+  }
+
+  connected(device: Device, { sessionPresent }: ConnackPacket): void {
+    this.connections += 1;
+    this.#connectionOf.set(device, this.connections);
+    if (sessionPresent) return;
+    if (this.isSubscribed) this.sessionsLost += 1;
+    this.events.push({ kind: 'renewal' });
+    device.send({
+      kind: 'subscribe',
+      packetId: 1,
+      subscriptions: this.#filters.map((filter) => ({
+        filter,
+        qos: 2,
+        noLocal: false,
+        retainAsPublished: false,
+        retainHandling: 0,
+      })),
+    });
+  }
+
+  received(device: Device, packet: Packet): void {
+    if (packet.kind === 'publish') this.#arrived(device, packet);
+    else if (packet.kind === 'suback') this.isSubscribed = true;
+    else if (packet.kind === 'pingresp') this.pongs.add(device);
+    else if (packet.kind === 'pubrel') {
+      const { packetId } = packet;
+      this.events.push({ kind: 'release', packetId });
+      device.send({ kind: 'pubcomp', packetId, reasonCode: REASON.success });
+    }
+  }
+
+  #arrived(device: Device, { qos, dup, packetId, payload }: PublishPacket): void {
+    const { publisher, number } = decodeNumbers(payload);
+    const atMs = performance.now();
+    const connection = this.#connectionOf.get(device) ?? 0;
+    const numbers = { publisher, number, packetId, connection };
+    this.events.push({ kind: 'arrival', qos, dup, atMs, ...numbers });
+    this.lastArrivalAtMs = atMs;
+    let seen = this.#seen.get(publisher);
+    if (seen === undefined) this.#seen.set(publisher, (seen = new Set()));
+    seen.add(number);
+    if (qos === 0) return;
+    const kind = qos === 1 ? 'puback' : 'pubrec';
+    device.send({ kind, packetId, reasonCode: REASON.success });
+  }
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { seededRandom } from '#libs/testkit';
+import type { Settings } from '../e2e/harness/app.ts';
+import { Scope } from '../e2e/harness/scope.ts';
+import { check, type Verdict } from './checker.ts';
+import { FaultCluster } from './fault-cluster.ts';
+import { Fleet, type FleetPlan } from './fleet.ts';
+
+/** How a row is run. */
+export interface RowOptions {
+  readonly seconds: number;
+  readonly rate: number;
+  readonly seed: number;
+  readonly leaseMs: number;
+}
+
+/** What a row has at hand while the load runs. */
+export interface RowRun {
+  readonly options: RowOptions;
+  readonly cluster: FaultCluster;
+  readonly fleet: Fleet;
+  readonly random: () => number;
+  /** What the row adds to the result, by name. */
+  readonly notes: Record<string, number | string>;
+  /** What went wrong apart from messages. */
+  readonly failures: string[];
+  /** Waits for a moment that the seed chooses between two shares of the run. */
+  readonly moment: (from: number, to: number) => Promise<void>;
+}
+
+/** One kind of fault. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly plan: FleetPlan;
+  readonly settings?: Settings;
+  /** @defaultValue everysec */
+  readonly fsync?: 'always' | 'everysec';
+  /** Applies the fault while the load runs, which goes on until it is done. */
+  readonly inject: (run: RowRun) => Promise<void>;
+}
+
+/** What a row has shown. */
+export interface RowResult extends Verdict {
+  readonly row: string;
+  readonly title: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly rate: number;
+  readonly faults: number;
+  readonly sessionsLost: number;
+  readonly leasesLost: number;
+  readonly notes: Readonly<Record<string, number | string>>;
+  readonly failures: readonly string[];
+}
+
+/** Queues that hold all that a run can leave in them: what is dropped because a queue is full is not lost by a fault. */
+const QUEUES: Settings = {
+  LIMITS_QUEUE_MESSAGES_MAX: 1_000_000,
+  LIMITS_QUEUE_BYTES_MAX: 1_073_741_824,
+};
+/** Load before the run counts: connections and caches are warm. */
+const WARM_UP_MS = 1_000;
+const QUIET_MS = 15_000;
+
+/** Starts a cluster and a fleet, applies the fault under load, and checks the history. */
+export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
+  const scope = new Scope();
+  try {
+    const random = seededRandom(options.seed);
+    const cluster = await FaultCluster.start(scope, {
+      fsync: row.fsync ?? 'everysec',
+      settings: { ...QUEUES, REDIS_LEASE_MS: options.leaseMs, ...row.settings },
+    });
+    const { rate } = options;
+    const fleet = new Fleet({ plan: row.plan, ports: cluster.ports, rate, random });
+    scope.add(() => fleet.close());
+    await fleet.start();
+    fleet.load();
+    await delay(WARM_UP_MS);
+    const run = rowRun({ options, cluster, fleet, random });
+    const injected = row.inject(run).catch((error: unknown) => run.failures.push(String(error)));
+    await Promise.all([delay(options.seconds * 1_000), injected]);
+    await fleet.drain(QUIET_MS + options.leaseMs);
+    fleet.close();
+    return resultOf(row, run);
+  } finally {
+    await scope.close();
+  }
+}
+
+/** Whether a row kept the promises. */
+export function holds(result: RowResult): boolean {
+  const { lost, qos2Duplicated, qos1Unexplained, phantoms, unanswered, failures } = result;
+  return lost + qos2Duplicated + qos1Unexplained + phantoms + unanswered + failures.length === 0;
+}
+
+function rowRun(parts: Pick<RowRun, 'options' | 'cluster' | 'fleet' | 'random'>): RowRun {
+  const beganAtMs = performance.now();
+  const lengthMs = parts.options.seconds * 1_000;
+  return {
+    ...parts,
+    notes: {},
+    failures: [],
+    moment: async (from, to) => {
+      const atMs = beganAtMs + lengthMs * (from + parts.random() * (to - from));
+      await delay(Math.max(0, atMs - performance.now()));
+    },
+  };
+}
+
+function resultOf(row: Row, { options, cluster, fleet, notes, failures }: RowRun): RowResult {
+  return {
+    row: row.name,
+    title: row.title,
+    seed: options.seed,
+    seconds: options.seconds,
+    rate: options.rate,
+    faults: fleet.faultsAtMs.length,
+    ...check(fleet.history),
+    sessionsLost: fleet.sessionsLost,
+    leasesLost: cluster.leasesLost,
+    notes,
+    failures: [...failures, ...cluster.unexpectedEnds],
+  };
+}

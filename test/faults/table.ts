@@ -1,0 +1,70 @@
+import type { Example } from './checker.ts';
+import { holds, type RowResult } from './row.ts';
+
+const COLUMNS: readonly (readonly [string, (result: RowResult) => string])[] = [
+  ['row', ({ row }) => row],
+  ['acknowledged', ({ acknowledged }) => count(acknowledged)],
+  ['delivered', ({ delivered }) => count(delivered)],
+  ['lost', ({ lost }) => count(lost)],
+  ['QoS 2 dup', ({ qos2Duplicated }) => count(qos2Duplicated)],
+  ['QoS 1 dup', ({ qos1Duplicated }) => count(qos1Duplicated)],
+  ['unexplained', ({ qos1Unexplained }) => count(qos1Unexplained)],
+  ['reordered', ({ reordered }) => count(reordered)],
+  ['refused', ({ refused }) => count(refused)],
+  ['first s', ({ firstSeconds }) => firstSeconds.toFixed(1)],
+  ['steady s', ({ steadySeconds }) => steadySeconds.toFixed(1)],
+  ['holds', (result) => (holds(result) ? 'yes' : 'NO')],
+];
+
+const count = (value: number): string => value.toLocaleString('en');
+
+/** The results as a Markdown table. */
+export function table(results: readonly RowResult[]): string {
+  const cells = [
+    COLUMNS.map(([title]) => title),
+    ...results.map((result) => COLUMNS.map(([, cellOf]) => cellOf(result))),
+  ];
+  const widths = COLUMNS.map((_, column) =>
+    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  const lineOf = (row: readonly string[]): string => {
+    const padded = row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return `| ${padded.join(' | ')} |`;
+  };
+  const rule = widths.map((width, column) =>
+    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  const [head = [], ...rows] = cells;
+  return [lineOf(head), lineOf(rule), ...rows.map(lineOf)].join('\n');
+}
+
+/** A result with what a table has no room for: notes, failures and examples. */
+export function linesOf(result: RowResult): readonly string[] {
+  const { notes, failures, examples, faults, sessionsLost, leasesLost, unanswered, phantoms } =
+    result;
+  const figures = { faults, unanswered, phantoms, sessionsLost, leasesLost, ...notes };
+  const told = Object.entries(figures).map(([name, value]) => `${name} ${String(value)}`);
+  return [
+    ...table([result]).split('\n'),
+    `  ${told.join(', ')}`,
+    ...failures.map((failure) => `  failure: ${failure}`),
+    ...examples.map((example) => `  ${describe(example)}`),
+  ];
+}
+
+function describe({ violation, receiver, publication, arrivals }: Example): string {
+  const message =
+    publication === undefined
+      ? 'a message that was not published'
+      : `publisher ${String(publication.publisher)} number ${String(publication.number)} QoS ${String(publication.qos)}, ` +
+        `due ${publication.dueAtMs.toFixed(0)}, sent ${String(publication.sends)} times, ` +
+        `acknowledged ${publication.acknowledgedAtMs?.toFixed(0) ?? 'never'}`;
+  const came = arrivals.map(
+    ({ atMs, connection, packetId, dup }) =>
+      `${atMs.toFixed(0)} on connection ${String(connection)} id ${String(packetId)}${dup ? ' DUP' : ''}`,
+  );
+  return `${violation}: ${message}, at ${receiver}: ${came.join('; ') || 'never'}`;
+}

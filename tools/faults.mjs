@@ -1,0 +1,94 @@
+// Three real nodes, a real Redis, a fleet under load, and a fault; see --help.
+import { parseArgs } from 'node:util';
+import { buildIfStale } from './build.mjs';
+import { TEST_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
+import './without-jest.mjs';
+
+const { ROWS } = await import('../test/faults/rows.ts');
+const { holds, runRow } = await import('../test/faults/row.ts');
+const { linesOf, table } = await import('../test/faults/table.ts');
+
+const HELP = `usage: npm run faults -- [options]
+
+Starts a Redis that keeps what it is told and three broker processes, lets a fleet of clients with durable sessions publish
+with QoS 1 and 2 and receive, applies a fault while it does, and checks the history of what was acknowledged and what came.
+
+  --row LIST        rows, separated by commas (default: all)
+  --seconds N       load of a row (default 60); a row whose fault lasts longer goes on until it is over
+  --rate N          messages a second, of all publishers together (default 2000)
+  --seed N          chooses the moments of the faults (default: one is chosen and printed)
+  --lease-ms N      redis.leaseMs of the nodes (default 10000, that of the product)
+  --json            a JSON line for each row, in place of the table
+  --list            print the rows and exit
+  --help            print this and exit
+
+A row holds when nothing acknowledged was lost, no QoS 2 message came twice, no QoS 1 message came twice without a resend,
+every message had its answer, and no process ended that was not told to. Exit code 0 only when all rows hold.
+docs/fault-report.md says what the columns mean.`;
+
+const EXIT_USAGE = 2;
+
+function usage(message) {
+  console.error(`${message}; see --help`);
+  process.exit(EXIT_USAGE);
+}
+
+function wholeNumber(flag, text, least) {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < least)
+    usage(`--${flag}: a whole number from ${least}`);
+  return number;
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        row: { type: 'string' },
+        seconds: { type: 'string', default: '60' },
+        rate: { type: 'string', default: '2000' },
+        seed: { type: 'string' },
+        'lease-ms': { type: 'string', default: '10000' },
+        json: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return usage(error.message);
+  }
+}
+
+const values = parse();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+if (values.list) {
+  for (const { name, title } of ROWS) console.log(`${name.padEnd(24)} ${title}`);
+  process.exit(0);
+}
+const names = values.row?.split(',') ?? ROWS.map(({ name }) => name);
+const rows = names.map(
+  (name) => ROWS.find((row) => row.name === name) ?? usage(`--row: ${name} is not a row`),
+);
+const options = {
+  seconds: wholeNumber('seconds', values.seconds, 1),
+  rate: wholeNumber('rate', values.rate, 1),
+  seed: wholeNumber('seed', values.seed ?? String(Math.floor(Math.random() * 2 ** 31)), 0),
+  leaseMs: wholeNumber('lease-ms', values['lease-ms'], 1_000),
+};
+
+await ensurePrograms(TEST_PROGRAMS);
+await buildIfStale();
+console.error(`seed ${options.seed}`);
+const results = [];
+for (const row of rows) {
+  console.error(`${row.name}: ${row.title} ...`);
+  const result = await runRow(row, options);
+  results.push(result);
+  if (values.json) console.log(JSON.stringify({ ...result, holds: holds(result) }));
+  else for (const line of linesOf(result)) console.error(line);
+}
+if (!values.json) console.log(table(results));
+process.exitCode = results.every(holds) ? 0 : 1;
