@@ -48,8 +48,8 @@ function theirs(bytes: Uint8Array, version: ProtocolVersion): Theirs | undefined
 }
 
 /** mqtt-packet keeps user properties in an object: their order between names is lost, and some empty values are. */
-function sorted(pairs: readonly UserProperty[]): readonly UserProperty[] {
-  return pairs
+function sorted(pairs: Iterable<UserProperty>): readonly UserProperty[] {
+  return [...pairs]
     .filter(([, value]) => value !== '')
     .toSorted(([a], [b]) => (a === b ? 0 : a < b ? -1 : 1));
 }
@@ -58,7 +58,7 @@ function comparable(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== 'object' || value === null) return value;
-  const { userProperties, ...others } = value as { userProperties?: readonly UserProperty[] };
+  const { userProperties, ...others } = value as { userProperties?: Iterable<UserProperty> };
   return {
     ...Object.fromEntries(Object.entries(others).map(([name, field]) => [name, comparable(field)])),
     ...(userProperties && { userProperties: sorted(userProperties) }),

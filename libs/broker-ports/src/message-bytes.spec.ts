@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { UserProperties } from '#libs/mqtt-codec';
 import {
   decodeBatch,
   decodeMessage,
@@ -20,7 +21,7 @@ const MESSAGE: Message = {
   receivedAtMs: 0x019a_0000_0000,
   expiresAtMs: 0x019a_0000_ffff,
   origin: 'bridge',
-  properties: { contentType: 't', userProperties: [['k', 'v']] },
+  properties: { contentType: 't', userProperties: UserProperties.of([['k', 'v']]) },
 };
 
 const MESSAGE_HEX = [

@@ -1,5 +1,5 @@
 import { REASON, type ReasonCode } from './reason-code.ts';
-import { decodeUtf8 } from './utf8.ts';
+import { decodeUtf8, isText } from './utf8.ts';
 import {
   INCOMPLETE,
   decodeVariableByteInteger,
@@ -14,6 +14,7 @@ export interface DecodeFailure {
 }
 
 const NO_BYTES = Buffer.allocUnsafe(0);
+const NO_TEXT = 'a text is not well-formed UTF-8';
 
 /** Sees the bytes as a Buffer, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
@@ -51,6 +52,11 @@ export class ByteReader {
     this.open(NO_BYTES, 0, 0);
   }
 
+  /** What is read, and what lies around it. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
   /** Whether every byte was read, or reading has failed. */
   get isAtEnd(): boolean {
     return this.offset >= this.end;
@@ -71,6 +77,13 @@ export class ByteReader {
   byte(): number {
     const start = this.#skip(1);
     return start < 0 ? 0 : (this.#bytes[start] ?? 0);
+  }
+
+  /** Passes over the next byte if it is this one; returns whether it was. */
+  accept(byte: number): boolean {
+    if (this.isAtEnd || this.#bytes[this.offset] !== byte) return false;
+    this.offset += 1;
+    return true;
   }
 
   /** A Two Byte Integer (section 1.5.2). */
@@ -109,8 +122,16 @@ export class ByteReader {
     if (start < 0) return '';
     const text = decodeUtf8(this.#bytes, start, start + length);
     if (text !== undefined) return text;
-    this.fail(REASON.malformedPacket, 'a text is not well-formed UTF-8');
+    this.fail(REASON.malformedPacket, NO_TEXT);
     return '';
+  }
+
+  /** Passes over a UTF-8 Encoded String. It fails as {@link ByteReader.text} does. */
+  passText(): void {
+    const length = this.twoBytes();
+    const start = this.#skip(length);
+    if (start < 0 || isText(this.#bytes, start, start + length)) return;
+    this.fail(REASON.malformedPacket, NO_TEXT);
   }
 
   /** Binary Data (section 1.5.6): a view. */

@@ -77,6 +77,13 @@ export class ByteWriter {
     this.offset += value.length;
   }
 
+  /** Some bytes of a buffer, without a length. */
+  range(bytes: Buffer, start: number, end: number): void {
+    this.reserve(end - start);
+    bytes.copy(this.bytes, this.offset, start, end);
+    this.offset += end - start;
+  }
+
   /** All that was written, without a copy: write no more after it. */
   written(): Uint8Array {
     return this.bytes.subarray(0, this.offset);

@@ -1,4 +1,11 @@
-import { PacketDecoder, PacketWriter, REASON, encodePacket, encodePublish } from './index.ts';
+import {
+  PacketDecoder,
+  PacketWriter,
+  REASON,
+  encodePacket,
+  encodePublish,
+  UserProperties,
+} from './index.ts';
 
 /*
  * Nanoseconds per operation, best of several rounds: npx node --conditions=source libs/mqtt-codec/src/codec.bench.ts
@@ -23,6 +30,13 @@ const PROPERTIES = {
   messageExpiryInterval: 60,
   contentType: 'application/json',
   userProperties: [['trace', '0af7651916cd43dd']],
+} as const;
+
+const USER_PROPERTIES = {
+  userProperties: [
+    ['property-0', 'value of property 0'],
+    ['property-1', 'value of property 1'],
+  ],
 } as const;
 
 function repeat(bytes: Uint8Array): Uint8Array {
@@ -58,11 +72,13 @@ function measure(name: string, run: () => void): void {
     run();
     best = Math.min(best, Number(process.hrtime.bigint() - startedAt) / COUNT);
   }
-  process.stdout.write(`${name.padEnd(44)} ${best.toFixed(0).padStart(6)} ns\n`);
+  process.stdout.write(`${name.padEnd(48)} ${best.toFixed(0).padStart(6)} ns\n`);
 }
 
 const writer = new PacketWriter(5);
 const template = encodePublish(PUBLISH, 5);
+/** As a decoder gives them. */
+const RECEIVED = UserProperties.of(USER_PROPERTIES.userProperties);
 const ack = encodePacket({ kind: 'puback', packetId: 9, reasonCode: REASON.success }, 5);
 
 measure('decode PUBLISH QoS 1, 64 B', decoderFor(repeat(encodePacket(PUBLISH, 5))));
@@ -70,12 +86,20 @@ measure(
   'decode PUBLISH QoS 1, 64 B, 3 properties',
   decoderFor(repeat(encodePacket({ ...PUBLISH, properties: PROPERTIES }, 5))),
 );
+measure(
+  'decode PUBLISH QoS 1, 64 B, 2 user properties',
+  decoderFor(repeat(encodePacket({ ...PUBLISH, properties: USER_PROPERTIES }, 5))),
+);
 measure('decode PUBACK', decoderFor(repeat(ack)));
 measure('encode PUBLISH template', () => {
   for (let index = 0; index < COUNT; index += 1) encodePublish(PUBLISH, 5);
 });
 measure('encode PUBLISH template, 3 properties', () => {
   const packet = { ...PUBLISH, properties: PROPERTIES };
+  for (let index = 0; index < COUNT; index += 1) encodePublish(packet, 5);
+});
+measure('encode PUBLISH template, 2 user properties', () => {
+  const packet = { ...PUBLISH, properties: { userProperties: RECEIVED } };
   for (let index = 0; index < COUNT; index += 1) encodePublish(packet, 5);
 });
 measure(

@@ -1,13 +1,11 @@
 import type { ReasonCode } from './reason-code.ts';
+import type { UserProperties, UserProperty } from './user-properties.ts';
 
 /** The protocol level of CONNECT: 3 is MQTT 3.1 (MQIsdp), 4 is MQTT 3.1.1, 5 is MQTT 5.0. */
 export type ProtocolVersion = 3 | 4 | 5;
 
 /** Quality of Service: at most once, at least once, exactly once. */
 export type QoS = 0 | 1 | 2;
-
-/** A name and a value; names may repeat and their order is kept [MQTT-3.3.2-18]. */
-export type UserProperty = readonly [name: string, value: string];
 
 /** The properties of PUBLISH (MQTT 5, section 3.3.2.3). Absent means absent: no defaults are filled in. */
 export interface PublishProperties {
@@ -17,7 +15,8 @@ export interface PublishProperties {
   readonly topicAlias?: number;
   readonly responseTopic?: string;
   readonly correlationData?: Uint8Array;
-  readonly userProperties?: readonly UserProperty[];
+  /** Those that were received are {@link UserProperties}. */
+  readonly userProperties?: UserProperties | readonly UserProperty[];
   readonly subscriptionIdentifiers?: readonly number[];
   readonly contentType?: string;
 }

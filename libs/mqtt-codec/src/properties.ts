@@ -9,11 +9,16 @@ import type {
   ReasonProperties,
   SubscribePacket,
   UnsubscribePacket,
-  UserProperty,
   WillProperties,
 } from './packet.ts';
 import { REASON, type ReasonCode } from './reason-code.ts';
 import { decodeTopicName } from './topic-name.ts';
+import {
+  USER_PROPERTY,
+  UserProperties,
+  writeUserProperties,
+  type UserProperty,
+} from './user-properties.ts';
 
 /** What carries properties: a packet, or the will inside CONNECT. */
 interface Properties {
@@ -150,8 +155,6 @@ function once(
   return { id, name, type, holders, repeatable: false };
 }
 
-const USER_PROPERTY = 0x26;
-
 /** Table 2-4 of the MQTT 5 specification (section 2.2.2.2). */
 const PROPERTIES: readonly Property[] = [
   once(0x01, 'payloadFormatIndicator', { type: BIT, holders: MESSAGES }),
@@ -197,46 +200,84 @@ const BY_HOLDER = new Map(
   }),
 );
 
+const PUBLISH_BY_ID = BY_HOLDER.get('publish')?.byId;
+
 /**
  * Reads a property length and its properties (section 2.2.2).
  *
  * @returns undefined when there are none.
  */
-export function decodeProperties<H extends Holder>(
+export function decodeProperties<H extends Exclude<Holder, 'publish'>>(
   reader: ByteReader,
   holder: H,
 ): Properties[H] | undefined {
-  const length = reader.variableByteInteger();
-  if (length === 0) return undefined;
-  const end = reader.offset + length;
-  if (end > reader.end) {
-    reader.fail(REASON.malformedPacket, 'the packet ends within its properties');
-    return undefined;
-  }
-  // User properties may be everywhere, and often nothing else is there: they do without the table.
-  let userProperties: UserProperty[] | undefined;
-  let values: Record<string, unknown> | undefined;
+  const end = propertiesEnd(reader);
+  if (end < 0) return undefined;
+  const values: Record<string, unknown> = {};
   while (reader.offset < end) {
     const id = reader.variableByteInteger();
-    if (id === USER_PROPERTY) {
-      const pair: UserProperty = [reader.text(), reader.text()];
-      if (userProperties === undefined) userProperties = [pair];
-      else userProperties.push(pair);
-    } else {
-      values ??= {};
-      decodeProperty(reader, BY_HOLDER.get(holder)?.byId.get(id), values);
-    }
+    decodeProperty(reader, BY_HOLDER.get(holder)?.byId.get(id), values);
   }
-  if (reader.offset !== end) {
-    reader.fail(REASON.malformedPacket, 'a property reaches beyond the property length');
-  }
-  if (values === undefined) return { userProperties } as Properties[H];
+  expectPropertiesEnd(reader, end);
   if (values['authenticationData'] !== undefined && values['authenticationMethod'] === undefined) {
     reader.fail(REASON.protocolError, 'authentication data comes without a method');
   }
-  if (userProperties !== undefined) values['userProperties'] = userProperties;
   // The table gives each name the type that its holder declares.
   return values as Properties[H];
+}
+
+/**
+ * The same for PUBLISH, whose user properties are checked and left as they are.
+ *
+ * @returns undefined when there are none.
+ */
+export function decodePublishProperties(reader: ByteReader): PublishProperties | undefined {
+  const end = propertiesEnd(reader);
+  if (end < 0) return undefined;
+  let values: Record<string, unknown> | undefined;
+  let first: UserProperties | undefined;
+  let runs: UserProperties[] | undefined;
+  while (reader.offset < end) {
+    const start = reader.offset;
+    const id = reader.variableByteInteger();
+    if (id !== USER_PROPERTY) {
+      values ??= {};
+      decodeProperty(reader, PUBLISH_BY_ID?.get(id), values);
+      continue;
+    }
+    const run = passUserProperties(reader, start, end);
+    if (first === undefined) first = run;
+    else if (runs === undefined) runs = [first, run];
+    else runs.push(run);
+  }
+  expectPropertiesEnd(reader, end);
+  const userProperties = runs === undefined ? first : UserProperties.join(runs);
+  if (userProperties === undefined) return values;
+  return values === undefined ? { userProperties } : { ...values, userProperties };
+}
+
+/** Passes over user properties that follow each other; the identifier of the first is read. */
+function passUserProperties(reader: ByteReader, start: number, end: number): UserProperties {
+  do {
+    reader.passText();
+    reader.passText();
+  } while (reader.offset < end && reader.accept(USER_PROPERTY));
+  return new UserProperties(reader.bytes, start, reader.offset);
+}
+
+/** Where the properties end; -1 when there are none. */
+function propertiesEnd(reader: ByteReader): number {
+  const length = reader.variableByteInteger();
+  if (length === 0) return -1;
+  const end = reader.offset + length;
+  if (end <= reader.end) return end;
+  reader.fail(REASON.malformedPacket, 'the packet ends within its properties');
+  return -1;
+}
+
+function expectPropertiesEnd(reader: ByteReader, end: number): void {
+  if (reader.offset === end) return;
+  reader.fail(REASON.malformedPacket, 'a property reaches beyond the property length');
 }
 
 function decodeProperty(
@@ -270,10 +311,7 @@ export function encodeProperties<H extends Holder>(
   writer.byte(0);
   if (properties === undefined) return;
   if (hasOnlyUserProperties(properties)) {
-    for (const pair of properties.userProperties ?? []) {
-      writer.byte(USER_PROPERTY);
-      PAIR.write(writer, pair);
-    }
+    writeUserProperties(writer, properties.userProperties ?? []);
     writer.prefixLength(start);
     return;
   }
@@ -281,6 +319,10 @@ export function encodeProperties<H extends Holder>(
   for (const property of BY_HOLDER.get(holder)?.list ?? []) {
     const value = values[property.name];
     if (value === undefined) continue;
+    if (value instanceof UserProperties) {
+      value.writeTo(writer);
+      continue;
+    }
     for (const single of property.repeatable && Array.isArray(value) ? value : [value]) {
       writer.variableByteInteger(property.id);
       property.type.write(writer, single);

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeHex, encodeHex, refusalOf } from '#libs/testkit';
-import { ByteReader, ByteWriter, encodePublish, type PublishPacket } from './index.ts';
+import {
+  ByteReader,
+  ByteWriter,
+  UserProperties,
+  encodePublish,
+  type PublishPacket,
+} from './index.ts';
 import { decodePublishContent, encodePublishContent } from './publish.ts';
 
 const PACKET: PublishPacket = {
@@ -27,11 +33,11 @@ const FULL: PublishPacket = {
     correlationData: Buffer.from([0, 0xff]),
     subscriptionIdentifiers: [1, 128],
     topicAlias: 7,
-    userProperties: [
+    userProperties: UserProperties.of([
       ['b', '1'],
       ['a', '2'],
       ['b', '1'],
-    ],
+    ]),
   },
 };
 

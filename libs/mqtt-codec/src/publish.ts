@@ -1,10 +1,11 @@
 import type { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { decodePacketId, decodeQoS } from './field.ts';
-import type { ProtocolVersion, PublishPacket } from './packet.ts';
-import { decodeProperties, encodeProperties } from './properties.ts';
+import type { ProtocolVersion, PublishPacket, PublishProperties } from './packet.ts';
+import { decodePublishProperties, encodeProperties } from './properties.ts';
 import { REASON } from './reason-code.ts';
 import { hasWildcard } from './topic-name.ts';
+import { UserProperties } from './user-properties.ts';
 import { encodeVariableByteInteger, variableByteIntegerBytes } from './variable-byte-integer.ts';
 
 const PUBLISH = 0x30;
@@ -47,7 +48,7 @@ export function decodePublish(
   }
   const topic = reader.text();
   const packetId = qos === 0 ? 0 : decodePacketId(reader);
-  const properties = version === 5 ? decodeProperties(reader, 'publish') : undefined;
+  const properties = version === 5 ? decodePublishProperties(reader) : undefined;
   checkTopic(reader, topic, properties);
   const payload = reader.rest();
   return properties === undefined
@@ -58,7 +59,7 @@ export function decodePublish(
 /** Decodes topic, MQTT 5 properties and payload, as {@link encodePublishContent} wrote them; all bytes left are payload. */
 export function decodePublishContent(reader: ByteReader): PublishContent {
   const topic = reader.text();
-  const properties = decodeProperties(reader, 'publish');
+  const properties = decodePublishProperties(reader);
   checkTopic(reader, topic, properties);
   const payload = reader.rest();
   return properties === undefined ? { topic, payload } : { topic, payload, properties };
@@ -82,6 +83,16 @@ export function encodePublishContent(content: PublishContent, writer: ByteWriter
   writer.text(content.topic);
   encodeProperties(writer, 'publish', content.properties);
   writer.raw(content.payload);
+}
+
+/** The properties for a long wait: those of a received packet keep the whole chunk it came in. */
+export function withOwnBytes(properties: PublishProperties): PublishProperties {
+  const { correlationData, userProperties } = properties;
+  return {
+    ...properties,
+    ...(correlationData && { correlationData: new Uint8Array(correlationData) }),
+    ...(userProperties instanceof UserProperties && { userProperties: userProperties.compact() }),
+  };
 }
 
 const HEAD = new ByteWriter(1024);

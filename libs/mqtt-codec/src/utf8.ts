@@ -58,6 +58,19 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string | 
   return text;
 }
 
+/** Whether {@link decodeUtf8} would read these bytes: for a text that most likely nobody reads. */
+export function isText(bytes: Uint8Array, start: number, end: number): boolean {
+  let seen = 0;
+  for (let offset = start; offset < end; offset += 1) {
+    const byte = bytes[offset] ?? 0;
+    seen |= byte | (byte - 1);
+  }
+  // U+0001 to U+007F leave the other bits alone.
+  if ((seen & ~0x7f) === 0) return true;
+  for (let offset = start; offset < end; offset += 1) if (bytes[offset] === 0) return false;
+  return isWellFormed(bytes, start, end);
+}
+
 /** Whether the bytes from `start` on are those of an ASCII text. */
 function isAt(bytes: Buffer, start: number, text: string): boolean {
   for (let index = 0; index < text.length; index += 1) {

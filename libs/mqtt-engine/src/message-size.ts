@@ -1,4 +1,4 @@
-import type { PublishProperties } from '#libs/mqtt-codec';
+import { UserProperties, type PublishProperties } from '#libs/mqtt-codec';
 
 /** What PUBLISH spends on a user property besides its name and value. */
 const USER_PROPERTY_BYTES = 5;
@@ -15,9 +15,10 @@ export function sizeOf(message: {
 }
 
 function sizeOfProperties(properties: PublishProperties): number {
-  const { contentType = '', responseTopic = '', correlationData, userProperties } = properties;
+  const { contentType = '', responseTopic = '', correlationData, userProperties = [] } = properties;
   let bytes = contentType.length + responseTopic.length + (correlationData?.length ?? 0);
-  for (const [name, value] of userProperties ?? []) {
+  if (userProperties instanceof UserProperties) return bytes + userProperties.byteLength;
+  for (const [name, value] of userProperties) {
     bytes += USER_PROPERTY_BYTES + name.length + value.length;
   }
   return bytes;

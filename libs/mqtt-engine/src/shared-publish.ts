@@ -1,5 +1,6 @@
 import {
   encodePublish,
+  withOwnBytes,
   type ProtocolVersion,
   type PublishProperties,
   type PublishTemplate,
@@ -67,13 +68,10 @@ export class SharedPublish {
   compact(): void {
     const { payload, properties } = this.#message;
     if (payload.buffer.byteLength <= 2 * payload.length + FOREIGN_BYTES_MAX) return;
-    const correlationData = properties?.correlationData;
     this.#message = {
       ...this.#message,
       payload: new Uint8Array(payload),
-      ...(correlationData && {
-        properties: { ...properties, correlationData: new Uint8Array(correlationData) },
-      }),
+      ...(properties && { properties: withOwnBytes(properties) }),
     };
     this.#below = undefined;
   }

@@ -1,4 +1,5 @@
 import type { Message } from '#libs/broker-ports';
+import { withOwnBytes } from '#libs/mqtt-codec';
 
 /** A view may pin this many bytes of the received chunk besides its own. */
 const SLACK_BYTES = 512;
@@ -21,14 +22,11 @@ export class MessageKeeper {
 }
 
 function ownBytes(message: Message): Message {
-  const correlationData = message.properties?.correlationData;
-  if (!isPinning(message.payload) && !(correlationData && isPinning(correlationData))) {
-    return message;
-  }
-  const payload = new Uint8Array(message.payload);
-  if (correlationData === undefined) return { ...message, payload };
-  const properties = { ...message.properties, correlationData: new Uint8Array(correlationData) };
-  return { ...message, payload, properties };
+  const { payload, properties } = message;
+  const correlationData = properties?.correlationData;
+  if (!isPinning(payload) && !(correlationData && isPinning(correlationData))) return message;
+  const kept = { ...message, payload: new Uint8Array(payload) };
+  return properties === undefined ? kept : { ...kept, properties: withOwnBytes(properties) };
 }
 
 function isPinning(bytes: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 import type { Message, NodeRef, QueuedMessage } from '#libs/broker-ports';
+import { UserProperties } from '#libs/mqtt-codec';
 
 /** The node that fixtures come from when a test does not care. */
 export const SOURCE: NodeRef = { nodeId: 'node-a', incarnation: 1_700_000_000_000 };
@@ -50,11 +51,11 @@ export function fullMessage(): Message {
       messageExpiryInterval: 4_294_967_295,
       responseTopic: 'answers/😀',
       correlationData: Uint8Array.of(0, 255, 10, 13),
-      userProperties: [
+      userProperties: UserProperties.of([
         ['name', 'one'],
         ['name', ''],
         ['', 'two'],
-      ],
+      ]),
       contentType: 'application/octet-stream',
     },
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {
   REASON,
+  UserProperties,
   isReasonCodeOf,
   type Packet,
   type ProtocolVersion,
@@ -66,8 +67,12 @@ const message = {
   userProperties,
 };
 
+/** As PUBLISH has them when it is decoded. */
+const received = userProperties.map((pairs) => UserProperties.of(pairs));
+const published = { ...message, userProperties: received };
+
 /** The properties that a message may keep: neither topic alias nor subscription identifiers. */
-export const messagePropertiesArbitrary: fc.Arbitrary<PublishProperties> = partial(message);
+export const messagePropertiesArbitrary: fc.Arbitrary<PublishProperties> = partial(published);
 
 /** A topic name. */
 export const topicArbitrary: fc.Arbitrary<string> = topic;
@@ -166,7 +171,7 @@ function publish(version: ProtocolVersion) {
   return propertied(
     version,
     base,
-    partial({ ...message, topicAlias: packetId, subscriptionIdentifiers: identifiers }),
+    partial({ ...published, topicAlias: packetId, subscriptionIdentifiers: identifiers }),
   );
 }
 

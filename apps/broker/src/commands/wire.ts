@@ -45,7 +45,7 @@ function wirePropertiesOf(properties: NonNullable<Message['properties']>): WireP
     correlationData: correlationData && base64(correlationData),
     payloadFormatIndicator,
     messageExpiryInterval,
-    userProperties,
+    userProperties: userProperties && [...userProperties],
   };
 }
 
