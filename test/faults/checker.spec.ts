@@ -90,6 +90,8 @@ const NOTHING = {
   qos1Duplicated: 0,
   qos1Unexplained: 0,
   reordered: 0,
+  reorderedUnexplained: 0,
+  refusedDelivered: 0,
   phantoms: 0,
   examples: [],
 };
@@ -157,10 +159,21 @@ describe('a message that is planted to go wrong', () => {
     for (const number of chosen) {
       const run = goodRun();
       run.events.push(run.drop(qos, number));
-      const found = { reordered: 1, lost: 0, delivered: 2 * MESSAGES };
+      const found = { reordered: 1, reorderedUnexplained: 1, lost: 0, delivered: 2 * MESSAGES };
       expect(check(run.history())).toMatchObject(found);
     }
   });
+
+  it.each([{ sends: 2 }, { refusal: 0x97, acknowledgedAtMs: undefined }])(
+    'is told apart when it comes late and its publisher had trouble: %j',
+    (trouble) => {
+      const run = goodRun();
+      run.events.push(run.drop(1, 20));
+      Object.assign(run.publication(1, 20), trouble);
+      const found = { reordered: 1, reorderedUnexplained: 0 };
+      expect(check(run.history())).toMatchObject(found);
+    },
+  );
 
   it('is found when nobody has published it, or not yet', () => {
     const run = goodRun();
@@ -221,7 +234,15 @@ describe('what MQTT allows', () => {
     Object.assign(run.publication(2, 4), { acknowledgedAtMs: undefined });
     run.drop(1, 3);
     run.drop(2, 4);
-    expect(check(run.history())).toMatchObject({ refused: 1, unanswered: 1, lost: 0 });
+    const found = { refused: 1, refusedDelivered: 0, unanswered: 1, lost: 0 };
+    expect(check(run.history())).toMatchObject(found);
+  });
+
+  it('is to deliver what was refused', () => {
+    const run = goodRun();
+    Object.assign(run.publication(2, 3), { acknowledgedAtMs: undefined, refusal: 0x97 });
+    const found = { ...NOTHING, refused: 1, refusedDelivered: 1 };
+    expect(check(run.history())).toMatchObject(found);
   });
 });
 

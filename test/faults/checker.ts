@@ -36,6 +36,10 @@ export interface Verdict {
   readonly qos1Unexplained: number;
   /** First copies that came after one that the same publisher had sent later. */
   readonly reordered: number;
+  /** Those whose message was sent once and not refused, so that nothing its publisher did explains it. */
+  readonly reorderedUnexplained: number;
+  /** Messages that were refused, and came all the same: refused means that the outcome is unknown. */
+  readonly refusedDelivered: number;
   /** Arrivals that nobody published, or that were not subscribed to. */
   readonly phantoms: number;
   /** From a fault until each flow from publisher to live receiver carried a message that was due after it; the worst. */
@@ -61,6 +65,8 @@ export function check(history: History): Verdict {
     qos1Duplicated: findings.qos1Duplicated,
     qos1Unexplained: findings.count('qos1-unexplained'),
     reordered: findings.count('reordered'),
+    reorderedUnexplained: findings.reorderedUnexplained,
+    refusedDelivered: findings.refusedDelivered,
     phantoms: findings.count('phantom'),
     ...findings.recovery(),
     examples: findings.examples,
@@ -81,6 +87,8 @@ function redeliveriesOf(arrivals: readonly Arrival[]): number {
 class Findings {
   delivered = 0;
   qos1Duplicated = 0;
+  reorderedUnexplained = 0;
+  refusedDelivered = 0;
   readonly examples: Example[] = [];
   readonly #counts = new Map<Violation, number>();
   readonly #faultsAtMs: readonly number[];
@@ -178,7 +186,12 @@ class ReceiverCheck {
     this.#findings.delivered += 1;
     if (this.#receiver.isLive) this.#findings.time(this.#receiver.name, publication, arrival);
     const highest = this.#highest.get(publisher) ?? -1;
-    if (number < highest) this.#found('reordered', publication, [arrival]);
+    if (isRefused(publication)) this.#findings.refusedDelivered += 1;
+    if (number < highest) {
+      this.#found('reordered', publication, [arrival]);
+      const isPlain = publication.sends === 1 && !isRefused(publication);
+      if (isPlain) this.#findings.reorderedUnexplained += 1;
+    }
     this.#highest.set(publisher, Math.max(highest, number));
   }
 

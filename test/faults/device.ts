@@ -55,6 +55,7 @@ export class Device {
   #dueMs = 0;
   #heardAtMs = 0;
   #isCorked = false;
+  #isFrozen = false;
 
   constructor(options: DeviceOptions) {
     this.options = options;
@@ -72,6 +73,7 @@ export class Device {
 
   /** Does what is due. */
   tick(nowMs: number): void {
+    if (this.#isFrozen) return;
     switch (this.#state) {
       case 'idle':
         if (nowMs >= this.#dueMs) this.#connect(nowMs);
@@ -100,22 +102,22 @@ export class Device {
     socket.write(encodePacket(packet, this.options.version));
   }
 
-  /** Stops reading from its socket, or goes on. */
+  /** Stops doing anything with its connection, as a process that hangs, or goes on. */
   freeze(isFrozen: boolean): void {
+    this.#isFrozen = isFrozen;
     if (isFrozen) this.#socket?.pause();
     else this.#socket?.resume();
     this.#heardAtMs = performance.now();
   }
 
-  /** Leaves with DISCONNECT; the session stays. With `again` it comes back at the next tick after `againAtMs`. */
-  leave(againAtMs = Infinity): void {
+  /** Leaves with DISCONNECT; the session stays. */
+  leave(): void {
     if (this.isConnected) {
       this.send({ kind: 'disconnect', reasonCode: REASON.success });
     }
     const socket = this.#socket;
     this.#socket = undefined;
-    this.#state = againAtMs === Infinity ? 'ended' : 'idle';
-    this.#dueMs = againAtMs;
+    this.#state = 'ended';
     setImmediate(() => socket?.end());
   }
 

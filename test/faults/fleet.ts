@@ -27,9 +27,21 @@ export interface ReceiverPlan {
   readonly isOffline?: boolean;
   /** It is not counted for the time to recover, since it does not read all the time. @defaultValue false */
   readonly isSlow?: boolean;
+  /** Whether it comes back when its connection ends. @defaultValue true */
+  readonly reconnects?: boolean;
 }
 
-/** Who is in a fleet. Every second publisher uses QoS 2, every second pair of them MQTT 5. */
+/** How a client is made. */
+export interface ClientOptions {
+  readonly role: Role;
+  /** Index of the node to which it connects first. */
+  readonly home: number;
+  readonly version: 4 | 5;
+  /** @defaultValue true */
+  readonly reconnects?: boolean | undefined;
+}
+
+/** Who is in a fleet. Every second publisher uses QoS 2, every second pair of clients MQTT 5. */
 export interface FleetPlan {
   readonly publishers: number;
   /** Indexes of the nodes to which publishers connect first, in turn. */
@@ -54,6 +66,8 @@ export interface Subscriber {
   readonly device: Device;
 }
 
+const versionOf = (index: number): 4 | 5 => (index % 4 < 2 ? 4 : 5);
+
 /** Publishers and durable subscribers that reconnect as real ones do, and the history of what they did and saw. */
 export class Fleet {
   readonly publishers: Publisher[] = [];
@@ -71,7 +85,8 @@ export class Fleet {
       const publisher = new Publisher(index, index % 2 === 0 ? 1 : 2);
       const home = publisherHomes[Math.floor(index / 2) % publisherHomes.length] ?? 0;
       this.publishers.push(publisher);
-      this.addDevice(`publisher-${String(index)}`, { role: publisher, home });
+      const version = versionOf(index);
+      this.addDevice(`publisher-${String(index)}`, { role: publisher, home, version });
     }
     for (const plan of receivers) this.#addSubscriber(plan);
   }
@@ -96,16 +111,20 @@ export class Fleet {
     return ports.map((_, index) => ports[(home + index) % ports.length] ?? 0);
   }
 
+  /** @throws Error when there is no such subscriber. */
+  subscriber(name: string): Subscriber {
+    const found = this.subscribers.find(({ plan }) => plan.name === name);
+    if (found === undefined) throw new Error(`there is no subscriber ${name}`);
+    return found;
+  }
+
   /** Makes a client that connects at the next tick. */
-  addDevice(
-    clientId: string,
-    { role, home, reconnects = true }: { role: Role; home: number; reconnects?: boolean },
-  ): Device {
+  addDevice(clientId: string, { role, home, version, reconnects = true }: ClientOptions): Device {
     const device = new Device({
       clientId,
       role,
+      version,
       reconnects,
-      version: this.#devices.length % 4 < 2 ? 4 : 5,
       ports: this.portsFrom(home),
       random: this.#options.random,
       keepAliveMs: KEEP_ALIVE_MS,
@@ -180,7 +199,7 @@ export class Fleet {
   }
 
   #addSubscriber(plan: ReceiverPlan): void {
-    const { name, home, publishers, isOffline, isSlow } = plan;
+    const { name, home, publishers, isOffline, isSlow, reconnects } = plan;
     const wanted = publishers && new Set(publishers);
     const receiver = new Receiver({
       name,
@@ -188,7 +207,8 @@ export class Fleet {
       filters: publishers?.map(topicOf) ?? ['faults/#'],
       wants: (publisher) => wanted?.has(publisher) ?? true,
     });
-    const device = this.addDevice(name, { role: receiver, home });
+    const version = versionOf(2 * this.subscribers.length);
+    const device = this.addDevice(name, { role: receiver, home, version, reconnects });
     this.subscribers.push({ plan, receiver, device });
   }
 

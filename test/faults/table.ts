@@ -43,12 +43,16 @@ export function table(results: readonly RowResult[]): string {
 
 /** A result with what a table has no room for: notes, failures and examples. */
 export function linesOf(result: RowResult): readonly string[] {
-  const { notes, failures, examples, faults, sessionsLost, leasesLost, unanswered, phantoms } =
-    result;
-  const figures = { faults, unanswered, phantoms, sessionsLost, leasesLost, ...notes };
+  const { notes, failures, examples } = result;
+  const { faults, unanswered, phantoms, refusedDelivered } = result;
+  const { reorderedUnexplained, sessionsLost, leasesLost } = result;
+  const figures = {
+    ...{ faults, unanswered, phantoms, refusedDelivered },
+    ...{ reorderedUnexplained, sessionsLost, leasesLost, ...notes },
+  };
   const told = Object.entries(figures).map(([name, value]) => `${name} ${String(value)}`);
   return [
-    ...table([result]).split('\n'),
+    table([result]).split('\n').at(-1) ?? '',
     `  ${told.join(', ')}`,
     ...failures.map((failure) => `  failure: ${failure}`),
     ...examples.map((example) => `  ${describe(example)}`),
