@@ -1,5 +1,5 @@
 // Feeds the codec with bytes and a node with clients that do as they like; see --help.
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import './without-jest.mjs';
 
 const HELP = `usage: npm run fuzz -- [--seed S] [--inputs N] [--sequences N] [--from K] [--trace] [--help]
@@ -63,7 +63,7 @@ async function run({ name, count, flag, one }) {
       if (under instanceof Promise) await under;
     } catch (error) {
       failed += 1;
-      console.log(`${name} ${index} failed: ${error.stack ?? error}`);
+      console.log(`${name} ${index} failed: ${inspect(error)}`);
       console.log(`  again: npm run fuzz -- --runs 0 --${flag} 1 --seed ${seed} --from ${index}`);
       if (failed >= FAILURES_MAX) return;
     }
