@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import {
   ConfigError,
   FLAGS_HELP,
+  hasRedis,
   loadConfig,
   packageVersion,
   parseFlags,
@@ -39,7 +40,7 @@ function configure() {
 }
 
 function durability({ redis, data }) {
-  if (redis.url !== undefined) return 'State: in Redis; it lasts as long as Redis keeps it.';
+  if (hasRedis(redis)) return 'State: in Redis; it lasts as long as Redis keeps it.';
   if (data.dir !== undefined)
     return `State: sessions, retained messages and rules last in ${data.dir}.`;
   return [
@@ -80,7 +81,7 @@ async function takenPorts({ listeners, ops, api, commands, redis }) {
     { field: 'ops.port', ...ops },
     { field: 'api.port', ...api },
     { field: 'api.opsPort', host: ops.host, port: api.opsPort },
-    { field: 'commands.port', ...commands, enabled: redis.url === undefined },
+    { field: 'commands.port', ...commands, enabled: !hasRedis(redis) },
   ].filter(({ enabled = true, port }) => enabled && port !== 0);
   const taken = await Promise.all(wanted.map(({ port, host }) => listening(port, reachable(host))));
   return wanted

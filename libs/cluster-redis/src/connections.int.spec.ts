@@ -19,6 +19,7 @@ describe('a subscriber', () => {
     const { meter } = countingMeter();
     connections = new RedisConnections({
       url: redis.url,
+      key: 'test',
       commandTimeoutMs: 5_000,
       log: silentLog,
       meter,

@@ -1,5 +1,6 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Log, Meter } from '#libs/broker-ports';
+import { RedisRoute, openRedis, type RedisBehaviour, type RedisTarget } from '#libs/redis-client';
 
 /** How long a blocking read waits in Redis before it asks again. */
 export const BLOCK_MS = 5_000;
@@ -7,26 +8,16 @@ export const BLOCK_MS = 5_000;
 /** What connections are made for. `reader` blocks; `publisher` never waits; `subscriber` listens. */
 export type ConnectionPurpose = 'commands' | 'publisher' | 'reader' | 'subscriber';
 
-/** What a RedisConnections needs. */
-export interface RedisConnectionsOptions {
-  readonly url: string;
+/** What a RedisConnections needs: where Redis is, and how it is used. */
+export interface RedisConnectionsOptions extends RedisTarget {
+  /** A key of the bus: in a Redis Cluster all connections lead to its master. */
+  readonly key: string;
   readonly commandTimeoutMs: number;
   readonly log: Log;
   readonly meter: Meter;
 }
 
 type Role = 'commands' | 'subscriber';
-
-/**
- * The driver, with an ear for commands it sends on its own account: after a reconnect it subscribes and selects again and
- * does not listen, so a connection lost at that moment would end the process with an unhandled rejection.
- */
-class HeardRedis extends Redis {
-  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
-    command.promise.catch(() => undefined); // Callers of a command get its promise too, and its rejection.
-    return super.sendCommand(command, stream);
-  }
-}
 
 /** The connections of one role: up when all are. */
 interface RoleHealth {
@@ -45,6 +36,7 @@ interface RoleHealth {
  */
 export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
+  readonly #route: RedisRoute;
   readonly #roles: Readonly<Record<Role, RoleHealth>> = {
     commands: { all: new Set(), up: new Set(), state: 'starting', everUp: false },
     subscriber: { all: new Set(), up: new Set(), state: 'starting', everUp: false },
@@ -52,10 +44,12 @@ export class RedisConnections {
   /** The socket of each connection and what it had received at the last sweep. */
   readonly #heard = new WeakMap<Redis, { readonly socket: object; readonly bytes: number }>();
   readonly #sweep: NodeJS.Timeout;
+  #commands: Redis | undefined;
   #closed = false;
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
+    this.#route = new RedisRoute(options);
     const everyMs = BLOCK_MS + options.commandTimeoutMs;
     this.#sweep = setInterval(() => this.#sweepSilent(), everyMs).unref();
   }
@@ -67,7 +61,8 @@ export class RedisConnections {
 
   /** Opens a connection; it is usable at once, for it connects by itself. */
   open(purpose: ConnectionPurpose): Redis {
-    const redis = new HeardRedis(this.#options.url, this.#optionsFor(purpose));
+    const redis = openRedis(this.#route.to(this.#options.key), this.#behaviourOf(purpose));
+    if (purpose === 'commands') this.#commands = redis;
     const role = purpose === 'commands' || purpose === 'publisher' ? 'commands' : 'subscriber';
     const health = this.#roles[role];
     health.all.add(redis);
@@ -75,7 +70,10 @@ export class RedisConnections {
     redis.on('error', (error: Error) => {
       reason = error.message;
     });
-    redis.on('ready', () => this.#rose(role, redis));
+    redis.on('ready', () => {
+      this.#rose(role, redis);
+      if (redis === this.#commands) this.#align();
+    });
     redis.on('close', () => this.#fell(role, redis, reason));
     redis.connect().catch(() => undefined); // The close event has told it, and the next attempt follows.
     return redis;
@@ -92,7 +90,18 @@ export class RedisConnections {
     for (const { all } of Object.values(this.#roles)) yield* all;
   }
 
+  /** A connection may have stayed with a former master: it hears nothing new there, and nobody finds it. */
+  #align(): void {
+    if (this.#route.kind === 'server' || this.#commands?.status !== 'ready') return;
+    const master = remoteOf(this.#commands);
+    for (const redis of this.#all()) {
+      if (redis.status !== 'ready' || remoteOf(redis) === master) continue;
+      redis.stream.destroy(new Error('another server is the master'));
+    }
+  }
+
   #sweepSilent(): void {
+    this.#align();
     for (const redis of this.#all()) {
       if (redis.status !== 'ready' && redis.status !== 'connect') continue;
       const socket = redis.stream;
@@ -108,16 +117,14 @@ export class RedisConnections {
     }
   }
 
-  #optionsFor(purpose: ConnectionPurpose): RedisOptions {
+  #behaviourOf(purpose: ConnectionPurpose): RedisBehaviour {
     const { commandTimeoutMs } = this.#options;
-    const common: RedisOptions = {
+    const common: RedisBehaviour = {
       lazyConnect: true,
       connectTimeout: 5_000,
       disconnectTimeout: 200,
       keepAlive: 10_000,
       retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 6), 1_000),
-      // A replica that was a primary until now: find the new one.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
     };
     // With no retries what is in flight fails as soon as the connection is lost. (To switch off the resending alone would
     // leave it pending for ever.)
@@ -167,4 +174,8 @@ export class RedisConnections {
     log.warn('redis-unavailable', { role, reason });
     meter.redisUp(role, false);
   }
+}
+
+function remoteOf({ stream }: Redis): string {
+  return 'remotePort' in stream ? `${stream.remoteAddress} ${stream.remotePort}` : '';
 }

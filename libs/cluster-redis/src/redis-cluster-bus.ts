@@ -10,6 +10,7 @@ import {
   type RouteChange,
 } from '#libs/broker-ports';
 import { ClusterError, isNodeId, nodeKey } from '#libs/cluster';
+import type { RedisTarget } from '#libs/redis-client';
 import { Carrier, type Arrival, type Control } from './carrier.ts';
 import { ClusterCommands } from './cluster-commands.ts';
 import { ClusterView } from './cluster-view.ts';
@@ -28,8 +29,7 @@ const RETRY_MS = 100;
 /** What a RedisClusterBus is made of. */
 export interface RedisClusterBusOptions {
   readonly self: { readonly nodeId: string; readonly version: string };
-  readonly redis: {
-    readonly url: string;
+  readonly redis: RedisTarget & {
     readonly keyPrefix: string;
     readonly leaseMs: number;
     readonly commandTimeoutMs: number;
@@ -58,7 +58,7 @@ interface Work {
 }
 
 /**
- * The cluster on one Redis: leases, routes, and batches from node to node.
+ * The cluster on Redis: leases, routes, and batches from node to node.
  *
  * @remarks open() pends as long as Redis is away, and `ready` says how it stands. Afterwards calls reject with a
  * StoreUnavailableError within the command timeout while Redis is away, and everything resumes by itself.
@@ -90,7 +90,7 @@ export class RedisClusterBus implements ClusterBus {
     }
     this.#options = options;
     this.#keys = new ClusterKeys(redis.keyPrefix);
-    this.#connections = new RedisConnections({ ...redis, log, meter });
+    this.#connections = new RedisConnections({ ...redis, key: this.#keys.members, log, meter });
     const commands = this.#connections.open('commands');
     commands.on('ready', () => this.#beat());
     commands.on('close', () => this.#work?.view.storeLost());

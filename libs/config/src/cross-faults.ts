@@ -1,16 +1,18 @@
 import type { z } from 'zod';
 import type { ConfigFault } from './config-error.ts';
+import { redisFaults } from './redis-faults.ts';
+import { hasRedis } from './redis-target.ts';
 import type { schema } from './schema.ts';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Finds what is wrong between settings that are each right alone. */
 export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
-  const faults: ConfigFault[] = [];
-  if (config.data.dir !== undefined && config.redis.url !== undefined) {
+  const faults: ConfigFault[] = [...redisFaults(config.redis)];
+  if (config.data.dir !== undefined && hasRedis(config.redis)) {
     faults.push({
       field: 'data.dir',
-      problem: 'excludes redis.url: a cluster keeps its state in Redis',
+      problem: 'excludes Redis: a cluster keeps its state there',
       fix: 'remove one of them',
     });
   }

@@ -22,6 +22,8 @@ export function printConfig(config: Config): string {
     redis: {
       ...config.redis,
       ...(config.redis.url === undefined ? {} : { url: maskUrl(config.redis.url) }),
+      ...(config.redis.password === undefined ? {} : { password: MASK }),
+      ...(config.redis.sentinelPassword === undefined ? {} : { sentinelPassword: MASK }),
     },
   };
   return `# Skein ${version}\n${stringify(masked, { lineWidth: 0, aliasDuplicateObjects: false })}`;

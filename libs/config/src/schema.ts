@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { bridgeRule } from './bridge-rule.ts';
+import { connectionsMax, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
+import { redis } from './redis-section.ts';
 import { autoSubscription, mountpoint, rewriteRule } from './topic-rule.ts';
 import { user } from './user.ts';
 
@@ -7,63 +9,6 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const DAY_SECONDS = 86_400;
 const DAY_MS = 86_400_000;
-
-interface Whole {
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  readonly unit: string;
-}
-
-const whole = (description: string, range: Whole) =>
-  z
-    .int()
-    .min(range.min)
-    .max(range.max)
-    .default(range.default)
-    .meta({ description, unit: range.unit });
-
-const port = (description: string, number: number) =>
-  whole(`${description} 0 lets the system choose.`, {
-    default: number,
-    min: 0,
-    max: 65_535,
-    unit: 'port',
-  });
-
-const milliseconds = (description: string, range: { default: number; min: number; max: number }) =>
-  whole(description, { ...range, unit: 'ms' });
-
-const flag = (description: string, fallback: boolean) =>
-  z.boolean().default(fallback).meta({ description });
-
-const host = (description: string) =>
-  z
-    .string()
-    .regex(/^[^\s/]{1,253}$/)
-    .default('127.0.0.1')
-    .meta({ description, expects: 'a host name or an IP address' });
-
-const connectionsMax = (fallback: number) =>
-  whole('Most connections open at once; one more is closed before its CONNECT is read.', {
-    default: fallback,
-    min: 1,
-    max: 10_000_000,
-    unit: 'connections',
-  });
-
-/** A section takes the defaults of its keys when the file does not mention it. */
-const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
-  z.strictObject(shape).prefault({} as never);
-
-const name = (description: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/)
-    .meta({ description, expects: '1 to 64 letters, digits, dots, underscores or hyphens' });
-
-const isRedisUrl = (text: string): boolean =>
-  URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol);
 
 const node = section({
   id: name(
@@ -173,48 +118,10 @@ const commands = section({
   port: port('Port where a node without Redis takes commands of the API.', 9466),
 });
 
-const redis = section({
-  url: z.string().refine(isRedisUrl).exactOptional().meta({
-    description: 'Redis of the cluster. Without it the node is alone, on memory or on `data.dir`.',
-    expects: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS',
-    secret: true,
-  }),
-  keyPrefix: z
-    .string()
-    .regex(/^[A-Za-z0-9:._-]{1,64}$/)
-    .default('skein')
-    .meta({
-      description: 'Start of every key and channel; clusters that share a Redis must differ here.',
-      expects: '1 to 64 letters, digits, colons, dots, underscores or hyphens',
-    }),
-  leaseMs: milliseconds(
-    'How long a node counts as alive after its last sign of life; renewed three times as often.',
-    { default: 10_000, min: 1_000, max: 300_000 },
-  ),
-  commandTimeoutMs: milliseconds('When a command without an answer has failed.', {
-    default: 5_000,
-    min: 100,
-    max: 60_000,
-  }),
-  routeDeadlineMs: milliseconds(
-    'How long a SUBACK waits for the other nodes to know the subscription.',
-    { default: 2_000, min: 100, max: 60_000 },
-  ),
-  requestTimeoutMs: milliseconds('How long a node waits for the answer of another node.', {
-    default: 3_000,
-    min: 100,
-    max: 60_000,
-  }),
-  inboxMessagesMax: whole(
-    'Most batches waiting in the inbox of a node; publishers of QoS > 0 are refused beyond it. A batch holds what another node had for it at once: one message or many, cut above 256 KiB of payloads.',
-    { default: 1_000_000, min: 1_000, max: 100_000_000, unit: 'batches' },
-  ),
-});
-
 const data = section({
   dir: z.string().min(1).max(4096).exactOptional().meta({
     description:
-      'Directory where a single node keeps sessions, retained messages and rules. Without it they end with the process. Excludes `redis.url`.',
+      'Directory where a single node keeps sessions, retained messages and rules. Without it they end with the process. Excludes Redis.',
     expects: 'a directory path',
   }),
 });

@@ -1,8 +1,9 @@
-import type { Config } from '#libs/config';
+import { redisTarget, type Config } from '#libs/config';
+import type { RedisTarget } from '#libs/redis-client';
 
 /** How API and nodes reach each other: through the cluster's Redis, or by TCP to the one embedded node. */
 export type CommandTransport =
-  | { readonly kind: 'redis'; readonly url: string }
+  | ({ readonly kind: 'redis' } & RedisTarget)
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
 /** What both ends of node commands must agree on. */
@@ -12,12 +13,17 @@ export interface CommandChannel {
   readonly scope: string;
 }
 
-/** The channel that a configuration means. */
+/**
+ * The channel that a configuration means.
+ *
+ * @throws ConfigError when a file that it names cannot be read.
+ */
 export function commandChannel(config: Config): CommandChannel {
-  const { url, keyPrefix } = config.redis;
+  const target = redisTarget(config);
   return {
-    transport: url === undefined ? { kind: 'tcp', ...config.commands } : { kind: 'redis', url },
-    scope: `${keyPrefix}:${config.node.clusterName}`,
+    transport:
+      target === undefined ? { kind: 'tcp', ...config.commands } : { kind: 'redis', ...target },
+    scope: `${config.redis.keyPrefix}:${config.node.clusterName}`,
   };
 }
 

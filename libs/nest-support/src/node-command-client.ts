@@ -41,7 +41,7 @@ export class NodeCommandClient<Command, Reply> {
     const { transport } = channel;
     this.#client =
       transport.kind === 'redis'
-        ? new PatientClientRedis(transport.url, log)
+        ? new PatientClientRedis({ ...transport, scope: channel.scope }, log)
         : new QuietClientTcp(transport, log);
     this.#channel = channel;
   }

@@ -37,7 +37,7 @@ export class NodeCommandServer<Command, Reply> {
     const { transport } = channel;
     this.#server =
       transport.kind === 'redis'
-        ? new PatientServerRedis(transport.url, log)
+        ? new PatientServerRedis({ ...transport, scope: channel.scope }, log)
         : new QuietServerTcp(transport, log);
     // Observables: Nest answers their failure, and leaves that of a promise without an answer.
     this.#server.addHandler(nodePattern(channel, nodeId), (command: Command) =>

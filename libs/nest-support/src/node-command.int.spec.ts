@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from '@jest/globals';
-import { freePort, RecordingLog, startRedis, until, type RedisServer } from '#libs/testkit';
+import {
+  freePort,
+  RecordingLog,
+  startRedis,
+  startRedisCluster,
+  until,
+  type RedisServer,
+} from '#libs/testkit';
 import { NodeCommandClient, NodeCommandServer, type CommandChannel } from './index.ts';
 
 interface Echo {
@@ -80,22 +87,36 @@ it('rejects a TCP port that is taken', async () => {
   await expect(serve({ scope: 's', transport }, 'n2')).rejects.toThrow(/EADDRINUSE/);
 });
 
-it('carries many commands at once to each of two nodes through Redis', async () => {
-  const { channel } = await redisChannel();
-  const servers = [await serve(channel, 'n1'), await serve(channel, 'n2')];
-  const client = connect(channel);
-  await until(() => servers.every(({ connected }) => connected), DEADLINE_MS);
-  await until(async () => (await client.askAny({ text: 'who' })).kind === 'reply', DEADLINE_MS);
+/** Through whatever master of three the channel belongs to. */
+async function clusterChannel(): Promise<{ channel: CommandChannel }> {
+  const cluster = await startRedisCluster();
+  cleanups.push(() => cluster.stop());
+  return { channel: { scope: 's', transport: { kind: 'redis', nodes: cluster.nodes } } };
+}
 
-  const asked = Array.from({ length: 200 }, (_, i) =>
-    client.ask(`n${1 + (i % 2)}`, { text: `${i}` }),
-  );
-  const replies = await Promise.all(asked);
+it.each([
+  ['Redis', redisChannel],
+  ['a Redis Cluster', clusterChannel],
+])(
+  'carries many commands at once to each of two nodes through %s',
+  async (_, open) => {
+    const { channel } = await open();
+    const servers = [await serve(channel, 'n1'), await serve(channel, 'n2')];
+    const client = connect(channel);
+    await until(() => servers.every(({ connected }) => connected), DEADLINE_MS);
+    await until(async () => (await client.askAny({ text: 'who' })).kind === 'reply', DEADLINE_MS);
 
-  expect(replies).toEqual(
-    asked.map((_, i) => ({ kind: 'reply', reply: { text: `n${1 + (i % 2)} ${i}` } })),
-  );
-});
+    const asked = Array.from({ length: 200 }, (_, i) =>
+      client.ask(`n${1 + (i % 2)}`, { text: `${i}` }),
+    );
+    const replies = await Promise.all(asked);
+
+    expect(replies).toEqual(
+      asked.map((_, i) => ({ kind: 'reply', reply: { text: `n${1 + (i % 2)} ${i}` } })),
+    );
+  },
+  30_000,
+);
 
 it('starts without Redis, answers within the deadline, and works once Redis comes, goes and returns', async () => {
   const { redis, channel } = await redisChannel();

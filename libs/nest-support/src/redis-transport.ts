@@ -1,36 +1,50 @@
 import { ClientRedis, ServerRedis } from '@nestjs/microservices';
 import type { Log } from '#libs/broker-ports';
+import { RedisRoute, openRedis, type RedisTarget } from '#libs/redis-client';
 import { ConnectionLog, TransportLogger } from './connection-log.ts';
-import {
-  reconnectDelayMs,
-  redisTransportOptions,
-  type RedisTransportOptions,
-} from './redis-options.ts';
 
 const CLOSE_MS = 500;
+const CONNECT_MS = 2_000;
+const RECONNECT_MS_MAX = 1_000;
 
-/** What is used of an ioredis client, whose types live behind another door. */
-interface RedisClient {
-  readonly status: string;
-  on(event: string, listener: (error?: unknown) => void): void;
-  connect(): Promise<void>;
-  disconnect(): void;
-  quit(): Promise<unknown>;
-  sendCommand(command: unknown, stream?: unknown): Promise<unknown>;
-}
+/** When an idle connection is probed: a subscriber would not notice by itself that its peer is gone. */
+const KEEP_ALIVE_MS = 10_000;
 
-/** Watches the connections of one transport: it is up when all of them are ready. */
-class ConnectionWatch {
+type RedisClient = ReturnType<typeof openRedis>;
+
+/** Where node commands go in Redis, and a name that they are all about: a Redis Cluster has one master for it. */
+export type CommandPlace = RedisTarget & { readonly scope: string };
+
+/** Makes and watches the connections of one transport: it is up when all of them are ready. */
+class Connections {
   readonly log: ConnectionLog;
+  readonly #route: RedisRoute;
+  readonly #scope: string;
   readonly #clients: RedisClient[] = [];
   #closing = false;
 
-  constructor(log: Log, { host, port }: RedisTransportOptions) {
-    this.log = new ConnectionLog(log, `redis ${host}:${port}`, 'warn');
+  constructor(place: CommandPlace, log: Log) {
+    this.#route = new RedisRoute(place);
+    this.#scope = place.scope;
+    this.log = new ConnectionLog(log, `redis ${this.#route.label}`, 'warn');
   }
 
-  /** Nest leaves the promises of its commands alone; a connection that is closed with one under way would end the process. */
-  add(client: RedisClient): RedisClient {
+  /**
+   * Makes a connection, in place of Nest, which knows single servers only.
+   *
+   * @remarks A command waits for the connection to come back instead of failing after some attempts: whoever waits for an
+   * answer has a deadline of its own. The driver's ready check is off: it lets SUBSCRIBE pass before it has asked its
+   * question, which a subscriber may not ask, and then connects anew without that subscription.
+   */
+  open(): RedisClient {
+    const client = openRedis(this.#route.to(this.#scope), {
+      lazyConnect: true,
+      maxRetriesPerRequest: null,
+      enableReadyCheck: false,
+      connectTimeout: CONNECT_MS,
+      keepAlive: KEEP_ALIVE_MS,
+      retryStrategy: (attempts) => Math.min(attempts * 100, RECONNECT_MS_MAX),
+    });
     this.#clients.push(client);
     let reason = 'connection closed';
     client.on('error', (error) => (reason = reasonOf(error)));
@@ -40,12 +54,6 @@ class ConnectionWatch {
     client.on('close', () => {
       if (!this.#closing) this.log.change(false, reason);
     });
-    const send = client.sendCommand.bind(client);
-    client.sendCommand = (command, stream) => {
-      const sent = send(command, stream);
-      sent.catch(() => {});
-      return sent;
-    };
     return client;
   }
 
@@ -73,17 +81,16 @@ function reasonOf(error: unknown): string {
 /** Nest's Redis server, made to come up without Redis and to go on when it returns. */
 export class PatientServerRedis extends ServerRedis {
   protected override readonly logger: TransportLogger;
-  readonly #watch: ConnectionWatch;
+  readonly #connections: Connections;
 
-  constructor(url: string, log: Log) {
-    const options = redisTransportOptions(url);
-    super(options);
+  constructor(place: CommandPlace, log: Log) {
+    super({});
     this.logger = new TransportLogger(log);
-    this.#watch = new ConnectionWatch(log, options);
+    this.#connections = new Connections(place, log);
   }
 
   get connected(): boolean {
-    return this.#watch.log.up;
+    return this.#connections.log.up;
   }
 
   /** Subscribes at once: ioredis keeps the subscriptions until there is a connection, and renews them after a break. */
@@ -93,44 +100,35 @@ export class PatientServerRedis extends ServerRedis {
     callback?.();
   }
 
-  override async createRedisClient(): Promise<RedisClient> {
-    return this.#watch.add((await super.createRedisClient()) as RedisClient);
-  }
-
-  override createRetryStrategy(times: number): number | undefined {
-    return this.isManuallyClosed ? undefined : reconnectDelayMs(times);
+  override createRedisClient(): Promise<RedisClient> {
+    return Promise.resolve(this.#connections.open());
   }
 
   override close(): Promise<void> {
     this.isManuallyClosed = true;
-    return this.#watch.close();
+    return this.#connections.close();
   }
 }
 
 /** Nest's Redis client, made to try for ever and to keep its reply subscriptions. */
 export class PatientClientRedis extends ClientRedis {
   protected override readonly logger: TransportLogger;
-  readonly #watch: ConnectionWatch;
+  readonly #connections: Connections;
 
-  constructor(url: string, log: Log) {
-    const options = redisTransportOptions(url);
-    super(options);
+  constructor(place: CommandPlace, log: Log) {
+    super({});
     this.logger = new TransportLogger(log);
-    this.#watch = new ConnectionWatch(log, options);
+    this.#connections = new Connections(place, log);
   }
 
-  override async createClient(): Promise<RedisClient> {
-    return this.#watch.add((await super.createClient()) as RedisClient);
-  }
-
-  override createRetryStrategy(times: number): number | undefined {
-    return this.isManuallyClosed ? undefined : reconnectDelayMs(times);
+  override createClient(): Promise<RedisClient> {
+    return Promise.resolve(this.#connections.open());
   }
 
   override close(): Promise<void> {
     this.isManuallyClosed = true;
     this.handleClose();
-    return this.#watch.close();
+    return this.#connections.close();
   }
 
   /**

@@ -2,6 +2,7 @@ export {
   connectRedis,
   type RedisConnection,
   type RedisConnectionOptions,
+  type RedisStep,
 } from './redis-connection.ts';
 export { RedisDelayedStore } from './redis-delayed-store.ts';
 export { RedisExclusiveStore } from './redis-exclusive-store.ts';

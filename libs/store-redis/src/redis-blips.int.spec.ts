@@ -49,9 +49,13 @@ async function lane(run) {
   }
 }
 
-const one = () => redis.run('lease', (client) => client.incr('one'));
+const one = () => redis.run('lease', 'one', (client) => client.incr('one'));
 const several = () =>
-  redis.pipeline('lease', (pipeline) => pipeline.incr('a').get('b').incr('c'));
+  redis.pipeline('lease', [
+    ['a', (to) => to.incr('a')],
+    ['b', (to) => to.get('b')],
+    ['c', (to) => to.incr('c')],
+  ]);
 const lanes = Array.from({ length: 20 }, (_, at) => lane(at % 2 === 0 ? one : several));
 
 createInterface({ input: process.stdin }).once('line', async () => {

@@ -90,11 +90,15 @@ describe('a connection', () => {
     const redis = await connect();
     const store = new RedisSessionStore(redis);
     server.pause();
-    const calls = [1, 2, 3].map(() => failingMs(() => redis.run('lease', (c) => c.incr('count'))));
+    const calls = [1, 2, 3].map(() =>
+      failingMs(() => redis.run('lease', 'count', (c) => c.incr('count'))),
+    );
     for (const ms of await Promise.all(calls)) expect(ms).toBeLessThan(TIMEOUT_MS + 250);
     await until(() => !redis.isUp, DEADLINE_MS);
     for (let call = 0; call < 1_000; call += 1) {
-      await expect(redis.run('lease', (c) => c.incr('count'))).rejects.toThrow('not connected');
+      await expect(redis.run('lease', 'count', (c) => c.incr('count'))).rejects.toThrow(
+        'not connected',
+      );
     }
     server.resume();
     await until(() => redis.isUp, DEADLINE_MS);
@@ -107,13 +111,15 @@ describe('a connection', () => {
   it('gives up a server that accepts it but never speaks', async () => {
     const redis = await connect();
     server.pause();
-    await expect(redis.run('lease', (c) => c.ping())).rejects.toThrow(StoreUnavailableError);
+    await expect(redis.run('lease', 'count', (c) => c.ping())).rejects.toThrow(
+      StoreUnavailableError,
+    );
     let attempts = 0;
     redis.client.on('reconnecting', () => (attempts += 1));
     await until(() => attempts >= 2, DEADLINE_MS);
     server.resume();
     await until(() => redis.isUp, DEADLINE_MS);
-    expect(await redis.run('lease', (c) => c.ping())).toBe('PONG');
+    expect(await redis.run('lease', 'count', (c) => c.ping())).toBe('PONG');
   });
 
   it('never comes up on another database than the one it was given', async () => {
@@ -135,7 +141,7 @@ describe('a connection', () => {
     let attempts = 0;
     redis.client.on('connecting', () => (attempts += 1));
     await server.restart();
-    await expect(redis.run('lease', (c) => c.ping())).rejects.toThrow('not connected');
+    await expect(redis.run('lease', 'count', (c) => c.ping())).rejects.toThrow('not connected');
     const clients = await (await connect()).client.client('LIST');
     expect(String(clients).trim().split('\n')).toHaveLength(1);
     expect(attempts).toBe(0);

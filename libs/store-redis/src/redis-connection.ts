@@ -1,25 +1,28 @@
-import { Redis, type ChainableCommander } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import {
   StoreUnavailableError,
   type Log,
   type Meter,
   type RedisOperation,
 } from '#libs/broker-ports';
+import { RedisRoute, type RedisTarget, type SlotMap } from '#libs/redis-client';
 import type { LuaScript } from './lua-script.ts';
-
-const RECONNECT_DELAY_STEP_MS = 100;
-const RECONNECT_DELAY_MS_MAX = 2_000;
-
-/** When an idle connection is probed: one that only listens would not notice that its peer is gone. */
-const KEEP_ALIVE_MS = 10_000;
+import { RedisLink, type RedisLinkOptions } from './redis-link.ts';
 
 /** The label of the connection's metrics and log lines. */
 const ROLE = 'store';
 
-/** What {@link connectRedis} needs. */
-export interface RedisConnectionOptions {
-  /** `redis://` or `rediss://`, with user and password if the server wants them. */
-  readonly url: string;
+/** How long to wait between looks at a Redis Cluster of which a master is away. */
+const LOOK_MS = 500;
+
+/** The name of the only link when Redis is no Redis Cluster. */
+const ONLY = '';
+
+/** A command that came to the wrong node of a Redis Cluster, or to one that has lost the others. It was not carried out. */
+const MISDIRECTED = /^(?:MOVED|ASK|CLUSTERDOWN|TRYAGAIN) ?/;
+
+/** What {@link connectRedis} needs: where Redis is, and how it is used. */
+export interface RedisConnectionOptions extends RedisTarget {
   /** Stands before every key; holds no brace. */
   readonly keyPrefix: string;
   /** How long a call may wait for its reply; then it fails and the connection is made anew. */
@@ -28,60 +31,61 @@ export interface RedisConnectionOptions {
   readonly meter: Meter;
 }
 
+/** A command and the key, or one of the keys, that it touches. */
+export type RedisStep = readonly [
+  key: string,
+  send: (to: ChainableCommander, key: string) => unknown,
+];
+
 /**
- * One connection to Redis, which is made again for ever when it is lost.
+ * The stores' connection to Redis: to one server, to the master that Sentinels name, or to all masters of a Redis Cluster.
  *
- * @remarks Nothing is queued while Redis is away and nothing is sent twice: a call then fails at once, a call whose
- * reply is outstanding fails when the connection ends, and a call without a reply fails after `commandTimeoutMs` and ends
- * the connection, since all later replies would come behind the missing one. The state is logged and metered once per
- * change, not per attempt.
+ * @remarks A call that cannot be made fails at once, one without a reply in time; none is queued or repeated. A call goes to the master of its key;
+ * calls with the same key keep their order. While a slot of a Redis Cluster moves to another master, calls for its keys
+ * fail. The state is logged and metered once per change, not per attempt: up is who reaches all masters.
  */
 export class RedisConnection {
-  /** The driver; what is asked of it outside {@link RedisConnection.run} has no deadline. */
-  readonly client: Redis;
   readonly keyPrefix: string;
   readonly log: Log;
   readonly meter: Meter;
   readonly #options: RedisConnectionOptions;
-  readonly #url: string;
+  readonly #route: RedisRoute;
   readonly #scripts = new Set<LuaScript>();
+  /** By the `host:port` of their masters. */
+  readonly #links = new Map<string, RedisLink>();
+  #map: SlotMap | undefined;
   #state: 'opening' | 'up' | 'down' | 'closed' = 'opening';
   #wasUp = false;
-  /** Ends a connection that is made but not greeted in time. */
-  #greeting: NodeJS.Timeout | undefined;
-  /** What went wrong first with the connection at hand; the driver's own complaints follow from it. */
-  #fault: string | undefined;
+  #looking: Promise<void> | undefined;
+  #lookAgain: NodeJS.Timeout | undefined;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
-    this.#url = publicUrl(options.url);
+    this.#route = new RedisRoute(options);
     this.keyPrefix = options.keyPrefix;
     this.log = options.log;
     this.meter = options.meter;
-    this.client = new Redis(options.url, {
-      connectTimeout: options.commandTimeoutMs,
-      keepAlive: KEEP_ALIVE_MS,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      // With 0 the calls without a reply fail when the connection ends, not some attempts later.
-      maxRetriesPerRequest: 0,
-      // What is outstanding has been waited for; a server that is gone does not answer an end.
-      disconnectTimeout: 0,
-      retryStrategy: (attempt) =>
-        Math.min(attempt * RECONNECT_DELAY_STEP_MS, RECONNECT_DELAY_MS_MAX),
-      // After a failover this connection may still lead to the former primary.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    });
     options.meter.redisUp(ROLE, false);
-    this.client.on('connect', () => this.#greet());
-    this.client.on('ready', () => this.#up());
-    this.client.on('close', () => this.#down());
-    this.client.on('error', (error: Error) => this.#erred(error));
+    // Without a Redis Cluster there is one master for all keys.
+    if (!this.#isCluster) this.#link(ONLY, this.#route.to(ONLY));
   }
 
   /** Whether calls reach Redis at this moment, as far as is known. */
   get isUp(): boolean {
     return this.#state === 'up';
+  }
+
+  /** The driver of one master; what is asked of it has no deadline. @internal */
+  get client(): Redis {
+    const [link] = this.#links.values();
+    if (link === undefined) throw new Error('no master is known');
+    return link.client;
+  }
+
+  /** Resolves when the first attempt to connect, to each master that is known then, has succeeded or failed. @internal */
+  async tried(): Promise<void> {
+    if (this.#isCluster) await this.#look();
+    await Promise.all([...this.#links.values()].map((link) => link.tried()));
   }
 
   /**
@@ -91,27 +95,33 @@ export class RedisConnection {
    */
   use(script: LuaScript): void {
     this.#scripts.add(script);
-    if (this.isUp) this.#load([script]);
+    for (const link of this.#links.values()) if (link.isUp) link.load([script]);
   }
 
   /**
-   * Makes one round trip.
+   * Makes one round trip to the master of a key.
    *
    * @throws StoreUnavailableError when Redis is away, does not reply in time or refuses; the cause says which.
    */
-  async run<T>(operation: RedisOperation, call: (client: Redis) => Promise<T>): Promise<T> {
+  async run<T>(
+    operation: RedisOperation,
+    key: string,
+    send: (client: Redis) => Promise<T>,
+  ): Promise<T> {
     const begunAt = performance.now();
+    const link = this.#links.get(this.#masterOf(key));
     let outcome: 'ok' | 'error' = 'error';
     try {
-      if (!this.isUp) throw new Error('not connected');
-      const result = await this.#inTime(call(this.client));
+      if (link === undefined) throw new Error('not connected');
+      const result = await link.call(send);
       outcome = 'ok';
       return result;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       // Only an administrator empties the script cache of a running server. The call is not repeated here:
       // a later one may have found the scripts loaded, and would be overtaken backwards.
-      if (message.startsWith('NOSCRIPT')) this.#load(this.#scripts);
+      if (message.startsWith('NOSCRIPT')) link?.load(this.#scripts);
+      if (MISDIRECTED.test(message)) void this.#look();
       throw new StoreUnavailableError(`Redis: ${message}`, { cause });
     } finally {
       this.meter.redisCommand(operation, outcome, (performance.now() - begunAt) / 1000);
@@ -119,18 +129,66 @@ export class RedisConnection {
   }
 
   /**
-   * Makes one round trip of several commands, carried out in order but not as one.
+   * Makes one round trip to each master of the keys, all at once.
    *
-   * @returns one result per command.
-   * @throws StoreUnavailableError as {@link RedisConnection.run}, also when one of the commands is refused.
+   * @remarks Commands to one master are carried out in their order, but not as one.
+   * @returns one result per step.
+   * @throws StoreUnavailableError as {@link RedisConnection.run}, also when one of the commands is refused; after all
+   * masters have answered or failed.
    */
   async pipeline(
     operation: RedisOperation,
-    fill: (pipeline: ChainableCommander) => void,
+    steps: readonly RedisStep[],
   ): Promise<readonly unknown[]> {
-    return this.run(operation, async (client) => {
+    if (!this.#isCluster) return this.#pipelineTo(operation, steps);
+    const groups = new Map<string, { readonly places: number[]; readonly steps: RedisStep[] }>();
+    for (const [place, step] of steps.entries()) {
+      const master = this.#masterOf(step[0]);
+      const group = groups.get(master) ?? { places: [], steps: [] };
+      group.places.push(place);
+      group.steps.push(step);
+      groups.set(master, group);
+    }
+    const replies: unknown[] = [];
+    const sent = [...groups.values()].map(async (group) => {
+      const answers = await this.#pipelineTo(operation, group.steps);
+      group.places.forEach((place, at) => (replies[place] = answers[at]));
+    });
+    for (const outcome of await Promise.allSettled(sent)) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+    }
+    return replies;
+  }
+
+  /**
+   * Makes the steps of each stage only after those before it were carried out: in one round trip, unless Redis is a Redis
+   * Cluster.
+   *
+   * @returns one result per step.
+   * @throws StoreUnavailableError as {@link RedisConnection.pipeline}.
+   */
+  async inTurn(
+    operation: RedisOperation,
+    stages: readonly (readonly RedisStep[])[],
+  ): Promise<readonly unknown[]> {
+    if (!this.#isCluster) return this.pipeline(operation, stages.flat());
+    const replies: unknown[] = [];
+    for (const stage of stages) replies.push(...(await this.pipeline(operation, stage)));
+    return replies;
+  }
+
+  /** Waits for outstanding replies, as long as a call may take, and ends the connection. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    clearTimeout(this.#lookAgain);
+    await Promise.all([...this.#links.values()].map((link) => link.close()));
+    this.meter.redisUp(ROLE, false);
+  }
+
+  #pipelineTo(operation: RedisOperation, steps: readonly RedisStep[]): Promise<readonly unknown[]> {
+    return this.run(operation, steps[0]?.[0] ?? '', async (client) => {
       const pipeline = client.pipeline();
-      fill(pipeline);
+      for (const [key, send] of steps) send(pipeline, key);
       const replies = (await pipeline.exec()) ?? [];
       return replies.map(([error, result]) => {
         if (error !== null) throw error;
@@ -139,69 +197,93 @@ export class RedisConnection {
     });
   }
 
-  /** Waits for outstanding replies, as long as a call may take, and ends the connection. */
-  async close(): Promise<void> {
-    const wasUp = this.isUp;
-    this.#state = 'closed';
-    if (wasUp) await this.#inTime(this.client.quit()).catch(() => this.client.disconnect());
-    else this.client.disconnect();
-    this.meter.redisUp(ROLE, false);
+  get #isCluster(): boolean {
+    return this.#route.kind === 'cluster';
   }
 
-  #inTime<T>(reply: Promise<T>): Promise<T> {
-    const { commandTimeoutMs } = this.#options;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Error(`no reply within ${commandTimeoutMs} ms`));
-        this.client.stream.destroy();
-      }, commandTimeoutMs);
-      reply.then(resolve, reject).finally(() => clearTimeout(timer));
+  #masterOf(key: string): string {
+    return this.#isCluster ? (this.#map?.masterOf(key) ?? '') : ONLY;
+  }
+
+  #link(master: string, place: RedisLinkOptions['place']): void {
+    const link = new RedisLink({
+      place,
+      commandTimeoutMs: this.#options.commandTimeoutMs,
+      scripts: this.#scripts,
+      changed: (isUp, reason) => {
+        if (this.#links.get(master) !== link) return;
+        if (!isUp) this.#lookSoon();
+        this.#told(reason);
+      },
     });
+    this.#links.set(master, link);
   }
 
-  /** A server that accepts the connection but does not speak must not hold up the next attempt. */
-  #greet(): void {
-    const { stream } = this.client;
-    this.#greeting = setTimeout(() => stream.destroy(), this.#options.commandTimeoutMs);
+  /** Learns who the masters of the Redis Cluster are, and again until all of them are reached. */
+  #look(): Promise<void> {
+    if (!this.#isCluster || this.#state === 'closed') return Promise.resolve();
+    clearTimeout(this.#lookAgain);
+    this.#lookAgain = undefined;
+    this.#looking ??= this.#route
+      .slots()
+      .then((map) => this.#follow(map))
+      .catch((error: unknown) => this.#told(error instanceof Error ? error.message : String(error)))
+      .finally(() => {
+        this.#looking = undefined;
+        if (!this.#isWhole()) this.#lookSoon();
+      });
+    return this.#looking;
   }
 
-  #up(): void {
-    clearTimeout(this.#greeting);
+  #lookSoon(): void {
+    if (!this.#isCluster || this.#state === 'closed') return;
+    this.#lookAgain ??= setTimeout(() => void this.#look(), LOOK_MS);
+  }
+
+  #follow(map: SlotMap): void {
     if (this.#state === 'closed') return;
-    if (this.#state === 'down') this.log.info('redis-restored', { role: ROLE, url: this.#url });
-    if (this.#wasUp) this.meter.redisReconnected(ROLE);
-    this.#state = 'up';
-    this.#wasUp = true;
-    this.meter.redisUp(ROLE, true);
-    this.#load(this.#scripts);
+    this.#map = map;
+    for (const [master, address] of map.masters) {
+      if (!this.#links.has(master)) this.#link(master, this.#route.toNode(address));
+    }
+    for (const [master, link] of this.#links) {
+      if (map.masters.has(master)) continue;
+      this.#links.delete(master);
+      void link.close();
+    }
+    this.#told(map.isWhole ? '' : 'a part of the slots has no master');
   }
 
-  #down(): void {
-    clearTimeout(this.#greeting);
-    const error = this.#fault ?? 'connection closed';
-    this.#fault = undefined;
-    if (this.#state === 'down' || this.#state === 'closed') return;
+  #isWhole(): boolean {
+    const isServed = !this.#isCluster || this.#map?.isWhole === true;
+    return isServed && [...this.#links.values()].every(({ isUp }) => isUp);
+  }
+
+  /** Logs and meters what has become of the whole. */
+  #told(reason: string): void {
+    if (this.#state === 'closed') return;
+    const url = this.#route.label;
+    if (this.#isWhole()) {
+      if (this.#state === 'up') return;
+      if (this.#state === 'down') this.log.info('redis-restored', { role: ROLE, url });
+      if (this.#wasUp) this.meter.redisReconnected(ROLE);
+      this.#state = 'up';
+      this.#wasUp = true;
+      this.meter.redisUp(ROLE, true);
+      return;
+    }
+    // A link that was only just made has not failed.
+    if (this.#state === 'down' || reason === '') return;
     this.#state = 'down';
     this.meter.redisUp(ROLE, false);
-    this.log.warn('redis-unavailable', { role: ROLE, url: this.#url, error });
-  }
-
-  /** The driver would go on with database 0 when it cannot have the one it wants. */
-  #erred(error: Error & { readonly command?: { readonly name: string } }): void {
-    this.#fault ??= error.message;
-    if (error.command?.name === 'select') this.client.stream.destroy();
-  }
-
-  #load(scripts: Iterable<LuaScript>): void {
-    // A script that could not be loaded shows in the calls that need it.
-    for (const { text } of scripts) this.client.script('LOAD', text).catch(() => undefined);
+    this.log.warn('redis-unavailable', { role: ROLE, url, error: reason });
   }
 }
 
 /**
  * Connects to Redis.
  *
- * @remarks Resolves when the connection is up or the first attempt has failed, after at most twice `commandTimeoutMs`;
+ * @remarks Resolves when the connection is up or the first attempt has failed, after at most a few `commandTimeoutMs`;
  * the attempts then go on by themselves. Never rejects because Redis is away.
  *
  * @example
@@ -212,15 +294,6 @@ export class RedisConnection {
  */
 export async function connectRedis(options: RedisConnectionOptions): Promise<RedisConnection> {
   const connection = new RedisConnection(options);
-  await new Promise<void>((resolve) => {
-    connection.client.once('ready', () => resolve());
-    connection.client.once('close', () => resolve());
-  });
+  await connection.tried();
   return connection;
-}
-
-/** The address without user and password. */
-function publicUrl(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }

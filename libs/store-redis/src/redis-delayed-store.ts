@@ -1,4 +1,3 @@
-import type { ChainableCommander } from 'ioredis';
 import {
   decodeMessage,
   encodeMessage,
@@ -11,7 +10,7 @@ import {
 import { asBuffer } from './bytes.ts';
 import { delayedKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection, RedisStep } from './redis-connection.ts';
 
 const ADD = readScript('add-delayed');
 const CLAIM = readScript('claim-delayed');
@@ -47,11 +46,11 @@ export class RedisDelayedStore implements DelayedStore {
   ): Promise<readonly ('stored' | 'full')[]> {
     if (messages.length === 0) return [];
     const { due, values, state } = this.#keys;
-    const replies = await this.#redis.pipeline('delayed', (pipeline: ChainableCommander) => {
-      for (const call of callsOf(messages)) {
-        pipeline.evalsha(ADD.sha, 3, due, values, state, messagesMax, bytesMax, ...call);
-      }
-    });
+    const args = [due, values, state, messagesMax, bytesMax];
+    const replies = await this.#redis.pipeline(
+      'delayed',
+      callsOf(messages).map((call) => [due, (to) => to.evalsha(ADD.sha, 3, ...args, ...call)]),
+    );
     return replies.flatMap((reply) => {
       const [count, bytes, ...outcomes] = reply as readonly [...Counts, ...number[]];
       this.#count([count, bytes]);
@@ -61,7 +60,7 @@ export class RedisDelayedStore implements DelayedStore {
 
   async claim({ claimer, leaseMs, limit }: DelayedClaim): Promise<readonly DueMessage[]> {
     const { due, values, state, claimer: claimed } = this.#keys;
-    const reply = await this.#redis.run('delayed', (client) =>
+    const reply = await this.#redis.run('delayed', due, (client) =>
       client.callBuffer(
         ...(['EVALSHA', CLAIM.sha, 4, due, values, state, claimed] as const),
         ...[claimer, leaseMs, Math.min(limit, CALL_MESSAGES_MAX), CALL_BYTES_MAX],
@@ -84,12 +83,12 @@ export class RedisDelayedStore implements DelayedStore {
   async settle(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const { due, values, state } = this.#keys;
-    const replies = await this.#redis.pipeline('delayed', (pipeline) => {
-      for (let from = 0; from < ids.length; from += CALL_MESSAGES_MAX) {
-        const call = ids.slice(from, from + CALL_MESSAGES_MAX);
-        pipeline.evalsha(SETTLE.sha, 3, due, values, state, ...call);
-      }
-    });
+    const steps: RedisStep[] = [];
+    for (let from = 0; from < ids.length; from += CALL_MESSAGES_MAX) {
+      const call = ids.slice(from, from + CALL_MESSAGES_MAX);
+      steps.push([due, (to) => to.evalsha(SETTLE.sha, 3, due, values, state, ...call)]);
+    }
+    const replies = await this.#redis.pipeline('delayed', steps);
     this.#count(replies.at(-1) as Counts);
   }
 

@@ -1,7 +1,7 @@
 import type { ExclusiveHolder, ExclusiveStore } from '#libs/broker-ports';
 import { exclusiveKey } from './keys.ts';
 import { readScript } from './lua-script.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection, RedisStep } from './redis-connection.ts';
 
 const CLAIM = readScript('claim-exclusive');
 const RELEASE = readScript('release-exclusive');
@@ -31,7 +31,7 @@ export class RedisExclusiveStore implements ExclusiveStore {
     replaces?: ExclusiveHolder,
   ): Promise<ExclusiveHolder> {
     const before = replaces === undefined ? '' : textOf(replaces);
-    const held = await this.#redis.run('exclusive', (client) =>
+    const held = await this.#redis.run('exclusive', this.#key, (client) =>
       client.evalsha(CLAIM.sha, 1, this.#key, filter, textOf(holder), before),
     );
     return holderOf(String(held));
@@ -39,12 +39,15 @@ export class RedisExclusiveStore implements ExclusiveStore {
 
   async release(filters: readonly string[], holder: ExclusiveHolder): Promise<void> {
     if (filters.length === 0) return;
-    await this.#redis.pipeline('exclusive', (pipeline) => {
-      for (let from = 0; from < filters.length; from += CALL_FILTERS_MAX) {
-        const call = filters.slice(from, from + CALL_FILTERS_MAX);
-        pipeline.evalsha(RELEASE.sha, 1, this.#key, textOf(holder), ...call);
-      }
-    });
+    const steps: RedisStep[] = [];
+    for (let from = 0; from < filters.length; from += CALL_FILTERS_MAX) {
+      const call = filters.slice(from, from + CALL_FILTERS_MAX);
+      steps.push([
+        this.#key,
+        (to, key) => to.evalsha(RELEASE.sha, 1, key, textOf(holder), ...call),
+      ]);
+    }
+    await this.#redis.pipeline('exclusive', steps);
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ import { isWildcard } from '#libs/topic-index';
 import { asBuffer } from './bytes.ts';
 import { RETAINED_LOG_ENTRIES, retainedKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection, RedisStep } from './redis-connection.ts';
 import { catalogText } from './retained-index.ts';
 import { RetainedCatalog } from './retained-catalog.ts';
 
@@ -57,12 +57,14 @@ export class RedisRetainedStore implements RetainedStore {
     const changes = messages.map(changeOf);
     const calls = callsOf(changes);
     const { messages: values, catalog, log } = this.#keys;
-    const replies = await this.#redis.pipeline('retained_write', (pipeline) => {
-      for (const call of calls) {
+    const replies = await this.#redis.pipeline(
+      'retained_write',
+      calls.map((call): RedisStep => {
         const args = call.flatMap(({ topic, text, value }) => [topic, text, value]);
-        pipeline.evalsha(STORE.sha, 3, values, catalog, log, RETAINED_LOG_ENTRIES, ...args);
-      }
-    });
+        const keys = [values, catalog, log] as const;
+        return [log, (to) => to.evalsha(STORE.sha, 3, ...keys, RETAINED_LOG_ENTRIES, ...args)];
+      }),
+    );
     calls.forEach((call, at) => this.#catalog.applyOwn(String(replies[at]), call));
   }
 
@@ -99,7 +101,7 @@ export class RedisRetainedStore implements RetainedStore {
   async #read(topics: readonly string[]): Promise<readonly Message[]> {
     const found: Message[] = [];
     for (let from = 0; from < topics.length; from += READ_MESSAGES_MAX) {
-      const values = await this.#redis.run('retained_read', (client) =>
+      const values = await this.#redis.run('retained_read', this.#keys.messages, (client) =>
         client.hmgetBuffer(this.#keys.messages, ...topics.slice(from, from + READ_MESSAGES_MAX)),
       );
       const nowMs = Date.now();
@@ -122,7 +124,7 @@ export class RedisRetainedStore implements RetainedStore {
     const { messages, catalog, log } = this.#keys;
     for (let from = 0; from < expired.length; from += CALL_MESSAGES_MAX) {
       const args = expired.slice(from, from + CALL_MESSAGES_MAX).flat();
-      const dropped = await this.#redis.run('retained_write', (client) =>
+      const dropped = await this.#redis.run('retained_write', log, (client) =>
         client.evalsha(DROP.sha, 3, messages, catalog, log, RETAINED_LOG_ENTRIES, ...args),
       );
       for (let count = Number(dropped); count > 0; count -= 1) {

@@ -32,13 +32,15 @@ export class RedisRuleStore implements RuleStore {
   }
 
   async list(): Promise<readonly StoredRule[]> {
-    const texts = await this.#redis.run('rules', (client) => client.hvals(this.#keys.rules));
+    const texts = await this.#redis.run('rules', this.#keys.rules, (client) =>
+      client.hvals(this.#keys.rules),
+    );
     return texts.map(decodeRule);
   }
 
   async put(rule: BridgeRule, revision: number | undefined): Promise<RuleWriteResult> {
     const { rules, revision: counter } = this.#keys;
-    const reply = (await this.#redis.run('rules', (client) =>
+    const reply = (await this.#redis.run('rules', rules, (client) =>
       client.evalsha(PUT.sha, 2, rules, counter, rule.id, revision ?? '', JSON.stringify(rule)),
     )) as PutReply;
     if (reply[0] !== 'stored') return { kind: reply[0] };
@@ -47,7 +49,7 @@ export class RedisRuleStore implements RuleStore {
 
   async remove(id: string, revision: number | undefined): Promise<RuleWriteResult> {
     const { rules, revision: counter } = this.#keys;
-    const reply = (await this.#redis.run('rules', (client) =>
+    const reply = (await this.#redis.run('rules', rules, (client) =>
       client.evalsha(REMOVE.sha, 2, rules, counter, id, revision ?? ''),
     )) as RemoveReply;
     if (reply[0] !== 'removed') return { kind: reply[0] };
@@ -80,7 +82,7 @@ export class RedisRuleStore implements RuleStore {
   /** Undefined while Redis is away, which the connection reports: the next poll tries again. */
   #revision(): Promise<string | null | undefined> {
     const key = this.#keys.revision;
-    return this.#redis.run('rules', (client) => client.get(key)).catch(() => undefined);
+    return this.#redis.run('rules', key, (client) => client.get(key)).catch(() => undefined);
   }
 
   #rules(): Promise<readonly StoredRule[] | undefined> {

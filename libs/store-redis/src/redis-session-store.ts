@@ -16,7 +16,7 @@ import {
 import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS, nodeText, ownedKey, ownersKey, parseNode, sessionKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection, RedisStep } from './redis-connection.ts';
 import { sessionCalls } from './session-call.ts';
 import { decodePosition, decodeSession, encodePosition, type SessionView } from './session-view.ts';
 
@@ -62,13 +62,15 @@ export class RedisSessionStore implements SessionStore {
     const { keyPrefix } = this.#redis;
     const token = this.#begin(clientId);
     try {
-      const replies = await this.#redis.pipeline('session_take', (pipeline) => {
-        // First the list, then the session: a crash between them leaves an id too many, never one too few.
-        pipeline.sadd(ownersKey(keyPrefix), nodeText(node));
-        pipeline.sadd(ownedKey(keyPrefix, node), clientId);
-        const keys = sessionKeys(keyPrefix, clientId);
-        pipeline.evalsha(TAKE.sha, keys.length, ...keys, ...takeArguments(request));
-      });
+      const keys = sessionKeys(keyPrefix, clientId);
+      // First the list, then the session: a crash between them leaves an id too many, never one too few.
+      const replies = await this.#redis.inTurn('session_take', [
+        [
+          [ownersKey(keyPrefix), (to, key) => to.sadd(key, nodeText(node))],
+          [ownedKey(keyPrefix, node), (to, key) => to.sadd(key, clientId)],
+        ],
+        [[keys[0], (to) => to.evalsha(TAKE.sha, keys.length, ...keys, ...takeArguments(request))]],
+      ]);
       const result = takeResult(clientId, replies.at(-1) as TakeReply);
       if (!isHeldBy(result, node)) this.#leave(clientId, node, token);
       return result;
@@ -82,12 +84,13 @@ export class RedisSessionStore implements SessionStore {
     const calls = sessionCalls(operations);
     const tokens = calls.map((call) => (call.discards ? this.#begin(call.clientId) : undefined));
     try {
-      const replies = await this.#redis.pipeline('session_write', (pipeline) => {
-        for (const call of calls) {
+      const replies = await this.#redis.pipeline(
+        'session_write',
+        calls.map((call): RedisStep => {
           const keys = sessionKeys(this.#redis.keyPrefix, call.clientId);
-          pipeline.evalsha(WRITE.sha, keys.length, ...keys, ...call.encode());
-        }
-      });
+          return [keys[0], (to) => to.evalsha(WRITE.sha, keys.length, ...keys, ...call.encode())];
+        }),
+      );
       const outcomes = operations.map((): SessionWriteOutcome => 'done');
       calls.forEach((call, at) => {
         const reply = replies[at] as WriteReply;
@@ -112,7 +115,7 @@ export class RedisSessionStore implements SessionStore {
     let from = after === undefined ? '-' : `(${encodePosition(after)}`;
     // An empty answer says that nothing is left: what cannot be read does not hide what stands behind it.
     while (messages.length === 0) {
-      const entries = await this.#redis.run('session_read', (client) =>
+      const entries = await this.#redis.run('session_read', queue, (client) =>
         client.xrangeBuffer(queue, from, '+', 'COUNT', limit),
       );
       for (const [id, [, value]] of entries) {
@@ -131,7 +134,7 @@ export class RedisSessionStore implements SessionStore {
 
   async load(clientId: string): Promise<SessionRecord | undefined> {
     const keys = sessionKeys(this.#redis.keyPrefix, clientId);
-    const reply = (await this.#redis.run('session_read', (client) =>
+    const reply = (await this.#redis.run('session_read', keys[0], (client) =>
       client.evalsha(LOAD.sha, keys.length, ...keys),
     )) as LoadReply;
     if (reply[0] === 'absent') return undefined;
@@ -142,7 +145,7 @@ export class RedisSessionStore implements SessionStore {
 
   async owners(): Promise<readonly NodeRef[]> {
     const key = ownersKey(this.#redis.keyPrefix);
-    const members = await this.#redis.run('session_read', (client) => client.smembers(key));
+    const members = await this.#redis.run('session_read', key, (client) => client.smembers(key));
     return members.map(parseNode);
   }
 
@@ -152,7 +155,7 @@ export class RedisSessionStore implements SessionStore {
     const clientIds = new Set<string>();
     let cursor = '0';
     do {
-      const [next, page] = await this.#redis.run('session_read', (client) =>
+      const [next, page] = await this.#redis.run('session_read', key, (client) =>
         client.sscan(key, cursor, 'COUNT', OWNED_PAGE),
       );
       for (const clientId of page) clientIds.add(clientId);
@@ -163,10 +166,10 @@ export class RedisSessionStore implements SessionStore {
 
   async abandon(owner: NodeRef): Promise<void> {
     const { keyPrefix } = this.#redis;
-    await this.#redis.pipeline('session_write', (pipeline) => {
-      pipeline.unlink(ownedKey(keyPrefix, owner));
-      pipeline.srem(ownersKey(keyPrefix), nodeText(owner));
-    });
+    await this.#redis.inTurn('session_write', [
+      [[ownedKey(keyPrefix, owner), (to, key) => to.unlink(key)]],
+      [[ownersKey(keyPrefix), (to, key) => to.srem(key, nodeText(owner))]],
+    ]);
   }
 
   async close(): Promise<void> {
@@ -190,7 +193,9 @@ export class RedisSessionStore implements SessionStore {
   #leave(clientId: string, owner: NodeRef, token: object | undefined): void {
     if (token === undefined || this.#latest.get(clientId) !== token) return;
     const key = ownedKey(this.#redis.keyPrefix, owner);
-    this.#redis.run('session_write', (client) => client.srem(key, clientId)).catch(() => undefined);
+    this.#redis
+      .run('session_write', key, (client) => client.srem(key, clientId))
+      .catch(() => undefined);
   }
 }
 

@@ -80,8 +80,10 @@ export class RetainedCatalog {
     for (;;) {
       const { readTo } = index;
       if (readTo === undefined) return false;
-      const entries: readonly LogEntry[] = await this.#redis.run('retained_read', (client) =>
-        client.xrange(this.#keys.log, readTo, '+', 'COUNT', PAGE),
+      const entries: readonly LogEntry[] = await this.#redis.run(
+        'retained_read',
+        this.#keys.log,
+        (client) => client.xrange(this.#keys.log, readTo, '+', 'COUNT', PAGE),
       );
       if (entries[0]?.[0] !== readTo) return false;
       for (const [id, [topic = '', text = '']] of entries.slice(1)) {
@@ -94,13 +96,13 @@ export class RetainedCatalog {
 
   /** Changes made during the scan may be missing: the log is to be read from where the scan began. */
   async #scan(): Promise<RetainedIndex> {
-    const [newest] = await this.#redis.run('retained_read', (client) =>
+    const [newest] = await this.#redis.run('retained_read', this.#keys.log, (client) =>
       client.xrevrange(this.#keys.log, '+', '-', 'COUNT', 1),
     );
     const index = new RetainedIndex(newest?.[0]);
     let cursor = '0';
     do {
-      const [next, fields] = await this.#redis.run('retained_read', (client) =>
+      const [next, fields] = await this.#redis.run('retained_read', this.#keys.log, (client) =>
         client.hscan(this.#keys.catalog, cursor, 'COUNT', PAGE),
       );
       for (let at = 0; at + 1 < fields.length; at += 2) {

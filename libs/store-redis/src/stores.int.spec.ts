@@ -3,15 +3,13 @@ import type { Meter } from '#libs/broker-ports';
 import {
   delayedStoreSuite,
   exclusiveStoreSuite,
-  freePort,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
   sharedDelayedStoreSuite,
   silentLog,
-  startRedis,
-  until,
-  type RedisServer,
+  startRedisCluster,
+  type RedisCluster,
   type StoreFactory,
 } from '#libs/testkit';
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
@@ -23,25 +21,19 @@ import { RedisSessionStore } from './redis-session-store.ts';
 
 const silentMeter = new Proxy({}, { get: () => () => undefined }) as Meter;
 
-let server: RedisServer;
+let cluster: RedisCluster;
 let tests = 0;
 
-/** A Redis Cluster of one node refuses, as any other does, a command whose keys lie in different slots. */
+/** Three masters: a command whose keys lie in different slots is refused, and one that goes astray as well. */
 beforeAll(async () => {
-  const port = String(await freePort());
-  server = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-port', port] });
-  const redis = await connect('setup');
-  await redis.client.cluster('ADDSLOTSRANGE', 0, 16_383);
-  const ready = async () => String(await redis.client.cluster('INFO')).includes('cluster_state:ok');
-  await until(ready, 10_000);
-  await redis.close();
-});
+  cluster = await startRedisCluster();
+}, 30_000);
 
-afterAll(() => server.stop());
+afterAll(() => cluster.stop());
 
 function connect(keyPrefix: string): Promise<RedisConnection> {
   return connectRedis({
-    url: server.url,
+    nodes: cluster.nodes.slice(0, 1),
     keyPrefix,
     commandTimeoutMs: 5_000,
     log: silentLog,

@@ -38,6 +38,15 @@ export {
   type RedisServer,
   type RedisServerOptions,
 } from './redis-server.ts';
+export {
+  makeCertificates,
+  startRedisCluster,
+  startSentinels,
+  tlsArgs,
+  type Certificates,
+  type RedisCluster,
+  type RedisSentinels,
+} from './redis-topologies.ts';
 export { retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
 export { ScramClient } from './scram-client.ts';

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,8 @@ export interface RedisServerOptions {
   readonly appendOnly?: boolean;
   /** Further arguments of redis-server, for example `['--maxmemory', '1mb']`. */
   readonly args?: readonly string[];
+  /** What its configuration file holds, for modes that want one. @defaultValue no file */
+  readonly file?: string;
 }
 
 /** A Redis server of its own process, on a free loopback port, with its files in a temporary folder. */
@@ -116,6 +119,9 @@ class RedisProcess implements RedisServer {
   async restart(): Promise<void> {
     await this.kill();
     this.#failure = undefined;
+    const { file } = this.#options;
+    // The server writes into its file what it learns; that is kept over a restart.
+    if (file !== undefined && !existsSync(this.#file)) await writeFile(this.#file, file);
     const child = spawn('redis-server', this.#args(), { stdio: 'ignore' });
     this.#child = child;
     child.once('error', (cause) => {
@@ -147,9 +153,14 @@ class RedisProcess implements RedisServer {
     await ended;
   }
 
+  get #file(): string {
+    return join(this.#directory, 'redis.conf');
+  }
+
   #args(): string[] {
     const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
     return [
+      ...(this.#options.file === undefined ? [] : [this.#file]),
       ...['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.#directory],
       ...['--save', '', '--daemonize', 'no'],
       ...(this.#options.appendOnly === true ? durable : []),
@@ -158,14 +169,14 @@ class RedisProcess implements RedisServer {
   }
 }
 
-/** Whether a Redis that has loaded its data answers at the port. */
+/** Whether a Redis that has loaded its data answers at the port; one that wants a password has. */
 async function answersPing(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
     const answer: Promise<unknown[]> = once(socket, 'data');
     socket.write('PING\r\n');
     const [reply] = await answer;
-    return String(reply).startsWith('+PONG');
+    return /^(?:\+PONG|-NOAUTH)/.test(String(reply));
   } catch {
     return false;
   } finally {

@@ -7,7 +7,7 @@ import type {
   RuleStore,
   SessionStore,
 } from '#libs/broker-ports';
-import type { Config } from '#libs/config';
+import { redisTarget, type Config } from '#libs/config';
 import { openLocalStores } from '#libs/store-local';
 import {
   RedisDelayedStore,
@@ -34,7 +34,8 @@ export interface Stores {
 /** Redis when the node is part of a cluster; else memory, with a file if a directory is given. */
 export async function openStores(config: Config, log: Log, meter: Meter): Promise<Stores> {
   const { redis, data } = config;
-  if (redis.url === undefined) {
+  const target = redisTarget(config);
+  if (target === undefined) {
     const local = await openLocalStores({ dir: data.dir, clock: Date.now });
     return {
       ...local,
@@ -45,7 +46,8 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       },
     };
   }
-  const connection = await connectRedis({ ...redis, url: redis.url, log, meter });
+  const { keyPrefix, commandTimeoutMs } = redis;
+  const connection = await connectRedis({ ...target, keyPrefix, commandTimeoutMs, log, meter });
   const sessions = new RedisSessionStore(connection);
   const retained = new RedisRetainedStore(connection);
   const rules = new RedisRuleStore(connection);
