@@ -4,13 +4,13 @@ import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
 import { Scope } from './harness/scope.ts';
 import type { InteropClient, Outgoing, Subscriber } from './interop/interop-client.ts';
-import { MOSQUITTO } from './interop/mosquitto.ts';
+import { MOSQUITTO, mosquittoPublishAliased } from './interop/mosquitto.ts';
 import { MQTT_JS } from './interop/mqtt-js.ts';
-import { PAHO_C } from './interop/paho-c.ts';
+import { PAHO_C, pahoCPublishAliased } from './interop/paho-c.ts';
 import { PAHO_PYTHON, pahoPublish } from './interop/paho-python.ts';
 
 const CLIENTS: readonly InteropClient[] = [MQTT_JS, MOSQUITTO, PAHO_PYTHON, PAHO_C];
-const CASES = ([4, 5] as const).flatMap((level) =>
+const CASES = ([3, 4, 5] as const).flatMap((level) =>
   CLIENTS.map((client) => ({ client, name: client.name, level })),
 );
 const WAIT_MS = 10_000;
@@ -113,11 +113,12 @@ describe('user properties', () => {
   ] as const;
 
   it.each(CLIENTS.map((client) => ({ client, name: client.name })))(
-    'of $name arrive, in their order',
+    'of $name arrive at every client, in their order',
     async ({ client }) => {
       const topic = newTopic();
       const what = { level: 5, filter: topic, qos: 0 } as const;
       const python = await PAHO_PYTHON.subscribe(scope, port, what);
+      const mosquitto = await MOSQUITTO.subscribe(scope, port, what);
       const js = await MQTT_JS.subscribe(scope, port, what);
       const c = await PAHO_C.subscribe(scope, port, what);
       // The C program takes one pair only; the object of MQTT.js keeps names together.
@@ -128,9 +129,25 @@ describe('user properties', () => {
       await client.publish(scope, port, { level: 5, messages });
 
       expect(await lines(python, 2)).toEqual([`${topic} q0 r0 x`, expected]);
+      expect(await lines(mosquitto, 2)).toEqual([`${topic} q0 r0 x`, expected]);
       expect((await lines(c, 2))[1]).toBe(expected);
       const grouped = client === PAHO_C ? 'user b=2' : 'user b=2 b=1 a=3';
       expect((await lines(js, 2))[1]).toBe(grouped);
+    },
+  );
+
+  // The C program takes none for its will.
+  it.each([MQTT_JS, MOSQUITTO, PAHO_PYTHON].map((client) => ({ client, name: client.name })))(
+    'of a will of $name arrive',
+    async ({ client }) => {
+      const topic = newTopic();
+      const watcher = await PAHO_PYTHON.subscribe(scope, port, { level: 5, filter: topic, qos: 1 });
+      const will: Outgoing = { topic, text: 'gone', qos: 1, user: user.slice(0, 2) };
+      const told = { level: 5, filter: 'nothing', qos: 0, will } as const;
+      const dying = await client.subscribe(scope, port, told);
+      await dying.kill();
+
+      expect(await lines(watcher, 2)).toEqual([`${topic} q1 r0 gone`, 'user b=2 a=3']);
     },
   );
 });
@@ -154,6 +171,26 @@ describe('topic aliases', () => {
     expect(aliases).toEqual([1, 2, 1, 2, 1]);
   });
 
+  it('of mosquitto are understood', async () => {
+    const topic = newTopic();
+    const receiver = await PAHO_PYTHON.subscribe(scope, port, { level: 5, filter: topic, qos: 2 });
+    const texts = ['m0', 'm1', 'm2'];
+    const told = await mosquittoPublishAliased(scope, port, { topic, texts });
+
+    expect(await lines(receiver, 3)).toEqual(texts.map((text) => `${topic} q2 r0 ${text}`));
+    const sent = told.split('\n').filter((line) => line.includes('sending PUBLISH ('));
+    expect(sent.map((line) => line.includes(topic))).toEqual([true, false, false]);
+  });
+
+  it('of paho C are understood', async () => {
+    const topic = newTopic();
+    const receiver = await MOSQUITTO.subscribe(scope, port, { level: 5, filter: topic, qos: 2 });
+    const texts = ['m0', 'm1', 'm2'];
+    await pahoCPublishAliased(scope, port, { topic, texts });
+
+    expect(await lines(receiver, 3)).toEqual(texts.map((text) => `${topic} q2 r0 ${text}`));
+  });
+
   it('of paho Python are understood', async () => {
     const topic = newTopic();
     const receiver = await MOSQUITTO.subscribe(scope, port, { level: 5, filter: topic, qos: 2 });
@@ -163,21 +200,5 @@ describe('topic aliases', () => {
     await pahoPublish(scope, port, { level: 5, messages });
 
     expect(await lines(receiver, 3)).toEqual([0, 1, 2].map((n) => `${topic} q2 r0 m${String(n)}`));
-  });
-});
-
-describe('MQTT 3.1', () => {
-  it('is spoken with MQTT.js, mosquitto and newer clients', async () => {
-    const topic = newTopic();
-    const url = `mqtt://127.0.0.1:${String(port)}`;
-    const old = { protocolId: 'MQIsdp', protocolVersion: 3, clientId: 'old' } as const;
-    const receiver = await Client.connect(scope, url, old);
-    await receiver.subscribe(topic, 2);
-    const sender = await Client.connect(scope, url);
-    await sender.publish(topic, 'to 3.1', { qos: 2 });
-    await receiver.publish(topic, 'from 3.1', { qos: 2 });
-    await receiver.receives(2);
-
-    expect(receiver.payloads).toEqual(['to 3.1', 'from 3.1']);
   });
 });

@@ -11,7 +11,8 @@ export interface Outgoing {
 
 /** How a client connects. */
 export interface Connecting {
-  readonly level: 4 | 5;
+  /** MQTT 3.1, 3.1.1 or 5.0. */
+  readonly level: 3 | 4 | 5;
   readonly will?: Outgoing;
 }
 

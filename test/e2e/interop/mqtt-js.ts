@@ -42,11 +42,18 @@ function url(port: number): string {
 }
 
 function optionsOf({ level, will }: Connecting): IClientOptions {
-  return { protocolVersion: level, ...(will !== undefined && { will: willOf(will) }) };
+  return {
+    protocolVersion: level,
+    protocolId: level === 3 ? 'MQIsdp' : 'MQTT',
+    ...(will !== undefined && { will: willOf(will) }),
+  };
 }
 
-function willOf({ topic, text, qos, retain = false }: Outgoing) {
-  return { topic, payload: Buffer.from(text), qos, retain };
+function willOf({ topic, text, qos, retain = false, user }: Outgoing) {
+  const message = { topic, payload: Buffer.from(text), qos, retain };
+  return user === undefined
+    ? message
+    : { ...message, properties: { userProperties: objectOf(user) } };
 }
 
 function objectOf(user: NonNullable<Outgoing['user']>): Record<string, string[]> {

@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { Child, run } from '../harness/child.ts';
+import type { Scope } from '../harness/scope.ts';
 import type { Connecting, InteropClient, Outgoing } from './interop-client.ts';
 
 const SUBSCRIBED_DEADLINE_MS = 10_000;
@@ -44,10 +46,24 @@ export const PAHO_C: InteropClient = {
   },
 };
 
+/** Publishes texts of QoS 2 on one connection with one topic alias, through the library: its programs have no option. */
+export async function pahoCPublishAliased(
+  scope: Scope,
+  port: number,
+  { topic, texts }: { readonly topic: string; readonly texts: readonly string[] },
+): Promise<void> {
+  await run(scope, { command: PYTHON, args: [ALIAS_SCRIPT, String(port), topic, ...texts] });
+}
+
+const PYTHON = '/usr/bin/python3';
+const ALIAS_SCRIPT = fileURLToPath(new URL('paho_c_alias.py', import.meta.url));
+
 let subscribers = 0;
 
+const VERSIONS = { 3: '31', 4: '311', 5: '5' } as const;
+
 function argumentsOf(port: number, { level, will }: Connecting): readonly string[] {
-  const address = ['-h', '127.0.0.1', '-p', String(port), '-V', level === 5 ? '5' : '311'];
+  const address = ['-h', '127.0.0.1', '-p', String(port), '-V', VERSIONS[level]];
   return [...address, ...(will === undefined ? [] : willArguments(will))];
 }
 
