@@ -230,8 +230,13 @@ export class BrokerNode implements SessionHost, HubHandler {
       return ack?.complete(REASON.topicNameInvalid, delayFault);
     }
     const message = this.#identify(packet, 'client', entry.clientId);
-    const done = ack === undefined ? nobodyWaits : this.#acknowledge(entry, ack);
-    this.#publish(message, entry.client, done);
+    if (ack === undefined) return this.#publish(message, entry.client, nobodyWaits);
+    if (ack.qos === 2 && entry.durable) {
+      const { packetId } = ack;
+      const identity = packet.dup ? entry.receiving.get(packetId) : undefined;
+      return this.#publishOnce(entry, { ...message, ...identity }, ack);
+    }
+    this.#publish(message, entry.client, this.#acknowledge(ack));
   }
 
   /** @internal */
@@ -271,24 +276,48 @@ export class BrokerNode implements SessionHost, HubHandler {
     void this.#member.forward({ clientId: entry.clientId, message, obligations });
   }
 
-  #acknowledge(entry: SessionEntry, ack: PublishAck): PublishDone {
+  #acknowledge(ack: PublishAck): PublishDone {
     return (error) => {
       this.meter.publishAcknowledged(ack.qos, (this.nowMs() - ack.startedAtMs) / 1000);
-      if (error !== undefined) {
-        // What goes on behind the node is none of a client's business.
-        const isOwn = error.code === 'QUOTA_EXCEEDED';
-        return ack.complete(this.#reasonOf(error), isOwn ? error.message : undefined);
+      if (error === undefined) return ack.complete(REASON.success);
+      // What goes on behind the node is none of a client's business.
+      const isOwn = error.code === 'QUOTA_EXCEEDED';
+      ack.complete(this.#reasonOf(error), isOwn ? error.message : undefined);
+    };
+  }
+
+  /**
+   * A QoS 2 message of a durable session: its packet id and its identity are in the store before it reaches anybody, so
+   * that its repeat, at whatever node, goes under the same identity to those who have had it [MQTT-4.3.3-10].
+   */
+  #publishOnce(entry: SessionEntry, message: Message, ack: PublishAck): void {
+    const { packetId } = ack;
+    const { source, sequence } = message;
+    const identity = { source, sequence };
+    entry.receiving.set(packetId, identity);
+    entry.write({ kind: 'begin', packetId, identity }, (result) => {
+      if (result === 'done') return this.#publish(message, entry.client, this.#receive(entry, ack));
+      if (result === 'fenced') this.fenced(entry, undefined);
+      else entry.close(REASON.serverUnavailable, STORE_SILENT);
+      ack.complete(REASON.serverBusy);
+    });
+  }
+
+  #receive(entry: SessionEntry, ack: PublishAck): PublishDone {
+    const { packetId } = ack;
+    const acknowledge = this.#acknowledge(ack);
+    return (error) => {
+      if (error === undefined) {
+        entry.receiving.delete(packetId);
+        entry.write({ kind: 'receive', packetId });
+        return acknowledge();
       }
-      if (ack.qos === 1 || !entry.durable || ack.isComplete) return ack.complete(REASON.success);
-      // QoS 2: the packet id is remembered before PUBREC, so that a repeat is recognised by any later owner.
-      const { packetId } = ack;
-      entry.write({ kind: 'receive', packetId }, (result) => {
-        // The client was told meanwhile that the message is not taken: it may use the packet id for another.
-        if (ack.isComplete) return entry.write({ kind: 'forget', packetId });
-        // The message is delivered, so a refusal would be false. Its repeat is recognised for as long as the session is here.
-        if (result === 'fenced') this.fenced(entry, undefined);
-        else if (result === 'failed') entry.close(REASON.serverUnavailable, STORE_SILENT);
-        ack.complete(REASON.success);
+      // A client that cannot be told has to send it again.
+      if (entry.terms?.version !== 5) return acknowledge(error);
+      entry.receiving.delete(packetId);
+      entry.write({ kind: 'forget', packetId }, (result) => {
+        if (result === 'failed') entry.close(REASON.serverUnavailable, STORE_SILENT);
+        acknowledge(error);
       });
     };
   }

@@ -9,6 +9,8 @@ export interface Offer {
   readonly message: Message;
   /** Undefined for QoS 0: nobody waits. */
   readonly obligations: Obligations | undefined;
+  /** Whether the session gets it once, however often it comes: true for what is routed with QoS 2. */
+  readonly once: boolean;
 }
 
 /** The backlog of a receiver that can take no more for now. */
@@ -19,6 +21,8 @@ export interface Receiver {
   readonly clientId: string;
   /** Messages that wait for its client or its acknowledgement, or FULL; undefined while the client is away. */
   readonly backlog: number | undefined;
+  /** Whether it outlives its connection; then its store recognises what comes again. */
+  readonly durable: boolean;
   /** Serves one message. Never waits for the client. */
   deliver(offer: Offer, nowMs: number): void;
 }

@@ -1,4 +1,5 @@
 import {
+  REMEMBERED_MESSAGES,
   type ClusterBus,
   type Log,
   type Message,
@@ -10,6 +11,7 @@ import {
 import { ClusterError, RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
 import { MatchCache, TopicTrie, isWildcard, plainFilter } from '#libs/topic-index';
+import { MessageMemory } from './message-memory.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import { FULL, type Receiver } from './receiver.ts';
@@ -65,6 +67,8 @@ export class Router implements Flushable {
   readonly #expected = new TopicTrie<string>();
   /** Those of them that nobody may have at this moment. */
   readonly #arriving = new Set<string>();
+  /** Messages of QoS 2 that sessions in memory have had: nothing else would recognise those that come again. */
+  readonly #had = new MessageMemory(REMEMBERED_MESSAGES);
   #changes: RouteChange[] = [];
   /** Changes that could not be written down: whoever asks whether they are known has them tried again. */
   #failed: RouteChange[] = [];
@@ -213,7 +217,11 @@ export class Router implements Flushable {
       return done();
     }
     const obligations = message.qos === 0 ? undefined : new Obligations(done);
-    this.#deliver(message, { targets: match.targets, remote: false, obligations });
+    this.#deliver(
+      message,
+      { targets: match.targets, remote: false, obligations },
+      this.#hasHad(message),
+    );
     for (const node of match.nodes) {
       if (obligations === undefined) this.#outbox.live(node, message);
       else this.#outbox.durable(node, message, obligations);
@@ -254,7 +262,7 @@ export class Router implements Flushable {
   /** Serves the local receivers of a message that another node has sent here. */
   routeFromPeer(message: Message, obligations: Obligations | undefined): void {
     const { targets } = this.#match(message.topic);
-    this.#deliver(message, { targets, remote: true, obligations });
+    this.#deliver(message, { targets, remote: true, obligations }, this.#hasHad(message));
   }
 
   /** Serves the receivers at this node and no others: what it says is its own. Nobody waits for it. */
@@ -281,11 +289,14 @@ export class Router implements Flushable {
       readonly remote: boolean;
       readonly obligations: Obligations | undefined;
     },
+    isRepeat = false,
   ): void {
     if (to.targets.length === 0) return;
+    const once = message.qos === 2;
     const shared = new SharedPublish(message, to.remote);
     const nowMs = this.#nowMs();
     for (const found of to.targets) {
+      if (isRepeat && !found.entry.durable) continue;
       const isOwn = found.entry.clientId === message.publisher;
       const target = isOwn ? found.forOwnMessages() : found;
       if (target === undefined) {
@@ -293,8 +304,13 @@ export class Router implements Flushable {
         continue;
       }
       const form = target.form(message.qos, message.retain);
-      target.entry.deliver({ shared, form, message, obligations: to.obligations }, nowMs);
+      target.entry.deliver({ shared, form, message, obligations: to.obligations, once }, nowMs);
     }
+  }
+
+  /** Whether a message that sessions in memory may get once only was routed here before. */
+  #hasHad(message: Message): boolean {
+    return message.qos === 2 && !this.#had.add(message);
   }
 
   #routeShare(message: Message, share: Share, obligations: Obligations | undefined): boolean {
@@ -321,7 +337,7 @@ export class Router implements Flushable {
     const { routed: message } = shared;
     this.#meter.groupDelivery('delivered');
     const form = target.form(message.qos, message.retain);
-    target.entry.deliver({ shared, form, message, obligations }, this.#nowMs());
+    target.entry.deliver({ shared, form, message, obligations, once: false }, this.#nowMs());
   }
 
   #match(topic: string): Match {

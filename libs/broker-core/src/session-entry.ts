@@ -1,6 +1,7 @@
 import {
   PublishError,
   type HubClient,
+  type MessageIdentity,
   type Meter,
   type QueuedMessage,
   type QueuePosition,
@@ -79,6 +80,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Its SUBSCRIBE and UNSUBSCRIBE under way. */
   requests = 0;
   will: PendingWill | undefined;
+  /** Its client's QoS 2 messages that may have reached some of their receivers and are not taken yet, by packet id. */
+  readonly receiving = new Map<number, MessageIdentity>();
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;
   #lastSequence = 0;
@@ -122,6 +125,9 @@ export class SessionEntry implements SessionOutput, Receiver {
     // What this node has queued it has measured itself.
     if (this.queueBytes === 0) this.queueBytes = record.queueBytes;
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
+    for (const { packetId, source, sequence } of record.receiving) {
+      this.receiving.set(packetId, { source, sequence });
+    }
     this.goOn();
   }
 
@@ -211,6 +217,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   }
 
   forget(packetId: number): void {
+    this.receiving.delete(packetId);
     this.write({ kind: 'forget', packetId }, (result) => {
       if (this.#isWritten(result)) this.session.inbound.forgotten(packetId);
     });
@@ -284,7 +291,8 @@ export class SessionEntry implements SessionOutput, Receiver {
     const position = { epoch: this.epoch, sequence: this.#lastSequence };
     const { retain, subscriptionIdentifiers } = offer.form;
     const queued = { position, message: offer.message, qos, retain, subscriptionIdentifiers };
-    this.write({ kind: 'append', queued }, (result) => this.#appended(offer, queued, result));
+    const once = offer.once && qos === 2;
+    this.write({ kind: 'append', queued, once }, (result) => this.#appended(offer, queued, result));
   }
 
   #appended(offer: Offer, queued: QueuedMessage, result: WriteResult): void {
@@ -295,7 +303,9 @@ export class SessionEntry implements SessionOutput, Receiver {
       return offer.obligations?.end();
     }
     this.#forgetQueued();
+    if (result === 'repeat') return offer.obligations?.end();
     if (result === 'fenced') return this.#host.fenced(this, offer);
+    this.session.outbound.unsure(queued.position, this.#host.nowMs());
     offer.obligations?.end(
       new PublishError('STORE_UNAVAILABLE', 'a session queue was not reached'),
     );

@@ -33,7 +33,7 @@ const PRESENT = { backlog: 0 };
 const AWAY = { backlog: undefined };
 
 function join(clientId: string, state: { readonly backlog: number | undefined }): Member {
-  const member: Member = { clientId, ...state, deliver: () => undefined };
+  const member: Member = { clientId, ...state, durable: false, deliver: () => undefined };
   group.add(subscriptionOf(member));
   return member;
 }
@@ -70,6 +70,7 @@ describe('ShareGroup', () => {
       subscriptionOf({
         clientId,
         backlog: index % 2 === 0 ? 0 : undefined,
+        durable: false,
         deliver: () => undefined,
       }),
     );

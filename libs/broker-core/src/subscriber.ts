@@ -324,6 +324,7 @@ export class Subscriber {
     const shared = new SharedPublish(message, false);
     const form = { qos, retain: true, subscriptionIdentifiers };
     this.#parts.meter.retainedOperation('serve');
-    entry.deliver({ shared, form, message, obligations: undefined }, this.#parts.nowMs());
+    const offer = { shared, form, message, obligations: undefined, once: false };
+    entry.deliver(offer, this.#parts.nowMs());
   }
 }

@@ -7,13 +7,21 @@ export interface NodeRef {
   readonly incarnation: number;
 }
 
+/** What tells a message from every other one in the cluster. */
+export interface MessageIdentity {
+  /** The node that took the message from its publisher. */
+  readonly source: NodeRef;
+  /** Counts up by one per message taken by `source`. */
+  readonly sequence: number;
+}
+
 /**
  * An application message inside the cluster: what PUBLISH carried, who sent it, and an identity.
  *
  * @remarks Immutable and shared by every receiver. `properties` holds no topic alias and no subscription
  * identifier: both belong to one connection.
  */
-export interface Message {
+export interface Message extends MessageIdentity {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly qos: QoS;
@@ -21,10 +29,6 @@ export interface Message {
   readonly properties?: PublishProperties;
   /** Client id of the publisher; empty for the broker itself. */
   readonly publisher: string;
-  /** The node that took the message from its publisher. */
-  readonly source: NodeRef;
-  /** Counts up by one per message taken by `source`; with it, the message's identity in the cluster. */
-  readonly sequence: number;
   readonly receivedAtMs: number;
   /** When the message may no longer be delivered; 0 never. */
   readonly expiresAtMs: number;

@@ -1,5 +1,5 @@
 import type { QoS } from '#libs/mqtt-codec';
-import type { Message, NodeRef } from './message.ts';
+import type { Message, MessageIdentity, NodeRef } from './message.ts';
 import type { FormerWill, StoredWill } from './stored-will.ts';
 
 /** A subscription as a session keeps it. `filter` is what the client sent, `$share` prefix included. */
@@ -31,6 +31,11 @@ export interface QueuedMessage {
   readonly subscriptionIdentifiers: readonly number[];
 }
 
+/** An inbound QoS 2 message whose obligations are not known to be met. */
+export interface ReceivingMessage extends MessageIdentity {
+  readonly packetId: number;
+}
+
 /** A session as stored. */
 export interface SessionRecord {
   readonly clientId: string;
@@ -48,6 +53,8 @@ export interface SessionRecord {
   readonly subscriptions: readonly StoredSubscription[];
   /** Inbound QoS 2: packet ids whose PUBLISH was taken and whose PUBREL is still to come. */
   readonly receivedPacketIds: readonly number[];
+  /** Inbound QoS 2: messages that were begun, and may have reached any of their receivers or none. */
+  readonly receiving: readonly ReceivingMessage[];
   /** Outbound QoS 2: packet ids for which PUBREC came and PUBCOMP is still to come. */
   readonly releasedPacketIds: readonly number[];
   readonly queueMessages: number;
@@ -90,36 +97,51 @@ export type TakeResult =
   | { readonly kind: 'absent' };
 
 /** A write of the owner. Operations of one session are carried out in the order given. */
-export type SessionOperation = { readonly clientId: string; readonly epoch: number } & (
-  | { readonly kind: 'append'; readonly queued: QueuedMessage }
-  /** The receiver has acknowledged these, or they expired: forget them. */
-  | { readonly kind: 'settle'; readonly positions: readonly QueuePosition[] }
-  /** PUBREC came: forget the message, remember the packet id until PUBCOMP. */
-  | { readonly kind: 'release'; readonly position: QueuePosition; readonly packetId: number }
-  | { readonly kind: 'complete'; readonly packetId: number }
-  /** An inbound QoS 2 PUBLISH was taken, or its PUBREL came. */
-  | { readonly kind: 'receive'; readonly packetId: number }
-  | { readonly kind: 'forget'; readonly packetId: number }
-  | { readonly kind: 'subscribe'; readonly subscriptions: readonly StoredSubscription[] }
-  | { readonly kind: 'unsubscribe'; readonly filters: readonly string[] }
-  /**
-   * The connection ended: the record stays until `nowMs` plus the interval (0xFFFFFFFF: for ever), and its will only with
-   * `willDueAtMs`.
-   */
-  | {
-      readonly kind: 'disconnect';
-      readonly nowMs: number;
-      readonly expiryIntervalSeconds: number;
-      readonly willDueAtMs?: number;
-    }
-  /** The will was published. */
-  | { readonly kind: 'forget-will' }
-  /** The session ended: remove its every key. */
-  | { readonly kind: 'discard' }
-);
+export type SessionOperation = { readonly clientId: string; readonly epoch: number } &
+  /** With `once`, a message that the session has had before under the same identity is not queued again: `repeat`. */
+  (
+    | { readonly kind: 'append'; readonly queued: QueuedMessage; readonly once: boolean }
+    /** The receiver has acknowledged these, or they expired: forget them. */
+    | { readonly kind: 'settle'; readonly positions: readonly QueuePosition[] }
+    /** PUBREC came: forget the message, remember the packet id until PUBCOMP. */
+    | { readonly kind: 'release'; readonly position: QueuePosition; readonly packetId: number }
+    | { readonly kind: 'complete'; readonly packetId: number }
+    /**
+     * An inbound QoS 2 PUBLISH is about to go on its way: should its client have to send it again, it goes under the same
+     * identity, and whoever has had it passes it over.
+     */
+    | { readonly kind: 'begin'; readonly packetId: number; readonly identity: MessageIdentity }
+    /** An inbound QoS 2 PUBLISH was taken, or its PUBREL came. */
+    | { readonly kind: 'receive'; readonly packetId: number }
+    | { readonly kind: 'forget'; readonly packetId: number }
+    | { readonly kind: 'subscribe'; readonly subscriptions: readonly StoredSubscription[] }
+    | { readonly kind: 'unsubscribe'; readonly filters: readonly string[] }
+    /**
+     * The connection ended: the record stays until `nowMs` plus the interval (0xFFFFFFFF: for ever), and its will only with
+     * `willDueAtMs`.
+     */
+    | {
+        readonly kind: 'disconnect';
+        readonly nowMs: number;
+        readonly expiryIntervalSeconds: number;
+        readonly willDueAtMs?: number;
+      }
+    /** The will was published. */
+    | { readonly kind: 'forget-will' }
+    /** The session ended: remove its every key. */
+    | { readonly kind: 'discard' }
+  );
 
-/** `fenced`: a later owner exists, the write changed nothing. */
-export type SessionWriteOutcome = 'done' | 'fenced';
+/**
+ * How a write ended.
+ *
+ * - `fenced`: a later owner exists, the write changed nothing.
+ * - `repeat`: the session has had this message before, nothing was queued.
+ */
+export type SessionWriteOutcome = 'done' | 'fenced' | 'repeat';
+
+/** How many messages a session remembers at least, the latest ones and none for ever, to recognise those that come again. */
+export const REMEMBERED_MESSAGES = 8_192;
 
 /**
  * Sessions, their subscriptions and their queues, one owner at a time.

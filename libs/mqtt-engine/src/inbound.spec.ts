@@ -1,18 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { REASON, type PublishPacket } from '#libs/mqtt-codec';
 import { RecordingOutput, publishPacket } from '#libs/testkit';
-import { Inbound, type InboundTerms } from './index.ts';
+import { Inbound, type InboundTerms, type StoredReceipts } from './index.ts';
 
 const PLAIN = { reasonStrings: false, payloadFormatCheck: false };
 const V5: InboundTerms = { ...PLAIN, reasonCodes: true, receiveMaximum: 3, topicAliasMaximum: 2 };
 const V4: InboundTerms = { ...PLAIN, reasonCodes: false, receiveMaximum: 4, topicAliasMaximum: 0 };
+const DURABLE: StoredReceipts = { receivedPacketIds: [], receiving: [] };
 
 class Client {
   readonly output = new RecordingOutput();
   readonly inbound = new Inbound(this.output);
 
-  constructor(terms = V5, durable = false, takenPacketIds: readonly number[] = []) {
-    this.inbound.attach(terms, durable, takenPacketIds);
+  constructor(terms = V5, stored?: StoredReceipts) {
+    this.inbound.attach(terms, stored);
   }
 
   publish(packetId: number, qos: 1 | 2 = 1, nowMs = 0): void {
@@ -86,7 +87,7 @@ describe('acknowledgements', () => {
     client.complete(0, REASON.quotaExceeded);
     expect(client.output.take()).toEqual(['puback 1 0x00']);
     client.inbound.detach();
-    client.inbound.attach(V5, false, []);
+    client.inbound.attach(V5, undefined);
     client.complete(1);
     expect(client.output.take()).toEqual([]);
   });
@@ -139,7 +140,7 @@ describe('QoS 2', () => {
   });
 
   it('of a durable session is forgotten by the store before PUBCOMP', () => {
-    const client = new Client(V5, true, [5]);
+    const client = new Client(V5, { ...DURABLE, receivedPacketIds: [5] });
     client.publish(5, 2);
     client.inbound.release(5);
     client.inbound.release(5);
@@ -150,10 +151,10 @@ describe('QoS 2', () => {
   });
 
   it('is not taken twice when the client comes back before responsibility is taken', () => {
-    const client = new Client(V5, true);
+    const client = new Client(V5, DURABLE);
     client.publish(5, 2);
     client.inbound.detach();
-    client.inbound.attach(V5, true, []);
+    client.inbound.attach(V5, DURABLE);
     client.publish(5, 2, 60_000);
     expect(client.output.take()).toEqual(['taken t5', 'duplicate']);
     client.inbound.giveUp(60_000);
@@ -162,23 +163,42 @@ describe('QoS 2', () => {
   });
 
   it('is not taken twice when responsibility is taken while the client is away', () => {
-    const client = new Client(V5, true);
+    const client = new Client(V5, DURABLE);
     client.publish(5, 2);
     client.inbound.detach();
     client.complete(0);
     // The record was read before the packet id was written to it.
-    client.inbound.attach(V5, true, []);
+    client.inbound.attach(V5, DURABLE);
     client.publish(5, 2);
     expect(client.output.take()).toEqual(['taken t5', 'duplicate', 'pubrec 5 0x00']);
   });
 
+  it('of a durable session ends the connection when responsibility takes too long, for the store knows its packet id', () => {
+    const client = new Client(V5, DURABLE);
+    client.publish(5, 2);
+    client.inbound.giveUp(1);
+    expect(client.output.take()).toEqual(['taken t5', 'close 0x97']);
+  });
+
+  it('that a former owner has begun is taken once more, or released at once', () => {
+    const begun = { ...DURABLE, receiving: [{ packetId: 5 }, { packetId: 6 }] };
+    const client = new Client(V5, begun);
+    client.publish(5, 2);
+    client.complete(0);
+    client.inbound.release(6);
+    expect(client.output.take()).toEqual(['taken t5', 'pubrec 5 0x00', 'forget 6']);
+    client.inbound.forgotten(6);
+    client.inbound.release(6);
+    expect(client.output.take()).toEqual(['pubcomp 6 0x00', 'pubcomp 6 0x92']);
+  });
+
   it('of a client that cannot be refused stays open when responsibility takes too long', () => {
-    const client = new Client(V4, true);
+    const client = new Client(V4, DURABLE);
     client.publish(5, 2);
     client.inbound.giveUp(1);
     expect(client.output.take()).toEqual(['taken t5', 'close 0x97']);
     client.inbound.detach();
-    client.inbound.attach(V4, true, []);
+    client.inbound.attach(V4, DURABLE);
     client.publish(5, 2);
     client.complete(0);
     expect(client.output.take()).toEqual(['duplicate', 'pubrec 5 0x00']);
@@ -208,7 +228,7 @@ describe('Receive Maximum', () => {
   });
 
   it('begins anew with a connection: PUBREL sent again is not counted [MQTT-4.9.0-1]', () => {
-    const client = new Client(V5, true, [11, 12, 13]);
+    const client = new Client(V5, { ...DURABLE, receivedPacketIds: [11, 12, 13] });
     for (const packetId of [1, 2, 3]) client.publish(packetId);
     expect(client.output.take()).toEqual(['taken t1', 'taken t2', 'taken t3']);
     for (const packetId of [11, 12, 13]) {
@@ -270,7 +290,7 @@ describe('topic aliases', () => {
     const former = new Client();
     publish(former, 'one', 1);
     former.inbound.detach();
-    former.inbound.attach(V5, false, []);
+    former.inbound.attach(V5, undefined);
     former.output.take();
     publish(former, '', 1);
     expect(former.output.take()).toEqual(['close 0x94']);

@@ -50,6 +50,12 @@ class PendingAck implements PublishAck {
   }
 }
 
+/** The QoS 2 packet ids that the store of a durable session knows. */
+export interface StoredReceipts {
+  readonly receivedPacketIds: readonly number[];
+  readonly receiving: readonly { readonly packetId: number }[];
+}
+
 /** Messages from a client: aliases, the receive window, QoS 2 packet ids and the order of acknowledgements. */
 export class Inbound {
   readonly #output: SessionOutput;
@@ -68,6 +74,8 @@ export class Inbound {
   readonly #taking = new Map<number, PendingAck>();
   /** QoS 2 packet ids taken, PUBREL still to come. */
   readonly #taken = new Set<number>();
+  /** QoS 2 packet ids of messages that a former owner of the session has begun to take, and may have acknowledged. */
+  readonly #begun = new Set<number>();
   readonly #forgetting = new Set<number>();
   /** This connection's exchanges of QoS 1 and 2 that are not finished: what Receive Maximum counts [MQTT-4.9.0-1]. */
   #open = 0;
@@ -82,10 +90,13 @@ export class Inbound {
   }
 
   /** Begins a connection. The stored packet ids join those known here, which may be ahead of the store. */
-  attach(terms: InboundTerms, durable: boolean, takenPacketIds: readonly number[]): void {
+  attach(terms: InboundTerms, stored: StoredReceipts | undefined): void {
     this.#terms = terms;
-    this.#durable = durable;
-    for (const id of takenPacketIds) this.#taken.add(id);
+    this.#durable = stored !== undefined;
+    for (const packetId of stored?.receivedPacketIds ?? []) this.#taken.add(packetId);
+    for (const { packetId } of stored?.receiving ?? []) {
+      if (!this.#taken.has(packetId) && !this.#taking.has(packetId)) this.#begun.add(packetId);
+    }
     this.#open = 0;
   }
 
@@ -110,7 +121,10 @@ export class Inbound {
     const isRepeat = resolved.qos === 2 && this.#recognise(resolved.packetId, nowMs);
     if (isRepeat || this.#exceedsReceiveMaximum()) return;
     const ack = new PendingAck(this, resolved, nowMs);
-    if (resolved.qos === 2) this.#taking.set(resolved.packetId, ack);
+    if (resolved.qos === 2) {
+      this.#begun.delete(resolved.packetId);
+      this.#taking.set(resolved.packetId, ack);
+    }
     this.#await(ack);
     if (isRefused) ack.complete(REASON.payloadFormatInvalid, FALSE_TEXT);
     else this.#output.publish(resolved, ack);
@@ -119,6 +133,8 @@ export class Inbound {
   /** PUBREL: the client will not send this packet id's message again [MQTT-4.3.3-11]. */
   release(packetId: number): void {
     if (this.#forgetting.has(packetId)) return;
+    // PUBREC has gone out then, whether or not the store was told in time.
+    if (this.#begun.delete(packetId)) this.#taken.add(packetId);
     if (!this.#taken.has(packetId)) {
       const reason = this.#terms.reasonCodes ? REASON.packetIdentifierNotFound : REASON.success;
       this.#output.sendAck('pubcomp', packetId, reason);
@@ -141,11 +157,12 @@ export class Inbound {
    * Refuses what came before a point in time and still waits for responsibility.
    *
    * @remarks Where no refusal can be told, the connection ends and the message stays under way: the client sends it again.
+   * So it does with a QoS 2 message of a durable session, whose packet id the store knows.
    */
   giveUp(beforeMs: number): void {
     let head = this.#pending.peek();
     while (head !== undefined && head.startedAtMs < beforeMs) {
-      if (!this.#terms.reasonCodes) {
+      if (!this.#terms.reasonCodes || (this.#durable && head.qos === 2)) {
         return this.#output.close(REASON.quotaExceeded, LATE);
       }
       head.complete(REASON.quotaExceeded, LATE);

@@ -1,5 +1,5 @@
 export { Fifo } from './fifo.ts';
-export { Inbound, type InboundTerms } from './inbound.ts';
+export { Inbound, type InboundTerms, type StoredReceipts } from './inbound.ts';
 export type { EngineLimits } from './limits.ts';
 export { OPEN_RULES, type ListenerRules } from './listener-rules.ts';
 export { sizeOf } from './message-size.ts';

@@ -179,6 +179,12 @@ export class Outbound {
     if (this.#queue.size > 0) delivery.publish.compact();
   }
 
+  /** A durable session's message may be in the store or not: if it is, it comes from there, in its turn. */
+  unsure({ sequence }: Position, nowMs: number): void {
+    if (sequence > this.#newest) this.#newest = sequence;
+    this.pump(nowMs);
+  }
+
   /** The answer to a load: messages of the stored queue after what memory has. */
   loaded(
     load: Load,

@@ -157,6 +157,7 @@ class DurableWorld {
     if (negotiation.kind === 'refused') throw new Error(negotiation.detail);
     this.session.attach(negotiation.terms, true, {
       receivedPacketIds: [],
+      receiving: [],
       releasedPacketIds: [...this.#released],
       lastSequence: this.#lastSequence,
     });

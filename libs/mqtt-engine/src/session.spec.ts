@@ -41,14 +41,24 @@ const DURABLE = { properties: { sessionExpiryInterval: 100 } };
 
 describe('Session', () => {
   it('begins with CONNACK, then what is unacknowledged [MQTT-3.2.0-1]', () => {
-    const stored = { receivedPacketIds: [4], releasedPacketIds: [9], lastSequence: 3 };
+    const stored = {
+      receivedPacketIds: [4],
+      receiving: [],
+      releasedPacketIds: [9],
+      lastSequence: 3,
+    };
     const { output } = new Connected(DURABLE, stored);
     expect(output.take()).toEqual(['connack', 'pubrel 9 0x00', 'load after 0']);
     expect(output.packets[0]).toMatchObject({ sessionPresent: true, reasonCode: 0 });
   });
 
   it('resumes what is stored even when the session will end with this connection', () => {
-    const stored = { receivedPacketIds: [4], releasedPacketIds: [9], lastSequence: 3 };
+    const stored = {
+      receivedPacketIds: [4],
+      receiving: [],
+      releasedPacketIds: [9],
+      lastSequence: 3,
+    };
     const { output, session } = new Connected({ cleanStart: false }, stored);
     expect(output.take()).toEqual(['connack', 'pubrel 9 0x00', 'load after 0']);
     session.handle({ kind: 'pubrel', packetId: 4, reasonCode: 0 }, 0);

@@ -9,6 +9,7 @@ import type { SessionOutput } from './session-output.ts';
 /** What a durable session brings along from its store. */
 export interface StoredState {
   readonly receivedPacketIds: readonly number[];
+  readonly receiving: readonly { readonly packetId: number }[];
   readonly releasedPacketIds: readonly number[];
   readonly lastSequence: number;
 }
@@ -58,7 +59,7 @@ export class Session {
       receiveMaximum: this.#limits.receiveMaximum,
       topicAliasMaximum: this.#limits.topicAliasMaximum,
     };
-    this.inbound.attach(inbound, stored !== undefined, stored?.receivedPacketIds ?? []);
+    this.inbound.attach(inbound, stored);
     this.outbound.attach(terms, stored);
   }
 

@@ -39,7 +39,7 @@ async function write(sequence) {
   try {
     await Promise.all([
       stores.sessions.write([
-        { ...by, kind: 'append', queued },
+        { ...by, kind: 'append', queued, once: false },
         { ...by, kind: 'settle', positions: sequence % 2 === 0 ? [settled] : [] },
       ]),
       stores.retained.store([message]),

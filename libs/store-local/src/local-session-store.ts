@@ -155,9 +155,9 @@ export class LocalSessionStore implements SessionStore {
     } else if (operation.kind === 'append') {
       const { queued } = operation;
       const message = this.#keeper.keep(queued.message);
-      session.apply({ ...operation, queued: { ...queued, message } });
+      return session.apply({ ...operation, queued: { ...queued, message } });
     } else {
-      session.apply(operation);
+      return session.apply(operation);
     }
     return 'done';
   }
@@ -206,8 +206,11 @@ export class LocalSessionStore implements SessionStore {
     for (const { path, value } of tables.subscriptions.entries()) {
       byNumber.get(path[0] ?? 0)?.restoreSubscription(path[1] ?? 0, value);
     }
-    for (const { path } of tables.received.entries()) {
-      byNumber.get(path[0] ?? 0)?.restoreReceived(path[1] ?? 0);
+    for (const { path, value } of tables.received.entries()) {
+      byNumber.get(path[0] ?? 0)?.restoreReceived(path[1] ?? 0, value);
+    }
+    for (const { path, value } of tables.remembered.entries()) {
+      byNumber.get(path[0] ?? 0)?.restoreRemembered(path[1] ?? 0, value);
     }
     for (const { path } of tables.released.entries()) {
       byNumber.get(path[0] ?? 0)?.restoreReleased(path[1] ?? 0);

@@ -1,13 +1,17 @@
 import {
+  REMEMBERED_MESSAGES,
   decodeQueued,
   decodeWill,
   encodeQueued,
   encodeWill,
   type FormerWill,
+  type MessageIdentity,
   type QueuedMessage,
   type QueuePosition,
+  type ReceivingMessage,
   type SessionOperation,
   type SessionRecord,
+  type SessionWriteOutcome,
   type StoredSubscription,
   type StoredWill,
 } from '#libs/broker-ports';
@@ -23,6 +27,7 @@ export type SessionHead = Omit<
   SessionRecord,
   | 'subscriptions'
   | 'receivedPacketIds'
+  | 'receiving'
   | 'releasedPacketIds'
   | 'queueMessages'
   | 'queueBytes'
@@ -38,11 +43,13 @@ export class SessionTables {
   readonly queues: Table<QueuedMessage>;
   /** Path: session, number of the subscription. */
   readonly subscriptions: Table<StoredSubscription>;
-  /** Path: session, packet id. */
-  readonly received: Table<true>;
+  /** Path: session, packet id. Messages that are on their way have their identity. */
+  readonly received: Table<true | MessageIdentity>;
   /** Path: session, packet id. */
   readonly released: Table<true>;
   readonly wills: Table<TimedBytes>;
+  /** Path: session, number of the message among those remembered. */
+  readonly remembered: Table<MessageIdentity>;
 
   constructor(journal: Journal | undefined) {
     this.heads = new Table(journal, jsonFormat<SessionHead>(1));
@@ -53,9 +60,10 @@ export class SessionTables {
       decode: (bytes, [, epoch = 0, sequence = 0]) => decodeQueued(bytes, { epoch, sequence }),
     });
     this.subscriptions = new Table(journal, jsonFormat<StoredSubscription>(4));
-    this.received = new Table(journal, jsonFormat<true>(5));
+    this.received = new Table(journal, jsonFormat<true | MessageIdentity>(5));
     this.released = new Table(journal, jsonFormat<true>(6));
     this.wills = new Table(journal, timedFormat(11));
+    this.remembered = new Table(journal, jsonFormat<MessageIdentity>(12));
   }
 }
 
@@ -71,13 +79,16 @@ export class LocalSession {
   readonly #tables: SessionTables;
   readonly #queue = new SessionQueue();
   readonly #subscriptions = new Map<string, { number: number; subscription: StoredSubscription }>();
-  readonly #received = new Set<number>();
+  readonly #received = new Map<number, true | MessageIdentity>();
   readonly #released = new Set<number>();
   #head: SessionHead;
   /** With 0 as its time while the connection lives. */
   #will: TimedBytes | undefined;
   #lastSequence = 0;
   #subscriptionsEver = 0;
+  /** The messages that were queued with `once`, the oldest first, by what names them. */
+  readonly #remembered = new Map<string, number>();
+  #rememberedEver = 0;
 
   constructor(number: number, head: SessionHead, tables: SessionTables) {
     this.number = number;
@@ -113,7 +124,7 @@ export class LocalSession {
     return {
       ...this.#head,
       subscriptions: Array.from(this.#subscriptions.values(), ({ subscription }) => subscription),
-      receivedPacketIds: [...this.#received],
+      ...this.#receivedNow(),
       releasedPacketIds: [...this.#released],
       queueMessages: this.#queue.size,
       queueBytes: this.#queue.bytes,
@@ -126,10 +137,14 @@ export class LocalSession {
   }
 
   /** Carries out an operation of the owner, all but `discard`, which is the store's. */
-  apply(operation: Exclude<SessionOperation, { kind: 'discard' }>): void {
+  apply(operation: Exclude<SessionOperation, { kind: 'discard' }>): SessionWriteOutcome {
+    if (operation.kind === 'append') return this.#append(operation);
+    this.#change(operation);
+    return 'done';
+  }
+
+  #change(operation: Exclude<SessionOperation, { kind: 'discard' | 'append' }>): void {
     switch (operation.kind) {
-      case 'append':
-        return this.#append(operation.queued);
       case 'settle':
         for (const position of operation.positions) this.#settle(position);
         return;
@@ -140,9 +155,10 @@ export class LocalSession {
       case 'complete':
         this.#released.delete(operation.packetId);
         return this.#tables.released.remove([this.number, operation.packetId]);
+      case 'begin':
+        return this.#receive(operation.packetId, operation.identity);
       case 'receive':
-        this.#received.add(operation.packetId);
-        return this.#tables.received.put([this.number, operation.packetId], true);
+        return this.#receive(operation.packetId, true);
       case 'forget':
         this.#received.delete(operation.packetId);
         return this.#tables.received.remove([this.number, operation.packetId]);
@@ -177,7 +193,8 @@ export class LocalSession {
     for (const subscription of this.#subscriptions.values()) {
       tables.subscriptions.remove([number, subscription.number]);
     }
-    for (const packetId of this.#received) tables.received.remove([number, packetId]);
+    for (const packetId of this.#received.keys()) tables.received.remove([number, packetId]);
+    for (const place of this.#remembered.values()) tables.remembered.remove([number, place]);
     for (const packetId of this.#released) tables.released.remove([number, packetId]);
   }
 
@@ -198,8 +215,13 @@ export class LocalSession {
     this.#subscriptionsEver = Math.max(this.#subscriptionsEver, number);
   }
 
-  restoreReceived(packetId: number): void {
-    this.#received.add(packetId);
+  restoreReceived(packetId: number, state: true | MessageIdentity): void {
+    this.#received.set(packetId, state);
+  }
+
+  restoreRemembered(place: number, identity: MessageIdentity): void {
+    this.#remembered.set(nameOf(identity), place);
+    this.#rememberedEver = Math.max(this.#rememberedEver, place);
   }
 
   restoreReleased(packetId: number): void {
@@ -217,7 +239,49 @@ export class LocalSession {
     this.#tables.wills.remove([this.number]);
   }
 
-  #append(queued: QueuedMessage): void {
+  #receivedNow(): Pick<SessionRecord, 'receivedPacketIds' | 'receiving'> {
+    const receivedPacketIds: number[] = [];
+    const receiving: ReceivingMessage[] = [];
+    for (const [packetId, state] of this.#received) {
+      if (state === true) receivedPacketIds.push(packetId);
+      else receiving.push({ packetId, ...state });
+    }
+    return { receivedPacketIds, receiving };
+  }
+
+  #receive(packetId: number, state: true | MessageIdentity): void {
+    this.#received.set(packetId, state);
+    this.#tables.received.put([this.number, packetId], state);
+  }
+
+  #append({
+    queued,
+    once,
+  }: {
+    readonly queued: QueuedMessage;
+    readonly once: boolean;
+  }): 'done' | 'repeat' {
+    if (once && !this.#remember(queued.message)) return 'repeat';
+    this.#enqueue(queued);
+    return 'done';
+  }
+
+  /** Returns false when the message was remembered before. */
+  #remember({ source, sequence }: MessageIdentity): boolean {
+    const identity = { source, sequence };
+    const name = nameOf(identity);
+    if (this.#remembered.has(name)) return false;
+    this.#rememberedEver += 1;
+    this.#remembered.set(name, this.#rememberedEver);
+    this.#tables.remembered.put([this.number, this.#rememberedEver], identity);
+    const [oldest] = this.#remembered;
+    if (oldest === undefined || this.#remembered.size <= REMEMBERED_MESSAGES) return true;
+    this.#remembered.delete(oldest[0]);
+    this.#tables.remembered.remove([this.number, oldest[1]]);
+    return true;
+  }
+
+  #enqueue(queued: QueuedMessage): void {
     const { epoch, sequence } = queued.position;
     this.#queue.add(queued);
     this.#tables.queues.put([this.number, epoch, sequence], queued);
@@ -244,4 +308,8 @@ export class LocalSession {
     this.#subscriptions.delete(filter);
     this.#tables.subscriptions.remove([this.number, held.number]);
   }
+}
+
+function nameOf({ source, sequence }: MessageIdentity): string {
+  return `${source.nodeId}#${String(source.incarnation)}/${String(sequence)}`;
 }

@@ -30,7 +30,7 @@ describe('keys', () => {
 
   it('of different sessions never meet', () => {
     const keys = hostileIds.flatMap((clientId) => sessionKeys('skein', clientId));
-    expect(new Set(keys).size).toBe(hostileIds.length * 5);
+    expect(new Set(keys).size).toBe(hostileIds.length * 7);
   });
 
   it('that one command changes together share one hash tag', () => {

@@ -7,12 +7,16 @@ import type { NodeRef } from '#libs/broker-ports';
  *
  *   prefix:s:{client id}          hash     the session record; `e` epoch, `n` node id, `i` incarnation, `c` connected,
  *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms),
- *                                          `w` will in the form of encodeWill as base64, `v` when it is due (ms)
+ *                                          `h` since when messages go to `had` (ms), `w` will in the form of encodeWill as base64, `v` when it is due (ms)
  *   prefix:s:{client id}:queue    stream   queued messages; the entry id is `epoch-sequence`, the value is the
  *                                          message in the form of encodeQueued, under the empty field name
  *   prefix:s:{client id}:filters  hash     subscriptions: filter -> options and identifier
- *   prefix:s:{client id}:in       set      inbound QoS 2 packet ids whose PUBREL is still to come
+ *   prefix:s:{client id}:in       hash     inbound QoS 2 packet ids whose PUBREL is still to come -> identity of the
+ *                                          message in the form of encodeIdentity; empty once it was taken
  *   prefix:s:{client id}:out      set      outbound QoS 2 packet ids whose PUBCOMP is still to come
+ *   prefix:s:{client id}:had      set      identities of the latest messages that were queued with `once`; with
+ *                                          8,192 of them, or after an hour, it takes the place of the next
+ *   prefix:s:{client id}:had2     set      identities of those before
  *   prefix:owners                 set      `node#incarnation` of every incarnation that took a session
  *   prefix:owned:node#incarnation set      client ids that the incarnation owns or owned
  *   prefix:{retained}:messages    hash     topic -> message in the form of encodeMessage: the truth
@@ -39,19 +43,29 @@ export const EXPIRY_SLACK_MS = 60_000;
 /** About how many changes the log of retained messages holds; a node that is further behind scans the catalog anew. */
 export const RETAINED_LOG_ENTRIES = 10_000;
 
-/** The five keys of a session in the order in which every session command takes them. */
+/** The keys of a session in the order in which every session command takes them. */
 export type SessionKeys = readonly [
   record: string,
   queue: string,
   filters: string,
   received: string,
   released: string,
+  had: string,
+  hadBefore: string,
 ];
 
 /** The keys of one session: all in one slot, whatever bytes the client id holds. */
 export function sessionKeys(prefix: string, clientId: string): SessionKeys {
   const record = `${prefix}:s:{${hashTag(clientId)}}`;
-  return [record, `${record}:queue`, `${record}:filters`, `${record}:in`, `${record}:out`];
+  return [
+    record,
+    `${record}:queue`,
+    `${record}:filters`,
+    `${record}:in`,
+    `${record}:out`,
+    `${record}:had`,
+    `${record}:had2`,
+  ];
 }
 
 /** The key of the set of incarnations that own sessions. */

@@ -80,6 +80,7 @@ function appends(record: SessionRecord, from: number, count: number): SessionOpe
     epoch,
     kind: 'append',
     queued: queuedOf({ epoch, sequence: from + index }),
+    once: false,
   }));
 }
 
@@ -212,18 +213,25 @@ describe('keys', () => {
       { ...by, kind: 'receive', packetId: 1 },
     ]);
     await a.write(appends(record, 1, 1));
+    const queued = queuedOf({ epoch: record.epoch, sequence: 2 });
+    await a.write([{ ...by, kind: 'append', queued, once: true }]);
     await a.write([
       { ...by, kind: 'release', position: { epoch: record.epoch, sequence: 1 }, packetId: 2 },
       { ...by, kind: 'subscribe', subscriptions: [subscription] },
     ]);
     const session = [...(await keysWithTtl())].filter(([key]) => key.startsWith('skein:s:'));
-    expect(session).toHaveLength(5);
+    expect(session).toHaveLength(6);
     for (const [, ttlMs] of session) {
       expect(ttlMs).toBeGreaterThan(60_000);
       expect(ttlMs).toBeLessThanOrEqual(60_000 + EXPIRY_SLACK_MS);
     }
     await taken(a);
-    for (const ttlMs of (await keysWithTtl()).values()) expect(ttlMs).toBe(-1);
+    const { [`skein:s:{${CLIENT}}:had`]: remembered, ...others } = Object.fromEntries(
+      await keysWithTtl(),
+    );
+    // For longer than the session was to stay, and not for ever.
+    expect(remembered).toBeGreaterThan(3_600_000);
+    for (const ttlMs of Object.values(others)) expect(ttlMs).toBe(-1);
   });
 
   it('of a session that dies with its node end, too', async () => {
@@ -264,7 +272,13 @@ describe('a queue', () => {
     expect(await a.read(CLIENT, undefined, 10)).toHaveLength(3);
     const { epoch } = record;
     const other = queuedOf({ epoch, sequence: 2 }, { topic: 'other' });
-    const append: SessionOperation = { clientId: CLIENT, epoch, kind: 'append', queued: other };
+    const append: SessionOperation = {
+      clientId: CLIENT,
+      epoch,
+      kind: 'append',
+      queued: other,
+      once: false,
+    };
     await expect(a.write([append])).rejects.toThrow(StoreUnavailableError);
     expect(await a.read(CLIENT, { epoch, sequence: 1 }, 1)).toMatchObject([
       { message: { topic: 'a/b' } },

@@ -35,7 +35,7 @@ type TakeReply =
 type LoadReply = readonly ['found', view: SessionView] | readonly ['absent'];
 
 type WriteReply =
-  | readonly ['done']
+  | readonly ['done', ...repeats: number[]]
   | readonly ['fenced']
   | readonly ['discarded', nodeId: string, incarnation: string];
 
@@ -95,6 +95,12 @@ export class RedisSessionStore implements SessionStore {
       calls.forEach((call, at) => {
         const reply = replies[at] as WriteReply;
         if (reply[0] === 'fenced') for (const index of call.indexes) outcomes[index] = 'fenced';
+        if (reply[0] === 'done') {
+          for (const number of reply.slice(1) as number[]) {
+            const index = call.appends[number - 1];
+            if (index !== undefined) outcomes[index] = 'repeat';
+          }
+        }
         if (reply[0] !== 'discarded') return;
         const [, nodeId, incarnation] = reply;
         this.#leave(call.clientId, { nodeId, incarnation: Number(incarnation) }, tokens[at]);

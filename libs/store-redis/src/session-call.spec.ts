@@ -7,7 +7,12 @@ const by = { clientId: 'c', epoch: 7 };
 
 function append(sequence: number, payloadBytes = 1): SessionOperation {
   const payload = new Uint8Array(payloadBytes);
-  return { ...by, kind: 'append', queued: queuedOf({ epoch: 7, sequence }, { payload }) };
+  return {
+    ...by,
+    kind: 'append',
+    queued: queuedOf({ epoch: 7, sequence }, { payload }),
+    once: false,
+  };
 }
 
 function settle(...sequences: readonly number[]): SessionOperation {
@@ -28,7 +33,7 @@ function encoded(...operations: readonly SessionOperation[]): string[][] {
 describe('the calls of a turn', () => {
   it('settle once, after all appends', () => {
     expect(encoded(append(1), settle(1), append(2), settle(2))).toEqual([
-      ['append', '2', '7-1', '7-2', 'settle', '2', '7-1', '7-2'],
+      ['append', '2', '7-1', '', '7-2', '', 'settle', '2', '7-1', '7-2'],
     ]);
   });
 
@@ -63,7 +68,7 @@ describe('the calls of a turn', () => {
     const disconnect = { ...by, kind: 'disconnect', nowMs: 5, expiryIntervalSeconds: 0 } as const;
     expect(encoded(append(1), disconnect, append(2))).toEqual([
       ['discard', '0'],
-      ['append', '1', '7-2'],
+      ['append', '1', '7-2', ''],
     ]);
     expect(encoded({ ...by, kind: 'discard' }, { ...by, kind: 'discard' })).toHaveLength(2);
   });
@@ -71,12 +76,12 @@ describe('the calls of a turn', () => {
   it('leave the end of the connection to the end', () => {
     const disconnect = { ...by, kind: 'disconnect', nowMs: 5, expiryIntervalSeconds: 60 } as const;
     expect(encoded(disconnect, append(1))).toEqual([
-      ['append', '1', '7-1', 'disconnect', '3', '5', '60', ''],
+      ['append', '1', '7-1', '', 'disconnect', '3', '5', '60', ''],
     ]);
     const willDueAtMs = 9;
     const forget = { ...by, kind: 'forget-will' } as const;
     expect(encoded({ ...disconnect, willDueAtMs }, forget, append(1))).toEqual([
-      ['append', '1', '7-1', 'disconnect', '3', '5', '60', '9', 'forget-will', '0'],
+      ['append', '1', '7-1', '', 'disconnect', '3', '5', '60', '9', 'forget-will', '0'],
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { encodeQueued, type QueuePosition, type SessionOperation } from '#libs/broker-ports';
 import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS } from './keys.ts';
-import { encodePosition, encodeSubscription } from './session-view.ts';
+import { encodeIdentity, encodePosition, encodeSubscription } from './session-view.ts';
 
 /** How much one call may hold, about: Redis serves nobody else while it runs. */
 const CALL_ITEMS_MAX = 500;
@@ -12,6 +12,7 @@ const KEY_OF = {
   append: 'queue',
   subscribe: 'filters',
   unsubscribe: 'filters',
+  begin: 'received',
   receive: 'received',
   forget: 'received',
   release: 'released',
@@ -39,6 +40,8 @@ export class SessionCall {
   readonly epoch: number;
   /** Where the operations stand in the caller's list, for their outcomes. */
   readonly indexes: number[] = [];
+  /** The same of its appends, in the order in which the script counts them. */
+  readonly appends: number[] = [];
   readonly #runs: Run[] = [];
   readonly #lastRun: Partial<Record<(typeof KEY_OF)[RunKind], Run>> = {};
   readonly #settled: string[] = [];
@@ -67,15 +70,22 @@ export class SessionCall {
     this.indexes.push(index);
     switch (operation.kind) {
       case 'append': {
-        const bytes = asBuffer(encodeQueued(operation.queued));
+        const { queued, once } = operation;
+        const bytes = asBuffer(encodeQueued(queued));
         this.#bytes += bytes.length;
-        return this.#put('append', encodePosition(operation.queued.position), bytes);
+        this.appends.push(index);
+        const identity = once ? encodeIdentity(queued.message) : '';
+        return this.#put('append', encodePosition(queued.position), bytes, identity);
       }
       case 'settle':
         return operation.positions.forEach((position) => this.#settle(position));
       case 'release':
         this.#settle(operation.position);
         return this.#put('release', String(operation.packetId));
+      case 'begin': {
+        const { packetId, identity } = operation;
+        return this.#put('begin', String(packetId), encodeIdentity(identity));
+      }
       case 'complete':
       case 'receive':
       case 'forget':

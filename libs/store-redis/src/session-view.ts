@@ -1,4 +1,11 @@
-import type { QueuePosition, SessionRecord, StoredSubscription } from '#libs/broker-ports';
+import type {
+  MessageIdentity,
+  QueuePosition,
+  ReceivingMessage,
+  SessionRecord,
+  StoredSubscription,
+} from '#libs/broker-ports';
+import { nodeText, parseNode } from './keys.ts';
 
 /** A session as `view()` of commands/session.lua gives it. */
 export type SessionView = readonly [
@@ -26,12 +33,23 @@ export function decodeSession(clientId: string, view: SessionView): SessionRecor
     createdAtMs: Number(createdAtMs),
     expiresAtMs: Number(expiresAtMs),
     subscriptions: decodeSubscriptions(filters),
-    receivedPacketIds: received.map(Number),
+    ...decodeReceived(received),
     releasedPacketIds: released.map(Number),
     queueMessages,
     queueBytes,
     lastSequence: decodePosition(newest).sequence,
   };
+}
+
+/** A message's identity as text: `node#incarnation/sequence`. */
+export function encodeIdentity({ source, sequence }: MessageIdentity): string {
+  return `${nodeText(source)}/${sequence}`;
+}
+
+/** The identity that {@link encodeIdentity} wrote. */
+export function decodeIdentity(text: string): MessageIdentity {
+  const split = text.lastIndexOf('/');
+  return { source: parseNode(text.slice(0, split)), sequence: Number(text.slice(split + 1)) };
 }
 
 /** A queue position as the id of a stream entry. */
@@ -69,6 +87,20 @@ export function decodeSubscription(filter: string, value: string): StoredSubscri
     retainHandling: atMost2(options >> 4),
     subscriptionIdentifier,
   };
+}
+
+function decodeReceived(
+  flat: readonly string[],
+): Pick<SessionRecord, 'receivedPacketIds' | 'receiving'> {
+  const receivedPacketIds: number[] = [];
+  const receiving: ReceivingMessage[] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const packetId = Number(flat[at]);
+    const identity = flat[at + 1] ?? '';
+    if (identity === '') receivedPacketIds.push(packetId);
+    else receiving.push({ packetId, ...decodeIdentity(identity) });
+  }
+  return { receivedPacketIds, receiving };
 }
 
 function decodeSubscriptions(flat: readonly string[]): StoredSubscription[] {

@@ -81,6 +81,7 @@ export function appendsOf(
     epoch,
     kind: 'append',
     queued: queuedOf({ epoch, sequence }),
+    once: false,
   }));
 }
 
@@ -91,6 +92,7 @@ export async function fill(store: SessionStore, record: SessionRecord): Promise<
     ...appendsOf(record, 1, 2, 3, 4),
     { clientId, epoch, kind: 'release', position: { epoch, sequence: 4 }, packetId: 9 },
     { clientId, epoch, kind: 'receive', packetId: 7 },
+    { clientId, epoch, kind: 'begin', packetId: 6, identity: { source: NODE_A, sequence: 1 } },
     {
       clientId,
       epoch,
@@ -105,10 +107,12 @@ export function everyOperation(clientId: string, epoch: number): SessionOperatio
   const position = { epoch, sequence: 1 };
   const by = { clientId, epoch };
   return [
-    { ...by, kind: 'append', queued: queuedOf({ epoch, sequence: 5 }) },
+    { ...by, kind: 'append', queued: queuedOf({ epoch, sequence: 5 }), once: false },
+    { ...by, kind: 'append', queued: queuedOf({ epoch, sequence: 5 }), once: true },
     { ...by, kind: 'settle', positions: [position] },
     { ...by, kind: 'release', position, packetId: 10 },
     { ...by, kind: 'complete', packetId: 9 },
+    { ...by, kind: 'begin', packetId: 11, identity: { source: NODE_A, sequence: 2 } },
     { ...by, kind: 'receive', packetId: 8 },
     { ...by, kind: 'forget', packetId: 7 },
     { ...by, kind: 'subscribe', subscriptions: [subscriptionOf('new')] },
@@ -128,6 +132,7 @@ export function sortedRecord(record: SessionRecord | undefined): SessionRecord |
     ...record,
     subscriptions: record.subscriptions.toSorted(byFilter),
     receivedPacketIds: record.receivedPacketIds.toSorted(byNumber),
+    receiving: record.receiving.toSorted((one, other) => byNumber(one.packetId, other.packetId)),
     releasedPacketIds: record.releasedPacketIds.toSorted(byNumber),
   };
 }

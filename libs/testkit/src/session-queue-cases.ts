@@ -36,7 +36,7 @@ export function sessionQueueCases(current: Current): void {
         queuedOf({ epoch, sequence: 2 }, { payload: new Uint8Array(0) }),
         queuedOf({ epoch, sequence: 3 }, { payload: new Uint8Array(300_000).fill(0xc3) }),
       ];
-      const by = { clientId: CLIENT, epoch, kind: 'append' } as const;
+      const by = { clientId: CLIENT, epoch, kind: 'append', once: false } as const;
       await store.write(queued.map((message) => ({ ...by, queued: message })));
       const read = await store.read(CLIENT, undefined, 10);
       expect(read.map(comparableQueued)).toEqual(queued.map(comparableQueued));
@@ -110,6 +110,7 @@ export function sessionQueueCases(current: Current): void {
           ...by,
           kind: 'append',
           queued: queuedOf(position, { payload }),
+          once: false,
         })),
       );
       await store.write([{ ...by, kind: 'settle', positions: positions.slice(5) }]);
@@ -185,6 +186,7 @@ export function sessionSurvivalCases(current: Current): void {
           epoch,
           kind: 'append',
           queued: { ...queuedOf({ epoch, sequence: 5 }), message: messageOf(fullMessage()) },
+          once: false,
         },
         { clientId: CLIENT, epoch, kind: 'settle', positions: [{ epoch, sequence: 2 }] },
         { clientId: CLIENT, epoch, kind: 'subscribe', subscriptions: [subscriptionOf('c/#')] },

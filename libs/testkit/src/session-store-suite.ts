@@ -2,6 +2,7 @@ import { describe } from '@jest/globals';
 import type { SessionStore } from '#libs/broker-ports';
 import { useStore, type StoreFactory } from './store-under-test.ts';
 import { sessionExpiryCases, sessionOwnersCases } from './session-expiry-cases.ts';
+import { sessionOnceCases } from './session-once-cases.ts';
 import { sessionQueueCases, sessionSurvivalCases } from './session-queue-cases.ts';
 import { sessionTakeCases, sessionTakeOverCases } from './session-take-cases.ts';
 import { sessionWillCases } from './session-will-cases.ts';
@@ -26,6 +27,7 @@ export function sessionStoreSuite(name: string, factory: StoreFactory<SessionSto
     sessionWriteCases(current);
     sessionWillCases(current);
     sessionQueueCases(current);
+    sessionOnceCases(current);
     sessionSurvivalCases(current);
   });
 }

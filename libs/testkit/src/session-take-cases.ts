@@ -36,6 +36,7 @@ export function sessionTakeCases(current: Current): void {
         expiresAtMs: 0,
         subscriptions: [],
         receivedPacketIds: [],
+        receiving: [],
         releasedPacketIds: [],
         queueMessages: 0,
         queueBytes: 0,

@@ -98,6 +98,31 @@ export function sessionWriteCases(current: Current): void {
       );
       expect(record).toMatchObject({ receivedPacketIds: [3, 65_535], releasedPacketIds: [] });
     });
+
+    it('have the identity of their message until it is taken, also for the next owner', async () => {
+      const source = { nodeId: 'node/1#2', incarnation: 1_700_000_000_000 };
+      const identity = (sequence: number) => ({ source, sequence });
+      const record = await written(
+        { kind: 'begin', packetId: 1, identity: identity(11) },
+        { kind: 'begin', packetId: 2, identity: identity(12) },
+        { kind: 'begin', packetId: 3, identity: identity(13) },
+        { kind: 'begin', packetId: 4, identity: identity(14) },
+        { kind: 'receive', packetId: 2 },
+        { kind: 'forget', packetId: 3 },
+        { kind: 'begin', packetId: 4, identity: identity(2 ** 53 - 1) },
+      );
+      const expected = {
+        receivedPacketIds: [2],
+        receiving: [
+          { packetId: 1, ...identity(11) },
+          { packetId: 4, ...identity(2 ** 53 - 1) },
+        ],
+      };
+      expect(record).toMatchObject(expected);
+      const { store } = current();
+      const next = await taken(store, { node: NODE_B, replacesEpoch: record?.epoch ?? 0 });
+      expect(sortedRecord(next)).toMatchObject(expected);
+    });
   });
 
   describe('outbound QoS 2 packet ids', () => {
@@ -156,6 +181,7 @@ export function sessionWriteCases(current: Current): void {
       expect(await taken(store)).toMatchObject({
         subscriptions: [],
         receivedPacketIds: [],
+        receiving: [],
         releasedPacketIds: [],
         queueMessages: 0,
         lastSequence: 0,

@@ -1,16 +1,27 @@
 -- What the session commands share; this text stands before each of them. It changes nothing by itself.
 --
--- KEYS[1] record, [2] queue, [3] filters, [4] received, [5] released packet ids: see keys.ts.
+-- KEYS[1] record, [2] queue, [3] filters, [4] received, [5] released packet ids, [6] and [7] messages it has had: see keys.ts.
 
-local record, queue, filters, received, released = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local record, queue, filters, received, released, had, hadBefore = unpack(KEYS)
 
 -- An expiry interval that has no end.
 local NEVER = 4294967295
+
+-- A session remembers this many of the messages that may be queued once only, and each for this long, at least.
+local REMEMBERED, REMEMBERED_MS = 8192, 3600000
 
 -- When a session whose connection ends now expires; 0 never.
 local function expiryOf(nowMs, intervalSeconds)
   if intervalSeconds == NEVER then return 0 end
   return nowMs + intervalSeconds * 1000
+end
+
+-- Gives all keys of a disconnected session their TTL; what it remembers may go before it does.
+local function expireAll(ttlMs)
+  for at = 1, 5 do redis.call('PEXPIRE', KEYS[at], ttlMs) end
+  for at = 6, 7 do
+    if redis.call('PTTL', KEYS[at]) > ttlMs then redis.call('PEXPIRE', KEYS[at], ttlMs) end
+  end
 end
 
 -- Marks the session as disconnected and gives all its keys their TTL. The queue is made to exist: a later
@@ -24,12 +35,11 @@ local function depart(epoch, nowMs, intervalSeconds, slackMs)
     redis.call('XADD', queue, id, '', '')
     redis.call('XDEL', queue, id)
   end
-  for _, key in ipairs(KEYS) do
-    redis.call('PEXPIRE', key, intervalSeconds * 1000 + slackMs)
-  end
+  expireAll(intervalSeconds * 1000 + slackMs)
 end
 
--- The whole session: {record fields e n i c d x t u}, {filter, options, ...}, {received ids}, {released ids},
+-- The whole session: {record fields e n i c d x t u}, {filter, options, ...},
+-- {received id, identity or empty, ...}, {released ids},
 -- length of the queue, memory that it takes (by a sample; 0 where the user may not ask), id of the newest entry it
 -- ever had.
 local function view()
@@ -46,7 +56,7 @@ local function view()
   return {
     redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 't', 'u'),
     redis.call('HGETALL', filters),
-    redis.call('SMEMBERS', received),
+    redis.call('HGETALL', received),
     redis.call('SMEMBERS', released),
     length,
     bytes,

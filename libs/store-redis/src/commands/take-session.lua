@@ -52,7 +52,8 @@ if not present then
   epoch = math.max(epoch, time[1] * 1000000 + time[2])
 end
 if resumed then
-  for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
+  for at = 1, 5 do redis.call('PERSIST', KEYS[at]) end
+  for at = 6, 7 do redis.call('PEXPIRE', KEYS[at], 2 * REMEMBERED_MS) end
   redis.call('HDEL', record, 'w', 'v')
 else
   redis.call('UNLINK', unpack(KEYS))

@@ -4,14 +4,16 @@
 -- ARGV[1]  epoch of the owner
 -- ARGV[2]  slack of the TTL (ms)
 -- ARGV[3]  then the writes; a count stands before what repeats:
---          append n, n times: entry id, value       settle n, n entry ids
+--          append n, n times: entry id, value, identity if it may be queued once only, or empty
+--          settle n, n entry ids                    begin n, n times: packet id, identity
 --          subscribe n, n times: filter, options    unsubscribe n, n filters
 --          receive n, n packet ids                  forget n, n packet ids
 --          release n, n packet ids                  complete n, n packet ids
 --          disconnect 3, now (ms), interval (s), when the will is due (ms) or empty: there is none
 --          forget-will 0                            discard 0 (nothing may follow)
 --
--- {'done'}                               all of them were carried out
+-- {'done', number...}                    all of them were carried out, but for these appends, counted from 1: the
+--                                        session has had their messages before
 -- {'discarded', node id, incarnation}    the same, and the session is gone; it was this node's
 -- {'fenced'}                             nothing was changed: the epoch is not the session's
 -- an error                               Redis refused a write, those before it were carried out
@@ -20,18 +22,60 @@ local epoch, connected, nodeId, incarnation = unpack(redis.call('HMGET', record,
 if epoch ~= ARGV[1] then return { 'fenced' } end
 
 -- The writes that may create a key, which then lacks the TTL of a disconnected session.
-local creates = { subscribe = true, receive = true, release = true }
+local creates = { subscribe = true, begin = true, receive = true, release = true }
 local created = false
 
+-- How many values one write of a kind has; 1 for all others.
+local widths = { append = 3, subscribe = 2, begin = 2 }
+
+local reply = { 'done' }
+local appends = 0
+
+local function hasHad(identity)
+  return redis.call('SISMEMBER', had, identity) == 1 or redis.call('SISMEMBER', hadBefore, identity) == 1
+end
+
+-- Whether an append whose reply was lost is there already.
+local function isThere(id, value)
+  local found = redis.call('XRANGE', queue, id, id)[1]
+  return found and found[2][2] == value
+end
+
+-- Two sets take turns: what is in the elder one has been remembered for long enough.
+local function keepRemembered()
+  local time = redis.call('TIME')
+  local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+  local count = redis.call('SCARD', had)
+  local begunMs = tonumber(redis.call('HGET', record, 'h')) or 0
+  if begunMs == 0 then
+    redis.call('HSET', record, 'h', nowMs)
+    redis.call('PEXPIRE', had, 2 * REMEMBERED_MS)
+  elseif count >= REMEMBERED or nowMs - begunMs >= REMEMBERED_MS then
+    redis.call('RENAME', had, hadBefore)
+    redis.call('PEXPIRE', hadBefore, REMEMBERED_MS)
+    redis.call('HDEL', record, 'h')
+  end
+end
+
 local function append(from, to)
-  for at = from, to, 2 do
-    local added = redis.pcall('XADD', queue, ARGV[at], '', ARGV[at + 1])
-    if type(added) == 'table' and added.err then
-      -- A repeat of an append whose reply was lost changes nothing; anything else is refused.
-      local found = redis.call('XRANGE', queue, ARGV[at], ARGV[at])[1]
-      if not found or found[2][2] ~= ARGV[at + 1] then return added end
+  local remembers = false
+  for at = from, to, 3 do
+    local id, value, identity = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+    appends = appends + 1
+    if identity ~= '' and hasHad(identity) then
+      if not isThere(id, value) then reply[#reply + 1] = appends end
+    else
+      local added = redis.pcall('XADD', queue, id, '', value)
+      if type(added) == 'table' and added.err and not isThere(id, value) then return added end
+      if identity ~= '' then
+        redis.call('SADD', had, identity)
+        remembers = true
+      end
     end
   end
+  if not remembers then return end
+  keepRemembered()
+  created = true
 end
 
 local function perform(kind, from, to)
@@ -52,10 +96,12 @@ local function perform(kind, from, to)
     redis.call('HSET', filters, unpack(ARGV, from, to))
   elseif kind == 'unsubscribe' then
     redis.call('HDEL', filters, unpack(ARGV, from, to))
+  elseif kind == 'begin' then
+    redis.call('HSET', received, unpack(ARGV, from, to))
   elseif kind == 'receive' then
-    redis.call('SADD', received, unpack(ARGV, from, to))
+    for at = from, to do redis.call('HSET', received, ARGV[at], '') end
   elseif kind == 'forget' then
-    redis.call('SREM', received, unpack(ARGV, from, to))
+    redis.call('HDEL', received, unpack(ARGV, from, to))
   elseif kind == 'release' then
     redis.call('SADD', released, unpack(ARGV, from, to))
   elseif kind == 'complete' then
@@ -71,7 +117,7 @@ while ARGV[at] do
     return { 'discarded', nodeId, incarnation }
   end
   created = created or creates[kind]
-  if kind == 'append' or kind == 'subscribe' then count = count * 2 end
+  count = count * (widths[kind] or 1)
   local refused = perform(kind, at + 2, at + 1 + count)
   if refused then return refused end
   at = at + 2 + count
@@ -79,8 +125,6 @@ end
 
 if created and connected == '0' then
   local ttlMs = redis.call('PTTL', record)
-  if ttlMs > 0 then
-    for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttlMs) end
-  end
+  if ttlMs > 0 then expireAll(ttlMs) end
 end
-return { 'done' }
+return reply

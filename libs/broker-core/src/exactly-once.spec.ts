@@ -1,0 +1,236 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { SessionOperation, SessionStore } from '#libs/broker-ports';
+import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+
+const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+const TWICE = { qos: 2, packetId: 7 } as const;
+const clock = (): number => 0;
+
+interface Member {
+  readonly bus: MemoryBus;
+  readonly memory: MemoryNode;
+  /** The one store as this node reaches it: its calls can be made to behave. */
+  readonly store: SessionStore;
+}
+
+let cluster: MemoryCluster;
+let sessions: LocalSessionStore;
+let retained: LocalRetainedStore;
+let a: Member;
+let b: Member;
+let c: Member;
+
+async function join(nodeId: string): Promise<Member> {
+  const bus = cluster.bus(nodeId);
+  const store = Object.assign(Object.create(sessions) as SessionStore, {
+    take: sessions.take.bind(sessions),
+    write: sessions.write.bind(sessions),
+    read: sessions.read.bind(sessions),
+    load: sessions.load.bind(sessions),
+    owners: sessions.owners.bind(sessions),
+    ownedBy: sessions.ownedBy.bind(sessions),
+    abandon: sessions.abandon.bind(sessions),
+  });
+  const memory = new MemoryNode({ sessions: store, retained, bus });
+  await memory.node.start();
+  return { bus, memory, store };
+}
+
+beforeEach(async () => {
+  cluster = new MemoryCluster();
+  sessions = new LocalSessionStore({ clock });
+  retained = new LocalRetainedStore({ clock });
+  a = await join('a');
+  b = await join('b');
+  c = await join('c');
+});
+
+async function connected(
+  { memory }: Member,
+  clientId: string,
+  options: Parameters<MemoryClient['connect']>[0] & { readonly version?: 4 | 5 } = {},
+): Promise<MemoryClient> {
+  const client = memory.client(options.version);
+  await client.connect({ clientId, ...options });
+  return client;
+}
+
+async function subscribed(member: Member, clientId: string, options = {}): Promise<MemoryClient> {
+  const client = await connected(member, clientId, options);
+  await client.subscribe('t', { qos: 2 });
+  return client;
+}
+
+/** Lets a node's writes be carried out and never answered. */
+function muteWrites({ store }: Member, kind: SessionOperation['kind']): void {
+  const write = store.write.bind(store);
+  store.write = async (operations) => {
+    const outcomes = await write(operations);
+    if (operations.some((operation) => operation.kind === kind)) await new Promise(() => undefined);
+    return outcomes;
+  };
+}
+
+/** Lets a node's writes of a kind get lost. */
+function loseWrites({ store }: Member, lost: SessionOperation['kind']): void {
+  const write = store.write.bind(store);
+  store.write = (operations) => write(operations.filter(({ kind }) => kind !== lost));
+}
+
+async function die({ bus }: Member): Promise<void> {
+  bus.kill();
+  await quiet(40);
+}
+
+describe('a QoS 2 message that its publisher has to send again', () => {
+  it('is delivered once when its node died after it had gone on its way', async () => {
+    const receivers = [
+      await subscribed(b, 'durable', DURABLE),
+      await subscribed(b, 'in memory'),
+      await subscribed(c, 'elsewhere', DURABLE),
+    ];
+    const publisher = await connected(a, 'publisher', DURABLE);
+    loseWrites(a, 'receive');
+    publisher.publish('t', 'x', TWICE);
+    await publisher.next('pubrec');
+    await die(a);
+    const back = await connected(b, 'publisher', DURABLE);
+    back.publish('t', 'x', { ...TWICE, dup: true });
+    expect(await back.next('pubrec')).toMatchObject({ packetId: 7, reasonCode: 0 });
+    back.publish('t', 'y', { qos: 2, packetId: 8 });
+    await quiet(40);
+    expect(receivers.map((receiver) => receiver.takeTexts())).toEqual([
+      ['x', 'y'],
+      ['x', 'y'],
+      ['x', 'y'],
+    ]);
+  });
+
+  it('is delivered when its node died before it had gone on its way', async () => {
+    const receiver = await subscribed(b, 'receiver', DURABLE);
+    const publisher = await connected(a, 'publisher', DURABLE);
+    muteWrites(a, 'begin');
+    publisher.publish('t', 'x', TWICE);
+    await quiet();
+    await die(a);
+    const back = await connected(b, 'publisher', DURABLE);
+    back.publish('t', 'x', { ...TWICE, dup: true });
+    expect(await back.next('pubrec')).toMatchObject({ packetId: 7, reasonCode: 0 });
+    await quiet();
+    expect(receiver.takeTexts()).toEqual(['x']);
+  });
+
+  it('reaches those who have not had it, and them alone', async () => {
+    const near = await subscribed(a, 'near', DURABLE);
+    const far = await subscribed(b, 'far', DURABLE);
+    const publisher = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    const inbox = cluster.placeOf(b.bus.self);
+    if (inbox === undefined) throw new Error('b is not there');
+    inbox.isFull = true;
+    publisher.publish('t', 'x', TWICE);
+    await publisher.closed();
+    expect(near.takeTexts()).toEqual(['x']);
+    inbox.isFull = false;
+    const back = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    back.publish('t', 'x', { ...TWICE, dup: true });
+    expect(await back.next('pubrec')).toMatchObject({ packetId: 7 });
+    await quiet();
+    expect([near.takeTexts(), far.takeTexts()]).toEqual([[], ['x']]);
+  });
+
+  it('is released at another node when only its PUBREC was seen', async () => {
+    const publisher = await connected(a, 'publisher', DURABLE);
+    loseWrites(a, 'receive');
+    publisher.publish('t', 'x', TWICE);
+    await publisher.next('pubrec');
+    await die(a);
+    const back = await connected(b, 'publisher', DURABLE);
+    back.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
+    expect(await back.next('pubcomp')).toMatchObject({ packetId: 7, reasonCode: 0 });
+    expect(await sessions.load('publisher')).toMatchObject({ receiving: [] });
+  });
+
+  it('is another message when it was refused, and under its packet id again', async () => {
+    const near = await subscribed(a, 'near', DURABLE);
+    await subscribed(b, 'far', DURABLE);
+    const publisher = await connected(a, 'publisher', DURABLE);
+    const inbox = cluster.placeOf(b.bus.self);
+    if (inbox === undefined) throw new Error('b is not there');
+    inbox.isFull = true;
+    publisher.publish('t', 'x', TWICE);
+    expect(await publisher.next('pubrec')).toMatchObject({ reasonCode: 0x97 });
+    expect(await sessions.load('publisher')).toMatchObject({
+      receiving: [],
+      receivedPacketIds: [],
+    });
+    inbox.isFull = false;
+    publisher.publish('t', 'y', TWICE);
+    expect(await publisher.next('pubrec')).toMatchObject({ reasonCode: 0 });
+    expect(near.takeTexts()).toEqual(['x', 'y']);
+  });
+});
+
+describe('a QoS 2 message in the inbox of a node that died', () => {
+  it('is not queued again for a session that had it, and is for one that had not', async () => {
+    const receiver = await subscribed(b, 'receiver', DURABLE);
+    const other = await subscribed(b, 'other', DURABLE);
+    const publisher = await connected(a, 'publisher');
+    const write = b.store.write.bind(b.store);
+    b.store.write = async (operations) => {
+      await write(operations.filter(({ clientId }) => clientId === 'receiver'));
+      return await new Promise(() => undefined);
+    };
+    publisher.publish('t', 'x', { qos: 2 });
+    await publisher.next('pubrec');
+    await quiet();
+    for (const client of [receiver, other]) client.cut();
+    await die(b);
+    const texts = [];
+    for (const clientId of ['receiver', 'other']) {
+      const back = await connected(c, clientId, DURABLE);
+      await quiet(40);
+      texts.push(back.takeTexts());
+    }
+    expect(texts).toEqual([['x'], ['x']]);
+  });
+
+  it('comes once to those who are connected at its heir', async () => {
+    const gone = await subscribed(b, 'gone', DURABLE);
+    const here = [await subscribed(a, 'durable', DURABLE), await subscribed(a, 'in memory')];
+    const publisher = await connected(c, 'publisher');
+    b.bus.isPaused = true;
+    publisher.publish('t', 'x', { qos: 2 });
+    await publisher.next('pubrec');
+    await quiet();
+    gone.cut();
+    await die(b);
+    expect(a.memory.log.of('inherit-finished')).toHaveLength(1);
+    expect(here.map((receiver) => receiver.takeTexts())).toEqual([['x'], ['x']]);
+  });
+});
+
+describe('an append whose answer was lost', () => {
+  it('is delivered from the store, in its turn and once', async () => {
+    const receiver = await subscribed(a, 'receiver', DURABLE);
+    const publisher = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    const write = a.store.write.bind(a.store);
+    let left = 1;
+    a.store.write = async (operations) => {
+      const outcomes = await write(operations);
+      if (left > 0 && operations.some(({ kind }) => kind === 'append')) {
+        left -= 1;
+        throw new Error('reply lost');
+      }
+      return outcomes;
+    };
+    publisher.publish('t', 'x', TWICE);
+    await publisher.closed();
+    const back = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    back.publish('t', 'x', { ...TWICE, dup: true });
+    back.publish('t', 'y', { qos: 2, packetId: 8 });
+    await quiet(40);
+    expect(back.take().map(({ kind }) => kind)).toEqual(['pubrec', 'pubrec']);
+    expect(receiver.takeTexts()).toEqual(['x', 'y']);
+  });
+});

@@ -1,0 +1,24 @@
+import type { MessageIdentity } from '#libs/broker-ports';
+
+/** Remembers the latest messages by their identity, up to a number of them. */
+export class MessageMemory {
+  readonly #names = new Set<string>();
+  readonly #messagesMax: number;
+
+  constructor(messagesMax: number) {
+    this.#messagesMax = messagesMax;
+  }
+
+  /** Remembers a message; returns false when it was remembered already. */
+  add({ source, sequence }: MessageIdentity): boolean {
+    const name = `${source.nodeId}#${source.incarnation}/${sequence}`;
+    if (this.#names.has(name)) return false;
+    this.#names.add(name);
+    if (this.#names.size <= this.#messagesMax) return true;
+    for (const oldest of this.#names) {
+      this.#names.delete(oldest);
+      break;
+    }
+    return true;
+  }
+}
