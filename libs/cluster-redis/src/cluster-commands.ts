@@ -9,6 +9,7 @@ import {
   type RouteChange,
 } from '#libs/broker-ports';
 import { nodeKey, parseNodeKey, type MemberSighting } from '#libs/cluster';
+import { ReplicaWait, type ReplicaWaitOptions } from '#libs/redis-client';
 import type { ClusterKeys } from './keys.ts';
 import { decodeLease, encodeLease } from './lease-format.ts';
 import { parseEntries, type StreamEntry } from './stream-entry.ts';
@@ -69,6 +70,8 @@ export interface ClusterCommandsOptions {
   readonly keys: ClusterKeys;
   readonly leaseMs: number;
   readonly inboxMessagesMax: number;
+  /** What it takes until an append counts. */
+  readonly wait: ReplicaWaitOptions;
   readonly meter: Meter;
 }
 
@@ -81,9 +84,11 @@ export interface ClusterCommandsOptions {
  */
 export class ClusterCommands {
   readonly #options: ClusterCommandsOptions;
+  readonly #replicas: ReplicaWait;
 
   constructor(options: ClusterCommandsOptions) {
     this.#options = options;
+    this.#replicas = new ReplicaWait(options.redis, options.wait);
   }
 
   async incarnate(nodeId: string, nowMs: number): Promise<number> {
@@ -220,7 +225,7 @@ export class ClusterCommands {
   }): Promise<(typeof APPENDS)[number]> {
     const { keys, inboxMessagesMax } = this.#options;
     const { to, from, sequence, frame } = batch;
-    const reply = await this.#eval('inbox_append', scripts.append, {
+    const appended = this.#eval('inbox_append', scripts.append, {
       keys: [keys.members, keys.inbox(to), keys.heir(to)],
       args: [
         nodeKey(to),
@@ -232,6 +237,7 @@ export class ClusterCommands {
         keys.heirs,
       ],
     });
+    const [reply] = await Promise.all([appended, this.#replicated()]);
     return oneOf(APPENDS, reply);
   }
 
@@ -275,6 +281,16 @@ export class ClusterCommands {
       args: [nodeKey(claimer), nodeKey(dead), STREAM_ENTRIES, MOVED_ENTRIES_MAX, HEIR_MEMORY_MS],
     });
     return oneOf(FORGETS, reply);
+  }
+
+  /** Waits until enough replicas have what was sent before. */
+  async #replicated(): Promise<void> {
+    const { meter, wait } = this.#options;
+    if (wait.replicas === 0) return;
+    const isReplicated = await this.#run('inbox_append', () => this.#replicas.reached());
+    meter.redisReplicasWaited(isReplicated ? 'reached' : 'missed');
+    if (isReplicated) return;
+    throw new StoreUnavailableError('Redis, inbox_append: too few replicas have what was written');
   }
 
   #eval(

@@ -36,6 +36,10 @@ export interface RedisClusterBusOptions {
     readonly routeDeadlineMs: number;
     readonly requestTimeoutMs: number;
     readonly inboxMessagesMax: number;
+    /** How many replicas must have a frame before sendDurable() resolves. @defaultValue 0 */
+    readonly waitReplicas?: number;
+    /** For how long they are waited for; less than `commandTimeoutMs`. @defaultValue half of it */
+    readonly waitTimeoutMs?: number;
   };
   readonly clock: {
     /** The time since 1970; it may jump. */
@@ -94,7 +98,12 @@ export class RedisClusterBus implements ClusterBus {
     const commands = this.#connections.open('commands');
     commands.on('ready', () => this.#beat());
     commands.on('close', () => this.#work?.view.storeLost());
-    this.#commands = new ClusterCommands({ ...redis, redis: commands, keys: this.#keys, meter });
+    const { waitReplicas: replicas = 0, waitTimeoutMs = redis.commandTimeoutMs / 2 } = redis;
+    this.#commands = new ClusterCommands({
+      ...redis,
+      ...{ redis: commands, keys: this.#keys, meter },
+      wait: { replicas, timeoutMs: waitTimeoutMs },
+    });
     this.#lease = new LeaseKeeper({ ...self, ...redis, commands: this.#commands, clock, log });
     this.#carrier = new Carrier({
       subscriber: this.#connections.open('subscriber'),

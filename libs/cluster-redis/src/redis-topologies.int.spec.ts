@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import type { RedisTarget } from '#libs/redis-client';
 import {
   RecordingClusterHandler,
   countingMeter,
   silentLog,
   startRedisCluster,
+  startSentinels,
   until,
 } from '#libs/testkit';
 import { RedisClusterBus } from './redis-cluster-bus.ts';
@@ -21,18 +23,19 @@ afterEach(async () => {
 interface TestNode {
   readonly bus: RedisClusterBus;
   readonly handler: RecordingClusterHandler;
-  readonly counts: ReadonlyMap<string, number>;
 }
 
-async function openNode(nodeId: string, target: RedisTarget): Promise<TestNode> {
-  const { meter, counts } = countingMeter();
+type Place = RedisTarget & { readonly waitReplicas?: number };
+
+async function openNode(nodeId: string, target: Place): Promise<TestNode> {
+  const { meter } = countingMeter();
   const bus = new RedisClusterBus({
     self: { nodeId, version: '1.0.0' },
     redis: {
       ...target,
       keyPrefix: 'test',
       leaseMs: LEASE_MS,
-      commandTimeoutMs: 500,
+      commandTimeoutMs: 1_000,
       routeDeadlineMs: 3_000,
       requestTimeoutMs: 500,
       inboxMessagesMax: 100_000,
@@ -44,10 +47,10 @@ async function openNode(nodeId: string, target: RedisTarget): Promise<TestNode> 
   cleanups.push(() => bus.close());
   const handler = new RecordingClusterHandler();
   await bus.open(handler);
-  return { bus, handler, counts };
+  return { bus, handler };
 }
 
-async function openThree(target: RedisTarget): Promise<[TestNode, TestNode, TestNode]> {
+async function openThree(target: Place): Promise<[TestNode, TestNode, TestNode]> {
   const nodes = [
     await openNode('n1', target),
     await openNode('n2', target),
@@ -94,4 +97,98 @@ describe('a bus on a Redis Cluster of three masters', () => {
     await until(() => n3.handler.durable.length === 2, DEADLINE_MS);
     expect(n3.handler.durableTexts()).toEqual(['left behind', 'to the heir']);
   }, 40_000);
+});
+
+/** Sends durable frames one by one, without a second attempt, and remembers which were stored. */
+function startTraffic(from: TestNode, to: TestNode) {
+  const stored: string[] = [];
+  let refusal = '';
+  let isSending = true;
+  const sending = (async () => {
+    for (let sent = 1; isSending; sent += 1) {
+      try {
+        await from.bus.sendDurable(to.bus.self, text(String(sent)));
+        stored.push(String(sent));
+      } catch (error) {
+        refusal = String(error);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  })();
+  return {
+    refusal: () => refusal,
+    async grew(): Promise<void> {
+      const before = stored.length;
+      await until(() => stored.length > before + 100, DEADLINE_MS);
+    },
+    /** Every stored frame has come, in the order of sending and once. */
+    async expectComplete(): Promise<void> {
+      isSending = false;
+      await sending;
+      const missing = (): string[] => {
+        const received = new Set(to.handler.durableTexts());
+        return stored.filter((name) => !received.has(name));
+      };
+      await until(() => missing().length === 0, DEADLINE_MS).catch(() => undefined);
+      expect(missing()).toEqual([]);
+      const order = to.handler.durableTexts().map(Number);
+      expect(order).toEqual([...new Set(order)].sort((a, b) => a - b));
+    },
+  };
+}
+
+/** The server that has the keys of the bus, and how to reach all of it. */
+interface Failing {
+  readonly target: RedisTarget;
+  readonly killMaster: () => Promise<void>;
+}
+
+async function sentinelMaster(): Promise<Failing> {
+  const topology = await startSentinels();
+  cleanups.push(() => topology.stop());
+  const { sentinels, masterName, master } = topology;
+  return { target: { sentinels, masterName }, killMaster: () => master.kill() };
+}
+
+async function clusterMaster(): Promise<Failing> {
+  const cluster = await startRedisCluster({ replicas: 3 });
+  cleanups.push(() => cluster.stop());
+  const members = '{test:bus}:members';
+  return {
+    target: { nodes: cluster.nodes },
+    killMaster: async () => {
+      const redis = new Redis(cluster.servers[0]?.url ?? '');
+      const slot = Number(await redis.cluster('KEYSLOT', members));
+      redis.disconnect();
+      await cluster.servers[Math.floor((slot * 3) / 16_384)]?.kill();
+    },
+  };
+}
+
+describe('a bus whose writes wait for a replica', () => {
+  it.each([
+    ['Sentinels', sentinelMaster],
+    ['a Redis Cluster', clusterMaster],
+  ])(
+    'loses nothing when the master of %s is killed, and goes on',
+    async (_, open) => {
+      const { target, killMaster } = await open();
+      const [n1, n2, n3] = await openThree({ ...target, waitReplicas: 1 });
+      const traffic = startTraffic(n1, n2);
+      await traffic.grew();
+      await killMaster();
+      await until(() => !n1.bus.ready, DEADLINE_MS);
+      await until(() => [n1, n2, n3].every(({ bus }) => bus.ready), DEADLINE_MS);
+      // No replica is left: a frame that only the master has is not stored, whatever becomes of it.
+      await until(() => traffic.refusal().includes('too few replicas'), DEADLINE_MS);
+      await traffic.expectComplete();
+
+      await n3.bus.announceRoutes([add('after')]);
+      expect(n2.handler.filtersOf(n3.bus.self)).toEqual(['after']);
+      n3.bus.sendLive('n2', text('live'), 1);
+      await until(() => n2.handler.live.length === 1, DEADLINE_MS);
+      expect([n1, n2, n3].map(({ handler }) => handler.leasesLost)).toEqual([0, 0, 0]);
+    },
+    40_000,
+  );
 });

@@ -24,6 +24,7 @@ export function redisFaults(redis: RedisSettings): readonly ConfigFault[] {
     ...credentialFaults(redis),
     ...databaseFaults(redis),
     ...tlsFaults(redis),
+    ...waitFaults(redis),
   ];
 }
 
@@ -104,4 +105,10 @@ function tlsFaults(redis: RedisSettings): readonly ConfigFault[] {
     faults.push({ field, problem: 'is half of a pair', fix });
   }
   return faults;
+}
+
+function waitFaults({ waitReplicas, waitTimeoutMs, commandTimeoutMs }: RedisSettings) {
+  if (waitReplicas === 0 || waitTimeoutMs < commandTimeoutMs) return [];
+  const problem = 'must be less than redis.commandTimeoutMs, which ends the connection';
+  return [{ field: 'redis.waitTimeoutMs', problem, fix: 'lower it' }];
 }

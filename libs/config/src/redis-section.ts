@@ -69,6 +69,14 @@ export const redis = section({
     min: 100,
     max: 60_000,
   }),
+  waitReplicas: whole(
+    'Replicas that must have what was written before a message of QoS > 0 is acknowledged (WAIT); publishers are refused while there are fewer. 0: Redis alone decides. See docs/redis.md.',
+    { default: 0, min: 0, max: 16, unit: 'replicas' },
+  ),
+  waitTimeoutMs: milliseconds(
+    'How long they are waited for. Below `redis.commandTimeoutMs`: nothing else is answered meanwhile.',
+    { default: 1_000, min: 10, max: 60_000 },
+  ),
   routeDeadlineMs: milliseconds(
     'How long a SUBACK waits for the other nodes to know the subscription.',
     { default: 2_000, min: 100, max: 60_000 },

@@ -117,6 +117,7 @@ describe('settings of Redis that contradict each other', () => {
     ['redis.password', { URL: 'redis://u:p@h', PASSWORD: 'p' }],
     ['redis.passwordFile', { URL: 'redis://u:p@h', PASSWORD_FILE: 'f' }],
     ['redis.passwordFile', { ...nodes, PASSWORD: 'p', PASSWORD_FILE: 'f' }],
+    ['redis.waitTimeoutMs', { WAIT_REPLICAS: '1', WAIT_TIMEOUT_MS: '5000' }],
     ['redis.tls.enabled', { URL: 'redis://h', TLS_ENABLED: 'true' }],
     ['redis.tls.caFile', { ...nodes, TLS_CA_FILE: 'f' }],
     ['redis.tls.certFile', { URL: 'rediss://h', TLS_CERT_FILE: 'f' }],

@@ -149,6 +149,11 @@ export const BROKER_COUNTERS = {
     'Connections to Redis made anew.',
     'role',
   ),
+  redisReplicaWaits: metric(
+    'skein_broker_redis_replica_waits_total',
+    'Writes of a turn that waited for replicas, and whether enough of them had these in time.',
+    'outcome',
+  ),
   bridgeRecords: metric(
     'skein_bridge_records_total',
     'Records that the bridge has finished with.',

@@ -44,7 +44,7 @@ describe('a connection by Sentinels', () => {
 
     await topology.master.kill();
     await writes(redis, 'a', '2');
-    expect(redis.stream).toMatchObject({ remotePort: topology.replica.port });
+    expect(redis.stream).toMatchObject({ remotePort: topology.replicas[0]?.port });
 
     const lost = open({ sentinels: [nobody], masterName: 'shop' });
     let attempts = 0;

@@ -5,7 +5,7 @@ import {
   type Meter,
   type RedisOperation,
 } from '#libs/broker-ports';
-import { RedisRoute, type RedisTarget, type SlotMap } from '#libs/redis-client';
+import { RedisRoute, type RedisTarget, type ReplicaWait, type SlotMap } from '#libs/redis-client';
 import type { LuaScript } from './lua-script.ts';
 import { RedisLink, type RedisLinkOptions } from './redis-link.ts';
 
@@ -27,6 +27,10 @@ export interface RedisConnectionOptions extends RedisTarget {
   readonly keyPrefix: string;
   /** How long a call may wait for its reply; then it fails and the connection is made anew. */
   readonly commandTimeoutMs: number;
+  /** How many replicas must have what is written before a write resolves; see `redis.waitReplicas`. @defaultValue 0 */
+  readonly waitReplicas?: number;
+  /** For how long they are waited for; less than `commandTimeoutMs`. @defaultValue half of it */
+  readonly waitTimeoutMs?: number;
   readonly log: Log;
   readonly meter: Meter;
 }
@@ -106,7 +110,7 @@ export class RedisConnection {
   async run<T>(
     operation: RedisOperation,
     key: string,
-    send: (client: Redis) => Promise<T>,
+    send: (client: Redis, replicas: ReplicaWait) => Promise<T>,
   ): Promise<T> {
     const begunAt = performance.now();
     const link = this.#links.get(this.#masterOf(key));
@@ -131,7 +135,8 @@ export class RedisConnection {
   /**
    * Makes one round trip to each master of the keys, all at once.
    *
-   * @remarks Commands to one master are carried out in their order, but not as one.
+   * @remarks Commands to one master are carried out in their order, but not as one. With `waitReplicas` they have to be on
+   * so many replicas.
    * @returns one result per step.
    * @throws StoreUnavailableError as {@link RedisConnection.run}, also when one of the commands is refused; after all
    * masters have answered or failed.
@@ -186,11 +191,15 @@ export class RedisConnection {
   }
 
   #pipelineTo(operation: RedisOperation, steps: readonly RedisStep[]): Promise<readonly unknown[]> {
-    return this.run(operation, steps[0]?.[0] ?? '', async (client) => {
+    return this.run(operation, steps[0]?.[0] ?? '', async (client, wait) => {
       const pipeline = client.pipeline();
       for (const [key, send] of steps) send(pipeline, key);
-      const replies = (await pipeline.exec()) ?? [];
-      return replies.map(([error, result]) => {
+      const [replies, isReplicated] = await Promise.all([pipeline.exec(), wait.reached()]);
+      if (this.#options.waitReplicas) {
+        this.meter.redisReplicasWaited(isReplicated ? 'reached' : 'missed');
+      }
+      if (!isReplicated) throw new Error('too few replicas have what was written');
+      return (replies ?? []).map(([error, result]) => {
         if (error !== null) throw error;
         return result;
       });
@@ -206,9 +215,12 @@ export class RedisConnection {
   }
 
   #link(master: string, place: RedisLinkOptions['place']): void {
+    const { commandTimeoutMs, waitReplicas = 0 } = this.#options;
+    const { waitTimeoutMs = commandTimeoutMs / 2 } = this.#options;
     const link = new RedisLink({
       place,
-      commandTimeoutMs: this.#options.commandTimeoutMs,
+      commandTimeoutMs,
+      wait: { replicas: waitReplicas, timeoutMs: waitTimeoutMs },
       scripts: this.#scripts,
       changed: (isUp, reason) => {
         if (this.#links.get(master) !== link) return;

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { openRedis } from '#libs/redis-client';
+import { ReplicaWait, openRedis, type ReplicaWaitOptions } from '#libs/redis-client';
 import type { LuaScript } from './lua-script.ts';
 
 const RECONNECT_DELAY_STEP_MS = 100;
@@ -13,6 +13,7 @@ export interface RedisLinkOptions {
   /** Where it leads to: see RedisRoute. */
   readonly place: Parameters<typeof openRedis>[0];
   readonly commandTimeoutMs: number;
+  readonly wait: ReplicaWaitOptions;
   /** The scripts that are to be loaded after each connect. */
   readonly scripts: ReadonlySet<LuaScript>;
   /** The link came up, or went down for this reason, or an attempt to connect failed. */
@@ -29,6 +30,7 @@ export interface RedisLinkOptions {
 export class RedisLink {
   /** The driver; what is asked of it outside {@link RedisLink.call} has no deadline. */
   readonly client: Redis;
+  readonly #replicas: ReplicaWait;
   readonly #options: RedisLinkOptions;
   #state: 'down' | 'up' | 'closed' = 'down';
   /** Ends a connection that is made but not greeted in time. */
@@ -50,6 +52,7 @@ export class RedisLink {
       retryStrategy: (attempt) =>
         Math.min(attempt * RECONNECT_DELAY_STEP_MS, RECONNECT_DELAY_MS_MAX),
     });
+    this.#replicas = new ReplicaWait(this.client, options.wait);
     this.client.on('connect', () => this.#greet());
     this.client.on('ready', () => this.#up());
     this.client.on('close', () => this.#down());
@@ -70,8 +73,9 @@ export class RedisLink {
   }
 
   /** Makes one round trip; rejects when the server is away, refuses or does not reply in time. */
-  call<T>(send: (client: Redis) => Promise<T>): Promise<T> {
-    return this.isUp ? this.#inTime(send(this.client)) : Promise.reject(new Error('not connected'));
+  call<T>(send: (client: Redis, replicas: ReplicaWait) => Promise<T>): Promise<T> {
+    if (!this.isUp) return Promise.reject(new Error('not connected'));
+    return this.#inTime(send(this.client, this.#replicas));
   }
 
   /** Loads scripts; one that could not be loaded shows in the calls that need it. */

@@ -13,14 +13,17 @@ const SLOTS = 16_384;
 /** How fast the failure of a server is noticed, in tests. */
 const DOWN_AFTER_MS = 1_000;
 
-/** A master with a replica, watched by three Sentinels. */
+/** A replica that comes gets a copy without waiting for others. */
+const AT_ONCE = ['--repl-diskless-sync-delay', '0'];
+
+/** A master with replicas, watched by three Sentinels. */
 export interface RedisSentinels {
   /** `host:port` of the Sentinels. */
   readonly sentinels: readonly string[];
   readonly masterName: string;
   /** The server that was the master at the start. */
   readonly master: RedisServer;
-  readonly replica: RedisServer;
+  readonly replicas: readonly RedisServer[];
   /** Ends all servers and removes their folders. */
   stop(): Promise<void>;
 }
@@ -47,12 +50,13 @@ export interface Certificates {
   remove(): Promise<void>;
 }
 
-/** Starts a master, a replica and three Sentinels, and waits until they know each other. */
-export async function startSentinels(args: readonly string[] = []): Promise<RedisSentinels> {
+/** Starts a master, replicas and three Sentinels, and waits until they know each other. */
+export async function startSentinels(count = 1): Promise<RedisSentinels> {
   const masterName = 'shop';
-  const master = await startRedis({ appendOnly: true, args });
-  const replicaOf = ['--replicaof', '127.0.0.1', String(master.port)];
-  const replica = await startRedis({ appendOnly: true, args: [...args, ...replicaOf] });
+  const master = await startRedis({ appendOnly: true, args: AT_ONCE });
+  const args = [...AT_ONCE, '--replicaof', '127.0.0.1', String(master.port)];
+  const replicas: RedisServer[] = [];
+  while (replicas.length < count) replicas.push(await startRedis({ appendOnly: true, args }));
   const file = [
     `sentinel monitor ${masterName} 127.0.0.1 ${String(master.port)} 2`,
     `sentinel down-after-milliseconds ${masterName} ${String(DOWN_AFTER_MS)}`,
@@ -60,14 +64,15 @@ export async function startSentinels(args: readonly string[] = []): Promise<Redi
   ].join('\n');
   const start = (): Promise<RedisServer> => startRedis({ file, args: ['--sentinel'] });
   const watchers = [await start(), await start(), await start()];
-  const servers = [...watchers, replica, master];
+  const servers = [...watchers, ...replicas, master];
   try {
+    await Promise.all(replicas.map(copied));
     for (const watcher of watchers) {
       await asking(watcher, (redis) =>
         until(async () => {
           const known = (await redis.call('SENTINEL', 'MASTER', masterName)) as string[];
           const field = (name: string): string | undefined => known[known.indexOf(name) + 1];
-          return field('num-slaves') === '1' && field('num-other-sentinels') === '2';
+          return field('num-slaves') === String(count) && field('num-other-sentinels') === '2';
         }, FORM_DEADLINE_MS),
       );
     }
@@ -79,7 +84,7 @@ export async function startSentinels(args: readonly string[] = []): Promise<Redi
     sentinels: watchers.map(({ port }) => `127.0.0.1:${String(port)}`),
     masterName,
     master,
-    replica,
+    replicas,
     stop: () => stopAll(servers),
   };
 }
@@ -97,10 +102,14 @@ export async function startRedisCluster({
       const mode = ['--cluster-enabled', 'yes', '--cluster-port', bus];
       const timeout = ['--cluster-node-timeout', String(DOWN_AFTER_MS)];
       servers.push(
-        await startRedis({ appendOnly: replicas > 0, args: [...mode, ...timeout, ...args] }),
+        await startRedis({
+          appendOnly: replicas > 0,
+          args: [...mode, ...timeout, ...AT_ONCE, ...args],
+        }),
       );
     }
     await form(servers, masters);
+    await Promise.all(servers.slice(masters).map(copied));
   } catch (error) {
     await stopAll(servers);
     throw error;
@@ -143,6 +152,16 @@ async function form(servers: readonly RedisServer[], masters: number): Promise<v
       }, FORM_DEADLINE_MS),
     );
   }
+}
+
+/** Waits until a replica has a copy of its master. */
+function copied(replica: RedisServer): Promise<void> {
+  return asking(replica, (redis) =>
+    until(
+      async () => (await redis.info('replication')).includes('master_link_status:up'),
+      FORM_DEADLINE_MS,
+    ),
+  );
 }
 
 async function busPortOf(redis: Redis): Promise<string> {

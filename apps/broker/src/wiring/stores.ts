@@ -46,8 +46,9 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       },
     };
   }
-  const { keyPrefix, commandTimeoutMs } = redis;
-  const connection = await connectRedis({ ...target, keyPrefix, commandTimeoutMs, log, meter });
+  const { keyPrefix, commandTimeoutMs, waitReplicas, waitTimeoutMs } = redis;
+  const settings = { keyPrefix, commandTimeoutMs, waitReplicas, waitTimeoutMs };
+  const connection = await connectRedis({ ...target, ...settings, log, meter });
   const sessions = new RedisSessionStore(connection);
   const retained = new RedisRetainedStore(connection);
   const rules = new RedisRuleStore(connection);
