@@ -7,13 +7,16 @@ import './without-jest.mjs';
 const { ROWS } = await import('../test/faults/rows.ts');
 const { holds, runRow } = await import('../test/faults/row.ts');
 const { linesOf, table } = await import('../test/faults/table.ts');
+const { MEASUREMENTS } = await import('../test/faults/measurements/measurements.ts');
+const { runMeasurement } = await import('../test/faults/measurements/measurement.ts');
 
 const HELP = `usage: npm run faults -- [options]
 
 Starts a Redis that keeps what it is told and three broker processes, lets a fleet of clients with durable sessions publish
 with QoS 1 and 2 and receive, applies a fault while it does, and checks the history of what was acknowledged and what came.
+Then measures, without a fault, what sessions, filters, queues and retained messages take.
 
-  --row LIST        rows, separated by commas (default: all)
+  --row LIST        rows of faults and measurements, separated by commas; or "faults", "measurements" (default: all)
   --seconds N       load of a row (default 60); a row whose fault lasts longer goes on until it is over
   --rate N          messages a second, of all publishers together (default 2000)
   --seed N          chooses the moments of the faults (default: one is chosen and printed)
@@ -65,12 +68,15 @@ if (values.help) {
   process.exit(0);
 }
 if (values.list) {
-  for (const { name, title } of ROWS) console.log(`${name.padEnd(24)} ${title}`);
+  for (const { name, title } of [...ROWS, ...MEASUREMENTS])
+    console.log(`${name.padEnd(24)} ${title}`);
   process.exit(0);
 }
-const names = values.row?.split(',') ?? ROWS.map(({ name }) => name);
-const rows = names.map(
-  (name) => ROWS.find((row) => row.name === name) ?? usage(`--row: ${name} is not a row`),
+const GROUPS = { faults: ROWS, measurements: MEASUREMENTS };
+const ALL = [...ROWS, ...MEASUREMENTS];
+const rows = (values.row?.split(',') ?? Object.keys(GROUPS)).flatMap(
+  (name) =>
+    GROUPS[name] ?? ALL.find((row) => row.name === name) ?? usage(`--row: ${name} is not a row`),
 );
 const options = {
   seconds: wholeNumber('seconds', values.seconds, 1),
@@ -83,12 +89,33 @@ await ensurePrograms(TEST_PROGRAMS);
 await buildIfStale();
 console.error(`seed ${options.seed}`);
 const results = [];
-for (const row of rows) {
-  console.error(`${row.name}: ${row.title} ...`);
+let failed = 0;
+
+async function runFault(row) {
   const result = await runRow(row, options);
   results.push(result);
+  if (!holds(result)) failed += 1;
   if (values.json) console.log(JSON.stringify({ ...result, holds: holds(result) }));
   else for (const line of linesOf(result)) console.error(line);
 }
-if (!values.json) console.log(table(results));
-process.exitCode = results.every(holds) ? 0 : 1;
+
+async function measure(measurement) {
+  const result = await runMeasurement(measurement);
+  const isAsItMust = result.failures.length === 0;
+  if (!isAsItMust) failed += 1;
+  if (values.json) {
+    console.log(JSON.stringify({ ...result, holds: isAsItMust }));
+    return;
+  }
+  console.log(`${result.row}: ${result.title}: ${isAsItMust ? 'holds' : 'DOES NOT HOLD'}`);
+  for (const [name, figure] of Object.entries(result.figures)) console.log(`  ${name} ${figure}`);
+  for (const failure of result.failures) console.log(`  failure: ${failure}`);
+}
+
+for (const row of rows) {
+  console.error(`${row.name}: ${row.title} ...`);
+  if (ROWS.includes(row)) await runFault(row);
+  else await measure(row);
+}
+if (!values.json && results.length > 0) console.log(table(results));
+process.exitCode = failed > 0 ? 1 : 0;

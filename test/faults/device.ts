@@ -37,6 +37,8 @@ export interface DeviceOptions {
   readonly reconnects: boolean;
 }
 
+const hex = (reasonCode: number): string => `0x${reasonCode.toString(16)}`;
+
 type State = 'idle' | 'connecting' | 'connected' | 'ended';
 
 /** A client with a durable session that keeps a connection, as the clients of a fleet do. It has no timer: call tick(). */
@@ -44,8 +46,8 @@ export class Device {
   readonly options: DeviceOptions;
   /** Connections with a CONNACK so far. */
   connections = 0;
-  /** The reason code of the last DISCONNECT or refused CONNACK. */
-  lastReason: number | undefined;
+  /** Why connections have ended: reason codes of DISCONNECT and CONNACK, or what the client did or saw. */
+  readonly ends: string[] = [];
   #state: State = 'idle';
   #socket: Socket | undefined;
   #ports: readonly number[];
@@ -56,6 +58,7 @@ export class Device {
   #heardAtMs = 0;
   #isCorked = false;
   #isFrozen = false;
+  #endReason: string | undefined;
 
   constructor(options: DeviceOptions) {
     this.options = options;
@@ -79,7 +82,7 @@ export class Device {
         if (nowMs >= this.#dueMs) this.#connect(nowMs);
         return;
       case 'connecting':
-        if (nowMs >= this.#dueMs) this.#socket?.destroy();
+        if (nowMs >= this.#dueMs) this.#giveUp('no CONNACK');
         return;
       case 'connected':
         this.#keepAlive(nowMs);
@@ -176,7 +179,7 @@ export class Device {
   }
 
   #handle(packet: Packet): void {
-    if (packet.kind === 'disconnect') this.lastReason = packet.reasonCode;
+    if (packet.kind === 'disconnect') this.#endReason = hex(packet.reasonCode);
     else if (this.#state === 'connected') this.options.role.received(this, packet);
     else if (packet.kind === 'connack' && packet.reasonCode === REASON.success) {
       this.#state = 'connected';
@@ -184,21 +187,28 @@ export class Device {
       this.#dueMs = this.#heardAtMs + this.options.keepAliveMs / 2;
       this.options.role.connected(this, packet);
     } else {
-      if (packet.kind === 'connack') this.lastReason = packet.reasonCode;
+      if (packet.kind === 'connack') this.#endReason = `refused ${hex(packet.reasonCode)}`;
       this.#socket?.destroy();
     }
   }
 
   #keepAlive(nowMs: number): void {
-    if (nowMs - this.#heardAtMs > this.options.keepAliveMs) this.#socket?.destroy();
+    if (nowMs - this.#heardAtMs > this.options.keepAliveMs) this.#giveUp('silence');
     else if (nowMs >= this.#dueMs) {
       this.#dueMs = nowMs + this.options.keepAliveMs / 2;
       this.send({ kind: 'pingreq' });
     }
   }
 
+  #giveUp(why: string): void {
+    this.#endReason = why;
+    this.#socket?.destroy();
+  }
+
   #closed(socket: Socket): void {
     if (this.#socket !== socket) return;
+    this.ends.push(this.#endReason ?? (this.#state === 'connected' ? 'closed' : 'not connected'));
+    this.#endReason = undefined;
     this.#socket = undefined;
     if (!this.options.reconnects || this.#state === 'ended') {
       this.#state = 'ended';

@@ -1,4 +1,4 @@
-import { startRedis, type RedisServer } from '#libs/testkit';
+import { startRedis, startSentinels, type RedisServer } from '#libs/testkit';
 import type { Settings } from '../e2e/harness/app.ts';
 import { Broker } from '../e2e/harness/broker.ts';
 import type { Scope } from '../e2e/harness/scope.ts';
@@ -8,15 +8,19 @@ const DAY_MS = 86_400_000;
 
 /** How a cluster is started. */
 export interface FaultClusterOptions {
-  readonly settings: Settings;
-  /** How often Redis syncs its log: before each answer, or once a second. */
-  readonly fsync: 'always' | 'everysec';
+  readonly settings?: Settings;
+  /**
+   * One Redis that syncs its log before each answer or once a second, or a master that syncs before each answer, its
+   * replica and three Sentinels. @defaultValue everysec
+   */
+  readonly redis?: 'always' | 'everysec' | 'sentinels';
   /** @defaultValue 3 */
   readonly nodes?: number;
 }
 
 /** Broker processes on a Redis of their own, and a supervisor that starts a node again that asks for it. */
 export class FaultCluster {
+  /** With Sentinels: the server that was the master at the start. */
   readonly redis: RedisServer;
   readonly nodes: readonly Broker[];
   /** Ends that nobody asked for, as `node exit code`. */
@@ -31,11 +35,9 @@ export class FaultCluster {
     this.nodes = nodes;
   }
 
-  static async start(scope: Scope, options: FaultClusterOptions): Promise<FaultCluster> {
-    const args = ['--appendonly', 'yes', '--appendfsync', options.fsync];
-    const redis = await startRedis({ args });
-    scope.add(() => redis.stop());
-    const settings = { REDIS_URL: redis.url, LOG_LEVEL: 'warn', ...options.settings };
+  static async start(scope: Scope, options: FaultClusterOptions = {}): Promise<FaultCluster> {
+    const { redis, where } = await openRedis(scope, options.redis ?? 'everysec');
+    const settings = { ...where, LOG_LEVEL: 'warn', ...options.settings };
     const nodes: Broker[] = [];
     for (let index = 0; index < (options.nodes ?? 3); index += 1) {
       nodes.push(await Broker.prepare(scope, settings));
@@ -95,4 +97,23 @@ export class FaultCluster {
   thaw(node: Broker): void {
     process.kill(node.child.pid, 'SIGCONT');
   }
+}
+
+/** Starts what keeps the state of a cluster, and says with which settings nodes find it. */
+async function openRedis(
+  scope: Scope,
+  kind: 'always' | 'everysec' | 'sentinels',
+): Promise<{ redis: RedisServer; where: Settings }> {
+  if (kind === 'sentinels') {
+    const topology = await startSentinels();
+    scope.add(() => topology.stop());
+    const { master: redis, masterName, sentinels } = topology;
+    return {
+      redis,
+      where: { REDIS_SENTINELS: sentinels.join(','), REDIS_MASTER_NAME: masterName },
+    };
+  }
+  const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', kind] });
+  scope.add(() => redis.stop());
+  return { redis, where: { REDIS_URL: redis.url } };
 }

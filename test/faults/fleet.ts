@@ -105,6 +105,15 @@ export class Fleet {
     return clients.reduce((sum, { sessionsLost }) => sum + sessionsLost, 0);
   }
 
+  /** Why connections have ended, with how often: as text. */
+  get ends(): string {
+    const counts = new Map<string, number>();
+    for (const end of this.#devices.flatMap(({ ends }) => ends)) {
+      counts.set(end, (counts.get(end) ?? 0) + 1);
+    }
+    return [...counts].map(([end, count]) => `${end} x ${String(count)}`).join(', ');
+  }
+
   /** The port of a node, then those of the others. */
   portsFrom(home: number): readonly number[] {
     const { ports } = this.#options;

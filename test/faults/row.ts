@@ -3,7 +3,7 @@ import { seededRandom } from '#libs/testkit';
 import type { Settings } from '../e2e/harness/app.ts';
 import { Scope } from '../e2e/harness/scope.ts';
 import { check, type Verdict } from './checker.ts';
-import { FaultCluster } from './fault-cluster.ts';
+import { FaultCluster, type FaultClusterOptions } from './fault-cluster.ts';
 import { Fleet, type FleetPlan } from './fleet.ts';
 
 /** How a row is run. */
@@ -34,8 +34,7 @@ export interface Row {
   readonly title: string;
   readonly plan: FleetPlan;
   readonly settings?: Settings;
-  /** @defaultValue everysec */
-  readonly fsync?: 'always' | 'everysec';
+  readonly redis?: FaultClusterOptions['redis'];
   /** Applies the fault while the load runs, which goes on until it is done. */
   readonly inject: (run: RowRun) => Promise<void>;
 }
@@ -49,6 +48,8 @@ export interface RowResult extends Verdict {
   readonly rate: number;
   readonly faults: number;
   readonly sessionsLost: number;
+  /** Why connections of clients have ended. */
+  readonly ends: string;
   readonly leasesLost: number;
   readonly notes: Readonly<Record<string, number | string>>;
   readonly failures: readonly string[];
@@ -69,7 +70,7 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
   try {
     const random = seededRandom(options.seed);
     const cluster = await FaultCluster.start(scope, {
-      fsync: row.fsync ?? 'everysec',
+      ...(row.redis && { redis: row.redis }),
       settings: { ...QUEUES, REDIS_LEASE_MS: options.leaseMs, ...row.settings },
     });
     const { rate } = options;
@@ -119,6 +120,7 @@ function resultOf(row: Row, { options, cluster, fleet, notes, failures }: RowRun
     faults: fleet.faultsAtMs.length,
     ...check(fleet.history),
     sessionsLost: fleet.sessionsLost,
+    ends: fleet.ends,
     leasesLost: cluster.leasesLost,
     notes,
     failures: [...failures, ...cluster.unexpectedEnds],

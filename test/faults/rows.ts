@@ -12,8 +12,8 @@ const SOME = [0, 1, 2, 3];
 const PAIRS = 1_000;
 /** How long a node is away before it is started again. */
 const AWAY_MS = 2_000;
-/** What is needed beyond a lease until a dead node is judged. */
-const JUDGEMENT_MS = 3_000;
+/** How long a node is away, in leases, until the others have judged it dead: they look every third, and twice. */
+const JUDGED_LEASES = 1.6;
 const REDIS_AWAY_MS = 1_000;
 const REDIS_FROZEN_MS = 10_000;
 /** A slow subscriber reads for a tenth of the time. */
@@ -56,7 +56,7 @@ async function killTwice(run: RowRun, next: () => Broker | Promise<Broker>): Pro
   await run.moment(0.1, 0.25);
   await kill(run, await next(), AWAY_MS);
   await run.moment(0.5, 0.6);
-  await kill(run, await next(), run.options.leaseMs + JUDGEMENT_MS);
+  await kill(run, await next(), run.options.leaseMs * JUDGED_LEASES);
 }
 
 /** Does something to each node, one after the other. */
@@ -92,7 +92,7 @@ async function freezeNode({ cluster, fleet, moment, options }: RowRun): Promise<
   await moment(0.15, 0.3);
   fleet.fault();
   cluster.freeze(node);
-  await delay(options.leaseMs + JUDGEMENT_MS);
+  await delay(options.leaseMs * JUDGED_LEASES);
   fleet.fault();
   cluster.thaw(node);
 }
@@ -105,6 +105,15 @@ async function restartRedis({ cluster, fleet, moment }: RowRun): Promise<void> {
     await delay(REDIS_AWAY_MS);
     await cluster.redis.restart();
   }
+}
+
+/** Kills the master, which returns as a replica of the one that was promoted. */
+async function failOver({ cluster, fleet, moment }: RowRun): Promise<void> {
+  await moment(0.2, 0.4);
+  fleet.fault();
+  await cluster.redis.kill();
+  await moment(0.7, 0.8);
+  await cluster.redis.restart();
 }
 
 async function freezeRedis({ cluster, fleet, moment }: RowRun): Promise<void> {
@@ -183,7 +192,7 @@ export const ROWS: readonly Row[] = [
     name: 'restart-redis',
     title: 'SIGKILL of Redis (appendfsync always) and start after a second, twice',
     plan: EVERYWHERE,
-    fsync: 'always',
+    redis: 'always',
     inject: restartRedis,
   },
   {
@@ -191,6 +200,13 @@ export const ROWS: readonly Row[] = [
     title: 'SIGSTOP of Redis for ten seconds',
     plan: EVERYWHERE,
     inject: freezeRedis,
+  },
+  {
+    name: 'sentinel-failover',
+    title: 'SIGKILL of the Redis master; Sentinels promote its replica; the old master comes back',
+    plan: EVERYWHERE,
+    redis: 'sentinels',
+    inject: failOver,
   },
   {
     name: 'takeover-storm',

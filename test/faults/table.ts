@@ -54,6 +54,7 @@ export function linesOf(result: RowResult): readonly string[] {
   return [
     table([result]).split('\n').at(-1) ?? '',
     `  ${told.join(', ')}`,
+    `  connections ended: ${result.ends || 'none'}`,
     ...failures.map((failure) => `  failure: ${failure}`),
     ...examples.map((example) => `  ${describe(example)}`),
   ];

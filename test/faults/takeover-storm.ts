@@ -40,10 +40,10 @@ export async function storm(run: RowRun): Promise<void> {
     counts.slowestMs = Math.max(counts.slowestMs, Math.round(performance.now() - atMs));
     if (!isSettled) {
       counts.ownersWrong += 1;
-      const states = all.map(({ isConnected, isEnded, lastReason }) => ({
+      const states = all.map(({ isConnected, isEnded, ends }) => ({
         isConnected,
         isEnded,
-        lastReason,
+        ends,
       }));
       failures.push(`takeover ${String(taken)}: not one owner: ${JSON.stringify(states)}`);
     }
