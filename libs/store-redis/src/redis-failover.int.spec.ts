@@ -52,7 +52,7 @@ function startAppending(store: RedisSessionStore, epochs: ReadonlyMap<string, nu
   let isAppending = true;
   const append = async (clientId: string, epoch: number, sequence: number): Promise<void> => {
     const queued = queuedOf({ epoch, sequence });
-    const [outcome] = await store.write([{ kind: 'append', clientId, epoch, queued }]);
+    const [outcome] = await store.write([{ kind: 'append', clientId, epoch, queued, once: false }]);
     if (outcome === 'done') acknowledged.get(clientId)?.push(sequence);
   };
   const appending = (async () => {
