@@ -25,8 +25,8 @@ Then measures, without a fault, what sessions, filters, queues and retained mess
   --list            print the rows and exit
   --help            print this and exit
 
-A row holds when nothing acknowledged was lost, no QoS 2 message came twice, no QoS 1 message came twice without a resend,
-every message had its answer, and no process ended that was not told to. Exit code 0 only when all rows hold.
+A row holds when nothing acknowledged was lost, no QoS 2 message came twice, nothing came that was not published, every message
+had its answer, and no process ended that was not told to. Exit code 0 only when all rows hold.
 docs/fault-report.md says what the columns mean.`;
 
 const EXIT_USAGE = 2;

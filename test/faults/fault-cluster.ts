@@ -5,6 +5,7 @@ import type { Scope } from '../e2e/harness/scope.ts';
 
 const EXIT_LEASE_LOST = 75;
 const DAY_MS = 86_400_000;
+const END_CHARACTERS_MAX = 2_000;
 
 /** How a cluster is started. */
 export interface FaultClusterOptions {
@@ -23,7 +24,7 @@ export class FaultCluster {
   /** With Sentinels: the server that was the master at the start. */
   readonly redis: RedisServer;
   readonly nodes: readonly Broker[];
-  /** Ends that nobody asked for, as `node exit code`. */
+  /** Ends that nobody asked for: which node, its exit code, the end of its output. */
   readonly unexpectedEnds: string[] = [];
   /** Nodes that ended because their lease was lost, and were started again. */
   leasesLost = 0;
@@ -43,9 +44,13 @@ export class FaultCluster {
       nodes.push(await Broker.prepare(scope, settings));
     }
     const cluster = new FaultCluster(redis, nodes);
-    scope.add(() => nodes.forEach((node) => cluster.#ending.add(node)));
     await Promise.all(nodes.map((node) => cluster.start(node)));
     return cluster;
+  }
+
+  /** Tells that from now on nodes may end. */
+  release(): void {
+    for (const node of this.nodes) this.#ending.add(node);
   }
 
   /** The MQTT ports of the nodes. */
@@ -66,14 +71,21 @@ export class FaultCluster {
     await node.start();
     const { child } = node;
     void child.exit(DAY_MS).then((code) => {
-      if (this.#ending.has(node) || node.child !== child) return undefined;
-      if (code !== EXIT_LEASE_LOST) {
-        this.unexpectedEnds.push(`${node.id} ${String(code)}: ${child.output.slice(-2_000)}`);
-        return undefined;
-      }
-      this.leasesLost += 1;
-      return this.start(node);
+      if (this.#ending.has(node) || node.child !== child) return;
+      if (code === EXIT_LEASE_LOST) this.#startAgain(node);
+      else this.#notes(`${node.id} ended with ${String(code)}: ${child.output}`);
     });
+  }
+
+  #startAgain(node: Broker): void {
+    this.leasesLost += 1;
+    this.start(node).catch((error: unknown) => {
+      if (!this.#ending.has(node)) this.#notes(String(error));
+    });
+  }
+
+  #notes(end: string): void {
+    this.unexpectedEnds.push(end.slice(-END_CHARACTERS_MAX));
   }
 
   /** SIGKILL. */
