@@ -345,21 +345,39 @@ export class BrokerNode implements SessionHost, HubHandler {
   #identify(message: InjectedMessage, origin: Message['origin'], publisher: string): Message {
     const receivedAtMs = this.nowMs();
     this.#sequence += 1;
-    const { properties } = message;
-    const expiry = properties?.messageExpiryInterval;
-    const identified = {
-      topic: message.topic,
-      payload: message.payload,
-      qos: message.qos,
-      retain: message.retain,
+    const { topic, payload, qos, retain, properties } = message;
+    const source = this.#parts.bus.self;
+    const sequence = this.#sequence;
+    // No spread: it would cost more than all the rest.
+    if (properties === undefined) {
+      return {
+        topic,
+        payload,
+        qos,
+        retain,
+        publisher,
+        source,
+        sequence,
+        receivedAtMs,
+        expiresAtMs: 0,
+        origin,
+      };
+    }
+    const expiry = properties.messageExpiryInterval;
+    const expiresAtMs = expiry === undefined ? 0 : receivedAtMs + expiry * 1000;
+    return {
+      topic,
+      payload,
+      qos,
+      retain,
+      properties,
       publisher,
-      source: this.#parts.bus.self,
-      sequence: this.#sequence,
+      source,
+      sequence,
       receivedAtMs,
-      expiresAtMs: expiry === undefined ? 0 : receivedAtMs + expiry * 1000,
+      expiresAtMs,
       origin,
     };
-    return properties === undefined ? identified : { ...identified, properties };
   }
 
   #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {

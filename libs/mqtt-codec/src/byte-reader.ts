@@ -1,5 +1,5 @@
 import { REASON, type ReasonCode } from './reason-code.ts';
-import { decodeUtf8, isText } from './utf8.ts';
+import { decodeUtf8 } from './utf8.ts';
 import {
   INCOMPLETE,
   decodeVariableByteInteger,
@@ -14,7 +14,6 @@ export interface DecodeFailure {
 }
 
 const NO_BYTES = Buffer.allocUnsafe(0);
-const NO_TEXT = 'a text is not well-formed UTF-8';
 
 /** Sees the bytes as a Buffer, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
@@ -79,13 +78,6 @@ export class ByteReader {
     return start < 0 ? 0 : (this.#bytes[start] ?? 0);
   }
 
-  /** Passes over the next byte if it is this one; returns whether it was. */
-  accept(byte: number): boolean {
-    if (this.isAtEnd || this.#bytes[this.offset] !== byte) return false;
-    this.offset += 1;
-    return true;
-  }
-
   /** A Two Byte Integer (section 1.5.2). */
   twoBytes(): number {
     const start = this.#skip(2);
@@ -122,16 +114,8 @@ export class ByteReader {
     if (start < 0) return '';
     const text = decodeUtf8(this.#bytes, start, start + length);
     if (text !== undefined) return text;
-    this.fail(REASON.malformedPacket, NO_TEXT);
+    this.fail(REASON.malformedPacket, 'a text is not well-formed UTF-8');
     return '';
-  }
-
-  /** Passes over a UTF-8 Encoded String. It fails as {@link ByteReader.text} does. */
-  passText(): void {
-    const length = this.twoBytes();
-    const start = this.#skip(length);
-    if (start < 0 || isText(this.#bytes, start, start + length)) return;
-    this.fail(REASON.malformedPacket, NO_TEXT);
   }
 
   /** Binary Data (section 1.5.6): a view. */

@@ -16,6 +16,7 @@ import { decodeTopicName } from './topic-name.ts';
 import {
   USER_PROPERTY,
   UserProperties,
+  passUserProperties,
   writeUserProperties,
   type UserProperty,
 } from './user-properties.ts';
@@ -235,34 +236,33 @@ export function decodePublishProperties(reader: ByteReader): PublishProperties |
   const end = propertiesEnd(reader);
   if (end < 0) return undefined;
   let values: Record<string, unknown> | undefined;
-  let first: UserProperties | undefined;
-  let runs: UserProperties[] | undefined;
+  let earlier: UserProperties[] | undefined;
+  let runStart = -1;
+  let runEnd = -1;
   while (reader.offset < end) {
     const start = reader.offset;
-    const id = reader.variableByteInteger();
-    if (id !== USER_PROPERTY) {
-      values ??= {};
-      decodeProperty(reader, PUBLISH_BY_ID?.get(id), values);
-      continue;
+    reader.offset = passUserProperties(reader.bytes, start, end);
+    if (reader.offset === start) {
+      const id = reader.variableByteInteger();
+      if (id !== USER_PROPERTY) {
+        values ??= {};
+        decodeProperty(reader, PUBLISH_BY_ID?.get(id), values);
+        continue;
+      }
+      PAIR.read(reader);
     }
-    const run = passUserProperties(reader, start, end);
-    if (first === undefined) first = run;
-    else if (runs === undefined) runs = [first, run];
-    else runs.push(run);
+    if (start !== runEnd && runEnd !== -1) {
+      earlier ??= [];
+      earlier.push(new UserProperties(reader.bytes, runStart, runEnd));
+    }
+    if (start !== runEnd) runStart = start;
+    runEnd = reader.offset;
   }
   expectPropertiesEnd(reader, end);
-  const userProperties = runs === undefined ? first : UserProperties.join(runs);
-  if (userProperties === undefined) return values;
+  if (runEnd === -1) return values;
+  const last = new UserProperties(reader.bytes, runStart, runEnd);
+  const userProperties = earlier === undefined ? last : UserProperties.join([...earlier, last]);
   return values === undefined ? { userProperties } : { ...values, userProperties };
-}
-
-/** Passes over user properties that follow each other; the identifier of the first is read. */
-function passUserProperties(reader: ByteReader, start: number, end: number): UserProperties {
-  do {
-    reader.passText();
-    reader.passText();
-  } while (reader.offset < end && reader.accept(USER_PROPERTY));
-  return new UserProperties(reader.bytes, start, reader.offset);
 }
 
 /** Where the properties end; -1 when there are none. */

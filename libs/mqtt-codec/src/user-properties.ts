@@ -1,5 +1,6 @@
 import { ByteReader, asBuffer } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { isAsciiText } from './utf8.ts';
 
 /** A name and a value; names may repeat and their order is kept [MQTT-3.3.2-18]. */
 export type UserProperty = readonly [name: string, value: string];
@@ -78,6 +79,31 @@ export class UserProperties implements Iterable<UserProperty> {
   writeTo(writer: ByteWriter): void {
     writer.range(this.#bytes, this.#start, this.#end);
   }
+}
+
+/**
+ * Passes over user properties that follow each other, as long as their texts are of ASCII.
+ *
+ * @returns the offset of the first byte that is something else, or may be.
+ */
+export function passUserProperties(bytes: Buffer, start: number, end: number): number {
+  let offset = start;
+  while (offset < end && bytes[offset] === USER_PROPERTY) {
+    const value = passText(bytes, offset + 1, end);
+    if (value < 0) break;
+    const next = passText(bytes, value, end);
+    if (next < 0) break;
+    offset = next;
+  }
+  return offset;
+}
+
+/** Where the text that begins here ends; -1 if it is not complete or not of ASCII. */
+function passText(bytes: Buffer, offset: number, end: number): number {
+  const start = offset + 2;
+  if (start > end) return -1;
+  const next = start + (((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0));
+  return next <= end && isAsciiText(bytes, start, next) ? next : -1;
 }
 
 /** Writes user properties, each with its identifier. */

@@ -58,17 +58,27 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string | 
   return text;
 }
 
-/** Whether {@link decodeUtf8} would read these bytes: for a text that most likely nobody reads. */
-export function isText(bytes: Uint8Array, start: number, end: number): boolean {
+/**
+ * Whether the bytes are a text of ASCII that {@link decodeUtf8} would read.
+ *
+ * @remarks Four bytes at a time take less time than one by one.
+ */
+export function isAsciiText(bytes: Uint8Array, start: number, end: number): boolean {
   let seen = 0;
-  for (let offset = start; offset < end; offset += 1) {
+  let offset = start;
+  for (; offset + 3 < end; offset += 4) {
+    const a = bytes[offset] ?? 0;
+    const b = bytes[offset + 1] ?? 0;
+    const c = bytes[offset + 2] ?? 0;
+    const d = bytes[offset + 3] ?? 0;
+    seen |= a | (a - 1) | b | (b - 1) | c | (c - 1) | d | (d - 1);
+  }
+  for (; offset < end; offset += 1) {
     const byte = bytes[offset] ?? 0;
     seen |= byte | (byte - 1);
   }
   // U+0001 to U+007F leave the other bits alone.
-  if ((seen & ~0x7f) === 0) return true;
-  for (let offset = start; offset < end; offset += 1) if (bytes[offset] === 0) return false;
-  return isWellFormed(bytes, start, end);
+  return (seen & ~0x7f) === 0;
 }
 
 /** Whether the bytes from `start` on are those of an ASCII text. */
