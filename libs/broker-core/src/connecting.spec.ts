@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { encodePacket } from '#libs/mqtt-codec';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
   MemoryNode,
@@ -10,6 +11,8 @@ import {
 
 const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const clock = (): number => 0;
+/** In a CONNECT of MQTT 3.1.1 or 5. */
+const PROTOCOL_LEVEL_AT = 8;
 
 function nodeWith(options: Partial<MemoryNodeOptions> = {}): MemoryNode {
   return new MemoryNode({
@@ -131,6 +134,27 @@ describe('CONNECT', () => {
     expect(await twice.next('disconnect')).toMatchObject({ reasonCode: 0x82 });
     await twice.closed();
   });
+});
+
+describe('a second CONNECT', () => {
+  it.each([
+    { first: 5, second: 4, answers: [{ kind: 'disconnect', reasonCode: 0x82 }] },
+    { first: 5, second: 6, answers: [{ kind: 'disconnect', reasonCode: 0x82 }] },
+    { first: 4, second: 5, answers: [] },
+    { first: 4, second: 6, answers: [] },
+  ] as const)(
+    'of level $second is an error in the version of the first, $first [MQTT-3.1.0-2]',
+    async ({ first, second, answers }) => {
+      const client = nodeWith().client(first);
+      await client.connect();
+      const version = second === 4 ? 4 : 5;
+      const bytes = Buffer.from(encodePacket(client.connectPacket({ version }), version));
+      bytes[PROTOCOL_LEVEL_AT] = second;
+      client.writeBytes(bytes);
+      await client.closed();
+      expect(client.take()).toMatchObject(answers);
+    },
+  );
 });
 
 describe('a session', () => {

@@ -370,7 +370,11 @@ export class Connection implements TransportEvents, ClientLink {
   }
 
   #malformed(reasonCode: ReasonCode, detail: string): void {
-    if (this.#phase === 'connected') return this.close(reasonCode, detail);
+    if (this.#phase === 'connected') {
+      // 0x84 belongs to CONNACK: of a version that a second CONNECT asks for nothing is said [MQTT-3.1.0-2].
+      const isSecond = reasonCode === REASON.unsupportedProtocolVersion;
+      return this.close(isSecond ? REASON.protocolError : reasonCode, detail);
+    }
     // MQTT 5 may be told what is wrong with its CONNECT; older versions only that they are not spoken [MQTT-3.1.4-1].
     const isTold = this.version === 5 || reasonCode === REASON.unsupportedProtocolVersion;
     if (isTold) return this.refuse(reasonCode, detail);

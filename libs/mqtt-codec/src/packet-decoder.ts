@@ -213,7 +213,8 @@ export class PacketDecoder {
     READER.expectEnd();
     const { failure } = READER;
     READER.close();
-    if (packet.kind === 'connect') this.version = packet.version;
+    // A second CONNECT is an error [MQTT-3.1.0-2], and the client is told so in the version of the first.
+    if (packet.kind === 'connect' && !this.#isVersionKnown) this.version = packet.version;
     return failure === undefined ? packet : this.#fail(failure);
   }
 
