@@ -174,7 +174,8 @@ const kafka = section({
 const limits = section({
   packetBytesMax: whole(
     'Largest packet accepted, told to v5 clients; a larger one closes the connection with 0x95.',
-    { default: MIB, min: 128, max: 268_435_460, unit: 'bytes' },
+    // A delivery may be larger than the packet that came in: its whole topic, identifiers, lengths. 16 MiB are left for them.
+    { default: MIB, min: 128, max: 240 * MIB, unit: 'bytes' },
   ),
   connectTimeoutMs: milliseconds('How long a new connection may take to send its CONNECT.', {
     default: 10_000,

@@ -174,6 +174,17 @@ describe('response information', () => {
     );
     expect(told(true, {})).toBeUndefined();
   });
+
+  it('takes a client id literally, and is not told where the id makes it too long', () => {
+    const toldTo = (clientId: string) =>
+      agreed(
+        { clientId, properties: { requestResponseInformation: true } },
+        { responseInformation, clientIdBytesMax: 65_535 },
+      ).connackProperties?.responseInformation;
+    expect(toldTo("$&$'")).toBe("answers/$&$'/");
+    expect(toldTo('x'.repeat(65_526))).toHaveLength(65_535);
+    expect(toldTo('x'.repeat(65_527))).toBeUndefined();
+  });
 });
 
 describe('the rest', () => {

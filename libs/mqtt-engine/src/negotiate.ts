@@ -54,6 +54,7 @@ export interface ConnectOffer {
 
 const NEVER = 0xffff_ffff;
 const CLIENT_ID_CHARACTERS_31 = 23;
+const TEXT_BYTES_MAX = 65_535;
 
 /** Decides what a connection may do, from its CONNECT, the limits and the rules of its listener. */
 export function negotiate(
@@ -107,7 +108,7 @@ function told(
   terms: Omit<ConnectionTerms, 'connackProperties'>,
 ): ConnackProperties {
   const { clientId, keepAliveSeconds, sessionExpirySeconds, rules } = terms;
-  const { qosMax, responseInformation } = rules;
+  const { qosMax } = rules;
   const wantsInformation = packet.properties?.requestResponseInformation === true;
   return {
     receiveMaximum: limits.receiveMaximum,
@@ -122,11 +123,18 @@ function told(
       sessionExpiryInterval: sessionExpirySeconds,
     }),
     ...(keepAliveSeconds !== packet.keepAlive && { serverKeepAlive: keepAliveSeconds }),
-    ...(wantsInformation &&
-      responseInformation !== undefined && {
-        responseInformation: responseInformation.replaceAll('${clientId}', clientId),
-      }),
+    ...(wantsInformation && responseInformationOf(rules, clientId)),
   };
+}
+
+/** Nothing where the client id makes it too long for a UTF-8 Encoded String. */
+function responseInformationOf(
+  { responseInformation: template }: ListenerRules,
+  clientId: string,
+): Pick<ConnackProperties, 'responseInformation'> | undefined {
+  const responseInformation = template?.replaceAll('${clientId}', () => clientId);
+  if (responseInformation === undefined) return undefined;
+  return utf8ByteLength(responseInformation) > TEXT_BYTES_MAX ? undefined : { responseInformation };
 }
 
 function clientIdFault(
