@@ -2,6 +2,7 @@
 // usage: npm run conformance [-- --check]
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
+import { parse } from 'yaml';
 import { proofs, readStatements, strayIds } from './conformance/statements.mjs';
 import { testTitles } from './conformance/test-titles.mjs';
 import { DIFFERENCES } from '../test/fuzz/mqtt-packet-differences.ts';
@@ -60,14 +61,25 @@ function section({ version, statements }, byId) {
 
 const nameOf = ({ file, title }) => `${file}: ${title.replaceAll(/[*_<>[\]#`|]/g, '\\$&')}`;
 
-const differenceItem = ({ name, why, example: [version, hex] }) =>
-  `- **${name}**: ${why} Example: \`${hex}\` in version ${version}.`;
+const differenceItem = ({ name, why, example: [version, hex] }, { met }) =>
+  `- **${name}**: ${why} Example: \`${hex}\` in version ${version}. Met ${numberOf(met[name] ?? 0)} times.`;
+
+const numberOf = (count) => count.toLocaleString('en');
+
+function differences() {
+  const run = parse(read('tools/conformance/fuzz-run.yaml'));
+  const { seed, inputs, same, incomplete } = run;
+  const figures =
+    `The run with seed ${seed} had ${numberOf(inputs)} inputs: ${numberOf(same)} read the same, ` +
+    `${numberOf(incomplete)} no whole packet, none unexplained; inputs before CONNECT are not compared.`;
+  return [figures, '', ...DIFFERENCES.map((each) => differenceItem(each, run))].join('\n');
+}
 
 function render(versions, byId) {
   const parts = {
     summary: summary(versions, byId),
     statements: versions.map((version) => section(version, byId)).join('\n\n'),
-    differences: DIFFERENCES.map(differenceItem).join('\n'),
+    differences: differences(),
   };
   return read('tools/conformance/page.md').replaceAll(/\{\{(\w+)\}\}/g, (_, part) => parts[part]);
 }

@@ -27,6 +27,16 @@ async function refusalOf(pieces: ConnectPieces & { readonly level: Level }) {
   return wire.closed();
 }
 
+/** Whether these pieces make a CONNECT that the server takes. */
+async function isTaken(pieces: ConnectPieces & { readonly level: Level }): Promise<boolean> {
+  const wire = await Wire.open(scope, port, pieces.level);
+  wire.sendBytes(connectBytes(pieces));
+  const { reasonCode, returnCode } = await wire.next('connack');
+  return (reasonCode ?? returnCode) === 0;
+}
+
+type FlagsAndPayload = readonly [flags: number, payload: readonly (string | Uint8Array)[]];
+
 const MALFORMED = [{ cmd: 'connack', sessionPresent: false, reasonCode: 0x81 }];
 
 describe.each([4, 5] as const)('CONNECT of level %d', (level) => {
@@ -69,33 +79,57 @@ describe.each([4, 5] as const)('CONNECT of level %d', (level) => {
     expect(last).toMatchObject(level === 5 ? [{ cmd: 'disconnect', reasonCode: 0x82 }] : []);
   });
 
-  it.each([
-    ['the reserved flag [MQTT-3.1.2-3] [MQTT3-3.1.2-3]', 0x03, ['c']],
+  // A flag or a field is wrong, and the same without the fault.
+  const WILL_FIELDS = [...(level === 5 ? [Buffer.of(0)] : []), 'topic', 'gone'];
+  it.each<[string, FlagsAndPayload, FlagsAndPayload]>([
+    ['the reserved flag [MQTT-3.1.2-3] [MQTT3-3.1.2-3]', [0x03, ['c']], [0x02, ['c']]],
     [
       'a will QoS without a will [MQTT-3.1.2-11] [MQTT3-3.1.2-11] [MQTT3-3.1.2-13]',
-      0x02 | WILL_QOS_1,
-      ['c'],
+      [0x02 | WILL_QOS_1, ['c']],
+      [0x02, ['c']],
     ],
-    ['will retain without a will [MQTT-3.1.2-13] [MQTT3-3.1.2-15]', 0x02 | WILL_RETAIN, ['c']],
-    ['will QoS 3 [MQTT-3.1.2-12] [MQTT3-3.1.2-14]', 0x02 | WILL | 0x18, ['c']],
-    ['a user name where the flag is not set [MQTT-3.1.2-16] [MQTT3-3.1.2-18]', 0x02, ['c', 'user']],
-    ['no user name where the flag is set [MQTT-3.1.2-17] [MQTT3-3.1.2-19]', 0x02 | USERNAME, ['c']],
+    [
+      'will retain without a will [MQTT-3.1.2-13] [MQTT3-3.1.2-11] [MQTT3-3.1.2-15]',
+      [0x02 | WILL_RETAIN, ['c']],
+      [0x02, ['c']],
+    ],
+    [
+      'the fields of a will where the flag is not set [MQTT3-3.1.2-11]',
+      [0x02, ['c', ...WILL_FIELDS]],
+      [0x02 | WILL, ['c', ...WILL_FIELDS]],
+    ],
+    [
+      'will QoS 3 [MQTT-3.1.2-12] [MQTT3-3.1.2-14]',
+      [0x02 | WILL | 0x18, ['c', ...WILL_FIELDS]],
+      [0x02 | WILL | 0x10, ['c', ...WILL_FIELDS]],
+    ],
+    [
+      'a user name where the flag is not set [MQTT-3.1.2-16] [MQTT3-3.1.2-18]',
+      [0x02, ['c', 'user']],
+      [0x02 | USERNAME, ['c', 'user']],
+    ],
+    [
+      'no user name where the flag is set [MQTT-3.1.2-17] [MQTT3-3.1.2-19]',
+      [0x02 | USERNAME, ['c']],
+      [0x02 | USERNAME, ['c', 'user']],
+    ],
     [
       'a password where the flag is not set [MQTT-3.1.2-18] [MQTT3-3.1.2-20]',
-      0x02 | USERNAME,
-      ['c', 'user', 'secret'],
+      [0x02 | USERNAME, ['c', 'user', 'secret']],
+      [0x02 | USERNAME | PASSWORD, ['c', 'user', 'secret']],
     ],
     [
       'no password where the flag is set [MQTT-3.1.2-19] [MQTT3-3.1.2-21]',
-      0x02 | USERNAME | PASSWORD,
-      ['c', 'user'],
+      [0x02 | USERNAME | PASSWORD, ['c', 'user']],
+      [0x02 | USERNAME, ['c', 'user']],
     ],
-    ['no client identifier [MQTT-3.1.3-3] [MQTT3-3.1.3-3]', 0x02, []],
-  ])('with %s is malformed', async (_, flags, payload) => {
+    ['no client identifier [MQTT-3.1.3-3] [MQTT3-3.1.3-3]', [0x02, []], [0x02, ['c']]],
+  ])('with %s is malformed', async (_, [flags, payload], right) => {
     const last = await refusalOf({ level, flags, payload });
     // MQTT 3.1.1 closes without CONNACK; MQTT 5 may say why.
     expect(last).toMatchObject(level === 5 ? MALFORMED : []);
     expect(last).toHaveLength(level === 5 ? 1 : 0);
+    expect(await isTaken({ level, flags: right[0], payload: right[1] })).toBe(true);
   });
 
   it('is not taken further where it is malformed [MQTT-3.1.4-1] [MQTT3-3.1.4-1]', async () => {
@@ -124,6 +158,8 @@ describe.each([4, 5] as const)('CONNECT of level %d', (level) => {
       const last = await refusalOf({ level, flags, payload: payloadWith(bad) });
       expect(last).toMatchObject(level === 5 ? MALFORMED : []);
     }
+    const payload = payloadWith(text('g\u00f6\u{1f600}d'));
+    expect(await isTaken({ level, flags, payload })).toBe(true);
   });
 
   it('has its fields in the order of section 3.1.3 [MQTT-3.1.3-1] [MQTT-3.1.2-9] [MQTT3-3.1.3-1] [MQTT3-3.1.2-9]', async () => {

@@ -21,6 +21,15 @@ describe.each([4, 5] as const)('a client of level %d', (level) => {
     ...(level === 5 && { properties: { sessionExpiryInterval: 100 } }),
   };
 
+  /** In MQTT 5 an empty property length stands between head and rest, if there is a rest. */
+  const packetOf = (head: string, rest?: string): Buffer => {
+    const hasProperties = level === 5 && rest !== undefined;
+    const hex = `${head}${hasProperties ? '00' : ''}${rest ?? ''}`;
+    const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex');
+    bytes[1] = bytes.length - 2;
+    return bytes;
+  };
+
   it('is answered under its packet identifiers [MQTT-2.2.1-6] [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT3-2.3.1-7] [MQTT3-3.8.4-1] [MQTT3-3.8.4-2] [MQTT3-3.10.4-4] [MQTT3-3.10.4-5]', async () => {
     const wire = await open();
     wire.send({ cmd: 'subscribe', messageId: 700, subscriptions: [{ topic: 'a', qos: 0 }] });
@@ -84,15 +93,26 @@ describe.each([4, 5] as const)('a client of level %d', (level) => {
     ['U+0000 in a filter [MQTT-4.7.3-2] [MQTT3-4.7.3-2]', ['82 07 0001', '0002 6100 00'], 0x81],
   ])('is disconnected for %s', async (_, [head = '', rest], reasonCode) => {
     const wire = await open();
-    // In MQTT 5 an empty property length stands after the packet identifier.
-    const hasProperties = level === 5 && rest !== undefined;
-    const bytes = Buffer.from(
-      `${head}${hasProperties ? '00' : ''}${rest ?? ''}`.replaceAll(' ', ''),
-      'hex',
-    );
-    bytes[1] = bytes.length - 2;
-    wire.sendBytes(bytes);
+    wire.sendBytes(packetOf(head, rest));
     expect(await wire.closed()).toMatchObject(last(reasonCode));
+  });
+
+  it('is served where the same packets are right', async () => {
+    const wire = await open();
+    const packets = [
+      packetOf('82 06 0001', '0001 61 02'),
+      packetOf('a2 05 0002', '0001 61'),
+      packetOf('62 02 0003'),
+      packetOf('c0 00'),
+    ];
+    for (const [index, kind] of (
+      ['suback', 'unsuback', 'pubcomp', 'pingresp'] as const
+    ).entries()) {
+      wire.sendBytes(packets[index] ?? '');
+      await wire.next(kind);
+    }
+    wire.sendBytes(packetOf('e0 00'));
+    expect(await wire.closed()).toEqual([]);
   });
 
   it('replaces a subscription by subscribing again, gets retained messages again and misses nothing [MQTT-3.8.4-3] [MQTT-3.8.4-4] [MQTT3-3.8.4-3]', async () => {

@@ -7,7 +7,7 @@ import {
 } from '#libs/access';
 import { NodeScramCrypto } from '#libs/access-sources';
 import type { HubClient } from '#libs/broker-ports';
-import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
+import { REASON, type AuthPacket, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
   MemoryNode,
@@ -67,6 +67,8 @@ const auth = (reasonCode: ReasonCode, data?: Uint8Array, method: string = METHOD
 class Peer {
   readonly client: MemoryClient;
   readonly scram: ScramClient;
+  /** What it was asked last. */
+  challenge: AuthPacket | undefined;
 
   constructor(client: MemoryClient, login = ANN) {
     this.client = client;
@@ -84,8 +86,8 @@ class Peer {
 
   /** Waits for the challenge and gives the answer. */
   async answer(): Promise<Buffer> {
-    const { properties } = await this.client.next('auth');
-    return this.scram.final(properties?.authenticationData ?? bytes(''));
+    this.challenge = await this.client.next('auth');
+    return this.scram.final(this.challenge.properties?.authenticationData ?? bytes(''));
   }
 
   /** Everything up to CONNACK. */
@@ -108,6 +110,7 @@ describe('enhanced authentication', () => {
     const memory = nodeWith(users);
     const peer = new Peer(memory.client());
     const connack = await peer.connect();
+    expect(peer.challenge).toMatchObject(auth(REASON.continueAuthentication));
     expect(connack.reasonCode).toBe(REASON.success);
     expect(connack.properties?.authenticationMethod).toBe(METHOD);
     expect(peer.scram.isProven(connack.properties?.authenticationData)).toBe(true);

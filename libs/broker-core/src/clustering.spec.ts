@@ -72,7 +72,7 @@ describe('messages', () => {
     expect(a.memory.drops.get('no_subscribers')).toBe(1);
   });
 
-  it('are not acknowledged before the other node’s inbox has them', async () => {
+  it('are not acknowledged before the other node’s inbox has them [MQTT-4.3.2-4]', async () => {
     const receiver = await connected(b, 'receiver');
     await receiver.subscribe('t');
     const publisher = await connected(a, 'publisher');

@@ -177,7 +177,7 @@ describe('a store that does not answer', () => {
     },
   );
 
-  it('has no message acknowledged that a durable session did not get', async () => {
+  it('has no message acknowledged that a durable session did not get [MQTT-4.3.2-4]', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store });
     const receiver = await connected(memory, 'receiver', DURABLE);

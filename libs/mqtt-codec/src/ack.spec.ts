@@ -46,7 +46,7 @@ describe.each([
     expect(refusalOf(`${first} 02 00 00`, 4)).toBe('protocolError');
   });
 
-  it('refuses a reason code of another packet', () => {
+  it('refuses a reason code of another packet [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]', () => {
     expect(refusalOf(`${first} 03 00 07 01`, 5)).toBe('protocolError');
   });
 

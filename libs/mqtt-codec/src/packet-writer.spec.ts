@@ -193,7 +193,8 @@ describe('PacketWriter', () => {
     const writer = new PacketWriter(5);
     writer.packetBytesMax = 20;
     const serverReference = 'other:1883';
-    const properties = { serverReference, reasonString: 'drained', userProperties: [] };
+    const userProperties = [['a', 'b']] as const;
+    const properties = { serverReference, reasonString: 'drained', userProperties };
     const refused = {
       kind: 'connack',
       sessionPresent: false,
