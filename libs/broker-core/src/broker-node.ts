@@ -185,6 +185,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#member.leave();
     this.#router.seal();
     this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
+    this.#parts.bus.stopReceiving();
     this.#turn.flush();
     await this.#retained.idle();
     await this.writer.idle();

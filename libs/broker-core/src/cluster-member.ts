@@ -3,6 +3,7 @@ import {
   decodeBatch,
   type ClusterHandler,
   type ClusterRequest,
+  type InboxBatch,
   type Message,
   type NodeInfo,
   type NodeRef,
@@ -34,7 +35,7 @@ interface Letter {
 
 /** For whom a frame is. */
 type Address =
-  | { readonly kind: 'routed' }
+  | { readonly kind: 'routed' | 'inherited' }
   | { readonly kind: 'directed'; readonly clientId: string }
   | { readonly kind: 'grouped'; readonly group: string };
 
@@ -109,7 +110,7 @@ export class ClusterMember implements ClusterHandler {
     }
   }
 
-  durableReceived(from: NodeRef, bytes: Uint8Array, done: () => void): void {
+  durableReceived({ from, inbox, frame: bytes }: InboxBatch, done: () => void): void {
     const frame = decodeFrame(bytes);
     if (frame?.kind === 'taken') {
       const entry = this.#sessions.get(frame.clientId);
@@ -128,7 +129,10 @@ export class ClusterMember implements ClusterHandler {
       left -= 1;
       if (left === 0) done();
     };
-    for (const message of messages) this.#take(message, frame, taken);
+    const isInherited = keyOf(inbox) !== keyOf(this.#parts.bus.self);
+    const address =
+      frame.kind === 'routed' && isInherited ? ({ kind: 'inherited' } as const) : frame;
+    for (const message of messages) this.#take(message, address, taken);
   }
 
   requested(from: NodeRef, request: ClusterRequest): Promise<void> {
@@ -253,7 +257,9 @@ export class ClusterMember implements ClusterHandler {
     });
     switch (address.kind) {
       case 'routed':
-        this.#router.routeFromPeer(message, obligations);
+      case 'inherited':
+        if (address.kind === 'routed') this.#router.routeFromPeer(message, obligations);
+        else this.#router.routeInherited(message, obligations);
         for (const [clientId, owner] of this.#absentFor(message)) {
           obligations.begin();
           void this.forward({ clientId, owner, message, obligations });

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { SessionOperation, SessionStore } from '#libs/broker-ports';
+import {
+  StoreUnavailableError,
+  type SessionOperation,
+  type SessionStore,
+} from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
 
@@ -171,7 +175,7 @@ describe('a QoS 2 message that its publisher has to send again', () => {
   });
 });
 
-describe('a QoS 2 message in the inbox of a node that died', () => {
+describe('a message in the inbox of a node that died', () => {
   it('is not queued again for a session that had it, and is for one that had not', async () => {
     const receiver = await subscribed(b, 'receiver', DURABLE);
     const other = await subscribed(b, 'other', DURABLE);
@@ -195,18 +199,58 @@ describe('a QoS 2 message in the inbox of a node that died', () => {
     expect(texts).toEqual([['x'], ['x']]);
   });
 
-  it('comes once to those who are connected at its heir', async () => {
+  it.each([1, 2] as const)('comes once to those who are at its heir (QoS %i)', async (qos) => {
     const gone = await subscribed(b, 'gone', DURABLE);
     const here = [await subscribed(a, 'durable', DURABLE), await subscribed(a, 'in memory')];
     const publisher = await connected(c, 'publisher');
     b.bus.isPaused = true;
-    publisher.publish('t', 'x', { qos: 2 });
-    await publisher.next('pubrec');
+    publisher.publish('t', 'x', { qos });
+    await publisher.next(qos === 1 ? 'puback' : 'pubrec');
     await quiet();
     gone.cut();
     await die(b);
     expect(a.memory.log.of('inherit-finished')).toHaveLength(1);
     expect(here.map((receiver) => receiver.takeTexts())).toEqual([['x'], ['x']]);
+  });
+});
+
+describe('a message that comes by two ways', () => {
+  it.each([1, 2] as const)('is delivered once (QoS %i)', async (qos) => {
+    const before = await subscribed(b, 'client', DURABLE);
+    const publisher = await connected(c, 'publisher');
+    b.bus.isDeaf = true;
+    b.bus.isPaused = true;
+    const after = await connected(c, 'client', DURABLE);
+    for (const text of ['x', 'y']) publisher.publish('t', text, { qos });
+    await quiet();
+    before.cut();
+    // As in Redis, where a session that was taken stays in its former owner's list.
+    a.store.ownedBy = () => Promise.resolve(['client']);
+    await die(b);
+    expect(a.memory.log.of('inherit-finished')).toHaveLength(1);
+    expect(after.takeTexts()).toEqual(['x', 'y']);
+  });
+});
+
+describe('an exchange of QoS 2', () => {
+  it('waits for a store that is away, and goes on with it', async () => {
+    const receiver = await subscribed(a, 'receiver', DURABLE);
+    const publisher = await connected(a, 'publisher', DURABLE);
+    publisher.publish('t', 'x', TWICE);
+    await publisher.next('pubrec');
+    const { packetId } = await receiver.next('publish');
+    const write = a.store.write.bind(a.store);
+    a.store.write = () => Promise.reject(new StoreUnavailableError('away'));
+    publisher.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
+    receiver.write({ kind: 'pubrec', packetId, reasonCode: 0 });
+    await quiet();
+    a.memory.sweepAfter(1000);
+    await quiet();
+    expect([publisher.take(), receiver.take()]).toEqual([[], []]);
+    a.store.write = write;
+    a.memory.sweepAfter(1000);
+    expect(await publisher.next('pubcomp')).toMatchObject({ packetId: 7, reasonCode: 0 });
+    expect(await receiver.next('pubrel')).toMatchObject({ packetId, reasonCode: 0 });
   });
 });
 

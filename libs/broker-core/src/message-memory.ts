@@ -10,8 +10,8 @@ export class MessageMemory {
   }
 
   /** Remembers a message; returns false when it was remembered already. */
-  add({ source, sequence }: MessageIdentity): boolean {
-    const name = `${source.nodeId}#${source.incarnation}/${sequence}`;
+  add(message: MessageIdentity): boolean {
+    const name = nameOf(message);
     if (this.#names.has(name)) return false;
     this.#names.add(name);
     if (this.#names.size <= this.#messagesMax) return true;
@@ -21,4 +21,12 @@ export class MessageMemory {
     }
     return true;
   }
+
+  forget(message: MessageIdentity): void {
+    this.#names.delete(nameOf(message));
+  }
+}
+
+function nameOf({ source, sequence }: MessageIdentity): string {
+  return `${source.nodeId}#${source.incarnation}/${sequence}`;
 }

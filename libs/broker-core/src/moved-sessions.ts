@@ -11,9 +11,9 @@ interface Moved {
 }
 
 /** Publishers that did not know of the move yet took their messages no later than this after it, clocks apart included. */
-const MOVE_KNOWN_AFTER_MS = 5_000;
+export const MOVE_KNOWN_AFTER_MS = 5_000;
 /** How far an inbox may be behind before what is in it for a moved session is no longer passed on. */
-const KEPT_MS = 60_000;
+export const PASSED_ON_MS = 60_000;
 
 /**
  * Sessions that others may still take to be here, or at a dead node whose heritage this one takes, while they are not.
@@ -56,7 +56,7 @@ export class MovedSessions {
 
   /** Forgets what moved long ago. */
   sweep(nowMs: number): void {
-    const keptFromMs = nowMs - KEPT_MS;
+    const keptFromMs = nowMs - PASSED_ON_MS;
     for (let moved = this.#inOrder.peek(); moved !== undefined; moved = this.#inOrder.peek()) {
       if (moved.movedAtMs >= keptFromMs) return;
       for (const filter of moved.filters) this.#byFilter.remove(filter, moved);

@@ -23,6 +23,8 @@ export interface Receiver {
   readonly backlog: number | undefined;
   /** Whether it outlives its connection; then its store recognises what comes again. */
   readonly durable: boolean;
+  /** When the session came here from another node; -Infinity when it began here. */
+  readonly arrivedAtMs: number;
   /** Serves one message. Never waits for the client. */
   deliver(offer: Offer, nowMs: number): void;
 }

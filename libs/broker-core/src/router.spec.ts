@@ -43,7 +43,13 @@ describe('Router', () => {
       router.add({
         ...{ filter: '#', qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 },
         ...{ subscriptionIdentifier: 0 },
-        entry: { clientId: String(index), backlog: 0, durable: false, deliver },
+        entry: {
+          clientId: String(index),
+          backlog: 0,
+          durable: false,
+          arrivedAtMs: -Infinity,
+          deliver,
+        },
       });
     }
     const before = heapBytes();

@@ -12,6 +12,7 @@ import { ClusterError, RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
 import { MatchCache, TopicTrie, isWildcard, plainFilter } from '#libs/topic-index';
 import { MessageMemory } from './message-memory.ts';
+import { MOVE_KNOWN_AFTER_MS } from './moved-sessions.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import { FULL, type Receiver } from './receiver.ts';
@@ -263,6 +264,17 @@ export class Router implements Flushable {
   routeFromPeer(message: Message, obligations: Obligations | undefined): void {
     const { targets } = this.#match(message.topic);
     this.#deliver(message, { targets, remote: true, obligations }, this.#hasHad(message));
+  }
+
+  /**
+   * Serves those local receivers of a message from a dead node's inbox that its publisher may have taken to be there: the
+   * others have had it directly.
+   */
+  routeInherited(message: Message, obligations: Obligations): void {
+    const targets = this.#match(message.topic).targets.filter(
+      ({ entry }) => message.receivedAtMs <= entry.arrivedAtMs + MOVE_KNOWN_AFTER_MS,
+    );
+    this.#deliver(message, { targets, remote: true, obligations });
   }
 
   /** Serves the receivers at this node and no others: what it says is its own. Nobody waits for it. */

@@ -18,7 +18,6 @@ import {
   type SessionOutput,
 } from '#libs/mqtt-engine';
 import {
-  REASON,
   type Packet,
   type PublishPacket,
   type PublishTemplate,
@@ -28,11 +27,17 @@ import {
 } from '#libs/mqtt-codec';
 import type { ClientLink } from './client-link.ts';
 import type { CoreLimits } from './limits.ts';
+import { MessageMemory } from './message-memory.ts';
+import { PASSED_ON_MS } from './moved-sessions.ts';
 import type { ClientNames } from './naming/client-names.ts';
+import { GroupPublish } from './share-group.ts';
 import { FULL, type Offer, type Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
+
+/** Messages that come twice around a move are told from each other among this many. */
+const ARRIVALS_MAX = 8_192;
 
 type Own<T> = T extends unknown ? Omit<T, 'clientId' | 'epoch'> : never;
 
@@ -84,10 +89,14 @@ export class SessionEntry implements SessionOutput, Receiver {
   readonly receiving = new Map<number, MessageIdentity>();
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;
+  arrivedAtMs = -Infinity;
+  /** What has come since it arrived, for as long as its former node may pass the same on. */
+  #arrivals: MessageMemory | undefined;
   #lastSequence = 0;
   /** While the session is being taken anew, writes wait for the new epoch. */
   #waitingWrites: (() => void)[] | undefined;
   #loadFailed = false;
+  #rewrites: (() => void)[] | undefined;
 
   constructor(clientId: string, host: SessionHost) {
     this.clientId = clientId;
@@ -108,6 +117,12 @@ export class SessionEntry implements SessionOutput, Receiver {
     const isFull = messages >= limits.queueMessagesMax || bytes >= limits.queueBytesMax;
     if (isFull || this.congested) return FULL;
     return this.durable ? messages : outbound.inflightCount + messages;
+  }
+
+  /** The session has come here from another node. */
+  arrived(nowMs: number): void {
+    this.arrivedAtMs = nowMs;
+    this.#arrivals = new MessageMemory(ARRIVALS_MAX);
   }
 
   /** Puts the session's writes off until resume(): its epoch is about to change. */
@@ -142,7 +157,11 @@ export class SessionEntry implements SessionOutput, Receiver {
   deliver(offer: Offer, nowMs: number): void {
     const { qos, retain, subscriptionIdentifiers } = offer.form;
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
-    if (this.durable) return this.#append(offer, qos);
+    if (this.durable) {
+      // Its former node passes on what may have come directly, too.
+      if (isRouted(offer) && this.#arrivals?.add(offer.message) === false) return;
+      return this.#append(offer, qos);
+    }
     const publish = offer.shared;
     this.session.outbound.enqueue(
       { qos, retain, subscriptionIdentifiers, publish, position: undefined },
@@ -162,6 +181,10 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   /** Tries again what the store could not answer. */
   retry(nowMs: number): void {
+    if (nowMs - this.arrivedAtMs > PASSED_ON_MS) this.#arrivals = undefined;
+    const rewrites = this.#rewrites ?? [];
+    this.#rewrites = undefined;
+    for (const write of rewrites) write();
     if (!this.#loadFailed) return;
     this.#loadFailed = false;
     this.session.outbound.pump(nowMs);
@@ -207,9 +230,9 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   release(position: QueuePosition, packetId: number): void {
     this.#forgetQueued();
-    this.write({ kind: 'release', position, packetId }, (result) => {
-      if (this.#isWritten(result)) this.session.outbound.released(packetId);
-    });
+    this.#writeSurely({ kind: 'release', position, packetId }, () =>
+      this.session.outbound.released(packetId),
+    );
   }
 
   complete(packetId: number): void {
@@ -218,9 +241,7 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   forget(packetId: number): void {
     this.receiving.delete(packetId);
-    this.write({ kind: 'forget', packetId }, (result) => {
-      if (this.#isWritten(result)) this.session.inbound.forgotten(packetId);
-    });
+    this.#writeSurely({ kind: 'forget', packetId }, () => this.session.inbound.forgotten(packetId));
   }
 
   load(load: Load): void {
@@ -304,6 +325,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     }
     this.#forgetQueued();
     if (result === 'repeat') return offer.obligations?.end();
+    this.#arrivals?.forget(offer.message);
     if (result === 'fenced') return this.#host.fenced(this, offer);
     this.session.outbound.unsure(queued.position, this.#host.nowMs());
     offer.obligations?.end(
@@ -318,12 +340,20 @@ export class SessionEntry implements SessionOutput, Receiver {
     if (this.queueMessages === 0) this.queueBytes = 0;
   }
 
-  #isWritten(result: WriteResult): boolean {
-    if (result === 'done') return true;
-    if (result === 'fenced') this.#host.fenced(this, undefined);
-    else this.close(REASON.serverUnavailable, 'the session store did not answer');
-    return false;
+  /** What the store does not answer is written again by the sweep: the client waits, and nobody else. */
+  #writeSurely(operation: Own<SessionOperation>, written: () => void): void {
+    this.write(operation, (result) => {
+      if (result === 'fenced') return this.#host.fenced(this, undefined);
+      if (result !== 'failed') return written();
+      this.#rewrites ??= [];
+      this.#rewrites.push(() => this.#writeSurely(operation, written));
+    });
   }
+}
+
+/** What a retained message and a shared subscription bring is not compared. */
+function isRouted({ obligations, shared }: Offer): boolean {
+  return obligations !== undefined && !(shared instanceof GroupPublish);
 }
 
 function asDelivery(queued: QueuedMessage) {

@@ -224,6 +224,7 @@ export class Sessions {
     // A session that comes from elsewhere has changed there.
     if (existing !== undefined && expected !== undefined) this.drop(existing);
     const entry = this.#entry(existing, record, sessionPresent);
+    if (expected !== undefined && sessionPresent) entry.arrived(this.#parts.nowMs());
     expected?.end();
     entry.resume(record);
     // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
@@ -385,9 +386,10 @@ export class Sessions {
     if (this.#entries.has(record.clientId)) return;
     const entry = new SessionEntry(record.clientId, this.#host);
     this.#entries.set(record.clientId, entry);
+    const nowMs = this.#parts.nowMs();
+    entry.arrived(nowMs);
     entry.resume(record);
     this.#index(entry, record.subscriptions);
-    const nowMs = this.#parts.nowMs();
     entry.disconnectedAtMs = nowMs;
     entry.will = formerWill && pendingWillOf(formerWill, nowMs);
     if (!record.durable) {

@@ -33,7 +33,13 @@ const PRESENT = { backlog: 0 };
 const AWAY = { backlog: undefined };
 
 function join(clientId: string, state: { readonly backlog: number | undefined }): Member {
-  const member: Member = { clientId, ...state, durable: false, deliver: () => undefined };
+  const member: Member = {
+    clientId,
+    ...state,
+    durable: false,
+    arrivedAtMs: -Infinity,
+    deliver: () => undefined,
+  };
   group.add(subscriptionOf(member));
   return member;
 }
@@ -71,6 +77,7 @@ describe('ShareGroup', () => {
         clientId,
         backlog: index % 2 === 0 ? 0 : undefined,
         durable: false,
+        arrivedAtMs: -Infinity,
         deliver: () => undefined,
       }),
     );

@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { storedForm, targetOf, type Subscription } from './subscription.ts';
 
-const entry = { clientId: 'client', backlog: 0, durable: false, deliver: () => undefined };
+const entry = {
+  clientId: 'client',
+  backlog: 0,
+  durable: false,
+  arrivedAtMs: -Infinity,
+  deliver: () => undefined,
+};
 
 function subscriptionOf(own: Partial<Subscription>): Subscription {
   return {

@@ -18,6 +18,14 @@ export type ClusterRequest =
   /** Give up this session: a client with its id connects at the asking node. Answered when the owner has let go. */
   { readonly kind: 'release-session'; readonly clientId: string; readonly epoch: number };
 
+/** A QoS 1/2 batch as it lies in an inbox. */
+export interface InboxBatch {
+  readonly from: NodeRef;
+  readonly frame: Uint8Array;
+  /** For which incarnation it was: the receiving node, or a dead one that it takes over from. */
+  readonly inbox: NodeRef;
+}
+
 /** What a node is told by the cluster. Handlers return at once; work that takes time goes on behind them. */
 export interface ClusterHandler {
   /** A node was seen for the first time, with all its routes; or its routes were read anew after a gap. */
@@ -30,8 +38,8 @@ export interface ClusterHandler {
   nodeForgotten(node: NodeRef): void;
   /** A QoS 0 batch. */
   liveReceived(from: NodeRef, frame: Uint8Array): void;
-  /** A QoS 1/2 batch: call `done` when this node has taken responsibility for all of it; it is then removed. Repeats are possible. */
-  durableReceived(from: NodeRef, frame: Uint8Array, done: () => void): void;
+  /** QoS 1/2: call `done` when this node has taken responsibility for all of it; it is then removed. Repeats are possible. */
+  durableReceived(batch: InboxBatch, done: () => void): void;
   /** Answers a request; resolves when done. */
   requested(from: NodeRef, request: ClusterRequest): Promise<void>;
   /** This node's lease was lost (a pause, a partition): it must close its connections and start a new incarnation. */
@@ -75,6 +83,8 @@ export interface ClusterBus {
   drainInbox(node: NodeRef): Promise<void>;
   /** Tells all nodes that a dead incarnation is dealt with, and removes its keys. */
   forgetNode(node: NodeRef): Promise<void>;
+  /** Takes no QoS 1/2 batch from its inbox any more: what is in it is for the heir of this node. */
+  stopReceiving(): void;
   /** Marks this node as draining: peers and the API see it. */
   setState(state: NodeInfo['state']): Promise<void>;
   /** Gives up the lease and leaves at once. Routes and inbox stay until a survivor has claimed and forgotten this node. */

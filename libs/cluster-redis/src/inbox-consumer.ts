@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { StoreUnavailableError, type Log, type NodeRef } from '#libs/broker-ports';
+import { StoreUnavailableError, type InboxBatch, type Log, type NodeRef } from '#libs/broker-ports';
 import { ClusterError, RepeatFilter, parseNodeKey } from '#libs/cluster';
 import type { ClusterCommands } from './cluster-commands.ts';
 import type { StreamEntry } from './stream-entry.ts';
@@ -15,7 +15,7 @@ export interface InboxConsumerOptions {
   /** Whose inbox it is: this node's, or a dead one's. */
   readonly node: NodeRef;
   readonly commands: ClusterCommands;
-  readonly deliver: (from: NodeRef, frame: Uint8Array, done: () => void) => void;
+  readonly deliver: (batch: InboxBatch, done: () => void) => void;
   readonly log: Log;
 }
 
@@ -60,7 +60,8 @@ export class InboxConsumer {
       } else if (sequence > 0 && this.#repeats.isRepeat(from, sequence)) {
         this.#finish(id);
       } else {
-        this.#handOut(id, from, frame);
+        const inbox = parseNodeKey(fields.get('of')?.toString() ?? '') ?? this.#options.node;
+        this.#handOut(id, { from, frame, inbox });
       }
     }
   }
@@ -86,9 +87,9 @@ export class InboxConsumer {
     await this.#remove(ids).catch(rethrowBugs);
   }
 
-  #handOut(id: string, from: NodeRef, frame: Buffer): void {
+  #handOut(id: string, batch: InboxBatch): void {
     let isDone = false;
-    this.#options.deliver(from, frame, () => {
+    this.#options.deliver(batch, () => {
       if (isDone) return;
       isDone = true;
       this.#finish(id);

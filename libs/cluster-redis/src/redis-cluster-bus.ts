@@ -252,6 +252,10 @@ export class RedisClusterBus implements ClusterBus {
     }
   }
 
+  stopReceiving(): void {
+    this.#work?.readers[1]?.stop();
+  }
+
   async setState(state: NodeInfo['state']): Promise<void> {
     this.#lease.describe(state);
     await this.#renew();
@@ -311,7 +315,7 @@ export class RedisClusterBus implements ClusterBus {
       node,
       commands: this.#commands,
       log: this.#options.log,
-      deliver: (from, frame, done) => handler.durableReceived(from, frame, done),
+      deliver: (batch, done) => handler.durableReceived(batch, done),
     });
   }
 

@@ -67,6 +67,11 @@ export class SingleNodeBus implements ClusterBus {
   }
 
   /** Resolves at once: no node ever had an inbox. */
+  /** There is no inbox. */
+  stopReceiving(): void {
+    // Nobody sends anything.
+  }
+
   drainInbox(_node: NodeRef): Promise<void> {
     return Promise.resolve();
   }

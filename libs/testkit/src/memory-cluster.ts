@@ -148,7 +148,7 @@ export class MemoryBus implements ClusterBus {
       letters.map(
         (letter) =>
           new Promise<void>((resolve) => {
-            this.handler?.durableReceived(letter.from, letter.frame, resolve);
+            this.handler?.durableReceived({ ...letter, inbox: node }, resolve);
           }),
       ),
     );
@@ -157,6 +157,10 @@ export class MemoryBus implements ClusterBus {
   async forgetNode(node: NodeRef): Promise<void> {
     this.#cluster.places.delete(keyOf(node));
     for (const { handler } of this.#cluster.othersOf(this.self)) handler?.nodeForgotten(node);
+  }
+
+  stopReceiving(): void {
+    this.isPaused = true;
   }
 
   async setState(state: NodeInfo['state']): Promise<void> {
@@ -182,9 +186,8 @@ export class MemoryBus implements ClusterBus {
   /** @internal */
   deliver(letter: Letter): void {
     if (!this.isUp || this.isPaused) return;
-    this.handler?.durableReceived(letter.from, letter.frame, () => {
-      this.#cluster.placeOf(this.self)?.inbox.delete(letter);
-    });
+    const done = (): void => void this.#cluster.placeOf(this.self)?.inbox.delete(letter);
+    this.handler?.durableReceived({ ...letter, inbox: this.self }, done);
   }
 
   #busOf(nodeId: string): MemoryBus | undefined {

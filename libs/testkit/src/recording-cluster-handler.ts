@@ -1,6 +1,7 @@
 import type {
   ClusterHandler,
   ClusterRequest,
+  InboxBatch,
   NodeInfo,
   NodeRef,
   RouteChange,
@@ -9,6 +10,8 @@ import type {
 /** A durable frame that came in. Nothing is done with it until `done` is called. */
 export interface ReceivedFrame {
   readonly from: NodeRef;
+  /** For whom it was. */
+  readonly inbox: NodeRef;
   readonly text: string;
   /** Acknowledges the frame to the bus: it leaves the inbox. */
   readonly done: () => void;
@@ -56,8 +59,8 @@ export class RecordingClusterHandler implements ClusterHandler {
     this.live.push({ from, text: textOf(frame) });
   }
 
-  durableReceived(from: NodeRef, frame: Uint8Array, done: () => void): void {
-    this.durable.push({ from, text: textOf(frame), done });
+  durableReceived({ from, inbox, frame }: InboxBatch, done: () => void): void {
+    this.durable.push({ from, inbox, text: textOf(frame), done });
     if (this.takesFrames) done();
   }
 

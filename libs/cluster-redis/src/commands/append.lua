@@ -19,5 +19,9 @@ end
 if redis.call('XLEN', inbox) >= tonumber(ARGV[4]) then
   return 'full'
 end
-redis.call('XADD', inbox, '*', 'from', ARGV[2], 'sequence', ARGV[3], 'frame', ARGV[5])
+if receiver == ARGV[1] then
+  redis.call('XADD', inbox, '*', 'from', ARGV[2], 'sequence', ARGV[3], 'frame', ARGV[5])
+else
+  redis.call('XADD', inbox, '*', 'from', ARGV[2], 'sequence', ARGV[3], 'frame', ARGV[5], 'of', ARGV[1])
+end
 return 'stored'

@@ -19,7 +19,7 @@ end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[4], '-', '+')) do
   local fields = entry[2]
   -- Sequence 0: it is out of its sender's order here, so it must not be compared with what came directly.
-  redis.call('XADD', KEYS[7], '*', 'from', fields[2], 'sequence', '0', 'frame', fields[6])
+  redis.call('XADD', KEYS[7], '*', 'from', fields[2], 'sequence', '0', 'frame', fields[6], 'of', fields[8] or ARGV[2])
 end
 redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[5])
 redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
