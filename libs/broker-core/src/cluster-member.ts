@@ -288,9 +288,9 @@ export class ClusterMember implements ClusterHandler {
   }
 
   /** Regroups a message that nobody waits for any more; while a store is away, the sweep tries again until the message expires. */
-  regroupOrphan({ routed, group }: GroupPublish): void {
+  regroupOrphan({ message, group }: GroupPublish): void {
     this.#parts.meter.groupDelivery('redispatched');
-    this.#tryOrphan(routed, group, this.#parts.nowMs() + ORPHAN_RETRY_MS);
+    this.#tryOrphan(message, group, this.#parts.nowMs() + ORPHAN_RETRY_MS);
   }
 
   #tryOrphan(message: Message, group: string, untilMs: number): void {

@@ -10,7 +10,7 @@ import {
 } from '#libs/broker-ports';
 import { ClusterError, RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
-import { MatchCache, TopicTrie, isWildcard, plainFilter } from '#libs/topic-index';
+import { MatchCache, TopicTrie, isShared, isWildcard, plainFilter } from '#libs/topic-index';
 import { MessageMemory } from './message-memory.ts';
 import { MOVE_KNOWN_AFTER_MS } from './moved-sessions.ts';
 import { Obligations } from './obligations.ts';
@@ -346,7 +346,7 @@ export class Router implements Flushable {
   }
 
   #deliverTo(target: Target, shared: GroupPublish, obligations: Obligations | undefined): void {
-    const { routed: message } = shared;
+    const { message } = shared;
     this.#meter.groupDelivery('delivered');
     const form = target.form(message.qos, message.retain);
     target.entry.deliver({ shared, form, message, obligations, once: false }, this.#nowMs());
@@ -402,11 +402,6 @@ export class Router implements Flushable {
     this.#changes.push(change);
     this.#turn.touch();
   }
-}
-
-/** Whether a filter is that of a shared subscription. */
-export function isShared(filter: string): boolean {
-  return filter.startsWith('$share/');
 }
 
 /** Whether routes are written down but not yet applied by every node: those that are late apply them when they go on. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Message } from '#libs/broker-ports';
 import { FULL, type Receiver } from './receiver.ts';
-import { ShareGroup, type ShareStrategy } from './share-group.ts';
+import { GroupPublish, ShareGroup, type ShareStrategy } from './share-group.ts';
 import type { Subscription } from './subscription.ts';
 
 const FILTER = '$share/workers/jobs';
@@ -108,5 +108,16 @@ describe('ShareGroup', () => {
     expect(new Set(picked(10_000, 'least-inflight'))).toEqual(new Set(['present']));
     // A look at each of them would take ten seconds.
     expect(performance.now() - startedAtMs).toBeLessThan(1000);
+  });
+});
+
+describe('GroupPublish that waits', () => {
+  it('keeps its own bytes, not the chunk that they came in', () => {
+    const payload = new Uint8Array(65_536).subarray(5, 7);
+    const publish = new GroupPublish({ ...MESSAGE, payload }, false, FILTER);
+    publish.compact();
+    const fields: readonly unknown[] = Object.values(publish);
+    expect(fields).not.toContainEqual(expect.objectContaining({ payload }));
+    expect(publish.message.payload.buffer.byteLength).toBe(2);
   });
 });

@@ -18,14 +18,12 @@ export type ShareStrategy =
   'least-inflight' | 'round-robin' | 'hash-client-id' | 'hash-topic' | 'sticky' | 'local';
 
 /** A message on its way to one member: should the member go away before it acknowledges, another one gets it. */
-export class GroupPublish extends SharedPublish {
-  readonly routed: Message;
+export class GroupPublish extends SharedPublish<Message> {
   /** The shared subscription's whole filter. */
   readonly group: string;
 
   constructor(message: Message, remote: boolean, group: string) {
     super(message, remote);
-    this.routed = message;
     this.group = group;
   }
 }

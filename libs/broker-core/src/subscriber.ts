@@ -8,13 +8,13 @@ import {
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
 import { OPEN_RULES, SharedPublish } from '#libs/mqtt-engine';
-import { filterFault, isExclusive, isWildcard, plainFilter } from '#libs/topic-index';
+import { filterFault, isExclusive, isShared, isWildcard, plainFilter } from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
 import type { Exclusives } from './exclusives.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { RetainedWriter } from './retained-writer.ts';
-import { isRoutesLate, isShared, type Router } from './router.ts';
+import { isRoutesLate, type Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { storedForm, type Subscription } from './subscription.ts';
 import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';

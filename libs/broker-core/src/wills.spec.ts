@@ -11,6 +11,7 @@ import {
   type MemoryBus,
   type MemoryClient,
 } from '#libs/testkit';
+import { storedWillOf } from './wills.ts';
 
 const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 
@@ -268,6 +269,23 @@ describe('a node', () => {
     expect(observer.takeTexts()).toEqual(['gone']);
     await pass(30_000, later);
     expect(observer.takeTexts()).toEqual(['gone']);
+  });
+});
+
+describe('a will that is held', () => {
+  it('keeps its own bytes, not the chunk that its CONNECT came in', () => {
+    const chunk = new Uint8Array(65_536);
+    const held = storedWillOf(
+      {
+        ...will(),
+        payload: chunk.subarray(5, 7),
+        properties: { correlationData: chunk.subarray(1, 4) },
+      },
+      { clientId: 'c', username: undefined, listener: 'tcp', remoteAddress: '' },
+    );
+    const { payload, properties } = held?.message ?? {};
+    expect(payload?.buffer.byteLength).toBe(2);
+    expect(properties?.correlationData?.buffer.byteLength).toBe(3);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { HubClient, PublishDone, StoredWill } from '#libs/broker-ports';
-import type { Will } from '#libs/mqtt-codec';
+import { withOwnBytes, type Will } from '#libs/mqtt-codec';
 import type { NodeParts } from './parts.ts';
 import { mayRepeat } from './repeating.ts';
 
@@ -96,12 +96,22 @@ export class Wills {
   }
 }
 
-/** The will of a CONNECT as it is stored and published: without its delay, which is no property of PUBLISH. */
+/**
+ * The will of a CONNECT as it is kept and published: without its delay, which is no property of PUBLISH, and without the
+ * chunk that it came in, which it would keep in memory as long as the connection lives.
+ */
 export function storedWillOf(will: Will | undefined, client: HubClient): StoredWill | undefined {
   if (will === undefined) return undefined;
-  const { topic, payload, qos, retain } = will;
+  const { topic, qos, retain } = will;
+  const payload = new Uint8Array(will.payload);
   const { willDelayInterval: delaySeconds = 0, ...properties } = will.properties ?? {};
   const hasProperties = Object.keys(properties).length > 0;
-  const message = { topic, payload, qos, retain, ...(hasProperties && { properties }) };
+  const message = {
+    topic,
+    payload,
+    qos,
+    retain,
+    ...(hasProperties && { properties: withOwnBytes(properties) }),
+  };
   return { message, delaySeconds, client };
 }

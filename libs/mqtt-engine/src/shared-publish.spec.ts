@@ -83,6 +83,8 @@ describe('SharedPublish below a mountpoint', () => {
         'm/',
       )?.message.properties?.responseTopic;
     expect(['m/r', 'r'].map(answerTo)).toEqual(['r', 'r']);
+    // Without its mountpoint nothing would be left, and no topic name is empty [MQTT-4.7.3-1].
+    expect(answerTo('m/')).toBe('m/');
   });
 });
 
@@ -123,6 +125,25 @@ describe('SharedPublish', () => {
     const template = shared.template(5, FORM, 1000 + waitedMs);
     expect(propertiesOf(template)).toMatchObject({ messageExpiryInterval: leftSeconds });
     expect(shared.template(4, FORM, 1000)).toBe(shared.template(4, FORM, 5000));
+  });
+
+  it('never lasts longer than its publisher said, though clocks differ [MQTT-3.3.2-6]', () => {
+    const messageExpiryInterval = 0xffff_ffff;
+    const expiresAtMs = 1000 + messageExpiryInterval * 1000;
+    const properties = { messageExpiryInterval };
+    const shared = new SharedPublish({ ...MESSAGE, properties, expiresAtMs }, false);
+    const template = shared.template(5, FORM, 999);
+    expect(propertiesOf(template)).toMatchObject({ messageExpiryInterval });
+  });
+
+  it('is encoded once for receivers that are to see the same of a message that expires', () => {
+    const shared = new SharedPublish({ ...MESSAGE, expiresAtMs: 11_000 }, false);
+    const form = { ...FORM, subscriptionIdentifiers: [7] };
+    const template = shared.template(5, form, 1001);
+    expect(shared.template(5, { ...form, subscriptionIdentifiers: [7] }, 1999)).toBe(template);
+    expect(propertiesOf(shared.template(5, form, 2000))?.messageExpiryInterval).toBe(9);
+    const other = shared.template(5, { ...form, subscriptionIdentifiers: [8] }, 2000);
+    expect(propertiesOf(other)?.subscriptionIdentifiers).toEqual([8]);
   });
 
   it('expires at its time, and never without one', () => {

@@ -30,31 +30,40 @@ const SLOTS_PER_VERSION = 6;
 /** What a waiting payload may keep in memory besides itself and as much again. */
 const FOREIGN_BYTES_MAX = 1024;
 const VERSION_5: ProtocolVersion = 5;
+const EXPIRY_SECONDS_MAX = 0xffff_ffff;
+
+/** An encoding for receivers with the same subscription identifiers, and for one second of a message that expires. */
+interface OwnTemplate {
+  readonly form: DeliveryForm;
+  readonly secondsLeft: number;
+  readonly template: PublishTemplate;
+}
 
 /**
  * One message on its way to many receivers: encoded once per version, QoS, RETAIN and topic alias.
  *
- * @remarks Deliveries with subscription identifiers, and messages that expire (their remaining time is
- * rewritten, [MQTT-3.3.2-6]), are encoded for each receiver.
+ * @remarks With subscription identifiers, and for messages that expire (their remaining time is rewritten,
+ * [MQTT-3.3.2-6]), the last encoding serves the next receivers that are to see the same.
  */
-export class SharedPublish {
+export class SharedPublish<Sent extends OutboundMessage = OutboundMessage> {
   /** Whether the message came from another node. */
   readonly remote: boolean;
-  #message: OutboundMessage;
+  #message: Sent;
   /** The first encoding and its slot; most messages need no other. */
   #slot = -1;
   #template: PublishTemplate | undefined;
   #templates: Map<number, PublishTemplate> | undefined;
   #aliased: Map<number, PublishTemplate> | undefined;
+  #own: OwnTemplate | undefined;
   #below: Map<string, SharedPublish> | undefined;
   #size: number | undefined;
 
-  constructor(message: OutboundMessage, remote: boolean) {
+  constructor(message: Sent, remote: boolean) {
     this.#message = message;
     this.remote = remote;
   }
 
-  get message(): OutboundMessage {
+  get message(): Sent {
     return this.#message;
   }
 
@@ -96,7 +105,7 @@ export class SharedPublish {
 
   /** Encodes for one receiver, or hands out what another receiver's encoding left. */
   template(version: ProtocolVersion, form: DeliveryForm, nowMs: number): PublishTemplate {
-    if (version === VERSION_5 && this.#isOwnOf(form)) return this.#encode(form, nowMs);
+    if (version === VERSION_5 && this.#isOwnOf(form)) return this.#ownTemplate(form, nowMs);
     const slot = slotOf(form) + (version === VERSION_5 ? SLOTS_PER_VERSION : 0);
     const known = slot === this.#slot ? this.#template : this.#templates?.get(slot);
     if (known !== undefined) return known;
@@ -128,6 +137,23 @@ export class SharedPublish {
     return this.message.expiresAtMs !== 0 || form.subscriptionIdentifiers.length > 0;
   }
 
+  #ownTemplate(form: DeliveryForm, nowMs: number): PublishTemplate {
+    const secondsLeft = this.#secondsLeft(nowMs);
+    const own = this.#own;
+    if (own?.secondsLeft === secondsLeft && isAlike(own.form, form)) return own.template;
+    const template = this.#encode(form, nowMs);
+    this.#own = { form, secondsLeft, template };
+    return template;
+  }
+
+  /** What is left of the expiry interval: never more than there was, whatever the clocks of two nodes say. */
+  #secondsLeft(nowMs: number): number {
+    const { properties, expiresAtMs } = this.message;
+    const { messageExpiryInterval = EXPIRY_SECONDS_MAX } = properties ?? {};
+    const left = Math.ceil((expiresAtMs - nowMs) / 1000);
+    return Math.min(Math.max(1, left), messageExpiryInterval);
+  }
+
   #encodePlain({ qos, retain }: DeliveryForm, version: ProtocolVersion): PublishTemplate {
     const { topic, payload } = this.message;
     return encodePublish({ dup: false, qos, retain, topic, packetId: 0, payload }, version);
@@ -150,9 +176,7 @@ export class SharedPublish {
           ...properties,
           ...(alias !== undefined && { topicAlias: alias.number }),
           ...(subscriptionIdentifiers.length > 0 && { subscriptionIdentifiers }),
-          ...(expiresAtMs !== 0 && {
-            messageExpiryInterval: Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000)),
-          }),
+          ...(expiresAtMs !== 0 && { messageExpiryInterval: this.#secondsLeft(nowMs) }),
         },
       },
       VERSION_5,
@@ -170,12 +194,22 @@ function seenBelow(mountpoint: string, message: OutboundMessage): OutboundMessag
   if (!topic.startsWith(mountpoint) || topic.length === mountpoint.length) return undefined;
   if (topic.charAt(mountpoint.length) === '$') return undefined;
   const seen = { ...message, topic: topic.slice(mountpoint.length) };
-  const responseTopic = properties?.responseTopic;
-  if (responseTopic?.startsWith(mountpoint) !== true) return seen;
+  const { responseTopic = '' } = properties ?? {};
+  if (!responseTopic.startsWith(mountpoint) || responseTopic === mountpoint) return seen;
   const own = { ...properties, responseTopic: responseTopic.slice(mountpoint.length) };
   return { ...seen, properties: own };
 }
 
 function slotOf({ qos, retain }: DeliveryForm): number {
   return qos * 2 + (retain ? 1 : 0);
+}
+
+function isAlike(one: DeliveryForm, other: DeliveryForm): boolean {
+  if (one === other) return true;
+  const [ids, otherIds] = [one.subscriptionIdentifiers, other.subscriptionIdentifiers];
+  return (
+    slotOf(one) === slotOf(other) &&
+    ids.length === otherIds.length &&
+    ids.every((identifier, index) => identifier === otherIds[index])
+  );
 }

@@ -3,6 +3,7 @@ export { TopicSet, type TopicQuery } from './topic-set.ts';
 export {
   filterFault,
   isExclusive,
+  isShared,
   isWildcard,
   matches,
   parseShare,

@@ -41,7 +41,7 @@ export function topicNameFault(topic: string, levelsMax: number): string | undef
  */
 export function filterFault(filter: string, levelsMax: number): string | undefined {
   if (isExclusive(filter)) return exclusiveFault(filter, levelsMax);
-  if (!filter.startsWith(SHARE_PREFIX)) return plainFilterFault(filter, levelsMax);
+  if (!isShared(filter)) return plainFilterFault(filter, levelsMax);
   const end = filter.indexOf('/', SHARE_PREFIX.length);
   if (end === -1) return 'the shared subscription has no filter'; // [MQTT-4.8.2-2]
   if (end === SHARE_PREFIX.length) return 'the share name is empty'; // [MQTT-4.8.2-1]
@@ -52,10 +52,15 @@ export function filterFault(filter: string, levelsMax: number): string | undefin
 
 /** Takes a valid `$share/group/filter` apart; undefined when the filter is not shared, or not valid as a shared one. */
 export function parseShare(filter: string): SharedFilter | undefined {
-  if (!filter.startsWith(SHARE_PREFIX)) return undefined;
+  if (!isShared(filter)) return undefined;
   if (filterFault(filter, Infinity) !== undefined) return undefined;
   const end = filter.indexOf('/', SHARE_PREFIX.length);
   return { group: filter.slice(SHARE_PREFIX.length, end), filter: filter.slice(end + 1) };
+}
+
+/** Tells whether a filter is that of a shared subscription: `$share/group/filter`. */
+export function isShared(filter: string): boolean {
+  return filter.startsWith(SHARE_PREFIX);
 }
 
 /** Tells whether a filter asks for an exclusive subscription: `$exclusive/filter`. */
@@ -92,7 +97,7 @@ export function isWildcard(filter: string): boolean {
 
 function exclusiveFault(filter: string, levelsMax: number): string | undefined {
   const plain = plainFilter(filter);
-  if (isExclusive(plain) || plain.startsWith(SHARE_PREFIX)) {
+  if (isExclusive(plain) || isShared(plain)) {
     return 'an exclusive subscription is neither shared nor exclusive once more';
   }
   return plainFilterFault(plain, levelsMax);

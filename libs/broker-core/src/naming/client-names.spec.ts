@@ -76,6 +76,13 @@ describe('names below a mountpoint', () => {
     });
   });
 
+  it('are none for a message whose response topic has none', () => {
+    const answeredAt = (responseTopic: string): string =>
+      names.publish(publishPacket('a', 'x', { properties: { responseTopic } })).topic;
+    const given = ['$r', 'r'.repeat(65_532), 'r'.repeat(65_531)];
+    expect(given.map(answeredAt)).toEqual(['', '', 'm/1/a']);
+  });
+
   it('are those of every filter of a packet', () => {
     const subscriptions = ['a', '$share/g/b', ''].map((filter) => subscriptionRequest(filter));
     const subscribe = { kind: 'subscribe', packetId: 3, subscriptions } as const;

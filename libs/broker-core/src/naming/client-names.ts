@@ -5,7 +5,7 @@ import {
   type UnsubscribePacket,
   type Will,
 } from '#libs/mqtt-codec';
-import { filterFault, topicNameFault } from '#libs/topic-index';
+import { filterFault, isShared, topicNameFault } from '#libs/topic-index';
 import type { ClientIdentity } from './name-template.ts';
 import type { TopicRewriter } from './topic-rewriter.ts';
 
@@ -60,10 +60,12 @@ export class ClientNames {
 
   /** What a SUBSCRIBE is to the broker. */
   subscribe(packet: SubscribePacket): SubscribePacket {
-    const subscriptions = packet.subscriptions.map((request) => ({
-      ...request,
-      filter: this.filter(request.filter),
-    }));
+    const subscriptions = packet.subscriptions.map((request) => {
+      const filter = this.filter(request.filter);
+      // No Local is the client's error only where the client has asked for a shared subscription [MQTT-3.8.3-4].
+      const noLocal = request.noLocal && (!isShared(filter) || isShared(request.filter));
+      return { ...request, filter, noLocal };
+    });
     return { ...packet, subscriptions };
   }
 
@@ -92,6 +94,7 @@ export class ClientNames {
     }
     // The answer is published by a client that sees the topic as the broker does, or from below the same mountpoint.
     const mounted = this.#mount('publish', { prefix: '', name: responseTopic });
+    if (mounted === NO_NAME) return { ...message, topic: NO_NAME };
     return { ...message, topic, properties: { ...message.properties, responseTopic: mounted } };
   }
 

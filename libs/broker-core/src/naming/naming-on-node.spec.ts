@@ -100,6 +100,13 @@ describe('rewrite rules', () => {
     expect(own.node.node.admin.client('c')?.subscriptionCount).toBe(2);
   });
 
+  it('may share a subscription whose client wanted no messages of its own', async () => {
+    const client = await connected(world(), 'c');
+    expect(await client.subscribe('jobs/x', { noLocal: true })).toBe(REASON.grantedQoS1);
+    await client.subscribe('$share/g/t', { noLocal: true }).catch(() => undefined);
+    await client.closed();
+  });
+
   it('know topics by alias, too', async () => {
     const client = await connected(world(), 'c');
     await client.subscribe('clients/#');
@@ -217,6 +224,15 @@ describe('a mountpoint', () => {
     expect([seen.topic, seen.properties?.responseTopic]).toEqual(['m/w', 'm/answers']);
     const seenInside = await other.next('publish');
     expect([seenInside.topic, seenInside.properties?.responseTopic]).toEqual(['w', 'answers']);
+  });
+
+  it('refuses a message whose response topic cannot be below it', async () => {
+    const client = await connected(mounted(), 'c', 'tenant');
+    await client.subscribe('#');
+    client.publish('a', 'x', { qos: 1, properties: { responseTopic: '$r' } });
+    expect(await client.next('puback')).toMatchObject({ reasonCode: REASON.topicNameInvalid });
+    await quiet();
+    expect(client.take()).toEqual([]);
   });
 
   it('holds for what is published later', async () => {
