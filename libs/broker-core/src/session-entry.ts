@@ -1,5 +1,6 @@
 import {
   PublishError,
+  REMEMBERED_MESSAGES,
   type HubClient,
   type MessageIdentity,
   type Meter,
@@ -35,9 +36,6 @@ import { FULL, type Offer, type Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
-
-/** Messages that come twice around a move are told from each other among this many. */
-const ARRIVALS_MAX = 8_192;
 
 type Own<T> = T extends unknown ? Omit<T, 'clientId' | 'epoch'> : never;
 
@@ -122,7 +120,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** The session has come here from another node. */
   arrived(nowMs: number): void {
     this.arrivedAtMs = nowMs;
-    this.#arrivals = new MessageMemory(ARRIVALS_MAX);
+    this.#arrivals = new MessageMemory(REMEMBERED_MESSAGES);
   }
 
   /** Puts the session's writes off until resume(): its epoch is about to change. */

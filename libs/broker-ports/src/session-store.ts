@@ -140,8 +140,11 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
  */
 export type SessionWriteOutcome = 'done' | 'fenced' | 'repeat';
 
-/** How many messages a session remembers at least, the latest ones and none for ever, to recognise those that come again. */
-export const REMEMBERED_MESSAGES = 8_192;
+/**
+ * How many messages a session remembers at least, the latest ones and none for ever, to recognise those that come again:
+ * more than what a busy session gets until a dead node has been judged and its inbox read.
+ */
+export const REMEMBERED_MESSAGES = 32_768;
 
 /**
  * Sessions, their subscriptions and their queues, one owner at a time.

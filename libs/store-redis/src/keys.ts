@@ -15,7 +15,7 @@ import type { NodeRef } from '#libs/broker-ports';
  *                                          message in the form of encodeIdentity; empty once it was taken
  *   prefix:s:{client id}:out      set      outbound QoS 2 packet ids whose PUBCOMP is still to come
  *   prefix:s:{client id}:had      set      identities of the latest messages that were queued with `once`; with
- *                                          8,192 of them, or after an hour, it takes the place of the next
+ *                                          32,768 of them, or after an hour, it takes the place of the next
  *   prefix:s:{client id}:had2     set      identities of those before
  *   prefix:owners                 set      `node#incarnation` of every incarnation that took a session
  *   prefix:owned:node#incarnation set      client ids that the incarnation owns or owned

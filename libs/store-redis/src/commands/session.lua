@@ -8,7 +8,7 @@ local record, queue, filters, received, released, had, hadBefore = unpack(KEYS)
 local NEVER = 4294967295
 
 -- A session remembers this many of the messages that may be queued once only, and each for this long, at least.
-local REMEMBERED, REMEMBERED_MS = 8192, 3600000
+local REMEMBERED, REMEMBERED_MS = 32768, 3600000
 
 -- When a session whose connection ends now expires; 0 never.
 local function expiryOf(nowMs, intervalSeconds)
