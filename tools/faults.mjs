@@ -2,8 +2,10 @@
 import { parseArgs } from 'node:util';
 import { buildIfStale } from './build.mjs';
 import { TEST_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
+import { onStopSignal } from './process-group.mjs';
 import './without-jest.mjs';
 
+const { Scope } = await import('../test/e2e/harness/scope.ts');
 const { ROWS } = await import('../test/faults/rows.ts');
 const { holds, runRow } = await import('../test/faults/row.ts');
 const { linesOf, table } = await import('../test/faults/table.ts');
@@ -30,6 +32,7 @@ had its answer, and no process ended that was not told to. Exit code 0 only when
 docs/fault-report.md says what the columns mean.`;
 
 const EXIT_USAGE = 2;
+const EXIT_STOPPED = 130;
 
 function usage(message) {
   console.error(`${message}; see --help`);
@@ -88,11 +91,20 @@ const options = {
 await ensurePrograms(TEST_PROGRAMS);
 await buildIfStale();
 console.error(`seed ${options.seed}`);
+/** What the row at hand has opened. */
+const scope = new Scope();
+onStopSignal(
+  async () => {
+    await scope.close();
+    process.exit(EXIT_STOPPED);
+  },
+  () => process.exit(EXIT_STOPPED),
+);
 const results = [];
 let failed = 0;
 
 async function runFault(row) {
-  const result = await runRow(row, options);
+  const result = await runRow(scope, row, options);
   results.push(result);
   if (!holds(result)) failed += 1;
   if (values.json) console.log(JSON.stringify({ ...result, holds: holds(result) }));
@@ -100,7 +112,7 @@ async function runFault(row) {
 }
 
 async function measure(measurement) {
-  const result = await runMeasurement(measurement);
+  const result = await runMeasurement(scope, measurement);
   const isAsItMust = result.failures.length === 0;
   if (!isAsItMust) failed += 1;
   if (values.json) {
@@ -114,8 +126,13 @@ async function measure(measurement) {
 
 for (const row of rows) {
   console.error(`${row.name}: ${row.title} ...`);
-  if (ROWS.includes(row)) await runFault(row);
-  else await measure(row);
+  try {
+    await (ROWS.includes(row) ? runFault(row) : measure(row));
+  } catch (error) {
+    failed += 1;
+    console.error(`${row.name} could not be run: ${error.stack}`);
+  }
+  await scope.close();
 }
 if (!values.json && results.length > 0) console.log(table(results));
 process.exitCode = failed > 0 ? 1 : 0;

@@ -1,10 +1,14 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { runRow, type RowOptions } from '../faults/row.ts';
 import { ROWS } from '../faults/rows.ts';
+import { Scope } from './harness/scope.ts';
 
 const SHORT: RowOptions = { seconds: 4, rate: 300, seed: 1, leaseMs: 2_000 };
 
 jest.setTimeout(60_000);
+
+const scope = new Scope();
+afterEach(() => scope.close());
 
 describe('three nodes under load', () => {
   it.each(['kill-publisher-node', 'slow-subscriber'])(
@@ -13,7 +17,7 @@ describe('three nodes under load', () => {
       const row = ROWS.find((each) => each.name === name);
       if (row === undefined) throw new Error(`there is no row ${name}`);
 
-      const result = await runRow(row, SHORT);
+      const result = await runRow(scope, row, SHORT);
 
       expect(result).toMatchObject({
         lost: 0,

@@ -15,12 +15,20 @@ const CONNECT_TIMEOUT_MS = 6_000;
 /** Pauses between attempts: between these, by chance. */
 const BACKOFF_MS = { least: 100, most: 500 };
 
+/** A connection, as what a client does with it sees it. */
+export interface Link {
+  readonly isConnected: boolean;
+  /** Connections with a CONNACK so far. */
+  readonly connections: number;
+  send(packet: Packet): void;
+}
+
 /** What a client does with its connection. */
 export interface Role {
   /** CONNACK came and was good. */
-  connected(device: Device, connack: ConnackPacket): void;
+  connected(link: Link, connack: ConnackPacket): void;
   /** Any packet after it. */
-  received(device: Device, packet: Packet): void;
+  received(link: Link, packet: Packet): void;
 }
 
 /** How a client connects. */
@@ -42,9 +50,8 @@ const hex = (reasonCode: number): string => `0x${reasonCode.toString(16)}`;
 type State = 'idle' | 'connecting' | 'connected' | 'ended';
 
 /** A client with a durable session that keeps a connection, as the clients of a fleet do. It has no timer: call tick(). */
-export class Device {
+export class Device implements Link {
   readonly options: DeviceOptions;
-  /** Connections with a CONNACK so far. */
   connections = 0;
   /** Why connections have ended: reason codes of DISCONNECT and CONNACK, or what the client did or saw. */
   readonly ends: string[] = [];

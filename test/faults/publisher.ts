@@ -1,5 +1,5 @@
 import { REASON, type AckPacket, type ConnackPacket, type Packet } from '#libs/mqtt-codec';
-import type { Device, Role } from './device.ts';
+import type { Link, Role } from './device.ts';
 import type { Publication } from './history.ts';
 import { encodeNumbers, topicOf } from './payload.ts';
 
@@ -23,7 +23,7 @@ export class Publisher implements Role {
   readonly publications: Publication[] = [];
   /** How often the broker did not know its session any more. */
   sessionsLost = 0;
-  #device: Device | undefined;
+  #link: Link | undefined;
   #sent = 0;
   #lastId = 0;
   /** By packet id, in the order of sending. */
@@ -54,35 +54,35 @@ export class Publisher implements Role {
 
   /** Sends what is due and has room. */
   pump(): void {
-    const device = this.#device;
-    if (device?.isConnected !== true) return;
+    const link = this.#link;
+    if (link?.isConnected !== true) return;
     while (this.#open.size < WINDOW && this.#sent < this.publications.length) {
       const publication = this.publications[this.#sent];
       if (publication === undefined) return;
       this.#sent += 1;
       const packetId = this.#nextId();
       this.#open.set(packetId, { publication, isReleased: false });
-      this.#send(device, packetId, publication);
+      this.#send(link, packetId, publication);
     }
   }
 
-  connected(device: Device, { sessionPresent }: ConnackPacket): void {
-    this.#device = device;
-    if (!sessionPresent && device.connections > 1) this.sessionsLost += 1;
+  connected(link: Link, { sessionPresent }: ConnackPacket): void {
+    this.#link = link;
+    if (!sessionPresent && link.connections > 1) this.sessionsLost += 1;
     for (const [packetId, { publication, isReleased }] of this.#open) {
-      if (isReleased) device.send({ kind: 'pubrel', packetId, reasonCode: REASON.success });
-      else this.#send(device, packetId, publication);
+      if (isReleased) link.send({ kind: 'pubrel', packetId, reasonCode: REASON.success });
+      else this.#send(link, packetId, publication);
     }
     this.pump();
   }
 
-  received(device: Device, packet: Packet): void {
-    if (packet.kind === 'puback' || packet.kind === 'pubrec') this.#answered(device, packet);
+  received(link: Link, packet: Packet): void {
+    if (packet.kind === 'puback' || packet.kind === 'pubrec') this.#answered(link, packet);
     else if (packet.kind === 'pubcomp') this.#open.delete(packet.packetId);
     this.pump();
   }
 
-  #answered(device: Device, { kind, packetId, reasonCode }: AckPacket): void {
+  #answered(link: Link, { kind, packetId, reasonCode }: AckPacket): void {
     const exchange = this.#open.get(packetId);
     if (exchange === undefined) return;
     const { publication } = exchange;
@@ -93,12 +93,12 @@ export class Publisher implements Role {
       return;
     }
     exchange.isReleased = true;
-    device.send({ kind: 'pubrel', packetId, reasonCode: REASON.success });
+    link.send({ kind: 'pubrel', packetId, reasonCode: REASON.success });
   }
 
-  #send(device: Device, packetId: number, publication: Publication): void {
+  #send(link: Link, packetId: number, publication: Publication): void {
     publication.sends += 1;
-    device.send({
+    link.send({
       kind: 'publish',
       dup: publication.sends > 1,
       qos: this.qos,

@@ -1,5 +1,5 @@
 import { REASON, type ConnackPacket, type Packet, type PublishPacket } from '#libs/mqtt-codec';
-import type { Device, Role } from './device.ts';
+import type { Link, Role } from './device.ts';
 import type { ReceiverEvent, ReceiverHistory } from './history.ts';
 import { decodeNumbers } from './payload.ts';
 
@@ -23,10 +23,10 @@ export class Receiver implements Role, ReceiverHistory {
   /** Connections so far. */
   connections = 0;
   /** Connections that answered a ping since the last look. */
-  readonly pongs = new Set<Device>();
+  readonly pongs = new Set<Link>();
   lastArrivalAtMs = 0;
   readonly #filters: readonly string[];
-  readonly #connectionOf = new WeakMap<Device, number>();
+  readonly #connectionOf = new WeakMap<Link, number>();
   /** By publisher: the numbers that have come. */
   readonly #seen = new Map<number, Set<number>>();
 
@@ -42,13 +42,13 @@ export class Receiver implements Role, ReceiverHistory {
     return this.#seen.get(publisher)?.has(number) ?? false;
   }
 
-  connected(device: Device, { sessionPresent }: ConnackPacket): void {
+  connected(link: Link, { sessionPresent }: ConnackPacket): void {
     this.connections += 1;
-    this.#connectionOf.set(device, this.connections);
+    this.#connectionOf.set(link, this.connections);
     if (sessionPresent) return;
     if (this.isSubscribed) this.sessionsLost += 1;
     this.events.push({ kind: 'renewal' });
-    device.send({
+    link.send({
       kind: 'subscribe',
       packetId: 1,
       subscriptions: this.#filters.map((filter) => ({
@@ -61,21 +61,21 @@ export class Receiver implements Role, ReceiverHistory {
     });
   }
 
-  received(device: Device, packet: Packet): void {
-    if (packet.kind === 'publish') this.#arrived(device, packet);
+  received(link: Link, packet: Packet): void {
+    if (packet.kind === 'publish') this.#arrived(link, packet);
     else if (packet.kind === 'suback') this.isSubscribed = true;
-    else if (packet.kind === 'pingresp') this.pongs.add(device);
+    else if (packet.kind === 'pingresp') this.pongs.add(link);
     else if (packet.kind === 'pubrel') {
       const { packetId } = packet;
       this.events.push({ kind: 'release', packetId });
-      device.send({ kind: 'pubcomp', packetId, reasonCode: REASON.success });
+      link.send({ kind: 'pubcomp', packetId, reasonCode: REASON.success });
     }
   }
 
-  #arrived(device: Device, { qos, dup, packetId, payload }: PublishPacket): void {
+  #arrived(link: Link, { qos, dup, packetId, payload }: PublishPacket): void {
     const { publisher, number } = decodeNumbers(payload);
     const atMs = performance.now();
-    const connection = this.#connectionOf.get(device) ?? 0;
+    const connection = this.#connectionOf.get(link) ?? 0;
     const numbers = { publisher, number, packetId, connection };
     this.events.push({ kind: 'arrival', qos, dup, atMs, ...numbers });
     this.lastArrivalAtMs = atMs;
@@ -84,6 +84,6 @@ export class Receiver implements Role, ReceiverHistory {
     seen.add(number);
     if (qos === 0) return;
     const kind = qos === 1 ? 'puback' : 'pubrec';
-    device.send({ kind, packetId, reasonCode: REASON.success });
+    link.send({ kind, packetId, reasonCode: REASON.success });
   }
 }

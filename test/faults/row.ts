@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '#libs/testkit';
 import type { Settings } from '../e2e/harness/app.ts';
-import { Scope } from '../e2e/harness/scope.ts';
+import type { Scope } from '../e2e/harness/scope.ts';
 import { check, type Verdict } from './checker.ts';
 import { FaultCluster, type FaultClusterOptions } from './fault-cluster.ts';
 import { Fleet, type FleetPlan } from './fleet.ts';
@@ -64,31 +64,26 @@ const QUEUES: Settings = {
 const WARM_UP_MS = 1_000;
 const QUIET_MS = 15_000;
 
-/** Starts a cluster and a fleet, applies the fault under load, and checks the history. */
-export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
-  const scope = new Scope();
-  try {
-    const random = seededRandom(options.seed);
-    const cluster = await FaultCluster.start(scope, {
-      ...(row.redis && { redis: row.redis }),
-      settings: { ...QUEUES, REDIS_LEASE_MS: options.leaseMs, ...row.settings },
-    });
-    const { rate } = options;
-    const fleet = new Fleet({ plan: row.plan, ports: cluster.ports, rate, random });
-    scope.add(() => fleet.close());
-    await fleet.start();
-    fleet.load();
-    await delay(WARM_UP_MS);
-    const run = rowRun({ options, cluster, fleet, random });
-    const injected = row.inject(run).catch((error: unknown) => run.failures.push(String(error)));
-    await Promise.all([delay(options.seconds * 1_000), injected]);
-    await fleet.drain(QUIET_MS + options.leaseMs);
-    fleet.close();
-    cluster.release();
-    return resultOf(row, run);
-  } finally {
-    await scope.close();
-  }
+/** Starts a cluster and a fleet, applies the fault under load, and checks the history. The scope holds what it opens. */
+export async function runRow(scope: Scope, row: Row, options: RowOptions): Promise<RowResult> {
+  const { rate, leaseMs, seconds } = options;
+  const random = seededRandom(options.seed);
+  const cluster = await FaultCluster.start(scope, {
+    ...(row.redis && { redis: row.redis }),
+    settings: { ...QUEUES, REDIS_LEASE_MS: leaseMs, ...row.settings },
+  });
+  const fleet = new Fleet({ plan: row.plan, ports: cluster.ports, rate, random });
+  scope.add(() => fleet.close());
+  await fleet.start();
+  fleet.load();
+  await delay(WARM_UP_MS);
+  const run = rowRun({ options, cluster, fleet, random });
+  const injected = row.inject(run).catch((error: unknown) => run.failures.push(String(error)));
+  await Promise.all([delay(seconds * 1_000), injected]);
+  await fleet.drain(QUIET_MS + leaseMs);
+  fleet.close();
+  cluster.release();
+  return resultOf(row, run);
 }
 
 /** Whether a row kept the promises. Copies of QoS 1 are told, and are no breach: it is delivered at least once. */

@@ -1,4 +1,4 @@
-import { Scope } from '../../e2e/harness/scope.ts';
+import type { Scope } from '../../e2e/harness/scope.ts';
 
 /** What a measurement has found. */
 export interface Findings {
@@ -21,18 +21,14 @@ export interface MeasurementResult extends Findings {
   readonly title: string;
 }
 
-/** Runs a measurement and closes what it has opened. */
-export async function runMeasurement(measurement: Measurement): Promise<MeasurementResult> {
-  const scope = new Scope();
+/** Runs a measurement. The scope holds what it opens. */
+export async function runMeasurement(
+  scope: Scope,
+  { name, title, measure }: Measurement,
+): Promise<MeasurementResult> {
   const findings: Findings = { figures: {}, failures: [] };
-  try {
-    await measurement.measure(scope, findings);
-  } catch (error) {
-    findings.failures.push(String(error));
-  } finally {
-    await scope.close();
-  }
-  return { row: measurement.name, title: measurement.title, ...findings };
+  await measure(scope, findings).catch((error: unknown) => findings.failures.push(String(error)));
+  return { row: name, title, ...findings };
 }
 
 /** Notes a failure unless something is as it must be. */
