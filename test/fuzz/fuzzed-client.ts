@@ -283,13 +283,14 @@ export class FuzzedClient {
 
   /** What a client would not say, or not here. */
   #oddPacket(): Packet {
+    const again = this.#random.pick([3, 4, 5] as const);
     const packets: Packet[] = [
       { kind: 'connack', sessionPresent: false, reasonCode: 0 },
       { kind: 'suback', packetId: 1, reasonCodes: [0] },
       { kind: 'pingresp' },
       { kind: 'puback', packetId: 1 + this.#random.below(IDS), reasonCode: 0 },
       { kind: 'pubcomp', packetId: 1 + this.#random.below(IDS), reasonCode: 0 },
-      { kind: 'connect', version: this.#version, cleanStart: true, keepAlive: 0, clientId: 'x' },
+      { kind: 'connect', version: again, cleanStart: true, keepAlive: 0, clientId: 'x' },
       ...(this.#version === 5 ? ([{ kind: 'auth', reasonCode: 0x18 }] as const) : []),
     ];
     const packet = this.#random.pick(packets);
