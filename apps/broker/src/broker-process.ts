@@ -5,6 +5,7 @@ import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
 import type { Listener } from './listeners/listener.ts';
+import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { Stores } from './wiring/stores.ts';
 
 const SWEEP_MS = 1_000;
@@ -20,6 +21,8 @@ export interface BrokerProcessParts {
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: readonly Listener[];
+  /** Looks at Redis; undefined without one. */
+  readonly inspectRedis: RedisCheck['inspect'] | undefined;
 }
 
 /** A port could not be had; `field` is the key to correct. */
@@ -57,12 +60,13 @@ export class BrokerProcess {
    * Starts: ops port first, so that probes see the rest; commands when there is a node to command; MQTT last, when clients can
    * be served. Waits for Redis if need be.
    *
-   * @throws StartError when a port cannot be had.
+   * @throws StartError when a port cannot be had, or Redis is not fit for its task.
    */
   async start(): Promise<void> {
     const { config, log, node, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
+    await this.#checkRedis();
     await node.start();
     this.#startBridge();
     await opening('commands.port', commands.open());
@@ -87,6 +91,13 @@ export class BrokerProcess {
     await commands.close();
     await stores.close();
     await this.#ops.close();
+  }
+
+  async #checkRedis(): Promise<void> {
+    const { inspectRedis: inspect, log } = this.#parts;
+    if (inspect === undefined) return;
+    const isStopping = (): boolean => this.#phase === 'draining';
+    await opening('redis', checkRedis({ inspect, log, isStopping }));
   }
 
   #startBridge(): void {

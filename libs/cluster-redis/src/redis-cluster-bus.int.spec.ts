@@ -11,6 +11,7 @@ import {
   type RedisServer,
   type TcpGate,
 } from '#libs/testkit';
+import { aclRules } from '#libs/redis-client';
 import { RedisClusterBus } from './redis-cluster-bus.ts';
 
 const LEASE_MS = 900;
@@ -21,7 +22,9 @@ let redis: Redis;
 let opened: TestNode[] = [];
 
 beforeAll(async () => {
-  server = await startRedis();
+  // Nodes come as a user who may do what docs/redis.md names and nothing else.
+  const user = ['--user', 'skein', 'on', '>secret', ...aclRules('tes*')];
+  server = await startRedis({ args: user });
   redis = new Redis(server.url);
 });
 
@@ -57,7 +60,7 @@ async function makeNode(nodeId: string, settings: Settings = {}): Promise<TestNo
   const bus = new RedisClusterBus({
     self: { nodeId, version: '1.0.0' },
     redis: {
-      url: `redis://127.0.0.1:${String(gate.port)}`,
+      url: `redis://skein:secret@127.0.0.1:${String(gate.port)}`,
       keyPrefix: 'test',
       leaseMs: LEASE_MS,
       commandTimeoutMs: 500,

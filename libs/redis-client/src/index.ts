@@ -1,4 +1,6 @@
+export { inspectRedis, type RedisFinding, type RedisInspection } from './inspect-redis.ts';
 export { openRedis, type RedisBehaviour } from './open-redis.ts';
+export { REDIS_COMMANDS, aclRules } from './permissions.ts';
 export { RedisRoute } from './redis-route.ts';
 export type { RedisAddress, RedisTarget, RedisTls } from './redis-target.ts';
 export type { SlotMap } from './slot-map.ts';

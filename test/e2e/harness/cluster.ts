@@ -12,9 +12,11 @@ export interface Cluster {
   readonly redis: Settings;
 }
 
+const PLACES = ['REDIS_URL', 'REDIS_NODES', 'REDIS_SENTINELS'];
+
 /** Starts three nodes and waits until all are ready. Without a Redis among the settings they share any. */
 export async function startCluster(scope: Scope, settings: Settings = {}): Promise<Cluster> {
-  const redis = 'REDIS_URL' in settings ? {} : await anyRedis(scope);
+  const redis = PLACES.some((name) => name in settings) ? {} : await anyRedis(scope);
   const prepare = (): Promise<Broker> => Broker.prepare(scope, { ...redis, ...settings });
   const nodes = [await prepare(), await prepare(), await prepare()] as const;
   await Promise.all(nodes.map((node) => node.start()));
