@@ -96,7 +96,11 @@ export type TakeResult =
   | { readonly kind: 'owned'; readonly owner: NodeRef; readonly epoch: number }
   | { readonly kind: 'absent' };
 
-/** A write of the owner. Operations of one session are carried out in the order given. */
+/**
+ * A write of the owner. Operations of one session are carried out in the order given.
+ *
+ * @remarks `settle` of a former owner may be carried out as well: the receiver has acknowledged, whomever it told.
+ */
 export type SessionOperation = { readonly clientId: string; readonly epoch: number } &
   /** With `once`, a message that the session has had before under the same identity is not queued again: `repeat`. */
   (

@@ -9,7 +9,8 @@ import type { NodeRef } from '#libs/broker-ports';
  *                                          `d` durable, `x` expiry interval (s), `t` created (ms), `u` expires (ms),
  *                                          `h` since when messages go to `had` (ms), `w` will in the form of encodeWill as base64, `v` when it is due (ms)
  *   prefix:s:{client id}:queue    stream   queued messages; the entry id is `epoch-sequence`, the value is the
- *                                          message in the form of encodeQueued, under the empty field name
+ *                                          message in the form of encodeQueued, under the empty field name; each
+ *                                          take raises the id from which entries are accepted to its epoch
  *   prefix:s:{client id}:filters  hash     subscriptions: filter -> options and identifier
  *   prefix:s:{client id}:in       hash     inbound QoS 2 packet ids whose PUBREL is still to come -> identity of the
  *                                          message in the form of encodeIdentity; empty once it was taken

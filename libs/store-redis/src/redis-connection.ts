@@ -35,10 +35,11 @@ export interface RedisConnectionOptions extends RedisTarget {
   readonly meter: Meter;
 }
 
-/** A command and the key, or one of the keys, that it touches. */
+/** A command and the key, or one of the keys, that it touches; and which refusal is no failure, its result being undefined. */
 export type RedisStep = readonly [
   key: string,
   send: (to: ChainableCommander, key: string) => unknown,
+  allowedRefusal?: RegExp,
 ];
 
 /**
@@ -199,9 +200,10 @@ export class RedisConnection {
         this.meter.redisReplicasWaited(isReplicated ? 'reached' : 'missed');
       }
       if (!isReplicated) throw new Error('too few replicas have what was written');
-      return (replies ?? []).map(([error, result]) => {
-        if (error !== null) throw error;
-        return result;
+      return (replies ?? []).map(([error, result], at) => {
+        if (error === null) return result;
+        if (steps[at]?.[2]?.test(error.message) === true) return undefined;
+        throw error;
       });
     });
   }

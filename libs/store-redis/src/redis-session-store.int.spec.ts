@@ -131,7 +131,6 @@ describe('two nodes', () => {
     const position = { epoch: first.epoch, sequence: 1 };
     const stale: SessionOperation[] = [
       ...appends(first, 3, 1),
-      { ...by, kind: 'settle', positions: [position] },
       { ...by, kind: 'release', position, packetId: 3 },
       { ...by, kind: 'complete', packetId: 2 },
       { ...by, kind: 'receive', packetId: 4 },
@@ -311,6 +310,15 @@ describe('a queue', () => {
     expect(await a.read(CLIENT, { epoch, sequence: 21 }, 10)).toEqual([]);
   });
 
+  it('costs one command to append and one to settle, however few there are', async () => {
+    const record = await taken(a);
+    const { epoch } = record;
+    const positions = [{ epoch, sequence: 1 }];
+    expect(await commandCalls(() => a.write(appends(record, 1, 1)))).toEqual({ xadd: 1 });
+    const settle: SessionOperation = { clientId: CLIENT, epoch, kind: 'settle', positions };
+    expect(await commandCalls(() => a.write([settle]))).toEqual({ xdel: 1 });
+  });
+
   it('costs one command per append, and per turn one to settle and two to check', async () => {
     const record = await taken(a);
     const { epoch } = record;
@@ -330,8 +338,8 @@ describe('Redis', () => {
   it('may forget its scripts: the call fails, the next one works', async () => {
     const record = await taken(a);
     await redisB.client.script('FLUSH');
-    await expect(a.write(appends(record, 1, 1))).rejects.toThrow(StoreUnavailableError);
-    expect(await a.write(appends(record, 1, 1))).toEqual(['done']);
+    await expect(a.write(appends(record, 1, 3))).rejects.toThrow(StoreUnavailableError);
+    expect(await a.write(appends(record, 1, 3))).toEqual(['done', 'done', 'done']);
   });
 
   it('may be full: appends are refused, what is settled makes room', async () => {

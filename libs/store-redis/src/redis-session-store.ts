@@ -17,12 +17,15 @@ import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS, nodeText, ownedKey, ownersKey, parseNode, sessionKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
 import type { RedisConnection, RedisStep } from './redis-connection.ts';
-import { sessionCalls } from './session-call.ts';
+import { sessionCalls, type SessionCall } from './session-call.ts';
 import { decodePosition, decodeSession, encodePosition, type SessionView } from './session-view.ts';
 
 const TAKE = readScript('session', 'take-session');
 const LOAD = readScript('session', 'load-session');
 const WRITE = readScript('session', 'write-session');
+
+/** How Redis refuses an append under an epoch before the latest take. */
+const FORMER_EPOCH = /equal or smaller/;
 
 /** How many client ids one step of ownedBy() asks for. */
 const OWNED_PAGE = 1_000;
@@ -43,7 +46,7 @@ type WriteReply =
  * Sessions in Redis, shared by the nodes of a cluster.
  *
  * @remarks keys.ts says which keys a session has. All writes of a session in one turn are one call of a script that
- * compares the epoch first, so a former owner changes nothing; a turn is one round trip. Epochs of a new session begin
+ * compares the epoch first, or a few plain commands that Redis refuses a former owner; a turn is one round trip. Epochs of a new session begin
  * with the time of the Redis server in microseconds. An append that is repeated with the same position and message,
  * because its first reply was lost, is `done`. The connection is the caller's and stays open after {@link close}.
  */
@@ -83,28 +86,26 @@ export class RedisSessionStore implements SessionStore {
     if (operations.length === 0) return [];
     const calls = sessionCalls(operations);
     const tokens = calls.map((call) => (call.discards ? this.#begin(call.clientId) : undefined));
+    const outcomes = operations.map((): SessionWriteOutcome => 'done');
     try {
-      const replies = await this.#redis.pipeline(
-        'session_write',
-        calls.map((call): RedisStep => {
-          const keys = sessionKeys(this.#redis.keyPrefix, call.clientId);
-          return [keys[0], (to) => to.evalsha(WRITE.sha, keys.length, ...keys, ...call.encode())];
-        }),
-      );
-      const outcomes = operations.map((): SessionWriteOutcome => 'done');
+      const steps = calls.map((call) => this.#plainSteps(call) ?? [this.#scriptStep(call)]);
+      const replies = await this.#redis.pipeline('session_write', steps.flat());
+      const refused: SessionCall[] = [];
+      let next = 0;
       calls.forEach((call, at) => {
-        const reply = replies[at] as WriteReply;
-        if (reply[0] === 'fenced') for (const index of call.indexes) outcomes[index] = 'fenced';
-        if (reply[0] === 'done') {
-          for (const number of reply.slice(1) as number[]) {
-            const index = call.appends[number - 1];
-            if (index !== undefined) outcomes[index] = 'repeat';
-          }
-        }
-        if (reply[0] !== 'discarded') return;
-        const [, nodeId, incarnation] = reply;
-        this.#leave(call.clientId, { nodeId, incarnation: Number(incarnation) }, tokens[at]);
+        const [first, ...others] = replies.slice(next, (next += steps[at]?.length ?? 0));
+        if (isWriteReply(first)) this.#settle(call, first, { outcomes, token: tokens[at] });
+        else if ([first, ...others].some(isRefusal)) refused.push(call);
       });
+      if (refused.length === 0) return outcomes;
+      // The script says why: the session is another node's, or gone.
+      const again = await this.#redis.pipeline(
+        'session_write',
+        refused.map((call) => this.#scriptStep(call)),
+      );
+      refused.forEach((call, at) =>
+        this.#settle(call, again[at] as WriteReply, { outcomes, token: undefined }),
+      );
       return outcomes;
     } finally {
       calls.forEach((call, at) => this.#end(call.clientId, tokens[at]));
@@ -182,6 +183,43 @@ export class RedisSessionStore implements SessionStore {
     // Nothing is kept here: every write was answered by Redis before its promise was.
   }
 
+  #scriptStep(call: SessionCall): RedisStep {
+    const keys = sessionKeys(this.#redis.keyPrefix, call.clientId);
+    return [keys[0], (to) => to.evalsha(WRITE.sha, keys.length, ...keys, ...call.encode())];
+  }
+
+  #plainSteps(call: SessionCall): RedisStep[] | undefined {
+    const { plain } = call;
+    if (plain === undefined) return undefined;
+    const [, queue] = sessionKeys(this.#redis.keyPrefix, call.clientId);
+    const steps = plain.appends.map(([id, value]): RedisStep => [
+      queue,
+      (to) => to.xadd(queue, 'NOMKSTREAM', id, '', value),
+      FORMER_EPOCH,
+    ]);
+    if (plain.settled.length > 0) steps.push([queue, (to) => to.xdel(queue, ...plain.settled)]);
+    return steps;
+  }
+
+  /** Turns the script's reply into the outcomes of a call's operations. */
+  #settle(
+    call: SessionCall,
+    reply: WriteReply,
+    own: { readonly outcomes: SessionWriteOutcome[]; readonly token: object | undefined },
+  ): void {
+    const [kind, ...rest] = reply;
+    if (kind === 'fenced') for (const index of call.indexes) own.outcomes[index] = 'fenced';
+    if (kind === 'discarded') {
+      const [nodeId, incarnation] = rest as [string, string];
+      this.#leave(call.clientId, { nodeId, incarnation: Number(incarnation) }, own.token);
+    }
+    if (kind !== 'done') return;
+    for (const number of rest as number[]) {
+      const index = call.appends[number - 1];
+      if (index !== undefined) own.outcomes[index] = 'repeat';
+    }
+  }
+
   #begin(clientId: string): object {
     const token = {};
     this.#latest.set(clientId, token);
@@ -203,6 +241,16 @@ export class RedisSessionStore implements SessionStore {
       .run('session_write', key, (client) => client.srem(key, clientId))
       .catch(() => undefined);
   }
+}
+
+/** Whether the script has answered, and not a plain command. */
+function isWriteReply(reply: unknown): reply is WriteReply {
+  return Array.isArray(reply);
+}
+
+/** Whether a plain append was refused: neither an entry id nor a count came back. */
+function isRefusal(reply: unknown): boolean {
+  return reply === undefined || reply === null;
 }
 
 /** Whether the session is the node's now; it also is if the node asked to replace an epoch of its own that has passed. */

@@ -7,6 +7,9 @@ import { encodeIdentity, encodePosition, encodeSubscription } from './session-vi
 const CALL_ITEMS_MAX = 500;
 const CALL_BYTES_MAX = 1024 * 1024;
 
+/** So many appends of a call are cheaper as plain commands than as a call of the script. */
+const PLAIN_APPENDS_MAX = 2;
+
 /** Which key a write changes; writes to one key keep their order. */
 const KEY_OF = {
   append: 'queue',
@@ -26,6 +29,14 @@ interface Run {
   readonly kind: RunKind;
   readonly items: (string | Buffer)[];
   count: number;
+}
+
+/** Writes that need no script. */
+export interface PlainWrites {
+  /** Entry id and value. */
+  readonly appends: readonly (readonly [id: string, value: Buffer])[];
+  /** Entry ids. */
+  readonly settled: readonly string[];
 }
 
 /**
@@ -110,6 +121,25 @@ export class SessionCall {
         this.#discards = true;
         return;
     }
+  }
+
+  /**
+   * The same as plain commands, if these are cheaper: what is settled the receiver has acknowledged, whoever owns the
+   * session by now, and Redis itself refuses an append under an old epoch, for each take makes its id too small.
+   */
+  get plain(): PlainWrites | undefined {
+    const [run, ...others] = this.#runs;
+    if (this.#discards || this.#departure.length > 0 || others.length > 0) return undefined;
+    const settled = this.#settled;
+    if (run === undefined) return { appends: [], settled };
+    if (run.kind !== 'append' || run.count > PLAIN_APPENDS_MAX) return undefined;
+    const appends: [string, Buffer][] = [];
+    for (let at = 0; at < run.items.length; at += 3) {
+      const [id, value, identity] = run.items.slice(at, at + 3);
+      if (identity !== '' || typeof id !== 'string' || typeof value !== 'object') return undefined;
+      appends.push([id, value]);
+    }
+    return { appends, settled };
   }
 
   /** The arguments of the script. */

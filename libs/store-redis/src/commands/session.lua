@@ -24,18 +24,28 @@ local function expireAll(ttlMs)
   end
 end
 
--- Marks the session as disconnected and gives all its keys their TTL. The queue is made to exist: a later
--- append would otherwise create it without one.
-local function depart(epoch, nowMs, intervalSeconds, slackMs)
+-- Marks the session as disconnected and gives all its keys their TTL.
+local function depart(nowMs, intervalSeconds, slackMs)
   local expiresAtMs = expiryOf(nowMs, intervalSeconds)
   redis.call('HSET', record, 'c', 0, 'x', intervalSeconds, 'u', expiresAtMs)
   if expiresAtMs == 0 then return end
-  if redis.call('EXISTS', queue) == 0 then
-    local id = string.format('%.0f-0', epoch)
-    redis.call('XADD', queue, id, '', '')
-    redis.call('XDEL', queue, id)
-  end
   expireAll(intervalSeconds * 1000 + slackMs)
+end
+
+-- The id of the newest entry that the queue ever had.
+local function newestId()
+  if redis.call('EXISTS', queue) == 0 then return '0-0' end
+  local info = redis.call('XINFO', 'STREAM', queue)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then return info[at + 1] end
+  end
+end
+
+-- Makes the queue exist, and refuse what is appended under an earlier epoch.
+local function fence(epoch)
+  local id = string.format('%.0f', epoch) .. string.match(newestId(), '%-%d+')
+  redis.call('XADD', queue, id, '', '')
+  redis.call('XDEL', queue, id)
 end
 
 -- The whole session: {record fields e n i c d x t u}, {filter, options, ...},
@@ -46,13 +56,6 @@ local function view()
   local length, bytes = redis.call('XLEN', queue), 0
   if length > 0 then bytes = redis.pcall('MEMORY', 'USAGE', queue) end
   if type(bytes) ~= 'number' then bytes = 0 end
-  local newest = '0-0'
-  if redis.call('EXISTS', queue) == 1 then
-    local info = redis.call('XINFO', 'STREAM', queue)
-    for at = 1, #info, 2 do
-      if info[at] == 'last-generated-id' then newest = info[at + 1] end
-    end
-  end
   return {
     redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 't', 'u'),
     redis.call('HGETALL', filters),
@@ -60,6 +63,6 @@ local function view()
     redis.call('SMEMBERS', released),
     length,
     bytes,
-    newest
+    newestId()
   }
 end

@@ -40,7 +40,8 @@ if not connecting then
     return { 'absent' }
   end
   redis.call('HSET', record, 'e', epoch + 1, 'n', nodeId, 'i', incarnation)
-  if wasConnected then depart(epoch + 1, nowMs, intervalSeconds, tonumber(ARGV[9])) end
+  fence(epoch + 1)
+  if wasConnected then depart(nowMs, intervalSeconds, tonumber(ARGV[9])) end
   return { 'taken', 1, view(), formerWill, formerDueAtMs }
 end
 
@@ -60,5 +61,6 @@ else
   redis.call('HSET', record, 't', ARGV[3])
 end
 redis.call('HSET', record, 'e', epoch + 1, 'n', nodeId, 'i', incarnation, 'c', 1, 'd', ARGV[5], 'x', ARGV[6], 'u', 0)
+if resumed or ARGV[5] == '1' then fence(epoch + 1) end
 if ARGV[10] ~= '' then redis.call('HSET', record, 'w', ARGV[10]) end
 return { 'taken', resumed and 1 or 0, view(), formerWill, formerDueAtMs }

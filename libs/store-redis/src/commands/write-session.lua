@@ -82,7 +82,7 @@ local function perform(kind, from, to)
   if kind == 'append' then return append(from, to) end
   if kind == 'disconnect' then
     connected = '0'
-    depart(tonumber(epoch), tonumber(ARGV[from]), tonumber(ARGV[from + 1]), tonumber(ARGV[2]))
+    depart(tonumber(ARGV[from]), tonumber(ARGV[from + 1]), tonumber(ARGV[2]))
     if ARGV[from + 2] == '' then
       redis.call('HDEL', record, 'w', 'v')
     else
