@@ -384,7 +384,11 @@ export class ClusterMember implements ClusterHandler {
     }
     for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     await this.#router.announced().catch(() => undefined);
-    await bus.drainInbox(dead);
+    try {
+      await bus.drainInbox(dead);
+    } finally {
+      for (const clientId of clientIds) this.#sessions.get(clientId)?.endHeritage();
+    }
     if (unread !== undefined) throw unread;
     await sessions.abandon(dead);
     await bus.forgetNode(dead);

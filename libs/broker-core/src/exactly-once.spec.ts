@@ -232,6 +232,59 @@ describe('a message that comes by two ways', () => {
   });
 });
 
+describe('a session that is inherited', () => {
+  it('gets what lay in the dead node’s inbox before what comes directly, each once', async () => {
+    const gone = await subscribed(b, 'client', DURABLE);
+    const publisher = await connected(a, 'publisher');
+    b.bus.isPaused = true;
+    for (const text of ['1', '2']) publisher.publish('t', text, { qos: 1 });
+    await quiet();
+    gone.cut();
+    const drain = a.bus.drainInbox.bind(a.bus);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    a.bus.drainInbox = async (node) => {
+      await held;
+      await drain(node);
+    };
+    await die(b);
+    for (const text of ['3', '4']) publisher.publish('t', text, { qos: 1 });
+    const back = await connected(a, 'client', DURABLE);
+    await quiet();
+    publisher.publish('t', '5', { qos: 1 });
+    await quiet();
+    expect(back.takeTexts()).toEqual([]);
+    goOn();
+    await quiet(40);
+    expect(back.takeTexts()).toEqual(['1', '2', '3', '4', '5']);
+    expect(publisher.take().map(({ kind }) => kind)).toEqual(Array(5).fill('puback'));
+  });
+
+  it('may be taken by its client while the inbox is read, and misses nothing', async () => {
+    const gone = await subscribed(b, 'client', DURABLE);
+    const publisher = await connected(a, 'publisher');
+    b.bus.isPaused = true;
+    publisher.publish('t', '1', { qos: 1 });
+    await quiet();
+    gone.cut();
+    const drain = a.bus.drainInbox.bind(a.bus);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    a.bus.drainInbox = async (node) => {
+      await held;
+      await drain(node);
+    };
+    await die(b);
+    publisher.publish('t', '2', { qos: 1 });
+    const back = await connected(c, 'client', DURABLE);
+    goOn();
+    await quiet(60);
+    a.memory.sweepAfter(1000);
+    await quiet(60);
+    expect(back.takeTexts().toSorted()).toEqual(['1', '2']);
+  });
+});
+
 describe('an exchange of QoS 2', () => {
   it('waits for a store that is away, and goes on with it', async () => {
     const receiver = await subscribed(a, 'receiver', DURABLE);

@@ -1,32 +1,36 @@
 import type { MessageIdentity } from '#libs/broker-ports';
 
-/** Remembers the latest messages by their identity, up to a number of them. */
-export class MessageMemory {
-  readonly #names = new Set<string>();
-  readonly #messagesMax: number;
+type Known = Map<string, Set<number>>;
 
-  constructor(messagesMax: number) {
-    this.#messagesMax = messagesMax;
+/** Remembers messages by their identity: at least as many of the latest ones as it is made for, and at most twice as many. */
+export class MessageMemory {
+  readonly #messagesMin: number;
+  #young: Known = new Map();
+  #old: Known = new Map();
+  #count = 0;
+
+  constructor(messagesMin: number) {
+    this.#messagesMin = messagesMin;
   }
 
   /** Remembers a message; returns false when it was remembered already. */
-  add(message: MessageIdentity): boolean {
-    const name = nameOf(message);
-    if (this.#names.has(name)) return false;
-    this.#names.add(name);
-    if (this.#names.size <= this.#messagesMax) return true;
-    for (const oldest of this.#names) {
-      this.#names.delete(oldest);
-      break;
-    }
+  add({ source, sequence }: MessageIdentity): boolean {
+    const key = `${source.nodeId}#${source.incarnation}`;
+    if (this.#old.get(key)?.has(sequence) === true) return false;
+    const known = this.#young.get(key) ?? new Set();
+    if (known.has(sequence)) return false;
+    if (known.size === 0) this.#young.set(key, known);
+    known.add(sequence);
+    this.#count += 1;
+    if (this.#count < this.#messagesMin) return true;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#count = 0;
     return true;
   }
 
-  forget(message: MessageIdentity): void {
-    this.#names.delete(nameOf(message));
+  forget({ source, sequence }: MessageIdentity): void {
+    const key = `${source.nodeId}#${source.incarnation}`;
+    for (const known of [this.#young, this.#old]) known.get(key)?.delete(sequence);
   }
-}
-
-function nameOf({ source, sequence }: MessageIdentity): string {
-  return `${source.nodeId}#${source.incarnation}/${sequence}`;
 }

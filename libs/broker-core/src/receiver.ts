@@ -11,6 +11,8 @@ export interface Offer {
   readonly obligations: Obligations | undefined;
   /** Whether the session gets it once, however often it comes: true for what is routed with QoS 2. */
   readonly once: boolean;
+  /** Whether it comes out of a dead node's inbox. */
+  readonly isHeritage?: boolean;
 }
 
 /** The backlog of a receiver that can take no more for now. */

@@ -274,7 +274,7 @@ export class Router implements Flushable {
     const targets = this.#match(message.topic).targets.filter(
       ({ entry }) => message.receivedAtMs <= entry.arrivedAtMs + MOVE_KNOWN_AFTER_MS,
     );
-    this.#deliver(message, { targets, remote: true, obligations });
+    this.#deliver(message, { targets, remote: true, obligations, isHeritage: true });
   }
 
   /** Serves the receivers at this node and no others: what it says is its own. Nobody waits for it. */
@@ -288,10 +288,10 @@ export class Router implements Flushable {
     }
   }
 
-  /** Serves one session only, if it is subscribed to the topic. */
+  /** Serves one session only, if it is subscribed to the topic: a message that was passed on. */
   routeToSession(message: Message, entry: Receiver, obligations: Obligations): void {
     const targets = this.#match(message.topic).targets.filter((target) => target.entry === entry);
-    this.#deliver(message, { targets, remote: true, obligations });
+    this.#deliver(message, { targets, remote: true, obligations, isHeritage: true });
   }
 
   #deliver(
@@ -300,6 +300,7 @@ export class Router implements Flushable {
       readonly targets: readonly Target[];
       readonly remote: boolean;
       readonly obligations: Obligations | undefined;
+      readonly isHeritage?: boolean;
     },
     isRepeat = false,
   ): void {
@@ -316,7 +317,9 @@ export class Router implements Flushable {
         continue;
       }
       const form = target.form(message.qos, message.retain);
-      target.entry.deliver({ shared, form, message, obligations: to.obligations, once }, nowMs);
+      const { obligations, isHeritage = false } = to;
+      const offer = { shared, form, message, obligations, once, isHeritage };
+      target.entry.deliver(offer, nowMs);
     }
   }
 

@@ -1,6 +1,5 @@
 import {
   PublishError,
-  REMEMBERED_MESSAGES,
   type HubClient,
   type MessageIdentity,
   type Meter,
@@ -36,6 +35,9 @@ import { FULL, type Offer, type Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
+
+/** What a session remembers of what it has had since it came: all that a busy one gets until a dead node's inbox is read. */
+const ARRIVALS_MIN = 131_072;
 
 type Own<T> = T extends unknown ? Omit<T, 'clientId' | 'epoch'> : never;
 
@@ -90,6 +92,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   arrivedAtMs = -Infinity;
   /** What has come since it arrived, for as long as its former node may pass the same on. */
   #arrivals: MessageMemory | undefined;
+  /** What comes directly while a dead node's inbox is read for it: that is older. */
+  #behind: (() => void)[] | undefined;
   #lastSequence = 0;
   /** While the session is being taken anew, writes wait for the new epoch. */
   #waitingWrites: (() => void)[] | undefined;
@@ -120,7 +124,19 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** The session has come here from another node. */
   arrived(nowMs: number): void {
     this.arrivedAtMs = nowMs;
-    this.#arrivals = new MessageMemory(REMEMBERED_MESSAGES);
+    this.#arrivals = new MessageMemory(ARRIVALS_MIN);
+  }
+
+  /** What comes from now on waits for what a dead node's inbox has for the session. */
+  awaitHeritage(): void {
+    this.#behind ??= [];
+  }
+
+  /** The inbox has been read. */
+  endHeritage(): void {
+    const behind = this.#behind ?? [];
+    this.#behind = undefined;
+    for (const deliver of behind) deliver();
   }
 
   /** Puts the session's writes off until resume(): its epoch is about to change. */
@@ -155,11 +171,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   deliver(offer: Offer, nowMs: number): void {
     const { qos, retain, subscriptionIdentifiers } = offer.form;
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
-    if (this.durable) {
-      // Its former node passes on what may have come directly, too.
-      if (isRouted(offer) && this.#arrivals?.add(offer.message) === false) return;
-      return this.#append(offer, qos);
-    }
+    if (this.durable) return this.#deliverDurable(offer, qos);
     const publish = offer.shared;
     this.session.outbound.enqueue(
       { qos, retain, subscriptionIdentifiers, publish, position: undefined },
@@ -286,6 +298,20 @@ export class SessionEntry implements SessionOutput, Receiver {
     meter.messageSize('out', bytes);
     const seconds = Math.max(0, this.#host.nowMs() - delivery.receivedAtMs) / 1000;
     meter.delivered(qos, delivery.remote ? 'remote' : 'local', seconds);
+  }
+
+  #deliverDurable(offer: Offer, qos: 1 | 2): void {
+    if (this.#behind !== undefined && offer.isHeritage !== true) {
+      offer.obligations?.begin();
+      this.#behind.push(() => {
+        this.#deliverDurable(offer, qos);
+        offer.obligations?.end();
+      });
+      return;
+    }
+    // Its former node passes on what may have come directly, too.
+    if (isRouted(offer) && this.#arrivals?.add(offer.message) === false) return;
+    this.#append(offer, qos);
   }
 
   #append(offer: Offer, qos: 1 | 2): void {

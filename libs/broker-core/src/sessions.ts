@@ -159,7 +159,7 @@ export class Sessions {
         result = await this.#parts.sessions.take({ ...request, replacesEpoch: result.epoch });
       }
       if (result.kind === 'owned') return result.owner;
-      if (result.kind === 'taken') this.#adopt(result.record, result.formerWill);
+      if (result.kind === 'taken') this.#adopt(result.record, result.formerWill)?.awaitHeritage();
       return undefined;
     });
   }
@@ -190,6 +190,7 @@ export class Sessions {
     for (const subscription of entry.subscriptions.values()) this.#router.remove(subscription);
     entry.subscriptions.clear();
     entry.session.detach();
+    entry.endHeritage();
     entry.goOn();
   }
 
@@ -382,8 +383,8 @@ export class Sessions {
   }
 
   /** Keeps an offline session of a dead node until its client comes or it expires. */
-  #adopt(record: SessionRecord, formerWill: FormerWill | undefined): void {
-    if (this.#entries.has(record.clientId)) return;
+  #adopt(record: SessionRecord, formerWill: FormerWill | undefined): SessionEntry | undefined {
+    if (this.#entries.has(record.clientId)) return undefined;
     const entry = new SessionEntry(record.clientId, this.#host);
     this.#entries.set(record.clientId, entry);
     const nowMs = this.#parts.nowMs();
@@ -395,10 +396,10 @@ export class Sessions {
     if (!record.durable) {
       // The sweep publishes its will, and discards it.
       entry.expiresAtMs = nowMs;
-      return;
+      return entry;
     }
     entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
-    if (formerWill?.dueAtMs !== 0) return;
+    if (formerWill?.dueAtMs !== 0) return entry;
     // From now on it is known when the will is due, whoever has the session then.
     const { expiryIntervalSeconds } = record;
     entry.write({
@@ -407,6 +408,7 @@ export class Sessions {
       expiryIntervalSeconds,
       ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
     });
+    return entry;
   }
 
   #index(entry: SessionEntry, subscriptions: readonly StoredSubscription[]): void {
