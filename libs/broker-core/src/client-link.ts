@@ -20,6 +20,6 @@ export interface ClientLink {
   close(reasonCode: ReasonCode, detail: string): void;
   /** The client has said DISCONNECT. */
   leave(withWill: boolean): void;
-  /** Resolves when the client has taken what was sent, or is gone. */
-  whenDrained(): Promise<void>;
+  /** Resolves when the client has taken or sent something, or is gone; after a second at the latest. */
+  whenMoved(): Promise<void>;
 }

@@ -92,7 +92,7 @@ export class Connection implements TransportEvents, ClientLink {
   /** While reading is held for its output: what was left at the last progress, and when that was. */
   #stalled: { readonly bytes: number; readonly sinceMs: number } | undefined;
   #end: ConnectionEnd | undefined;
-  #drainWaiters: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
 
   constructor(host: ConnectionHost, transport: Transport) {
     this.#host = host;
@@ -137,6 +137,7 @@ export class Connection implements TransportEvents, ClientLink {
     this.#host.meter.bytesReceived(this.transport.listener, chunk.length);
     this.#decoder.push(chunk);
     this.#read();
+    this.#wake();
   }
 
   drained(): void {
@@ -144,14 +145,14 @@ export class Connection implements TransportEvents, ClientLink {
     this.#endCongestion(nowMs);
     this.#answerBytes = 0;
     this.hold('output', false);
-    this.#wakeDrainWaiters();
+    this.#wake();
     this.#entry?.session.outbound.pump(nowMs);
   }
 
-  /** Resolves when the client has taken what was sent, or is gone: for long answers that are sent piece by piece. */
-  whenDrained(): Promise<void> {
-    if (!this.congested || !this.isOpen) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  /** For long answers that are sent piece by piece, as the client takes them. */
+  whenMoved(): Promise<void> {
+    if (!this.isOpen) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   ended(): void {
@@ -243,10 +244,12 @@ export class Connection implements TransportEvents, ClientLink {
     if (!this.isOpen) return;
     this.hold('share', false);
     this.#read();
+    this.#wake();
   }
 
   /** Ends a connection that was silent for too long, or has not brought its CONNECT or AUTH in time. */
   checkDeadlines(nowMs: number): void {
+    this.#wake();
     const connectTimeoutMs = this.#host.limits.connectTimeoutMs;
     if (this.#phase === 'connected') {
       const isLate = this.#keepAliveMs !== 0 && nowMs - this.#lastReceivedMs > this.#keepAliveMs;
@@ -401,9 +404,10 @@ export class Connection implements TransportEvents, ClientLink {
     this.#congestedSinceMs = 0;
   }
 
-  #wakeDrainWaiters(): void {
-    const waiters = this.#drainWaiters;
-    this.#drainWaiters = [];
+  #wake(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
     for (const wake of waiters) wake();
   }
 
@@ -438,7 +442,7 @@ export class Connection implements TransportEvents, ClientLink {
     this.#phase = end.initiator === 'network' ? 'closed' : 'closing';
     if (this.#phase === 'closing') this.#touch();
     this.#endCongestion(this.#host.nowMs());
-    this.#wakeDrainWaiters();
+    this.#wake();
     this.#host.ended(this, end, wasOpen === 'connected');
   }
 }

@@ -112,13 +112,24 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   get backlog(): number | undefined {
     if (this.connection === undefined) return undefined;
-    const { limits } = this.#host;
+    if (this.#queueShare >= 1 || this.congested) return FULL;
     const { outbound } = this.session;
-    const messages = this.durable ? this.queueMessages : outbound.queueCount;
+    return this.durable ? this.queueMessages : outbound.inflightCount + outbound.queueCount;
+  }
+
+  /** Whether what can wait had better do so: the socket is congested, or half of the queue is taken. */
+  get isBehind(): boolean {
+    return this.#queueShare >= 0.5 || this.connection?.congested === true;
+  }
+
+  /** How much of the queue is taken, by messages or by bytes: 1 is all of it. */
+  get #queueShare(): number {
+    const { queueMessagesMax, queueBytesMax } = this.#host.limits;
+    const { outbound } = this.session;
+    const waiting = this.#waitingWrites?.length ?? 0;
+    const messages = this.durable ? this.queueMessages + waiting : outbound.queueCount;
     const bytes = this.durable ? this.queueBytes : outbound.queueBytes;
-    const isFull = messages >= limits.queueMessagesMax || bytes >= limits.queueBytesMax;
-    if (isFull || this.congested) return FULL;
-    return this.durable ? messages : outbound.inflightCount + messages;
+    return Math.max(messages / queueMessagesMax, bytes / queueBytesMax);
   }
 
   /** The session has come here from another node. */

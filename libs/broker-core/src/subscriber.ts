@@ -19,7 +19,6 @@ import type { SessionEntry } from './session-entry.ts';
 import { storedForm, type Subscription } from './subscription.ts';
 import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';
 
-const RETAINED_PER_FILTER_MAX = 100_000;
 /** SUBSCRIBE and UNSUBSCRIBE of a client under way at once; while there are more it is not read from. */
 const REQUESTS_MAX = 32;
 const GRANTED: readonly ReasonCode[] = [REASON.success, REASON.grantedQoS1, REASON.grantedQoS2];
@@ -41,6 +40,8 @@ export class Subscriber {
   readonly #sys: SysTopics | undefined;
   /** What a client asks takes effect in the order in which it asks. */
   readonly #locks = new KeyedLock();
+  /** Subscriptions that could not be kept, with what each had replaced: a later SUBSCRIBE may have replaced them. */
+  readonly #refused = new WeakMap<Subscription, Subscription | undefined>();
   /** What a client does not take is read once at a time, however often it is asked for. */
   readonly #serving = new KeyedLock();
 
@@ -268,13 +269,16 @@ export class Subscriber {
     if (replaced !== undefined) this.#router.remove(replaced);
   }
 
-  /** What was before a SUBSCRIBE that could not be kept. */
+  /** What was before a SUBSCRIBE that could not be kept, and before others that could not either. */
   #restore(entry: SessionEntry, { subscription, replaced }: Granted): void {
+    this.#refused.set(subscription, replaced);
     if (entry.subscriptions.get(subscription.filter) !== subscription) return;
-    if (replaced === undefined) {
+    let before = replaced;
+    while (before !== undefined && this.#refused.has(before)) before = this.#refused.get(before);
+    if (before === undefined) {
       this.#unindex(entry, subscription);
       void this.#exclusives.release(entry, [subscription.filter]);
-    } else this.#index(entry, replaced);
+    } else this.#index(entry, before);
   }
 
   #unindex(entry: SessionEntry, subscription: Subscription): void {
@@ -299,26 +303,43 @@ export class Subscriber {
 
   async #serveAll(entry: SessionEntry, wanted: readonly Granted[]): Promise<void> {
     for (const { subscription } of wanted) {
-      if (entry.isGone) return;
-      for (const message of await this.#retainedFor(plainFilter(subscription.filter))) {
-        if (entry.congested) await entry.connection?.whenDrained();
-        this.#serve(entry, message, subscription);
+      for await (const messages of this.#retainedFor(plainFilter(subscription.filter))) {
+        if (!(await this.#serveSome(entry, messages, subscription))) break;
       }
     }
   }
 
-  async #retainedFor(filter: string): Promise<readonly Message[]> {
-    if (isSysFilter(filter)) return this.#sys?.match(filter) ?? [];
+  /** Serves messages as the client takes them; false when it has gone and left no room, or wants no more [MQTT-3.10.4-2]. */
+  async #serveSome(
+    entry: SessionEntry,
+    messages: readonly Message[],
+    subscription: Subscription,
+  ): Promise<boolean> {
+    for (const message of messages) {
+      while (entry.isBehind) {
+        if (entry.connection === undefined) return false;
+        await entry.connection.whenMoved();
+      }
+      if (!entry.subscriptions.has(subscription.filter)) return false;
+      this.#serve(entry, message, subscription);
+    }
+    return true;
+  }
+
+  async *#retainedFor(filter: string): AsyncGenerator<readonly Message[], void, undefined> {
+    if (isSysFilter(filter)) return yield this.#sys?.match(filter) ?? [];
     try {
-      return await this.#parts.retained.match(filter, RETAINED_PER_FILTER_MAX);
+      yield* this.#parts.retained.match(filter);
     } catch (error) {
       this.#parts.log.warn('retained-read-failed', { reason: String(error) });
-      return [];
     }
   }
 
   #serve(entry: SessionEntry, message: Message, subscription: Subscription): void {
-    const { subscriptionIdentifier } = subscription;
+    const { noLocal, subscriptionIdentifier } = subscription;
+    if (noLocal && message.publisher === entry.clientId) {
+      return this.#parts.meter.deliveryDropped('no_local', 1);
+    }
     const qos = message.qos < subscription.qos ? message.qos : subscription.qos;
     const subscriptionIdentifiers = subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
     const shared = new SharedPublish(message, false);

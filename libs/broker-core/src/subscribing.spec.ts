@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
   MemoryNode,
+  messageOf,
   publishPacket,
   quiet,
   subscriptionRequest,
@@ -24,6 +26,14 @@ async function connected(memory: MemoryNode, clientId = 'client'): Promise<Memor
   const client = memory.client();
   await client.connect({ clientId });
   return client;
+}
+
+/** A store with as many messages, under `r/`. */
+async function storeWith(count: number): Promise<LocalRetainedStore> {
+  const retained = new LocalRetainedStore({ clock });
+  const topics = Array.from({ length: count }, (_, at) => `r/${String(at)}`);
+  await retained.store(topics.map((topic) => messageOf({ topic, retain: true, qos: 1 })));
+  return retained;
 }
 
 describe('SUBSCRIBE', () => {
@@ -154,6 +164,29 @@ describe('SUBSCRIBE of one filter twice', () => {
   });
 });
 
+describe('SUBSCRIBE of one filter in two packets', () => {
+  it('leaves nothing behind when both fail, and what was there before stays', async () => {
+    const sessions = new LocalSessionStore({ clock });
+    const memory = nodeWith({ sessions });
+    const client = memory.client();
+    await client.connect(DURABLE);
+    await client.subscribe('before', { identifier: 7 });
+    const write = sessions.write.bind(sessions);
+    sessions.write = () => Promise.reject(new StoreUnavailableError('away'));
+    const subscriptions = ['t', 'before'].map((filter) => subscriptionRequest(filter));
+    for (const packetId of [8, 9]) client.write({ kind: 'subscribe', packetId, subscriptions });
+    const reasonCodes = [0x80, 0x80];
+    expect(await client.next('suback')).toMatchObject({ packetId: 8, reasonCodes });
+    expect(await client.next('suback')).toMatchObject({ packetId: 9, reasonCodes });
+    sessions.write = write;
+    const other = await connected(memory, 'other');
+    other.publish('t', 'nobody wants this');
+    other.publish('before', 'x');
+    const packet = await client.next('publish');
+    expect(packet).toMatchObject({ topic: 'before', properties: { subscriptionIdentifiers: [7] } });
+  });
+});
+
 describe('UNSUBSCRIBE', () => {
   it('answers each filter and ends the delivery [MQTT-3.11.3-1] [MQTT-3.10.4-1]', async () => {
     const client = await connected(nodeWith());
@@ -249,6 +282,65 @@ describe('retained messages', () => {
     await client.subscribe('r/#');
     await quiet(60);
     expect(client.take()).toHaveLength(count);
+  });
+
+  it.each([
+    { session: 'in memory', options: {} },
+    { session: 'that is durable', options: DURABLE },
+  ])(
+    'come all to a session $session, also when its queue is shorter [MQTT-3.3.1-9]',
+    async ({ options }) => {
+      const retained = await storeWith(300);
+      const memory = nodeWith({ retained, limits: { queueMessagesMax: 20, inflightMax: 5 } });
+      const client = memory.client();
+      await client.connect(options);
+      await client.subscribe('r/#');
+      for (let received = 0; received < 300; received += 1) {
+        const { packetId } = await client.next('publish');
+        client.write({ kind: 'puback', packetId, reasonCode: 0 });
+      }
+      expect(memory.drops.get('queue_full')).toBeUndefined();
+    },
+  );
+
+  it('are read as the client takes them, and no more when it wants none', async () => {
+    const retained = await storeWith(1_000);
+    const match = retained.match.bind(retained);
+    let pieces = 0;
+    retained.match = async function* counted(filter) {
+      for await (const piece of match(filter)) {
+        pieces += 1;
+        yield piece;
+      }
+    };
+    const memory = nodeWith({ retained, limits: { queueMessagesMax: 20, inflightMax: 5 } });
+    const client = await connected(memory);
+    await client.subscribe('r/#');
+    await quiet();
+    expect(pieces).toBe(1);
+    client.write({ kind: 'unsubscribe', packetId: 9, filters: ['r/#'] });
+    await client.next('publish');
+    // What was queued before UNSUBSCRIBE comes: half of the queue, and what was in flight.
+    for (let packetId = 1; packetId <= 15; packetId += 1) {
+      client.write({ kind: 'puback', packetId, reasonCode: 0 });
+    }
+    await quiet();
+    expect(client.takeTexts().filter((text) => text !== 'unsuback')).toHaveLength(14);
+    expect(pieces).toBe(1);
+  });
+
+  it('of the client itself stay away where No Local says so [MQTT-3.8.3-3]', async () => {
+    const memory = nodeWith();
+    const client = await connected(memory);
+    const other = await connected(memory, 'other');
+    for (const publisher of [client, other]) {
+      publisher.publish(publisher === client ? 'a/1' : 'a/2', 'x', { retain: true, qos: 1 });
+      await publisher.next('puback');
+    }
+    await client.subscribe('a/+', { noLocal: true });
+    expect(await client.next('publish')).toMatchObject({ topic: 'a/2' });
+    await quiet();
+    expect(client.take()).toEqual([]);
   });
 
   it('keep RETAIN for a subscription that wants it [MQTT-3.3.1-13]', async () => {

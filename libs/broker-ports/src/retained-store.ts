@@ -24,8 +24,13 @@ export interface RetainedQuery {
 export interface RetainedStore {
   /** Stores the turn's retained messages in the order given; an empty payload removes the topic's [MQTT-3.3.1-6]. */
   store(messages: readonly Message[]): Promise<void>;
-  /** All retained messages that match a filter, seeing every store() that had completed anywhere before the call. */
-  match(filter: string, limit: number): Promise<readonly Message[]>;
+  /**
+   * All retained messages that match a filter, in pieces and in no order, seeing every store() that had completed anywhere before
+   * the first piece was asked for.
+   *
+   * @remarks A piece is read when it is asked for: whoever reads them need not have room for all. It is as the store has it then.
+   */
+  match(filter: string): AsyncIterable<readonly Message[]>;
   /** A page of retained messages. */
   list(query: RetainedQuery): Promise<RetainedPage>;
   /** Messages kept and their payload bytes, as this node knows it; read at scrape time, never waits. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { until } from '#libs/testkit';
+import { retainedMessages, until } from '#libs/testkit';
 import { openLocalStores } from './local-stores.ts';
 
 const DEADLINE_MS = 20_000;
@@ -101,7 +101,7 @@ describe('the data file of an embedded node', () => {
     try {
       const queue = await stores.sessions.read('c', undefined, Infinity);
       const queued = new Set(queue.map(({ position }) => position.sequence));
-      const retained = await stores.retained.match('t/+', Infinity);
+      const retained = await retainedMessages(stores.retained, 't/+');
       const kept = new Set(retained.map(({ topic }) => topic));
       // An even one settles the one ten before it.
       const isEven = (sequence: number) => sequence % 2 === 0;

@@ -14,6 +14,9 @@ import { MessageKeeper } from './message-keeper.ts';
 /** How many kept messages are looked at for expiry with each one stored: nothing expired stays for long, and no sweep is long. */
 const SWEEP_PER_MESSAGE = 2;
 
+/** How many messages match() gives at once. */
+const PIECE_MESSAGES_MAX = 100;
+
 interface Entry {
   /** Its name in the table; topics may be longer than a key. */
   readonly number: number;
@@ -53,13 +56,23 @@ export class LocalRetainedStore implements RetainedStore {
     await this.#journal?.committed();
   }
 
-  async match(filter: string, limit: number): Promise<readonly Message[]> {
-    return this.#living(() => this.#topics.match(filter, limit));
+  async *match(filter: string): AsyncGenerator<readonly Message[], void, undefined> {
+    const topics = this.#topics.match(filter, Infinity);
+    for (let from = 0; from < topics.length; from += PIECE_MESSAGES_MAX) {
+      yield this.#living(topics.slice(from, from + PIECE_MESSAGES_MAX));
+    }
   }
 
   async list({ filter, after, limit }: RetainedQuery): Promise<RetainedPage> {
     // One more than asked for tells whether this page is the last.
-    const found = this.#living(() => this.#topics.list({ filter, after, limit: limit + 1 }));
+    const query = { filter, after, limit: limit + 1 };
+    let topics = this.#topics.list(query);
+    let found = this.#living(topics);
+    // The expired ones are removed now, and others take their places.
+    while (found.length < topics.length) {
+      topics = this.#topics.list(query);
+      found = this.#living(topics);
+    }
     const messages = found.slice(0, limit);
     const nextAfter = found.length > limit ? messages.at(-1)?.topic : undefined;
     return { messages, nextAfter };
@@ -77,23 +90,17 @@ export class LocalRetainedStore implements RetainedStore {
     await this.#journal?.committed();
   }
 
-  /** The messages of the topics that a search gives; when some have expired they are removed and the search is made again. */
-  #living(search: () => readonly string[]): Message[] {
-    for (;;) {
-      const nowMs = this.#clock();
-      const messages: Message[] = [];
-      let expired = 0;
-      for (const topic of search()) {
-        const message = this.#entries.get(topic)?.message;
-        if (message === undefined) continue;
-        if (!isExpired(message, nowMs)) messages.push(message);
-        else {
-          this.#remove(topic);
-          expired += 1;
-        }
-      }
-      if (expired === 0) return messages;
+  /** The messages of these topics; those that have expired are removed. */
+  #living(topics: readonly string[]): Message[] {
+    const nowMs = this.#clock();
+    const messages: Message[] = [];
+    for (const topic of topics) {
+      const message = this.#entries.get(topic)?.message;
+      if (message === undefined) continue;
+      if (isExpired(message, nowMs)) this.#remove(topic);
+      else messages.push(message);
     }
+    return messages;
   }
 
   #keep(message: Message): void {

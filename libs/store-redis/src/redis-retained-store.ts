@@ -68,11 +68,10 @@ export class RedisRetainedStore implements RetainedStore {
     calls.forEach((call, at) => this.#catalog.applyOwn(String(replies[at]), call));
   }
 
-  async match(filter: string, limit: number): Promise<readonly Message[]> {
-    if (limit <= 0) return [];
-    if (!isWildcard(filter)) return this.#read([filter]);
+  async *match(filter: string): AsyncGenerator<readonly Message[], void, undefined> {
+    if (!isWildcard(filter)) return yield* this.#read([filter]);
     const index = await this.#catalog.upToDate();
-    return this.#read(index.match(filter, limit, Date.now()));
+    yield* this.#read(index.match(filter, Date.now()));
   }
 
   async list(query: RetainedQuery): Promise<RetainedPage> {
@@ -81,7 +80,8 @@ export class RedisRetainedStore implements RetainedStore {
     const index = await this.#catalog.upToDate();
     const topics = index.list({ filter, after, limit: limit + 1, nowMs: Date.now() });
     const page = topics.slice(0, limit);
-    const messages = await this.#read(page);
+    const messages: Message[] = [];
+    for await (const piece of this.#read(page)) messages.push(...piece);
     return { messages, nextAfter: topics.length > limit ? page.at(-1) : undefined };
   }
 
@@ -97,20 +97,20 @@ export class RedisRetainedStore implements RetainedStore {
     clearInterval(this.#timer);
   }
 
-  /** The messages of these topics, without those that are gone or expired by now. */
-  async #read(topics: readonly string[]): Promise<readonly Message[]> {
-    const found: Message[] = [];
+  /** The messages of these topics in pieces, without those that are gone or expired by then. */
+  async *#read(topics: readonly string[]): AsyncGenerator<readonly Message[], void, undefined> {
     for (let from = 0; from < topics.length; from += READ_MESSAGES_MAX) {
       const values = await this.#redis.run('retained_read', this.#keys.messages, (client) =>
         client.hmgetBuffer(this.#keys.messages, ...topics.slice(from, from + READ_MESSAGES_MAX)),
       );
       const nowMs = Date.now();
+      const found: Message[] = [];
       for (const value of values) {
         const message = value === null ? undefined : decodeMessage(value);
         if (message !== undefined && !hasExpired(message, nowMs)) found.push(message);
       }
+      yield found;
     }
-    return found;
   }
 
   /** What fails here fails because Redis is away, which the connection reports; the next sweep tries again. */

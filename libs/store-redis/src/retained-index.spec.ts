@@ -16,10 +16,9 @@ function indexOf(count: number): RetainedIndex {
 }
 
 describe('the index of retained messages', () => {
-  it('finds the live ones among many expired, up to the limit', () => {
+  it('finds the live ones among many expired, and lists them up to the limit', () => {
     const index = indexOf(1_000);
-    expect(index.match('t/+', 100, NOW_MS)).toHaveLength(100);
-    expect(index.match('t/+', 7, NOW_MS)).toHaveLength(7);
+    expect(index.match('t/+', NOW_MS)).toHaveLength(100);
     const query = { filter: '#', after: 't/100', limit: 3, nowMs: NOW_MS };
     expect(index.list(query)).toEqual(['t/110', 't/120', 't/130']);
   });

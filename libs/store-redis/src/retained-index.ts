@@ -72,13 +72,9 @@ export class RetainedIndex {
     return one.epoch > other.epoch || (one.epoch === other.epoch && one.sequence > other.sequence);
   }
 
-  /** At most `limit` topics that a filter matches and whose messages have not expired, in no order. */
-  match(filter: string, limit: number, nowMs: number): readonly string[] {
-    for (let sought = limit; ; sought *= 2) {
-      const found = this.#topics.match(filter, sought);
-      const live = found.filter((topic) => this.#isLive(topic, nowMs));
-      if (live.length >= limit || found.length < sought) return live.slice(0, limit);
-    }
+  /** The topics that a filter matches and whose messages have not expired, in no order. */
+  match(filter: string, nowMs: number): readonly string[] {
+    return this.#topics.match(filter, Infinity).filter((topic) => this.#isLive(topic, nowMs));
   }
 
   /** The first `limit` topics after one that a filter matches and whose messages have not expired, in order. */

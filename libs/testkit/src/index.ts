@@ -47,7 +47,7 @@ export {
   type RedisCluster,
   type RedisSentinels,
 } from './redis-topologies.ts';
-export { retainedStoreSuite } from './retained-store-suite.ts';
+export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
 export { ScramClient } from './scram-client.ts';
 export { seededRandom } from './seeded-random.ts';

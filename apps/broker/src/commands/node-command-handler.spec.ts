@@ -14,6 +14,7 @@ import {
 } from '#libs/broker-ports';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
 import { RecordingLog, messageOf } from '#libs/testkit';
+import { matches } from '#libs/topic-index';
 import { NodeCommandHandler } from './node-command-handler.ts';
 
 const info = {
@@ -93,14 +94,15 @@ class FakeRetained implements RetainedStore {
     return Promise.resolve();
   }
 
-  match(filter: string) {
-    return Promise.resolve(this.messages.filter(({ topic }) => topic === filter));
+  async *match(): AsyncGenerator<readonly Message[], void, undefined> {
+    yield this.messages;
   }
 
-  list({ limit }: RetainedQuery) {
+  list({ filter, limit }: RetainedQuery) {
     if (!this.available) return Promise.reject(new StoreUnavailableError('away'));
-    const messages = this.messages.slice(0, limit);
-    const nextAfter = this.messages.length > limit ? messages.at(-1)?.topic : undefined;
+    const found = this.messages.filter(({ topic }) => matches(filter, topic));
+    const messages = found.slice(0, limit);
+    const nextAfter = found.length > limit ? messages.at(-1)?.topic : undefined;
     return Promise.resolve({ messages, nextAfter });
   }
 

@@ -114,8 +114,8 @@ export class NodeCommandHandler {
 
   async #clearRetained(topic: string): Promise<NodeAnswers['clear-retained']> {
     const { admin, retained, now } = this.#options;
-    const [kept] = await retained.match(topic, 1);
-    if (kept === undefined) return { found: false };
+    const { messages } = await retained.list({ filter: topic, limit: 1 });
+    if (messages.length === 0) return { found: false };
     const { nodeId, incarnation } = admin.status().node;
     // An empty payload removes [MQTT-3.3.1-6]. The message goes to no subscriber, so it needs no number of its own.
     await retained.store([
