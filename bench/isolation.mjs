@@ -95,7 +95,7 @@ async function receiverBench(server, name) {
   feed.start(FEED);
   return {
     begin: () => receiver.behave(name),
-    /** Resolves when it has everything that was not dropped. */
+    /** Resolves when it has everything that was not dropped since the feed began. */
     end: async (dropped) => {
       receiver.behave('normal');
       feed.stop();
@@ -148,7 +148,7 @@ async function measure({ name, title }, context) {
     bench.begin();
     const against = await runOthers(server, context);
     const full = 'dropped{queue_full}';
-    client = await bench.end(async () => (await countsOf(server))[full] - before[full]);
+    client = await bench.end(async () => (await countsOf(server))[full]);
     rounds.push({ beside, against });
   }
   const after = await countsOf(server);

@@ -11,7 +11,7 @@ const MESSAGES = [
   {
     name: 'S1c',
     title: 'QoS 0 fan-in, 100 publishers to 1 subscriber, closed loop',
-    args: pubsub('-p', '100', '-s', '1', '--filter', '#', '-q', '0', '--max-lag', '10000'),
+    args: pubsub('-p', '100', '-s', '1', '--filter', '#', '-q', '0', '--max-lag', '5000'),
     bar: 0.4,
     stretch: 0.29,
   },
