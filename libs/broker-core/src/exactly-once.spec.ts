@@ -232,6 +232,44 @@ describe('a message that comes by two ways', () => {
   });
 });
 
+describe('a session that is taken from a node that does not answer', () => {
+  it.each(['t', '+', '#'])('gets first what lies in its inbox (%s)', async (filter) => {
+    const before = await connected(b, 'client', DURABLE);
+    await before.subscribe(filter, { qos: 1 });
+    const other = await connected(b, 'other', DURABLE);
+    await other.subscribe('other', { qos: 1 });
+    const publisher = await connected(c, 'publisher');
+    b.bus.isDeaf = true;
+    b.bus.isPaused = true;
+    for (const text of ['1', '2']) publisher.publish('t', text, { qos: 1 });
+    for (const client of [before, other]) client.cut();
+    const after = await connected(c, 'client', DURABLE);
+    const empty = await connected(c, 'other', DURABLE);
+    publisher.publish('t', '3', { qos: 1 });
+    await quiet();
+    expect([after.takeTexts(), empty.takeTexts()]).toEqual([['1', '2', '3'], []]);
+    publisher.publish('t', '4', { qos: 1 });
+    a.store.ownedBy = () => Promise.resolve(['client', 'other']);
+    await die(b);
+    await quiet(40);
+    expect([after.takeTexts(), empty.takeTexts()]).toEqual([['4'], []]);
+  });
+
+  it('is served from its heir when the inbox cannot be read', async () => {
+    await subscribed(b, 'client', DURABLE);
+    const publisher = await connected(c, 'publisher');
+    b.bus.isDeaf = true;
+    b.bus.isPaused = true;
+    publisher.publish('t', '1', { qos: 1 });
+    c.bus.peekInbox = () => Promise.reject(new StoreUnavailableError('away'));
+    const after = await connected(c, 'client', DURABLE);
+    expect(c.memory.log.of('inbox-unread')).toHaveLength(1);
+    a.store.ownedBy = () => Promise.resolve(['client']);
+    await die(b);
+    expect(await after.nextText()).toBe('1');
+  });
+});
+
 describe('a session that is inherited', () => {
   it('gets what lay in the dead node’s inbox before what comes directly, each once', async () => {
     const gone = await subscribed(b, 'client', DURABLE);

@@ -1,5 +1,6 @@
 import type {
   FormerWill,
+  Message,
   NodeRef,
   SessionRecord,
   StoredSubscription,
@@ -12,7 +13,9 @@ import { REASON } from '#libs/mqtt-codec';
 import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
 import type { Exclusives } from './exclusives.ts';
 import { encodeFrame } from './frame.ts';
+import { LeftMessages } from './left-messages.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { Obligations } from './obligations.ts';
 import type { NodeParts } from './parts.ts';
 import { isRoutesLate, type Expectation, type Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
@@ -42,6 +45,8 @@ interface Taken {
   readonly expected: Expectation | undefined;
   /** A will that no other node publishes, and that the new connection does not cancel. */
   readonly endedWill: StoredWill | undefined;
+  /** The former owner, if it has not let the session go by itself. */
+  readonly orphanOf: NodeRef | undefined;
 }
 
 const TAKE_TRIES = 5;
@@ -59,6 +64,7 @@ export class Sessions {
   readonly #router: Router;
   readonly #writer: SessionWriter;
   readonly #exclusives: Exclusives;
+  readonly #left: LeftMessages;
   readonly #host: SessionHost;
 
   constructor(
@@ -74,6 +80,7 @@ export class Sessions {
     this.#router = own.router;
     this.#writer = own.writer;
     this.#exclusives = own.exclusives;
+    this.#left = new LeftMessages(parts);
     this.#host = own.host;
   }
 
@@ -120,6 +127,7 @@ export class Sessions {
 
   /** Looks after takes whose outcome the store did not tell; called by the sweep. */
   retry(): void {
+    this.#left.sweep();
     for (const clientId of this.#doubtful) {
       this.#doubtful.delete(clientId);
       this.#locks
@@ -221,6 +229,7 @@ export class Sessions {
       throw error;
     });
     const { record, sessionPresent, expected } = taken;
+    const left = sessionPresent ? await this.#leftFor(record, taken.orphanOf) : [];
     this.#doubtful.delete(terms.clientId);
     // A session that comes from elsewhere has changed there.
     if (existing !== undefined && expected !== undefined) this.drop(existing);
@@ -230,6 +239,9 @@ export class Sessions {
     entry.resume(record);
     // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
     entry.durable = record.durable || sessionPresent;
+    for (const message of left) {
+      this.#router.routeToSession(message, entry, new Obligations(() => undefined));
+    }
     entry.expirySeconds = terms.sessionExpirySeconds;
     entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
@@ -239,6 +251,17 @@ export class Sessions {
     const nowMs = this.#parts.nowMs();
     const endedWill = existing ? leftWillOf(existing, entry, nowMs) : taken.endedWill;
     return { entry, sessionPresent, stored, endedWill };
+  }
+
+  /** What lies in a silent owner's inbox for a session: its heir will pass it on, but later than what comes directly. */
+  async #leftFor(record: SessionRecord, owner: NodeRef | undefined): Promise<readonly Message[]> {
+    if (owner === undefined) return [];
+    try {
+      return await this.#left.for(owner, record);
+    } catch (error) {
+      this.#parts.log.warn('inbox-unread', { node: owner.nodeId, reason: String(error) });
+      return [];
+    }
   }
 
   /**
@@ -295,22 +318,22 @@ export class Sessions {
       ...(will && { will }),
     };
     let expected: Expectation | undefined;
-    let isOrphan = false;
+    let orphanOf: NodeRef | undefined;
     const silent: NodeRef[] = [];
     try {
       for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
         const result: TakeResult = await sessions.take(request);
         if (result.kind === 'taken') {
           for (const node of silent) this.#tellTaken(node, result.record);
-          const endedWill = this.#endedWill(result, isOrphan);
-          return { ...result, expected, endedWill };
+          const endedWill = this.#endedWill(result, orphanOf !== undefined);
+          return { ...result, expected, endedWill, orphanOf };
         }
         if (result.kind === 'absent') break;
         expected ??= await this.#expect(terms);
         expected.begin();
         const isReleased = await this.#askForRelease(terms.clientId, result);
         if (!isReleased) silent.push(result.owner);
-        isOrphan = !isReleased || !bus.isAlive(result.owner);
+        orphanOf = isReleased && bus.isAlive(result.owner) ? undefined : result.owner;
         request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
       }
       throw new StoreUnavailableError('the session changes hands too often');

@@ -26,6 +26,12 @@ export interface InboxBatch {
   readonly inbox: NodeRef;
 }
 
+/** Batches of an inbox in their order, and how the newest of them is named. */
+export interface InboxPiece {
+  readonly batches: readonly InboxBatch[];
+  readonly last: string;
+}
+
 /** What a node is told by the cluster. Handlers return at once; work that takes time goes on behind them. */
 export interface ClusterHandler {
   /** A node was seen for the first time, with all its routes; or its routes were read anew after a gap. */
@@ -79,6 +85,14 @@ export interface ClusterBus {
    * @returns false when another node does it already.
    */
   claimDead(node: NodeRef): Promise<boolean>;
+  /**
+   * Reads a piece of what lies in another incarnation's inbox, and leaves it there.
+   *
+   * @param after - `last` of the piece before; empty for the first.
+   *
+   * @returns no batches when that is all.
+   */
+  peekInbox(node: NodeRef, after: string): Promise<InboxPiece>;
   /** Reads what is left in a dead node's inbox through the handler's durableReceived; resolves when it is empty. */
   drainInbox(node: NodeRef): Promise<void>;
   /** Tells all nodes that a dead incarnation is dealt with, and removes its keys. */

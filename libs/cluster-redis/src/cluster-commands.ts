@@ -241,11 +241,12 @@ export class ClusterCommands {
     return oneOf(APPENDS, reply);
   }
 
-  /** Reads the oldest entries of an inbox. */
-  async readInbox(node: NodeRef, count: number): Promise<StreamEntry[]> {
+  /** Reads entries of an inbox after one; empty for the oldest. */
+  async readInbox(node: NodeRef, after: string, count: number): Promise<StreamEntry[]> {
     const { redis, keys } = this.#options;
+    const from = after === '' ? '-' : `(${after}`;
     const reply = await this.#run('inbox_read', () =>
-      redis.xrangeBuffer(keys.inbox(node), '-', '+', 'COUNT', count),
+      redis.xrangeBuffer(keys.inbox(node), from, '+', 'COUNT', count),
     );
     return parseEntries(reply);
   }

@@ -51,17 +51,15 @@ export class InboxConsumer {
     for (const { id, fields } of entries) {
       if (this.#closed || this.#held.has(id)) continue;
       this.#held.add(id);
-      const from = parseNodeKey(fields.get('from')?.toString() ?? '');
+      const batch = batchOf(fields, this.#options.node);
       const sequence = Number(fields.get('sequence')?.toString() ?? NaN);
-      const frame = fields.get('frame');
-      if (from === undefined || frame === undefined || !Number.isSafeInteger(sequence)) {
+      if (batch === undefined || !Number.isSafeInteger(sequence)) {
         this.#options.log.warn('inbox-entry-malformed', { id });
         this.#finish(id);
-      } else if (sequence > 0 && this.#repeats.isRepeat(from, sequence)) {
+      } else if (sequence > 0 && this.#repeats.isRepeat(batch.from, sequence)) {
         this.#finish(id);
       } else {
-        const inbox = parseNodeKey(fields.get('of')?.toString() ?? '') ?? this.#options.node;
-        this.#handOut(id, { from, frame, inbox });
+        this.#handOut(id, batch);
       }
     }
   }
@@ -141,6 +139,14 @@ export class InboxConsumer {
     }
     this.#waiters = waiting;
   }
+}
+
+/** The batch in an entry of a node's inbox; undefined for what is none. */
+export function batchOf(fields: StreamEntry['fields'], node: NodeRef): InboxBatch | undefined {
+  const from = parseNodeKey(fields.get('from')?.toString() ?? '');
+  const frame = fields.get('frame');
+  if (from === undefined || frame === undefined) return undefined;
+  return { from, frame, inbox: parseNodeKey(fields.get('of')?.toString() ?? '') ?? node };
 }
 
 function closed(): ClusterError {

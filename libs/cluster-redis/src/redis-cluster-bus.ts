@@ -3,6 +3,7 @@ import {
   type ClusterBus,
   type ClusterHandler,
   type ClusterRequest,
+  type InboxPiece,
   type Log,
   type Meter,
   type NodeInfo,
@@ -15,7 +16,7 @@ import { Carrier, type Arrival, type Control } from './carrier.ts';
 import { ClusterCommands } from './cluster-commands.ts';
 import { ClusterView } from './cluster-view.ts';
 import { RedisConnections } from './connections.ts';
-import { InboxConsumer } from './inbox-consumer.ts';
+import { InboxConsumer, batchOf } from './inbox-consumer.ts';
 import { ClusterKeys } from './keys.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { OwnRoutes } from './own-routes.ts';
@@ -24,6 +25,8 @@ import { StreamReader } from './stream-reader.ts';
 
 /** Entries per read of a stream. */
 const READ_COUNT = 64;
+/** The same of an inbox that is only looked at. */
+const PEEK_COUNT = 1_000;
 const RETRY_MS = 100;
 
 /** What a RedisClusterBus is made of. */
@@ -216,6 +219,14 @@ export class RedisClusterBus implements ClusterBus {
     return claimed;
   }
 
+  async peekInbox(node: NodeRef, after: string): Promise<InboxPiece> {
+    const entries = await this.#commands.readInbox(node, after, PEEK_COUNT);
+    const batches = entries
+      .map(({ fields }) => batchOf(fields, node))
+      .filter((batch) => batch !== undefined);
+    return { batches, last: entries.at(-1)?.id ?? after };
+  }
+
   async drainInbox(node: NodeRef): Promise<void> {
     const work = this.#work;
     if (work === undefined) throw notOpen();
@@ -223,7 +234,7 @@ export class RedisClusterBus implements ClusterBus {
     this.#drains.add(consumer);
     try {
       for (;;) {
-        const entries = await this.#commands.readInbox(node, READ_COUNT);
+        const entries = await this.#commands.readInbox(node, '', READ_COUNT);
         if (entries.length === 0) return;
         consumer.take(entries);
         await consumer.empty();

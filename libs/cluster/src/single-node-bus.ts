@@ -2,6 +2,7 @@ import type {
   ClusterBus,
   ClusterHandler,
   ClusterRequest,
+  InboxPiece,
   NodeInfo,
   NodeRef,
   RouteChange,
@@ -70,6 +71,10 @@ export class SingleNodeBus implements ClusterBus {
   /** There is no inbox. */
   stopReceiving(): void {
     // Nobody sends anything.
+  }
+
+  peekInbox(_node: NodeRef, after: string): Promise<InboxPiece> {
+    return Promise.resolve({ batches: [], last: after });
   }
 
   drainInbox(_node: NodeRef): Promise<void> {

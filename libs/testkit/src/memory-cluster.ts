@@ -3,12 +3,14 @@ import {
   type ClusterBus,
   type ClusterHandler,
   type ClusterRequest,
+  type InboxPiece,
   type NodeInfo,
   type NodeRef,
   type RouteChange,
 } from '#libs/broker-ports';
 
 interface Letter {
+  readonly id: number;
   readonly from: NodeRef;
   readonly frame: Uint8Array;
 }
@@ -29,6 +31,8 @@ export class MemoryCluster {
   readonly places = new Map<string, Place>();
   /** Awaited by every announcement: a test may hold or fail it. */
   announced: Promise<void> = Promise.resolve();
+  /** How many letters there ever were. @internal */
+  letters = 0;
   #incarnations = 0;
 
   /** A new incarnation of a node. It is seen by the others when it opens. */
@@ -114,7 +118,7 @@ export class MemoryBus implements ClusterBus {
     const place = this.#cluster.placeOf(node);
     if (place === undefined || !this.isUp || place.isFull)
       throw new StoreUnavailableError('no such inbox');
-    const letter = { from: this.self, frame };
+    const letter = { id: (this.#cluster.letters += 1), from: this.self, frame };
     place.inbox.add(letter);
     setImmediate(() => place.bus.deliver(letter));
   }
@@ -139,6 +143,13 @@ export class MemoryBus implements ClusterBus {
     if (place === undefined || place.bus.isUp) return false;
     place.claimedBy ??= this.self;
     return keyOf(place.claimedBy) === keyOf(this.self);
+  }
+
+  async peekInbox(node: NodeRef, after: string): Promise<InboxPiece> {
+    const letters = [...(this.#cluster.placeOf(node)?.inbox ?? [])];
+    const fresh = letters.filter(({ id }) => id > Number(after));
+    const batches = fresh.map(({ from, frame }) => ({ from, frame, inbox: node }));
+    return { batches, last: String(fresh.at(-1)?.id ?? after) };
   }
 
   async drainInbox(node: NodeRef): Promise<void> {
