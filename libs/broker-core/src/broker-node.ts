@@ -234,7 +234,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     if (ack === undefined) return this.#publish(message, entry.client, nobodyWaits);
     if (ack.qos === 2 && entry.durable) {
       const { packetId } = ack;
-      const identity = packet.dup ? entry.receiving.get(packetId) : undefined;
+      const identity = packet.dup ? entry.receiving(packetId) : undefined;
       return this.#publishOnce(entry, { ...message, ...identity }, ack);
     }
     this.#publish(message, entry.client, this.#acknowledge(ack));
@@ -295,7 +295,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     const { packetId } = ack;
     const { source, sequence } = message;
     const identity = { source, sequence };
-    entry.receiving.set(packetId, identity);
+    entry.setReceiving(packetId, identity);
     entry.write({ kind: 'begin', packetId, identity }, (result) => {
       if (result === 'done') return this.#publish(message, entry.client, this.#receive(entry, ack));
       if (result === 'fenced') this.fenced(entry, undefined);
@@ -309,13 +309,13 @@ export class BrokerNode implements SessionHost, HubHandler {
     const acknowledge = this.#acknowledge(ack);
     return (error) => {
       if (error === undefined) {
-        entry.receiving.delete(packetId);
+        entry.setReceiving(packetId, undefined);
         entry.write({ kind: 'receive', packetId });
         return acknowledge();
       }
       // A client that cannot be told has to send it again.
       if (entry.terms?.version !== 5) return acknowledge(error);
-      entry.receiving.delete(packetId);
+      entry.setReceiving(packetId, undefined);
       entry.write({ kind: 'forget', packetId }, (result) => {
         if (result === 'failed') entry.close(REASON.serverUnavailable, STORE_SILENT);
         acknowledge(error);

@@ -85,10 +85,10 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Its SUBSCRIBE and UNSUBSCRIBE under way. */
   requests = 0;
   will: PendingWill | undefined;
-  /** Its client's QoS 2 messages that may have reached some of their receivers and are not taken yet, by packet id. */
-  readonly receiving = new Map<number, MessageIdentity>();
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;
+  /** Its client's QoS 2 messages that may have reached some of their receivers and are not taken yet, by packet id. */
+  #receiving: Map<number, MessageIdentity> | undefined;
   arrivedAtMs = -Infinity;
   /** What has come since it arrived, for as long as its former node may pass the same on. */
   #arrivals: MessageMemory | undefined;
@@ -138,6 +138,21 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.#arrivals = new MessageMemory(ARRIVALS_MIN);
   }
 
+  /** The identity of a QoS 2 message that its client has sent before, and may have to send again. */
+  receiving(packetId: number): MessageIdentity | undefined {
+    return this.#receiving?.get(packetId);
+  }
+
+  /** @param identity - of the message on its way; undefined when it is taken, or refused. */
+  setReceiving(packetId: number, identity: MessageIdentity | undefined): void {
+    if (identity === undefined) {
+      this.#receiving?.delete(packetId);
+      return;
+    }
+    this.#receiving ??= new Map();
+    this.#receiving.set(packetId, identity);
+  }
+
   /** What comes from now on waits for what a dead node's inbox has for the session. */
   awaitHeritage(): void {
     this.#behind ??= [];
@@ -166,7 +181,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     if (this.queueBytes === 0) this.queueBytes = record.queueBytes;
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
     for (const { packetId, source, sequence } of record.receiving) {
-      this.receiving.set(packetId, { source, sequence });
+      this.setReceiving(packetId, { source, sequence });
     }
     this.goOn();
   }
@@ -261,7 +276,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   }
 
   forget(packetId: number): void {
-    this.receiving.delete(packetId);
+    this.setReceiving(packetId, undefined);
     this.#writeSurely({ kind: 'forget', packetId }, () => this.session.inbound.forgotten(packetId));
   }
 

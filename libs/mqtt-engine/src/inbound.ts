@@ -50,6 +50,12 @@ class PendingAck implements PublishAck {
   }
 }
 
+/**
+ * Where a QoS 2 exchange stands: its obligations are not met yet; a former owner of the session has begun to take the message, and
+ * may have acknowledged it; it is taken and PUBREL is still to come; PUBREL has come and the store is to forget the packet id.
+ */
+type Exchange = PendingAck | 'begun' | 'taken' | 'forgetting';
+
 /** The QoS 2 packet ids that the store of a durable session knows. */
 export interface StoredReceipts {
   readonly receivedPacketIds: readonly number[];
@@ -70,13 +76,8 @@ export class Inbound {
   #aliases: Map<number, string> | undefined;
   readonly #pending = new Fifo<PendingAck>();
   #held = false;
-  /** QoS 2 messages whose obligations are not met yet, by packet id. They outlive a connection, as the session does. */
-  readonly #taking = new Map<number, PendingAck>();
-  /** QoS 2 packet ids taken, PUBREL still to come. */
-  readonly #taken = new Set<number>();
-  /** QoS 2 packet ids of messages that a former owner of the session has begun to take, and may have acknowledged. */
-  readonly #begun = new Set<number>();
-  readonly #forgetting = new Set<number>();
+  /** By packet id. They outlive a connection, as the session does; most sessions never have one. */
+  #exchanges: Map<number, Exchange> | undefined;
   /** This connection's exchanges of QoS 1 and 2 that are not finished: what Receive Maximum counts [MQTT-4.9.0-1]. */
   #open = 0;
 
@@ -93,9 +94,9 @@ export class Inbound {
   attach(terms: InboundTerms, stored: StoredReceipts | undefined): void {
     this.#terms = terms;
     this.#durable = stored !== undefined;
-    for (const packetId of stored?.receivedPacketIds ?? []) this.#taken.add(packetId);
+    for (const packetId of stored?.receivedPacketIds ?? []) this.#set(packetId, 'taken');
     for (const { packetId } of stored?.receiving ?? []) {
-      if (!this.#taken.has(packetId) && !this.#taking.has(packetId)) this.#begun.add(packetId);
+      if (this.#exchanges?.has(packetId) !== true) this.#set(packetId, 'begun');
     }
     this.#open = 0;
   }
@@ -104,7 +105,9 @@ export class Inbound {
   detach(): void {
     for (const ack of this.#pending) ack.isAwaited = false;
     this.#pending.clear();
-    this.#forgetting.clear();
+    for (const [packetId, exchange] of this.#exchanges ?? []) {
+      if (exchange === 'forgetting') this.#set(packetId, 'taken');
+    }
     this.#aliases = undefined;
     this.#held = false;
   }
@@ -121,10 +124,7 @@ export class Inbound {
     const isRepeat = resolved.qos === 2 && this.#recognise(resolved.packetId, nowMs);
     if (isRepeat || this.#exceedsReceiveMaximum()) return;
     const ack = new PendingAck(this, resolved, nowMs);
-    if (resolved.qos === 2) {
-      this.#begun.delete(resolved.packetId);
-      this.#taking.set(resolved.packetId, ack);
-    }
+    if (resolved.qos === 2) this.#set(resolved.packetId, ack);
     this.#await(ack);
     if (isRefused) ack.complete(REASON.payloadFormatInvalid, FALSE_TEXT);
     else this.#output.publish(resolved, ack);
@@ -132,16 +132,16 @@ export class Inbound {
 
   /** PUBREL: the client will not send this packet id's message again [MQTT-4.3.3-11]. */
   release(packetId: number): void {
-    if (this.#forgetting.has(packetId)) return;
-    // PUBREC has gone out then, whether or not the store was told in time.
-    if (this.#begun.delete(packetId)) this.#taken.add(packetId);
-    if (!this.#taken.has(packetId)) {
+    const exchange = this.#exchanges?.get(packetId);
+    if (exchange === 'forgetting') return;
+    // PUBREC has gone out for what was begun, whether or not the store was told in time.
+    if (exchange !== 'taken' && exchange !== 'begun') {
       const reason = this.#terms.reasonCodes ? REASON.packetIdentifierNotFound : REASON.success;
       this.#output.sendAck('pubcomp', packetId, reason);
       return;
     }
     if (this.#durable) {
-      this.#forgetting.add(packetId);
+      this.#set(packetId, 'forgetting');
       this.#output.forget(packetId);
     } else {
       this.#finish(packetId);
@@ -150,7 +150,7 @@ export class Inbound {
 
   /** The store has forgotten the packet id: PUBCOMP may go out, and the id may be used anew. */
   forgotten(packetId: number): void {
-    if (this.#forgetting.delete(packetId)) this.#finish(packetId);
+    if (this.#exchanges?.get(packetId) === 'forgetting') this.#finish(packetId);
   }
 
   /**
@@ -179,8 +179,9 @@ export class Inbound {
    */
   settled(ack: PendingAck): void {
     if (ack.qos === 2) {
-      this.#taking.delete(ack.packetId);
-      if (ack.reasonCode !== undefined && ack.reasonCode < 0x80) this.#taken.add(ack.packetId);
+      const isTaken = ack.reasonCode !== undefined && ack.reasonCode < 0x80;
+      if (isTaken) this.#set(ack.packetId, 'taken');
+      else this.#exchanges?.delete(ack.packetId);
     }
     if (!ack.isAwaited) return;
     let head = this.#pending.peek();
@@ -196,7 +197,7 @@ export class Inbound {
   }
 
   #finish(packetId: number): void {
-    this.#taken.delete(packetId);
+    this.#exchanges?.delete(packetId);
     // An exchange that began on an earlier connection was not counted on this one.
     if (this.#open > 0) this.#open -= 1;
     this.#output.sendAck('pubcomp', packetId, REASON.success);
@@ -225,19 +226,21 @@ export class Inbound {
     this.#hold();
   }
 
+  #set(packetId: number, exchange: Exchange): void {
+    this.#exchanges ??= new Map();
+    this.#exchanges.set(packetId, exchange);
+  }
+
   #recognise(packetId: number, nowMs: number): boolean {
-    if (this.#taken.has(packetId)) {
-      this.#output.duplicate();
-      this.#output.sendAck('pubrec', packetId, REASON.success);
-      return true;
-    }
-    const ack = this.#taking.get(packetId);
-    if (ack === undefined) return false;
+    const exchange = this.#exchanges?.get(packetId);
+    if (exchange === undefined || exchange === 'begun') return false;
     this.#output.duplicate();
-    if (!ack.isAwaited) {
-      ack.isAwaited = true;
-      ack.startedAtMs = nowMs;
-      this.#await(ack);
+    if (exchange === 'taken' || exchange === 'forgetting') {
+      this.#output.sendAck('pubrec', packetId, REASON.success);
+    } else if (!exchange.isAwaited) {
+      exchange.isAwaited = true;
+      exchange.startedAtMs = nowMs;
+      this.#await(exchange);
     }
     return true;
   }
