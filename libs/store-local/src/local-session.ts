@@ -72,22 +72,30 @@ export function expiryOf(endedAtMs: number, intervalSeconds: number): number {
   return intervalSeconds === NEVER_SECONDS ? 0 : endedAtMs + intervalSeconds * 1000;
 }
 
+/** What a session holds besides its head. */
+class Content {
+  readonly queue = new SessionQueue();
+  readonly subscriptions = new Map<string, { number: number; subscription: StoredSubscription }>();
+  readonly received = new Map<number, true | MessageIdentity>();
+  readonly released = new Set<number>();
+  /** The messages that were queued with `once`, the oldest first, by what names them. */
+  readonly remembered = new Map<string, number>();
+}
+
+/** The content of a session that ends with its connection, of which there are many. */
+const NOTHING = new Content();
+
 /** A session in memory. Each change is handed to the tables at once. */
 export class LocalSession {
   /** Its name in the tables; client ids may be longer than a key. */
   readonly number: number;
   readonly #tables: SessionTables;
-  readonly #queue = new SessionQueue();
-  readonly #subscriptions = new Map<string, { number: number; subscription: StoredSubscription }>();
-  readonly #received = new Map<number, true | MessageIdentity>();
-  readonly #released = new Set<number>();
+  #content: Content | undefined;
   #head: SessionHead;
   /** With 0 as its time while the connection lives. */
   #will: TimedBytes | undefined;
   #lastSequence = 0;
   #subscriptionsEver = 0;
-  /** The messages that were queued with `once`, the oldest first, by what names them. */
-  readonly #remembered = new Map<string, number>();
   #rememberedEver = 0;
 
   constructor(number: number, head: SessionHead, tables: SessionTables) {
@@ -98,6 +106,11 @@ export class LocalSession {
 
   get head(): SessionHead {
     return this.#head;
+  }
+
+  get #own(): Content {
+    this.#content ??= new Content();
+    return this.#content;
   }
 
   /** Replaces the head and writes it. */
@@ -121,19 +134,20 @@ export class LocalSession {
   }
 
   record(): SessionRecord {
+    const { subscriptions, released, queue } = this.#content ?? NOTHING;
     return {
       ...this.#head,
-      subscriptions: Array.from(this.#subscriptions.values(), ({ subscription }) => subscription),
+      subscriptions: Array.from(subscriptions.values(), ({ subscription }) => subscription),
       ...this.#receivedNow(),
-      releasedPacketIds: [...this.#released],
-      queueMessages: this.#queue.size,
-      queueBytes: this.#queue.bytes,
+      releasedPacketIds: [...released],
+      queueMessages: queue.size,
+      queueBytes: queue.bytes,
       lastSequence: this.#lastSequence,
     };
   }
 
   read(after: QueuePosition | undefined, limit: number): QueuedMessage[] {
-    return this.#queue.read(after, limit);
+    return (this.#content ?? NOTHING).queue.read(after, limit);
   }
 
   /** Carries out an operation of the owner, all but `discard`, which is the store's. */
@@ -150,17 +164,17 @@ export class LocalSession {
         return;
       case 'release':
         this.#settle(operation.position);
-        this.#released.add(operation.packetId);
+        this.#own.released.add(operation.packetId);
         return this.#tables.released.put([this.number, operation.packetId], true);
       case 'complete':
-        this.#released.delete(operation.packetId);
+        this.#own.released.delete(operation.packetId);
         return this.#tables.released.remove([this.number, operation.packetId]);
       case 'begin':
         return this.#receive(operation.packetId, operation.identity);
       case 'receive':
         return this.#receive(operation.packetId, true);
       case 'forget':
-        this.#received.delete(operation.packetId);
+        this.#own.received.delete(operation.packetId);
         return this.#tables.received.remove([this.number, operation.packetId]);
       case 'subscribe':
         for (const subscription of operation.subscriptions) this.#subscribe(subscription);
@@ -187,15 +201,16 @@ export class LocalSession {
     tables.heads.remove([number]);
     tables.lastSequences.remove([number]);
     this.#removeWill();
-    for (const { epoch, sequence } of this.#queue.positions()) {
+    const content = this.#content ?? NOTHING;
+    for (const { epoch, sequence } of content.queue.positions()) {
       tables.queues.remove([number, epoch, sequence]);
     }
-    for (const subscription of this.#subscriptions.values()) {
+    for (const subscription of content.subscriptions.values()) {
       tables.subscriptions.remove([number, subscription.number]);
     }
-    for (const packetId of this.#received.keys()) tables.received.remove([number, packetId]);
-    for (const place of this.#remembered.values()) tables.remembered.remove([number, place]);
-    for (const packetId of this.#released) tables.released.remove([number, packetId]);
+    for (const packetId of content.received.keys()) tables.received.remove([number, packetId]);
+    for (const place of content.remembered.values()) tables.remembered.remove([number, place]);
+    for (const packetId of content.released) tables.released.remove([number, packetId]);
   }
 
   restoreWill(will: TimedBytes): void {
@@ -207,25 +222,25 @@ export class LocalSession {
   }
 
   restoreQueued(queued: QueuedMessage): void {
-    this.#queue.add(queued);
+    this.#own.queue.add(queued);
   }
 
   restoreSubscription(number: number, subscription: StoredSubscription): void {
-    this.#subscriptions.set(subscription.filter, { number, subscription });
+    this.#own.subscriptions.set(subscription.filter, { number, subscription });
     this.#subscriptionsEver = Math.max(this.#subscriptionsEver, number);
   }
 
   restoreReceived(packetId: number, state: true | MessageIdentity): void {
-    this.#received.set(packetId, state);
+    this.#own.received.set(packetId, state);
   }
 
   restoreRemembered(place: number, identity: MessageIdentity): void {
-    this.#remembered.set(nameOf(identity), place);
+    this.#own.remembered.set(nameOf(identity), place);
     this.#rememberedEver = Math.max(this.#rememberedEver, place);
   }
 
   restoreReleased(packetId: number): void {
-    this.#released.add(packetId);
+    this.#own.released.add(packetId);
   }
 
   #putWill(will: TimedBytes): void {
@@ -242,7 +257,7 @@ export class LocalSession {
   #receivedNow(): Pick<SessionRecord, 'receivedPacketIds' | 'receiving'> {
     const receivedPacketIds: number[] = [];
     const receiving: ReceivingMessage[] = [];
-    for (const [packetId, state] of this.#received) {
+    for (const [packetId, state] of (this.#content ?? NOTHING).received) {
       if (state === true) receivedPacketIds.push(packetId);
       else receiving.push({ packetId, ...state });
     }
@@ -250,7 +265,7 @@ export class LocalSession {
   }
 
   #receive(packetId: number, state: true | MessageIdentity): void {
-    this.#received.set(packetId, state);
+    this.#own.received.set(packetId, state);
     this.#tables.received.put([this.number, packetId], state);
   }
 
@@ -270,20 +285,20 @@ export class LocalSession {
   #remember({ source, sequence }: MessageIdentity): boolean {
     const identity = { source, sequence };
     const name = nameOf(identity);
-    if (this.#remembered.has(name)) return false;
+    if (this.#own.remembered.has(name)) return false;
     this.#rememberedEver += 1;
-    this.#remembered.set(name, this.#rememberedEver);
+    this.#own.remembered.set(name, this.#rememberedEver);
     this.#tables.remembered.put([this.number, this.#rememberedEver], identity);
-    const [oldest] = this.#remembered;
-    if (oldest === undefined || this.#remembered.size <= REMEMBERED_MESSAGES) return true;
-    this.#remembered.delete(oldest[0]);
+    const [oldest] = this.#own.remembered;
+    if (oldest === undefined || this.#own.remembered.size <= REMEMBERED_MESSAGES) return true;
+    this.#own.remembered.delete(oldest[0]);
     this.#tables.remembered.remove([this.number, oldest[1]]);
     return true;
   }
 
   #enqueue(queued: QueuedMessage): void {
     const { epoch, sequence } = queued.position;
-    this.#queue.add(queued);
+    this.#own.queue.add(queued);
     this.#tables.queues.put([this.number, epoch, sequence], queued);
     if (sequence <= this.#lastSequence) return;
     this.#lastSequence = sequence;
@@ -291,21 +306,21 @@ export class LocalSession {
   }
 
   #settle(position: QueuePosition): void {
-    if (!this.#queue.remove(position)) return;
+    if (!this.#own.queue.remove(position)) return;
     this.#tables.queues.remove([this.number, position.epoch, position.sequence]);
   }
 
   #subscribe(subscription: StoredSubscription): void {
     const { filter } = subscription;
-    const number = this.#subscriptions.get(filter)?.number ?? (this.#subscriptionsEver += 1);
-    this.#subscriptions.set(filter, { number, subscription });
+    const number = this.#own.subscriptions.get(filter)?.number ?? (this.#subscriptionsEver += 1);
+    this.#own.subscriptions.set(filter, { number, subscription });
     this.#tables.subscriptions.put([this.number, number], subscription);
   }
 
   #unsubscribe(filter: string): void {
-    const held = this.#subscriptions.get(filter);
+    const held = this.#own.subscriptions.get(filter);
     if (held === undefined) return;
-    this.#subscriptions.delete(filter);
+    this.#own.subscriptions.delete(filter);
     this.#tables.subscriptions.remove([this.number, held.number]);
   }
 }
