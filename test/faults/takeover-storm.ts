@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '#libs/testkit';
 import type { Device } from './device.ts';
 import type { Subscriber } from './fleet.ts';
+import { percentile } from './measurements/measurement.ts';
 import type { RowRun } from './row.ts';
 
 const TAKEOVERS_PER_SECOND = 500 / 60;
@@ -16,6 +17,8 @@ interface StormCounts {
   bursts: number;
   /** Not exactly one connection was left, and answered a ping, within the deadline. */
   ownersWrong: number;
+  /** Until one connection was left and had answered a ping. */
+  medianMs: number;
   slowestMs: number;
 }
 
@@ -23,7 +26,14 @@ interface StormCounts {
 export async function storm(run: RowRun): Promise<void> {
   const { fleet, options, notes, failures } = run;
   const nomad = fleet.subscriber('nomad');
-  const counts: StormCounts = { takeovers: 0, bursts: 0, ownersWrong: 0, slowestMs: 0 };
+  const times: number[] = [];
+  const counts: StormCounts = {
+    takeovers: 0,
+    bursts: 0,
+    ownersWrong: 0,
+    medianMs: 0,
+    slowestMs: 0,
+  };
   let devices: readonly Device[] = [nomad.device];
   const total = Math.ceil(options.seconds * TAKEOVERS_PER_SECOND);
   const beganAtMs = performance.now();
@@ -37,7 +47,7 @@ export async function storm(run: RowRun): Promise<void> {
     const isSettled = await settled(nomad, all);
     counts.takeovers += next.length;
     counts.bursts += isBurst ? 1 : 0;
-    counts.slowestMs = Math.max(counts.slowestMs, Math.round(performance.now() - atMs));
+    times.push(performance.now() - atMs);
     if (!isSettled) {
       counts.ownersWrong += 1;
       const states = all.map(({ isConnected, isEnded, ends }) => ({
@@ -51,6 +61,8 @@ export async function storm(run: RowRun): Promise<void> {
     const dueMs = beganAtMs + (taken * 1_000) / TAKEOVERS_PER_SECOND;
     await delay(Math.max(0, dueMs - performance.now()));
   }
+  counts.medianMs = Math.round(percentile(times, 0.5));
+  counts.slowestMs = Math.round(Math.max(...times));
   Object.assign(notes, counts);
 }
 
