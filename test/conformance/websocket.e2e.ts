@@ -10,6 +10,8 @@ import { uniqueId } from './wire.ts';
 
 const WAIT_MS = 10_000;
 const SUBSCRIBE = Buffer.from('82090001000003612f6200', 'hex');
+/** To the filter of SUBSCRIBE, QoS 0. */
+const PUBLISH = Buffer.from('30070003612f620078', 'hex');
 const PINGREQ = Buffer.from('c000', 'hex');
 
 const shared = new Scope();
@@ -92,6 +94,21 @@ describe('MQTT over WebSocket', () => {
     frames.socket.send('c000');
     await until(() => frames.isClosed, WAIT_MS);
     expect(frames.bytes.toString('hex')).not.toContain('d000');
+  });
+
+  it('hears nothing of what follows a frame of another kind [MQTT-6.0.0-1] [MQTT3-6.0.0-1]', async () => {
+    const watcher = await Frames.open();
+    watcher.socket.send(Buffer.concat([connect(), SUBSCRIBE]));
+    await watcher.has('9004');
+    const frames = await Frames.open();
+    frames.socket.send(connect());
+    await frames.has('20');
+    frames.socket.send('c000');
+    frames.socket.send(PUBLISH);
+    await until(() => frames.isClosed, WAIT_MS);
+    watcher.socket.send(PINGREQ);
+    await watcher.has('d000');
+    expect(watcher.bytes.toString('hex')).not.toContain(PUBLISH.toString('hex'));
   });
 
   it('takes packets wherever frames begin and end [MQTT-6.0.0-2] [MQTT3-6.0.0-2]', async () => {

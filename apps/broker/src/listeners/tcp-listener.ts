@@ -82,6 +82,7 @@ export class TcpTransport implements Transport {
     // What the client still sends is read and dropped: an unread byte would turn the end into a reset.
     socket.resume();
     socket.end();
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    socket.once('close', () => clearTimeout(linger));
   }
 }

@@ -72,13 +72,16 @@ export class WsListener implements Listener {
   }
 
   #connected(socket: WebSocket, stream: Duplex, remoteAddress: string): void {
-    const events = this.#options.accept(
-      new WsTransport(socket, stream, [this.name, remoteAddress]),
-    );
+    const transport = new WsTransport(socket, stream, [this.name, remoteAddress]);
+    const events = this.#options.accept(transport);
     socket.on('message', (data: RawData, isBinary) => {
-      // [MQTT-6.0.0-1]: MQTT is carried in binary messages only.
-      if (!isBinary) return socket.close(CLOSE_UNSUPPORTED_DATA);
-      events.received(Buffer.isBuffer(data) ? data : Buffer.concat([data].flat() as Uint8Array[]));
+      if (isBinary) {
+        const chunk = Buffer.isBuffer(data) ? data : Buffer.concat([data].flat() as Uint8Array[]);
+        return events.received(chunk);
+      }
+      // [MQTT-6.0.0-1]: MQTT is carried in binary messages only. Those that follow before the peer closes count no more.
+      transport.end(CLOSE_UNSUPPORTED_DATA);
+      events.ended();
     });
     stream.on('drain', () => events.drained());
     socket.on('error', () => undefined);
@@ -122,8 +125,12 @@ class WsTransport implements Transport {
     else this.#socket.resume();
   }
 
-  end(): void {
-    this.#socket.close();
-    setTimeout(() => this.#socket.terminate(), LINGER_MS).unref();
+  end(code?: number): void {
+    const socket = this.#socket;
+    // The peer's answer is to be read, even if its packets were not.
+    socket.resume();
+    socket.close(code);
+    const linger = setTimeout(() => socket.terminate(), LINGER_MS).unref();
+    socket.once('close', () => clearTimeout(linger));
   }
 }
