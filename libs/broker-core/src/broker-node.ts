@@ -313,8 +313,8 @@ export class BrokerNode implements SessionHost, HubHandler {
         entry.write({ kind: 'receive', packetId });
         return acknowledge();
       }
-      // A client that cannot be told has to send it again.
-      if (entry.terms?.version !== 5) return acknowledge(error);
+      // A client that cannot be told, or has gone, has to send it again.
+      if (entry.terms?.version !== 5 || !ack.isAwaited) return acknowledge(error);
       entry.setReceiving(packetId, undefined);
       entry.write({ kind: 'forget', packetId }, (result) => {
         if (result === 'failed') entry.close(REASON.serverUnavailable, STORE_SILENT);

@@ -18,6 +18,8 @@ export interface PublishAck {
   readonly packetId: number;
   readonly qos: 1 | 2;
   readonly startedAtMs: number;
+  /** Whether its connection is still there: else its completion sends nothing. */
+  readonly isAwaited: boolean;
   /** Whether it has been told how it ended. */
   readonly isComplete: boolean;
   /**
