@@ -59,9 +59,6 @@ const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
 /** A client's share of a turn: whoever floods has its packets handled between those of the others. */
 const PACKETS_PER_TURN_MAX = 256;
 
-/** Holds that end when the client takes what was sent. */
-const OUTPUT_HOLDS = HOLD_BITS.output | HOLD_BITS.requests;
-
 const LATE_AUTHENTICATION = 'authentication takes too long';
 
 /** How long a client that is not read from until it takes what was sent may take nothing. */
@@ -414,7 +411,7 @@ export class Connection implements TransportEvents, ClientLink {
   /** Whether a client that is not read from for its own sake has taken nothing for too long. */
   #isStalled(nowMs: number): boolean {
     const bytes = this.transport.bufferedBytes;
-    const isHeld = (this.#holds & OUTPUT_HOLDS) !== 0 && this.congested;
+    const isHeld = (this.#holds & HOLD_BITS.output) !== 0 && this.congested;
     if (!isHeld) this.#stalled = undefined;
     else if (this.#stalled === undefined || bytes < this.#stalled.bytes) {
       this.#stalled = { bytes, sinceMs: nowMs };

@@ -42,8 +42,11 @@ export class Subscriber {
   readonly #locks = new KeyedLock();
   /** Subscriptions that could not be kept, with what each had replaced: a later SUBSCRIBE may have replaced them. */
   readonly #refused = new WeakMap<Subscription, Subscription | undefined>();
-  /** What a client does not take is read once at a time, however often it is asked for. */
-  readonly #serving = new KeyedLock();
+  /**
+   * Subscriptions whose retained messages are still to be served, by filter: one after the other, and a filter that is asked
+   * for again before its turn has come once.
+   */
+  readonly #unserved = new Map<SessionEntry, Map<string, Subscription>>();
 
   constructor(
     parts: NodeParts,
@@ -296,16 +299,26 @@ export class Subscriber {
       return retainHandling === 0 || (retainHandling === 1 && replaced === undefined);
     });
     if (wanted.length === 0) return;
-    // What was published before the SUBSCRIBE must be seen.
-    await this.#retained.idle();
-    await this.#serving.run(entry.clientId, () => this.#serveAll(entry, wanted));
+    const known = this.#unserved.get(entry);
+    const unserved = known ?? new Map<string, Subscription>();
+    for (const { subscription } of wanted) unserved.set(subscription.filter, subscription);
+    if (known === undefined) await this.#serveAll(entry, unserved);
   }
 
-  async #serveAll(entry: SessionEntry, wanted: readonly Granted[]): Promise<void> {
-    for (const { subscription } of wanted) {
-      for await (const messages of this.#retainedFor(plainFilter(subscription.filter))) {
-        if (!(await this.#serveSome(entry, messages, subscription))) break;
+  /** Whoever asks meanwhile adds to the map and does not wait: a client is read from while it is served, for its PUBACKs. */
+  async #serveAll(entry: SessionEntry, unserved: Map<string, Subscription>): Promise<void> {
+    this.#unserved.set(entry, unserved);
+    try {
+      for (const [filter, subscription] of unserved) {
+        unserved.delete(filter);
+        // What was published before the SUBSCRIBE must be seen.
+        await this.#retained.idle();
+        for await (const messages of this.#retainedFor(plainFilter(filter))) {
+          if (!(await this.#serveSome(entry, messages, subscription))) break;
+        }
       }
+    } finally {
+      this.#unserved.delete(entry);
     }
   }
 

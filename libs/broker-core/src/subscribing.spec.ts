@@ -7,6 +7,7 @@ import {
   publishPacket,
   quiet,
   subscriptionRequest,
+  until,
   type MemoryClient,
   type MemoryNodeOptions,
 } from '#libs/testkit';
@@ -302,6 +303,28 @@ describe('retained messages', () => {
       expect(memory.drops.get('queue_full')).toBeUndefined();
     },
   );
+
+  it('come all to a client that asks for them with many packets at once', async () => {
+    const retained = await storeWith(100);
+    const memory = nodeWith({ retained, limits: { queueMessagesMax: 20, inflightMax: 5 } });
+    const client = await connected(memory);
+    const packets = Array.from({ length: 100 }, (_, at) => ({
+      kind: 'subscribe' as const,
+      packetId: at + 1,
+      subscriptions: [subscriptionRequest(`r/${String(at)}`)],
+    }));
+    client.write(...packets);
+    const topics = new Set<string>();
+    await until(() => {
+      for (const packet of client.take()) {
+        if (packet.kind !== 'publish') continue;
+        topics.add(packet.topic);
+        client.write({ kind: 'puback', packetId: packet.packetId, reasonCode: 0 });
+      }
+      return topics.size === 100;
+    }, 2_000);
+    expect(memory.drops.get('queue_full')).toBeUndefined();
+  });
 
   it('are read as the client takes them, and no more when it wants none', async () => {
     const retained = await storeWith(1_000);

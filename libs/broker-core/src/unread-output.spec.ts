@@ -1,11 +1,9 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Packet } from '#libs/mqtt-codec';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
   MemoryNode,
   quiet,
   subscriptionRequest,
-  until,
   WIDE_LIMITS,
   type MemoryClient,
 } from '#libs/testkit';
@@ -96,7 +94,7 @@ describe('answers that a client does not take', () => {
 });
 
 describe('retained messages that a client does not take', () => {
-  it('are read once at a time, and few SUBSCRIBE wait for them', async () => {
+  it('are read once at a time, however often it asks, and it is read from', async () => {
     const publisher = await connected('publisher');
     for (let index = 0; index < 100; index += 1) {
       publisher.publish(`r/${index}`, 'x'.repeat(1000), { retain: true });
@@ -107,14 +105,17 @@ describe('retained messages that a client does not take', () => {
     client.isFrozen = true;
     await subscribe(client, 100);
     expect(match).toHaveBeenCalledTimes(1);
-    expect(client.isHeld).toBe(true);
-    expect(client.take().filter(({ kind }) => kind === 'suback').length).toBeLessThan(40);
-    client.thaw();
-    await until(() => client.take().some((packet) => isSuback(packet, 100)), 5000);
     expect(client.isHeld).toBe(false);
+    expect(client.take().filter(({ kind }) => kind === 'suback').length).toBe(100);
+    client.thaw();
+    await quiet();
+    client.thaw();
+    await quiet();
+    expect(match).toHaveBeenCalledTimes(2);
+    expect(client.take().filter(({ kind }) => kind === 'publish').length).toBeGreaterThan(100);
   });
 
-  it('cost it the connection when it takes nothing for two minutes', async () => {
+  it('do not keep it connected when it is silent', async () => {
     const publisher = await connected('publisher', 0);
     for (const topic of ['r/1', 'r/2']) {
       publisher.publish(topic, 'x'.repeat(65_000), { retain: true });
@@ -123,14 +124,8 @@ describe('retained messages that a client does not take', () => {
     const client = await connected('client');
     client.isFrozen = true;
     await subscribe(client, 100);
-    expect(client.isHeld).toBe(true);
-    memory.sweepAfter(1000);
-    memory.sweepAfter(121_000);
+    memory.sweepAfter(15_001);
     await client.closed();
     expect(memory.counts.get('disconnected')).toBe(1);
   });
 });
-
-function isSuback(packet: Packet, packetId: number): boolean {
-  return packet.kind === 'suback' && packet.packetId === packetId;
-}
