@@ -119,7 +119,11 @@ describe('a message that is planted to go wrong', () => {
       const verdict = check(run.history());
       expect(verdict).toMatchObject({ lost: 1, delivered: 2 * MESSAGES - 1, reordered: 0 });
       expect(verdict.examples).toMatchObject([
-        { violation: 'lost', publication: { number, qos }, arrivals: [] },
+        {
+          violation: 'lost',
+          publication: { number, qos },
+          arrivals: [{ number: number - 1 }, { number: number + 1 }],
+        },
       ]);
     }
   });

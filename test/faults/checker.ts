@@ -12,7 +12,7 @@ export interface Example {
   readonly violation: Violation;
   readonly receiver: string;
   readonly publication: Publication | undefined;
-  /** Its arrivals at the receiver. */
+  /** Its arrivals at the receiver; of a lost one, those of the messages before and after it of the same publisher. */
   readonly arrivals: readonly Arrival[];
 }
 
@@ -211,9 +211,17 @@ class ReceiverCheck {
       if (!this.#receiver.wants(publisher)) continue;
       for (const publication of publications) {
         if (!isAcknowledged(publication) || this.#arrivals.has(publication)) continue;
-        this.#found('lost', publication, []);
+        this.#found('lost', publication, this.#around(publications, publication.number));
       }
     }
+  }
+
+  /** The first arrivals of the nearest messages of a publisher that came. */
+  #around(publications: readonly Publication[], number: number): readonly Arrival[] {
+    const came = (publication: Publication): boolean => this.#arrivals.has(publication);
+    const before = publications.slice(0, number).findLast(came);
+    const after = publications.slice(number + 1).find(came);
+    return [before, after].flatMap((each) => (each && this.#arrivals.get(each)?.[0]) ?? []);
   }
 
   #found(

@@ -26,6 +26,8 @@ export class Receiver implements Role, ReceiverHistory {
   readonly pongs = new Set<Link>();
   lastArrivalAtMs = 0;
   readonly #filters: readonly string[];
+  /** Those that may be open, in order. */
+  readonly #links: Link[] = [];
   readonly #connectionOf = new WeakMap<Link, number>();
   /** By publisher: the numbers that have come. */
   readonly #seen = new Map<number, Set<number>>();
@@ -45,6 +47,7 @@ export class Receiver implements Role, ReceiverHistory {
   connected(link: Link, { sessionPresent }: ConnackPacket): void {
     this.connections += 1;
     this.#connectionOf.set(link, this.connections);
+    this.#links.push(link);
     if (sessionPresent) return;
     if (this.isSubscribed) this.sessionsLost += 1;
     this.events.push({ kind: 'renewal' });
@@ -61,15 +64,22 @@ export class Receiver implements Role, ReceiverHistory {
     });
   }
 
+  /** What an earlier connection brings while a later one is open is not heard: the session has moved. */
   received(link: Link, packet: Packet): void {
+    if (packet.kind === 'pingresp') this.pongs.add(link);
+    if (link !== this.#latest()) return;
     if (packet.kind === 'publish') this.#arrived(link, packet);
     else if (packet.kind === 'suback') this.isSubscribed = true;
-    else if (packet.kind === 'pingresp') this.pongs.add(link);
     else if (packet.kind === 'pubrel') {
       const { packetId } = packet;
       this.events.push({ kind: 'release', packetId });
       link.send({ kind: 'pubcomp', packetId, reasonCode: REASON.success });
     }
+  }
+
+  #latest(): Link | undefined {
+    while (this.#links.length > 1 && this.#links.at(-1)?.isConnected === false) this.#links.pop();
+    return this.#links.at(-1);
   }
 
   #arrived(link: Link, { qos, dup, packetId, payload }: PublishPacket): void {

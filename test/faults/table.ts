@@ -68,8 +68,9 @@ function describe({ violation, receiver, publication, arrivals }: Example): stri
         `due ${publication.dueAtMs.toFixed(0)}, sent ${String(publication.sends)} times, ` +
         `acknowledged ${publication.acknowledgedAtMs?.toFixed(0) ?? 'never'}`;
   const came = arrivals.map(
-    ({ atMs, connection, packetId, dup }) =>
-      `${atMs.toFixed(0)} on connection ${String(connection)} id ${String(packetId)}${dup ? ' DUP' : ''}`,
+    ({ number, atMs, connection, packetId, dup }) =>
+      `number ${String(number)} ${atMs.toFixed(0)} on connection ${String(connection)} id ${String(packetId)}${dup ? ' DUP' : ''}`,
   );
-  return `${violation}: ${message}, at ${receiver}: ${came.join('; ') || 'never'}`;
+  const what = violation === 'lost' ? 'never; around it ' : '';
+  return `${violation}: ${message}, at ${receiver}: ${what}${came.join('; ')}`;
 }
