@@ -11,7 +11,7 @@ interface Moved {
 }
 
 /** Publishers that did not know of the move yet took their messages no later than this after it, clocks apart included. */
-export const MOVE_KNOWN_AFTER_MS = 5_000;
+export const MOVE_KNOWN_AFTER_MS = 30_000;
 /** How far an inbox may be behind before what is in it for a moved session is no longer passed on. */
 export const PASSED_ON_MS = 60_000;
 

@@ -92,9 +92,11 @@ function dueCases(current: Current): void {
       await added(store, 50, 'second');
       const many = Array.from({ length: 20 }, (_, index) => `first/${String(index)}`);
       await added(store, 0, ...many);
-      expect(topicsOf(await store.claim(CLAIM))).toEqual(many);
-      expect(await nextTopics(store)).toEqual(['second']);
-      expect(await nextTopics(store)).toEqual(['third']);
+      const all = [...many, 'second', 'third'];
+      const claimed: string[] = [];
+      // A slow machine may find several times due at once.
+      while (claimed.length < all.length) claimed.push(...(await nextTopics(store)));
+      expect(claimed).toEqual(all);
     });
 
     it('gives no more than asked for, and the rest the next time', async () => {
