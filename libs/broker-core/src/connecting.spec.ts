@@ -92,6 +92,18 @@ describe('CONNECT', () => {
     expect(await broken.connect({ username: 'broken' })).toMatchObject({ reasonCode: 0x88 });
   });
 
+  it('is refused when there is no room left by others that came at the same time', async () => {
+    const memory = nodeWith({ limits: { sessionsMax: 2 } });
+    const clients = ['a', 'b', 'b', 'c'].map((clientId) => {
+      const client = memory.client();
+      client.write(client.connectPacket({ clientId }));
+      return client;
+    });
+    const reasonCodes = [];
+    for (const client of clients) reasonCodes.push((await client.next('connack')).reasonCode);
+    expect(reasonCodes).toEqual([0, 0, 0, 0x97]);
+  });
+
   it('is refused when there is no room, a will is invalid, or an id is missing', async () => {
     const memory = nodeWith({ limits: { sessionsMax: 1, topicLevelsMax: 1 } });
     const will = { topic: 'a/b', payload: Buffer.alloc(0), qos: 0, retain: false } as const;

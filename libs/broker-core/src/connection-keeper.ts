@@ -94,9 +94,6 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { terms } = negotiation;
     const willFault = terms.will && topicNameFault(terms.will.topic, this.limits.topicLevelsMax);
     if (willFault !== undefined) return connection.refuse(REASON.topicNameInvalid, willFault);
-    if (this.#sessions.isFullFor(terms.clientId)) {
-      return connection.refuse(REASON.quotaExceeded, 'no room for another session');
-    }
     const admitted = (own: ConnectionTerms): void => this.#acquire(connection, own);
     this.#admission.admit(packet, { connection, terms, admitted });
   }
@@ -174,6 +171,9 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const named = this.#naming.name(asked, connection.transport.remoteAddress);
     if (named.kind === 'refused') return connection.refuse(named.reasonCode, named.detail);
     const { terms, names } = named;
+    if (this.#sessions.isFullFor(terms.clientId)) {
+      return connection.refuse(REASON.quotaExceeded, 'no room for another session');
+    }
     const client = hubClientOf(connection, terms.clientId, terms.username);
     this.#sessions
       .acquire({ terms, will: storedWillOf(terms.will, client) }, (acquired) => {

@@ -56,6 +56,8 @@ const NEVER = 0xffff_ffff;
 export class Sessions {
   readonly #entries = new Map<string, SessionEntry>();
   readonly #locks = new KeyedLock();
+  /** Clients without a session here that are taking one: each counts as a session already. */
+  readonly #coming = new Set<string>();
   /** Clients whose session this node may own without having it: a take was not answered, or another node has not taken it. */
   readonly #doubtful = new Set<string>();
   /** Clients whose session another node is about to take: doubtful, if it does not, after a while. */
@@ -90,7 +92,8 @@ export class Sessions {
 
   /** Whether a session for this client would be one too many. */
   isFullFor(clientId: string): boolean {
-    return this.size >= this.#parts.limits.sessionsMax && !this.#entries.has(clientId);
+    if (this.#entries.has(clientId) || this.#coming.has(clientId)) return false;
+    return this.size + this.#coming.size >= this.#parts.limits.sessionsMax;
   }
 
   get(clientId: string): SessionEntry | undefined {
@@ -109,9 +112,14 @@ export class Sessions {
    *
    * @throws StoreUnavailableError when the store does not answer, or ownership could not be settled.
    */
-  acquire(connecting: Connecting, join: (acquired: Acquired) => void): Promise<void> {
+  async acquire(connecting: Connecting, join: (acquired: Acquired) => void): Promise<void> {
     const { clientId } = connecting.terms;
-    return this.#locks.run(clientId, async () => join(await this.#acquire(connecting)));
+    if (!this.#entries.has(clientId)) this.#coming.add(clientId);
+    try {
+      await this.#locks.run(clientId, async () => join(await this.#acquire(connecting)));
+    } finally {
+      this.#coming.delete(clientId);
+    }
   }
 
   /** Who has a client's session, once a take under way here has ended. */
@@ -301,6 +309,7 @@ export class Sessions {
     }
     const entry = new SessionEntry(record.clientId, this.#host);
     this.#entries.set(record.clientId, entry);
+    this.#coming.delete(record.clientId);
     if (sessionPresent) this.#index(entry, record.subscriptions);
     return entry;
   }

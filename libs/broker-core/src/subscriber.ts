@@ -112,9 +112,10 @@ export class Subscriber {
     const { qosMax = 2 } = entry.terms?.rules ?? {};
     const verdicts = await this.#locks.run(entry.clientId, async () =>
       requests.map((request): Verdict => {
-        const isValid =
-          filterFault(request.filter, this.#parts.limits.topicLevelsMax) === undefined;
-        if (!isValid) return REASON.topicFilterInvalid;
+        const { filter } = request;
+        const isValid = filterFault(filter, this.#parts.limits.topicLevelsMax) === undefined;
+        // A rewrite rule may have made it exclusive: every client would ask for it.
+        if (!isValid || isExclusive(filter)) return REASON.topicFilterInvalid;
         const qos = request.qos < qosMax ? request.qos : qosMax;
         return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier: 0, entry });
       }),

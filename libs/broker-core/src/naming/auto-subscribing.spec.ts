@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { REASON } from '#libs/mqtt-codec';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { LocalExclusiveStore, LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { MemoryNode, quiet, type MemoryClient, type MemoryNodeOptions } from '#libs/testkit';
 import type { AutoSubscription } from '../topic-settings.ts';
 
@@ -47,6 +47,20 @@ describe('an automatic subscription', () => {
     await quiet();
     expect(received(client)).toEqual(['inbox/c/x', 'users/ann']);
     expect(received(other)).toEqual(['inbox/other', 'users/bob']);
+  });
+
+  it('is not made where a rewrite rule would make it exclusive', async () => {
+    const exclusive = new LocalExclusiveStore();
+    const topics = {
+      autoSubscribe: [automatic('jobs/1'), automatic('a')],
+      rewrite: [
+        { action: 'subscribe', filter: 'jobs/#', destination: '$exclusive/jobs/$1' },
+      ] as const,
+    };
+    const { node } = nodeWith([], { exclusive, topics });
+    await node.client().connect({ clientId: 'c' });
+    await quiet();
+    expect(filtersOf(node, 'c')).toEqual(['a']);
   });
 
   it('is there before anything else of the client is handled', async () => {
