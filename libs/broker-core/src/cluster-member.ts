@@ -260,9 +260,10 @@ export class ClusterMember implements ClusterHandler {
       case 'inherited':
         if (address.kind === 'routed') this.#router.routeFromPeer(message, obligations);
         else this.#router.routeInherited(message, obligations);
+        // Each is followed by itself: those who are here have had the message.
         for (const [clientId, owner] of this.#absentFor(message)) {
           obligations.begin();
-          void this.forward({ clientId, owner, message, obligations });
+          this.#follow({ clientId, owner, message, obligations });
         }
         break;
       case 'directed': {

@@ -202,6 +202,44 @@ describe('a release that comes while the session is still being taken', () => {
   });
 });
 
+describe('a message for a session that nobody can find', () => {
+  it('comes once to those that are here', async () => {
+    const stays = await connected(a, 'stays', DURABLE);
+    await stays.subscribe('t');
+    const before = await connected(b, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const take = storeA.take.bind(storeA);
+    const load = storeA.load.bind(storeA);
+    let fail = (): void => undefined;
+    const failed = new Promise<void>((resolve) => (fail = resolve));
+    storeA.take = async (request) => {
+      if (request.replacesEpoch !== undefined) await failed;
+      if (request.replacesEpoch !== undefined) throw new StoreUnavailableError('away');
+      return await take(request);
+    };
+    const refused = a.memory.client();
+    refused.write(refused.connectPacket({ clientId: 'client', ...DURABLE }));
+    await before.closed();
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    storeA.load = () => Promise.reject(new StoreUnavailableError('away'));
+    fail();
+    expect((await refused.next('connack')).reasonCode).toBe(0x88);
+    await quiet(40);
+    for (let second = 0; second < 3; second += 1) {
+      for (const { memory } of [a, b, c]) memory.sweepAfter(1000);
+      await quiet(40);
+    }
+    storeA.load = load;
+    a.memory.sweepAfter(1000);
+    await quiet(40);
+    expect(stays.takeTexts()).toEqual(['x']);
+    const after = await connected(b, 'client', DURABLE);
+    await quiet(40);
+    expect(after.takeTexts()).toContain('x');
+  });
+});
+
 describe('a session that is lost while its connection is being joined', () => {
   it('leaves no connected client without a session', async () => {
     const before = await connected(b, 'client', DURABLE);

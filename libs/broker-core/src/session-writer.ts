@@ -7,14 +7,20 @@ export type WriteResult = SessionWriteOutcome | 'failed';
 /** Told how a write ended; undefined for writes nobody waits for. */
 export type WriteDone = ((result: WriteResult) => void) | undefined;
 
-/** Collects a turn's session writes of all clients into one call of the store. */
+/**
+ * Collects a turn's session writes of all clients into one call of the store.
+ *
+ * @remarks How they ended is told in the order in which they were added: a session delivers its messages in that order, and
+ * takes one that is told of late for one that it has passed.
+ */
 export class SessionWriter implements Flushable {
   readonly #store: SessionStore;
   readonly #turn: Turn;
   readonly #log: Log;
   #operations: SessionOperation[] = [];
   #waiting: WriteDone[] = [];
-  #settled: Promise<unknown> = Promise.resolve();
+  /** When all that was handed over has been answered for. */
+  #settled: Promise<void> = Promise.resolve();
 
   constructor(store: SessionStore, turn: Turn, log: Log) {
     this.#store = store;
@@ -34,18 +40,22 @@ export class SessionWriter implements Flushable {
     const waiting = this.#waiting;
     this.#operations = [];
     this.#waiting = [];
-    this.#settled = this.#store.write(operations).then(
-      (outcomes) => {
-        for (const [index, tell] of waiting.entries()) tell?.(outcomes[index] ?? 'failed');
-      },
-      (error: unknown) => {
-        this.#log.warn('session-write-failed', {
-          operations: operations.length,
-          reason: String(error),
-        });
-        for (const tell of waiting) tell?.('failed');
-      },
-    );
+    // The store may answer a later call first, if it had to look twice at something in this one.
+    const earlier = this.#settled;
+    this.#settled = this.#written(operations).then(async (outcomes) => {
+      await earlier;
+      for (const [index, tell] of waiting.entries()) tell?.(outcomes[index] ?? 'failed');
+    });
+  }
+
+  async #written(operations: readonly SessionOperation[]): Promise<readonly WriteResult[]> {
+    try {
+      return await this.#store.write(operations);
+    } catch (error) {
+      const reason = String(error);
+      this.#log.warn('session-write-failed', { operations: operations.length, reason });
+      return [];
+    }
   }
 
   /** Hands over what is collected and resolves when the last write has been answered. */
