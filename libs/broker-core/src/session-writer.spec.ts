@@ -5,14 +5,17 @@ import { RecordingLog } from '#libs/testkit';
 import { SessionWriter } from './session-writer.ts';
 import { Turn } from './turn.ts';
 
+interface Call {
+  readonly resolve: (outcomes: readonly SessionWriteOutcome[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Answers when and how it is told to. */
 class HeldStore extends LocalSessionStore {
-  readonly calls: PromiseWithResolvers<readonly SessionWriteOutcome[]>[] = [];
+  readonly calls: Call[] = [];
 
   override write(): Promise<readonly SessionWriteOutcome[]> {
-    const call = Promise.withResolvers<readonly SessionWriteOutcome[]>();
-    this.calls.push(call);
-    return call.promise;
+    return new Promise((resolve, reject) => this.calls.push({ resolve, reject }));
   }
 }
 
