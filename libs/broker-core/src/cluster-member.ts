@@ -43,6 +43,8 @@ const NOBODY: ReadonlyMap<string, undefined> = new Map();
 /** For how long a message that a member of a group has left is tried again. */
 const ORPHAN_RETRY_MS = 300_000;
 const INHERIT_AGAIN_AFTER_MS = 5_000;
+/** Sessions of a dead node that are taken at once: their commands share the way to the store. */
+const INHERITED_AT_ONCE = 64;
 const PASSED_ON = { isPassedOn: true, obligations: undefined };
 
 /** The part of a node that the cluster talks to: routes, the inbox, requests of peers, and the heritage of dead nodes. */
@@ -369,20 +371,7 @@ export class ClusterMember implements ClusterHandler {
     if (!(await bus.claimDead(dead))) return;
     const clientIds = await sessions.ownedBy(dead);
     log.info('inherit-started', { node: dead.nodeId, sessions: clientIds.length });
-    const elsewhere = new Map<string, readonly string[]>();
-    let unread: unknown;
-    for (const clientId of clientIds) {
-      try {
-        const node = await this.#sessions.inherit(clientId, dead);
-        if (node === undefined || node.nodeId === bus.self.nodeId) continue;
-        const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
-        const filters = subscriptions.map(({ filter }) => filter);
-        elsewhere.set(clientId, filters);
-      } catch (error) {
-        // One session that cannot be read keeps neither the others nor the inbox from being inherited.
-        unread ??= error;
-      }
-    }
+    const { elsewhere, unread } = await this.#takeAll(clientIds, dead);
     for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     await this.#router.announced().catch(() => undefined);
     try {
@@ -397,6 +386,35 @@ export class ClusterMember implements ClusterHandler {
     for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     this.nodeForgotten(dead);
     log.info('inherit-finished', { node: dead.nodeId, sessions: clientIds.length });
+  }
+
+  /** Takes the sessions of a dead node, and finds those that others have by now, with their filters. */
+  async #takeAll(
+    clientIds: readonly string[],
+    dead: NodeRef,
+  ): Promise<{ readonly elsewhere: Map<string, readonly string[]>; readonly unread: unknown }> {
+    const { bus, sessions } = this.#parts;
+    const elsewhere = new Map<string, readonly string[]>();
+    let unread: unknown;
+    const rest = clientIds.values();
+    const takeRest = async (): Promise<void> => {
+      for (const clientId of rest) {
+        try {
+          const node = await this.#sessions.inherit(clientId, dead);
+          if (node === undefined || node.nodeId === bus.self.nodeId) continue;
+          const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
+          elsewhere.set(
+            clientId,
+            subscriptions.map(({ filter }) => filter),
+          );
+        } catch (error) {
+          // One session that cannot be read keeps neither the others nor the inbox from being inherited.
+          unread ??= error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: INHERITED_AT_ONCE }, takeRest));
+    return { elsewhere, unread };
   }
 
   #count(transport: 'redis_pubsub' | 'redis_stream', messages: readonly Message[]): void {

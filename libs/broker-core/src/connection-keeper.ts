@@ -11,6 +11,7 @@ import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
+import { spreadWork } from './spread-work.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
 import { storedWillOf, type Wills } from './wills.ts';
@@ -43,6 +44,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #accepted = 0;
   #dirty: Connection[] = [];
   #resuming: Connection[] = [];
+  /** The sweep that has not come to its end. */
+  #sweeping: Generator<void, void, undefined> | undefined;
 
   constructor(
     parts: NodeParts,
@@ -134,21 +137,14 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     for (const connection of resuming) connection.resume();
   }
 
-  /** Deadlines of connections, expiry of sessions, wills that are due, loads to try again. */
+  /**
+   * Deadlines of connections, expiry of sessions, wills that are due, loads to try again. Many of them take several turns; a
+   * sweep that begins before the last one has ended is left out.
+   */
   sweep(nowMs: number): void {
-    const overdueMs = nowMs - this.limits.publishDeadlineMs;
-    for (const connection of this.#connections) {
-      connection.checkDeadlines(nowMs);
-      connection.entry?.session.inbound.giveUp(overdueMs);
-    }
-    for (const entry of this.#sessions.all()) {
-      entry.retry(nowMs);
-      const isOver = entry.connection === undefined && entry.expiresAtMs <= nowMs;
-      const will = this.#wills.settle(entry, isOver);
-      if (isOver && will !== 'held') this.#sessions.discard(entry, 'expired');
-      else if (will === 'sent') entry.write({ kind: 'forget-will' });
-    }
-    this.#wills.retry();
+    if (this.#sweeping !== undefined) return;
+    this.#sweeping = this.#visitAll(nowMs);
+    spreadWork(this.#sweeping, this.#parts.defer);
   }
 
   /** Ends a session, whether its client is connected or not. */
@@ -158,13 +154,41 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   }
 
   closeAll(reasonCode: ReasonCode): void {
+    this.#sweeping?.return();
     for (const connection of this.#connections) {
       connection.close(reasonCode, 'the node is shutting down');
     }
   }
 
   cutAll(reason: DisconnectReason): void {
+    this.#sweeping?.return();
     for (const connection of this.#connections) connection.cut(reason);
+  }
+
+  *#visitAll(nowMs: number): Generator<void, void, undefined> {
+    try {
+      const overdueMs = nowMs - this.limits.publishDeadlineMs;
+      for (const connection of this.#connections) {
+        connection.checkDeadlines(nowMs);
+        connection.entry?.session.inbound.giveUp(overdueMs);
+        yield;
+      }
+      for (const entry of this.#sessions.all()) {
+        this.#visit(entry, nowMs);
+        yield;
+      }
+      this.#wills.retry();
+    } finally {
+      this.#sweeping = undefined;
+    }
+  }
+
+  #visit(entry: SessionEntry, nowMs: number): void {
+    entry.retry(nowMs);
+    const isOver = entry.connection === undefined && entry.expiresAtMs <= nowMs;
+    const will = this.#wills.settle(entry, isOver);
+    if (isOver && will !== 'held') this.#sessions.discard(entry, 'expired');
+    else if (will === 'sent') entry.write({ kind: 'forget-will' });
   }
 
   #acquire(connection: Connection, asked: ConnectionTerms): void {

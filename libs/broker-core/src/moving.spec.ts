@@ -306,6 +306,31 @@ describe('routes that could not be written down', () => {
 });
 
 describe('inheritance', () => {
+  it('takes sessions beside each other, and each once', async () => {
+    const clientIds = Array.from({ length: 200 }, (_, index) => `c${String(index)}`);
+    for (const clientId of clientIds) (await connected(b, clientId, DURABLE)).cut();
+    await quiet();
+    const take = storeA.take.bind(storeA);
+    const asked: string[] = [];
+    let [underWay, most] = [0, 0];
+    storeA.take = async (request) => {
+      if (request.replacesEpoch !== undefined) asked.push(request.clientId);
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await quiet(1);
+      underWay -= 1;
+      return take(request);
+    };
+    c.bus.kill();
+    await quiet();
+    b.bus.kill();
+    await quiet(40);
+
+    expect(asked.toSorted()).toEqual(clientIds.toSorted());
+    expect(most).toBe(64);
+    expect(a.node.admin.status().sessions).toBe(200);
+  });
+
   it('goes on when one session of the dead node cannot be read', async () => {
     for (const clientId of ['bad', 'good']) {
       const client = await connected(b, clientId, DURABLE);
