@@ -4,6 +4,7 @@ import {
   type HubHandler,
   type InjectedMessage,
   type Message,
+  type MessageIdentity,
   type NodeAdmin,
   type NodeGauges,
   type PublishDone,
@@ -94,10 +95,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#retained = new RetainedWriter(parts.retained, { ...parts, turn });
     this.#delayed = new Delayed(parts, {
       turn,
-      publishDue: (due, done) => {
-        const message = this.#identify(due, due.origin, due.publisher);
-        parts.hub.publish(message, undefined, done);
-      },
+      publishDue: (due, done) => parts.hub.publish(this.#asNew(due, due), undefined, done),
     });
     this.#outbox = new Outbox(parts.bus, { ...parts, turn });
     this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
@@ -114,11 +112,15 @@ export class BrokerNode implements SessionHost, HubHandler {
     });
     this.#keeper = new ConnectionKeeper(parts, {
       sessions: this.#sessions,
-      wills: new Wills(parts, (will, done) => this.#publishWill(will, done)),
+      wills: new Wills(parts, {
+        writer: this.writer,
+        publish: (will, done) => this.#publishWill(will, done),
+      }),
       turn,
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
         presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
+        identity: () => this.#nextIdentity(),
         regroup: (orphan) => this.#member.regroupOrphan(orphan),
       },
     });
@@ -126,6 +128,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       router: this.#router,
       sessions: this.#sessions,
       outbox: this.#outbox,
+      willsSettled: (clientId) => this.#keeper.willsSettled(clientId),
       onLeaseLost,
     });
     this.admin = new NodeAdminView(parts, {
@@ -186,6 +189,8 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#router.seal();
     this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
     this.#parts.bus.stopReceiving();
+    this.#turn.flush();
+    await this.#keeper.allWillsSettled();
     this.#turn.flush();
     await this.#retained.idle();
     await this.writer.idle();
@@ -390,8 +395,23 @@ export class BrokerNode implements SessionHost, HubHandler {
     else this.#parts.hub.publish(message, client, done);
   }
 
-  #publishWill({ message, client }: StoredWill, done: PublishDone): void {
-    this.#publish(this.#identify(message, 'client', client.clientId), client, done);
+  #publishWill({ message, identity, client }: StoredWill, done: PublishDone): void {
+    const by = { ...identity, origin: 'client', publisher: client.clientId } as const;
+    this.#publish(this.#asNew(message, by), client, done);
+  }
+
+  /** A message that has waited: of today, but under the identity that it was given before it was stored. */
+  #asNew(
+    message: InjectedMessage,
+    by: MessageIdentity & Pick<Message, 'origin' | 'publisher'>,
+  ): Message {
+    const { source, sequence } = by;
+    return { ...this.#identify(message, by.origin, by.publisher), source, sequence };
+  }
+
+  #nextIdentity(): MessageIdentity {
+    this.#sequence += 1;
+    return { source: this.#parts.bus.self, sequence: this.#sequence };
   }
 
   #subscribeUnasked(entry: SessionEntry): void {

@@ -53,6 +53,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #router: Router;
   readonly #sessions: Sessions;
   readonly #outbox: Outbox;
+  readonly #willsSettled: (clientId: string) => Promise<void>;
   readonly #onLeaseLost: () => void;
   /** Sessions that are with another node by now: the inbox may still get messages for them. */
   readonly #moved = new MovedSessions();
@@ -71,6 +72,8 @@ export class ClusterMember implements ClusterHandler {
       readonly router: Router;
       readonly sessions: Sessions;
       readonly outbox: Outbox;
+      /** Resolves when the wills that a client has left are published. */
+      readonly willsSettled: (clientId: string) => Promise<void>;
       readonly onLeaseLost: () => void;
     },
   ) {
@@ -78,6 +81,7 @@ export class ClusterMember implements ClusterHandler {
     this.#router = own.router;
     this.#sessions = own.sessions;
     this.#outbox = own.outbox;
+    this.#willsSettled = own.willsSettled;
     this.#onLeaseLost = own.onLeaseLost;
   }
 
@@ -137,10 +141,12 @@ export class ClusterMember implements ClusterHandler {
     for (const message of messages) this.#take(message, address, taken);
   }
 
-  requested(from: NodeRef, request: ClusterRequest): Promise<void> {
-    return this.#sessions.release(request.clientId, ({ clientId, durable, subscriptions }) => {
+  async requested(from: NodeRef, { clientId }: ClusterRequest): Promise<void> {
+    await this.#sessions.release(clientId, ({ durable, subscriptions }) => {
       if (durable) this.#remember(clientId, [...subscriptions.keys()], from);
     });
+    // A will that is on its way here is not left to the node that asks.
+    await this.#willsSettled(clientId);
   }
 
   leaseLost(): void {

@@ -1,4 +1,4 @@
-import type { DisconnectReason } from '#libs/broker-ports';
+import type { DisconnectReason, MessageIdentity } from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
@@ -10,7 +10,7 @@ import { Naming } from './naming/naming.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
-import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
+import { expiryOf, type Acquired, type Connecting, type Sessions } from './sessions.ts';
 import { spreadWork } from './spread-work.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
@@ -22,6 +22,8 @@ export interface KeeperHost {
   connected(entry: SessionEntry): void;
   /** A client has connected or gone away. */
   presenceChanged(entry: SessionEntry): void;
+  /** Names a message that a client leaves to be published. */
+  identity(): MessageIdentity;
   /** A member of a shared subscription is gone for good and leaves a message to the others. */
   regroup(orphan: GroupPublish): void;
 }
@@ -149,8 +151,17 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
 
   /** Ends a session, whether its client is connected or not. */
   endSession(entry: SessionEntry): void {
-    this.#wills.settle(entry, true);
-    this.#sessions.discard(entry, 'discarded');
+    this.#end(entry, 'discarded');
+  }
+
+  /** Resolves when the wills that a client has left are published, or cannot be at this moment. */
+  willsSettled(clientId: string): Promise<void> {
+    return this.#wills.settled(clientId);
+  }
+
+  /** The same for all clients. */
+  allWillsSettled(): Promise<void> {
+    return this.#wills.allSettled();
   }
 
   closeAll(reasonCode: ReasonCode): void {
@@ -177,7 +188,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
         this.#visit(entry, nowMs);
         yield;
       }
-      this.#wills.retry();
+      this.#wills.sweep();
     } finally {
       this.#sweeping = undefined;
     }
@@ -186,9 +197,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #visit(entry: SessionEntry, nowMs: number): void {
     entry.retry(nowMs);
     const isOver = entry.connection === undefined && entry.expiresAtMs <= nowMs;
-    const will = this.#wills.settle(entry, isOver);
-    if (isOver && will !== 'held') this.#sessions.discard(entry, 'expired');
-    else if (will === 'sent') entry.write({ kind: 'forget-will' });
+    if (isOver) this.#end(entry, 'expired');
+    else this.#wills.settle(entry);
   }
 
   #acquire(connection: Connection, asked: ConnectionTerms): void {
@@ -199,10 +209,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
     const client = hubClientOf(connection, terms.clientId, terms.username);
+    const will =
+      terms.will && storedWillOf(terms.will, { client, identity: this.#host.identity() });
     this.#sessions
-      .acquire({ terms, will: storedWillOf(terms.will, client) }, (acquired) => {
+      .acquire({ terms, will }, (acquired) => {
         acquired.entry.names = names;
-        this.#join(connection, terms, acquired);
+        this.#join(connection, { terms, will }, acquired);
       })
       .catch((error: unknown) => {
         this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
@@ -210,14 +222,14 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       });
   }
 
-  #join(connection: Connection, terms: ConnectionTerms, acquired: Acquired): void {
-    const { entry, sessionPresent, stored, endedWill } = acquired;
-    if (endedWill !== undefined) this.#wills.publish(endedWill);
+  #join(connection: Connection, { terms, will }: Connecting, acquired: Acquired): void {
+    const { entry, sessionPresent, stored, formerWill, isWillDue } = acquired;
+    if (formerWill !== undefined) this.#wills.succeed(formerWill, isWillDue);
     const nowMs = this.nowMs();
     entry.terms = terms;
     entry.client = hubClientOf(connection, terms.clientId, terms.username);
     entry.connectedAtMs = nowMs;
-    this.#wills.begin(entry, storedWillOf(terms.will, entry.client));
+    this.#wills.begin(entry, will);
     if (!connection.isOpen) {
       // The client went away while its session was taken, and before it was told: no will follows.
       this.#wills.end(entry, false);
@@ -254,17 +266,19 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #leaveBehind(entry: SessionEntry): void {
     const nowMs = this.nowMs();
     entry.disconnectedAtMs = nowMs;
-    const isOver = !entry.durable || entry.expirySeconds === 0;
-    const isHeld = this.#wills.settle(entry, isOver) === 'held';
-    if (isOver && !isHeld) return this.#sessions.discard(entry, 'discarded');
-    entry.expiresAtMs = isOver ? nowMs : expiryOf(nowMs, entry.expirySeconds);
-    // What is over waits for the sweep, and in the store for an heir.
-    if (isOver) return;
+    if (!entry.durable || entry.expirySeconds === 0) return this.#end(entry, 'discarded');
+    entry.expiresAtMs = expiryOf(nowMs, entry.expirySeconds);
     entry.write({
       kind: 'disconnect',
       nowMs,
       expiryIntervalSeconds: entry.expirySeconds,
       ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
     });
+    this.#wills.settle(entry);
+  }
+
+  #end(entry: SessionEntry, event: 'discarded' | 'expired'): void {
+    this.#sessions.end(entry, event);
+    this.#wills.conclude(entry);
   }
 }

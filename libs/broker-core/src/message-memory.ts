@@ -2,6 +2,15 @@ import type { MessageIdentity } from '#libs/broker-ports';
 
 type Known = Map<string, Set<number>>;
 
+/** Whether two identities are one. */
+export function isSameIdentity(one: MessageIdentity, other: MessageIdentity): boolean {
+  return (
+    one.sequence === other.sequence &&
+    one.source.incarnation === other.source.incarnation &&
+    one.source.nodeId === other.source.nodeId
+  );
+}
+
 /** Remembers messages by their identity: at least as many of the latest ones as it is made for, and at most twice as many. */
 export class MessageMemory {
   readonly #messagesMin: number;

@@ -34,8 +34,10 @@ export interface Acquired {
   readonly entry: SessionEntry;
   readonly sessionPresent: boolean;
   readonly stored: StoredState | undefined;
-  /** The will of an earlier connection, when it is due by this. */
-  readonly endedWill: StoredWill | undefined;
+  /** What there was of the will of an earlier connection. */
+  readonly formerWill: StoredWill | undefined;
+  /** Whether it is due by this. */
+  readonly isWillDue: boolean;
 }
 
 interface Taken {
@@ -43,8 +45,10 @@ interface Taken {
   readonly sessionPresent: boolean;
   /** To be called when the session's subscriptions are indexed. */
   readonly expected: Expectation | undefined;
-  /** A will that no other node publishes, and that the new connection does not cancel. */
-  readonly endedWill: StoredWill | undefined;
+  /** What there was of a will. */
+  readonly formerWill?: FormerWill;
+  /** Whether no other node publishes it, and the new connection does not cancel it. */
+  readonly isWillDue: boolean;
   /** The former owner, if it has not let the session go by itself. */
   readonly orphanOf: NodeRef | undefined;
 }
@@ -210,11 +214,10 @@ export class Sessions {
     entry.goOn();
   }
 
-  /** Ends a session: here and in the store. */
-  discard(entry: SessionEntry, event: 'discarded' | 'expired'): void {
+  /** Ends a session here; its record goes when its will has been published. */
+  end(entry: SessionEntry, event: 'discarded' | 'expired'): void {
     this.#exclusives.releaseAll(entry);
     this.drop(entry);
-    entry.write({ kind: 'discard' });
     this.#parts.meter.sessionEvent(event);
   }
 
@@ -257,8 +260,10 @@ export class Sessions {
     if (entry.isGone) throw new StoreUnavailableError('the session went on to another node');
     const stored = entry.durable ? record : undefined;
     const nowMs = this.#parts.nowMs();
-    const endedWill = existing ? leftWillOf(existing, entry, nowMs) : taken.endedWill;
-    return { entry, sessionPresent, stored, endedWill };
+    const leftWill = existing && leftWillOf(existing, entry, nowMs);
+    const formerWill = leftWill ?? taken.formerWill?.will;
+    const isWillDue = existing ? leftWill !== undefined : taken.isWillDue;
+    return { entry, sessionPresent, stored, formerWill, isWillDue };
   }
 
   /** What lies in a silent owner's inbox for a session: its heir will pass it on, but later than what comes directly. */
@@ -334,8 +339,8 @@ export class Sessions {
         const result: TakeResult = await sessions.take(request);
         if (result.kind === 'taken') {
           for (const node of silent) this.#tellTaken(node, result.record);
-          const endedWill = this.#endedWill(result, orphanOf !== undefined);
-          return { ...result, expected, endedWill, orphanOf };
+          const isWillDue = this.#isWillDue(result, orphanOf !== undefined);
+          return { ...result, expected, isWillDue, orphanOf };
         }
         if (result.kind === 'absent') break;
         expected ??= await this.#expect(terms);
@@ -353,22 +358,22 @@ export class Sessions {
   }
 
   /**
-   * The will that a take has found and that nobody else publishes now.
+   * Whether nobody else publishes the will that a take has found, and the new connection does not cancel it.
    *
    * @param isOrphan - the former owner has not let the session go by itself, so it did nothing about the will either.
    */
-  #endedWill(
+  #isWillDue(
     { formerWill, sessionPresent }: TakeResult & { readonly kind: 'taken' },
     isOrphan: boolean,
-  ): StoredWill | undefined {
-    if (formerWill === undefined) return undefined;
+  ): boolean {
+    if (formerWill === undefined) return false;
     const { will, dueAtMs } = formerWill;
     const wasConnected = dueAtMs === 0;
-    if (wasConnected && !isOrphan) return undefined;
+    if (wasConnected && !isOrphan) return false;
     const isDue = wasConnected ? will.delaySeconds === 0 : dueAtMs <= this.#parts.nowMs();
-    if (isDue || !sessionPresent) return will;
+    if (isDue || !sessionPresent) return true;
     this.#parts.meter.will('cancelled');
-    return undefined;
+    return false;
   }
 
   /** Has the others route to this node, too, before the former owner stops to be routed to. */

@@ -281,9 +281,12 @@ describe('a will that is held', () => {
         payload: chunk.subarray(5, 7),
         properties: { correlationData: chunk.subarray(1, 4) },
       },
-      { clientId: 'c', username: undefined, listener: 'tcp', remoteAddress: '' },
+      {
+        client: { clientId: 'c', username: undefined, listener: 'tcp', remoteAddress: '' },
+        identity: { source: a.bus.self, sequence: 1 },
+      },
     );
-    const { payload, properties } = held?.message ?? {};
+    const { payload, properties } = held.message;
     expect(payload?.buffer.byteLength).toBe(2);
     expect(properties?.correlationData?.buffer.byteLength).toBe(3);
   });

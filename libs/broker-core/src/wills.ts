@@ -1,7 +1,9 @@
-import type { HubClient, PublishDone, StoredWill } from '#libs/broker-ports';
+import type { HubClient, MessageIdentity, PublishDone, StoredWill } from '#libs/broker-ports';
 import { withOwnBytes, type Will } from '#libs/mqtt-codec';
 import type { NodeParts } from './parts.ts';
+import { isSameIdentity } from './message-memory.ts';
 import { mayRepeat } from './repeating.ts';
+import type { SessionWriter } from './session-writer.ts';
 
 /** A will that has to be published unless its client says DISCONNECT or comes back in time [MQTT-3.1.3-9]. */
 export interface PendingWill {
@@ -12,27 +14,52 @@ export interface PendingWill {
 
 /** A session, as far as wills are concerned. */
 export interface WillHolder {
+  readonly clientId: string;
+  readonly epoch: number;
   will: PendingWill | undefined;
+}
+
+/** A will on its way. */
+interface Departing {
+  readonly will: StoredWill;
+  readonly clientId: string;
+  /** Under which the session is this node's; a later owner's writes have another one. */
+  readonly epoch: number;
+  /** What the session's record is told in the end. */
+  readonly ending: 'forget-will' | 'discard' | undefined;
+  step: 'claim' | 'publish' | 'finish';
+  /** Whether an answer is awaited. Else the sweep tries again. */
+  isUnderWay: boolean;
+  /** Told when no answer is awaited any more. */
+  readonly waiting: (() => void)[];
 }
 
 /**
  * The wills of a node's sessions: when they are due, and that they are published.
  *
- * @remarks The session store has each of them too. While the node's lease is in doubt another node may be about to publish
- * them: what is due waits until the lease is certain, and is dropped with the node when it is lost.
+ * @remarks The session store has each of them too, with its identity. One that is due goes in three steps. It is claimed, by
+ * a write that the store refuses a former owner, so that the node which has the session publishes it and no other. It is
+ * published, under its identity. When all its obligations are met, the store forgets it. Whoever has the session after a
+ * node that died on the way publishes it again: QoS 2 is recognised, QoS 1 may come twice, and a will of QoS 0 is
+ * forgotten before it is published. While the node's lease is in doubt nothing goes on, and when it is lost the rest is its heir's.
  */
 export class Wills {
   readonly #parts: Pick<NodeParts, 'bus' | 'log' | 'meter' | 'nowMs'>;
+  readonly #writer: SessionWriter;
   readonly #publish: (will: StoredWill, done: PublishDone) => void;
-  /** What a store could not take: tried again by the sweep. */
-  #failed: StoredWill[] = [];
+  /** By client. */
+  readonly #departing = new Map<string, Departing[]>();
 
   constructor(
     parts: Pick<NodeParts, 'bus' | 'log' | 'meter' | 'nowMs'>,
-    publish: (will: StoredWill, done: PublishDone) => void,
+    own: {
+      readonly writer: SessionWriter;
+      readonly publish: (will: StoredWill, done: PublishDone) => void;
+    },
   ) {
     this.#parts = parts;
-    this.#publish = publish;
+    this.#writer = own.writer;
+    this.#publish = own.publish;
   }
 
   /** A connection has begun: what was pending is dropped, and its own will is held from now on. */
@@ -50,58 +77,151 @@ export class Wills {
     if (withWill && delayMs > 0) this.#parts.meter.will('delayed');
   }
 
-  /**
-   * Publishes a session's will if its time has come.
-   *
-   * @param isOver - the session ends, and no delay counts any more.
-   *
-   * @returns `held` when it is due but must wait.
-   */
-  settle(entry: WillHolder, isOver: boolean): 'none' | 'sent' | 'held' {
+  /** Publishes a session's will if its time has come. */
+  settle(entry: WillHolder): void {
     const pending = entry.will;
-    if (pending === undefined) return 'none';
-    if (!isOver && pending.dueAtMs > this.#parts.nowMs()) return 'none';
-    if (!this.#isCertain()) return 'held';
+    if (pending === undefined || pending.dueAtMs > this.#parts.nowMs()) return;
+    this.#depart(entry, pending.will, 'forget-will');
+  }
+
+  /** The session is over: publishes its will, whenever it would be due, and removes the session from the store. */
+  conclude(entry: WillHolder): void {
+    const { clientId, epoch, will } = entry;
+    if (will !== undefined) return this.#depart(entry, will.will, 'discard');
+    this.#writer.add({ clientId, epoch, kind: 'discard' });
+  }
+
+  /**
+   * A session was taken for a new connection: what there is of a former will is in the hands of this node alone.
+   *
+   * @param isDue - whether no other node publishes it, and the new connection does not cancel it.
+   */
+  succeed(will: StoredWill, isDue: boolean): void {
+    const { clientId } = will.client;
+    const departing = this.#departing.get(clientId) ?? [];
+    const known = departing.find((each) => isSameIdentity(each.will.identity, will.identity));
+    if (known?.step === 'claim') return this.#claimed(known);
+    if (known !== undefined || !isDue) return;
+    this.#start({ clientId, epoch: 0, will, ending: undefined });
+  }
+
+  /** Goes on with what a store could not take, or what had to wait for the lease; called by the sweep. */
+  sweep(): void {
+    for (const departing of this.#departing.values()) {
+      for (const each of departing) if (!each.isUnderWay) this.#goOn(each);
+    }
+  }
+
+  /** Resolves when a client's wills have been published and forgotten, or cannot be at this moment. */
+  async settled(clientId: string): Promise<void> {
+    await Promise.all((this.#departing.get(clientId) ?? []).map(idle));
+  }
+
+  /** The same for all clients. */
+  async allSettled(): Promise<void> {
+    await Promise.all([...this.#departing.values()].flat().map(idle));
+  }
+
+  #depart(entry: WillHolder, will: StoredWill, ending: 'forget-will' | 'discard'): void {
+    const { clientId, epoch } = entry;
     entry.will = undefined;
-    this.publish(pending.will);
-    return 'sent';
+    this.#start({ clientId, epoch, will, ending });
   }
 
-  /** Publishes a will that is due. */
-  publish(will: StoredWill): void {
-    this.#parts.meter.will('published');
-    this.#send(will);
+  #start(given: Pick<Departing, 'will' | 'clientId' | 'epoch' | 'ending'>): void {
+    const step = given.ending === undefined ? 'publish' : 'claim';
+    const each: Departing = { ...given, step, isUnderWay: false, waiting: [] };
+    const others = this.#departing.get(each.clientId);
+    if (others === undefined) this.#departing.set(each.clientId, [each]);
+    else others.push(each);
+    if (step === 'claim') return this.#goOn(each);
+    this.#claimed(each);
   }
 
-  /** Tries again what could not be taken. */
-  retry(): void {
-    if (this.#failed.length === 0 || !this.#isCertain()) return;
-    const failed = this.#failed;
-    this.#failed = [];
-    for (const will of failed) this.#send(will);
+  #goOn(each: Departing): void {
+    if (each.step === 'finish') return this.#finish(each);
+    const { bus } = this.#parts;
+    if (!bus.isAlive(bus.self)) return this.#rest(each);
+    if (each.step === 'claim') this.#claim(each);
+    else this.#send(each);
   }
 
-  #send(will: StoredWill): void {
-    this.#publish(will, (error) => {
-      if (error === undefined) return;
-      if (mayRepeat(will.message, error)) this.#failed.push(will);
-      const { clientId } = will.client;
-      this.#parts.log.warn('will-not-taken', { clientId, code: error.code });
+  #claim(each: Departing): void {
+    const { clientId, epoch, will } = each;
+    const claim =
+      will.message.qos === 0
+        ? ({ kind: 'forget-will' } as const)
+        : ({ kind: 'claim-will', dueAtMs: this.#parts.nowMs() } as const);
+    each.isUnderWay = true;
+    this.#writer.add({ clientId, epoch, ...claim }, (result) => {
+      // The session may have been taken anew meanwhile, which was a claim.
+      if (each.step !== 'claim') return;
+      if (result === 'failed') return this.#rest(each);
+      // Another node has the session, and the will with it.
+      if (result === 'fenced') return this.#drop(each);
+      this.#claimed(each);
     });
   }
 
-  #isCertain(): boolean {
-    const { bus } = this.#parts;
-    return bus.isAlive(bus.self);
+  #claimed(each: Departing): void {
+    each.step = 'publish';
+    this.#parts.meter.will('published');
+    this.#goOn(each);
   }
+
+  #send(each: Departing): void {
+    const { will, clientId } = each;
+    each.isUnderWay = true;
+    this.#publish(will, (error) => {
+      if (error !== undefined) {
+        this.#parts.log.warn('will-not-taken', { clientId, code: error.code });
+        if (mayRepeat(will.message, error)) return this.#rest(each);
+      }
+      each.step = 'finish';
+      this.#finish(each);
+    });
+  }
+
+  #finish(each: Departing): void {
+    const { clientId, epoch, will, ending: kind } = each;
+    const isForgotten = kind === 'forget-will' && will.message.qos === 0;
+    if (kind === undefined || isForgotten) return this.#drop(each);
+    each.isUnderWay = true;
+    this.#writer.add({ clientId, epoch, kind }, (result) => {
+      if (result === 'failed') this.#rest(each);
+      else this.#drop(each);
+    });
+  }
+
+  /** Until the next sweep. */
+  #rest(each: Departing): void {
+    each.isUnderWay = false;
+    for (const tell of each.waiting.splice(0)) tell();
+  }
+
+  #drop(each: Departing): void {
+    const { clientId } = each;
+    const left = this.#departing.get(clientId)?.filter((other) => other !== each) ?? [];
+    if (left.length === 0) this.#departing.delete(clientId);
+    else this.#departing.set(clientId, left);
+    this.#rest(each);
+  }
+}
+
+/** Resolves when no answer is awaited for a will. */
+function idle({ isUnderWay, waiting }: Departing): Promise<void> {
+  if (!isUnderWay) return Promise.resolve();
+  return new Promise((resolve) => waiting.push(resolve));
 }
 
 /**
  * The will of a CONNECT as it is kept and published: without its delay, which is no property of PUBLISH, and without the
  * chunk that it came in, which it would keep in memory as long as the connection lives.
  */
-export function storedWillOf(will: Will | undefined, client: HubClient): StoredWill | undefined {
-  if (will === undefined) return undefined;
+export function storedWillOf(
+  will: Will,
+  by: { readonly client: HubClient; readonly identity: MessageIdentity },
+): StoredWill {
   const { topic, qos, retain } = will;
   const payload = new Uint8Array(will.payload);
   const { willDelayInterval: delaySeconds = 0, ...properties } = will.properties ?? {};
@@ -113,5 +233,5 @@ export function storedWillOf(will: Will | undefined, client: HubClient): StoredW
     retain,
     ...(hasProperties && { properties: withOwnBytes(properties) }),
   };
-  return { message, delaySeconds, client };
+  return { message, delaySeconds, ...by };
 }

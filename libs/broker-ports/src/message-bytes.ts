@@ -7,6 +7,7 @@ import {
 } from '#libs/mqtt-codec';
 import type { Message, NodeRef } from './message.ts';
 import type { QueuedMessage, QueuePosition } from './session-store.ts';
+import { readNode, readSixBytes, writeNode, writeSixBytes } from './six-bytes.ts';
 import { qosOf } from './stored-qos.ts';
 
 /*
@@ -41,7 +42,6 @@ const ORIGINS = ['client', 'admin', 'bridge', 'system'] as const;
 
 /** What a record takes besides texts and payload, generously; user properties may make it grow. */
 const RECORD_BYTES = 128;
-const TWO_TO_32 = 0x1_0000_0000;
 
 /**
  * Encodes a message to be stored.
@@ -152,10 +152,7 @@ function writeRecord(writer: ByteWriter, message: Message, before: NodeRef | und
       (isSameSource ? SAME_SOURCE : 0),
   );
   writer.text(message.publisher);
-  if (!isSameSource) {
-    writer.text(source.nodeId);
-    writeSixBytes(writer, source.incarnation);
-  }
+  if (!isSameSource) writeNode(writer, source);
   writeSixBytes(writer, message.sequence);
   writeSixBytes(writer, message.receivedAtMs);
   if (expiresAtMs > 0) writeSixBytes(writer, expiresAtMs);
@@ -189,20 +186,8 @@ function readRecord(reader: ByteReader, before: NodeRef | undefined): Message {
 }
 
 function readSource(reader: ByteReader, flags: number, before: NodeRef | undefined): NodeRef {
-  if ((flags & SAME_SOURCE) === 0) {
-    return { nodeId: reader.text(), incarnation: readSixBytes(reader) };
-  }
+  if ((flags & SAME_SOURCE) === 0) return readNode(reader);
   if (before !== undefined) return before;
   reader.fail(REASON.malformedPacket, 'no record before it has a source');
   return { nodeId: '', incarnation: 0 };
-}
-
-function writeSixBytes(writer: ByteWriter, value: number): void {
-  writer.twoBytes(Math.floor(value / TWO_TO_32));
-  writer.fourBytes(value % TWO_TO_32);
-}
-
-function readSixBytes(reader: ByteReader): number {
-  const high = reader.twoBytes();
-  return high * TWO_TO_32 + reader.fourBytes();
 }

@@ -130,7 +130,9 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
         readonly expiryIntervalSeconds: number;
         readonly willDueAtMs?: number;
       }
-    /** The will was published. */
+    /** The will is about to be published: whoever takes the session from now on finds it due. */
+    | { readonly kind: 'claim-will'; readonly dueAtMs: number }
+    /** The will was published, or never will be. */
     | { readonly kind: 'forget-will' }
     /** The session ended: remove its every key. */
     | { readonly kind: 'discard' }

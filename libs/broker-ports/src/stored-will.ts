@@ -1,9 +1,11 @@
 import type { HubClient } from './hub.ts';
-import type { Message } from './message.ts';
+import type { Message, MessageIdentity } from './message.ts';
 
 /** The will of a connection, as it is kept with the session so that another node can publish it. */
 export interface StoredWill {
   readonly message: Pick<Message, 'topic' | 'payload' | 'qos' | 'retain' | 'properties'>;
+  /** Fixed before the will is stored: whoever publishes it, and however often, does so under this identity. */
+  readonly identity: MessageIdentity;
   /** Seconds between the end of the connection and the will; the end of the session cuts them short. */
   readonly delaySeconds: number;
   /** Whose will it is: hooks are asked about it when the will is published. */

@@ -20,6 +20,10 @@ const will: fc.Arbitrary<StoredWill> = fc.record({
         ? rest
         : { ...rest, properties },
     ),
+  identity: fc.record({
+    source: fc.record({ nodeId: text, incarnation: fc.nat() }),
+    sequence: fc.nat(),
+  }),
   delaySeconds: fc.nat(4_294_967_295),
   client: fc.record({
     clientId: text,

@@ -5,6 +5,7 @@ import {
   decodePublishContent,
   encodePublishContent,
 } from '#libs/mqtt-codec';
+import { readNode, readSixBytes, writeNode, writeSixBytes } from './six-bytes.ts';
 import { qosOf } from './stored-qos.ts';
 import type { StoredWill } from './stored-will.ts';
 
@@ -14,11 +15,12 @@ import type { StoredWill } from './stored-will.ts';
  *   byte 1   format
  *   byte     flags: QoS 1-0, retain 2, user name 3, reserved 7-4
  *   4 bytes  delay in seconds
+ *   identity: text node id, 6 bytes incarnation, 6 bytes sequence
  *   text client id, text user name (with flag 3 only), text listener, text remote address
  *   text topic, MQTT 5 properties, payload to the end: as in PUBLISH
  */
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 const QOS = 0x03;
 const RETAIN = 0x04;
@@ -29,13 +31,15 @@ const RESERVED = 0xf0;
 const WILL_BYTES = 256;
 
 /** Encodes a will to be stored. */
-export function encodeWill({ message, delaySeconds, client }: StoredWill): Uint8Array {
+export function encodeWill({ message, identity, delaySeconds, client }: StoredWill): Uint8Array {
   const { clientId, username, listener, remoteAddress } = client;
   const writer = new ByteWriter(WILL_BYTES + message.topic.length + message.payload.length);
   writer.byte(FORMAT);
   const retain = message.retain ? RETAIN : 0;
   writer.byte(message.qos | retain | (username === undefined ? 0 : USERNAME));
   writer.fourBytes(delaySeconds);
+  writeNode(writer, identity.source);
+  writeSixBytes(writer, identity.sequence);
   writer.text(clientId);
   if (username !== undefined) writer.text(username);
   writer.text(listener);
@@ -51,6 +55,7 @@ export function decodeWill(bytes: Uint8Array): StoredWill | undefined {
   const flags = reader.byte();
   const qos = qosOf(flags & QOS);
   const delaySeconds = reader.fourBytes();
+  const identity = { source: readNode(reader), sequence: readSixBytes(reader) };
   const clientId = reader.text();
   const username = (flags & USERNAME) === 0 ? undefined : reader.text();
   const client = { clientId, username, listener: reader.text(), remoteAddress: reader.text() };
@@ -59,5 +64,5 @@ export function decodeWill(bytes: Uint8Array): StoredWill | undefined {
     return undefined;
   }
   const message = { ...content, qos, retain: (flags & RETAIN) !== 0 };
-  return { message, delaySeconds, client };
+  return { message, identity, delaySeconds, client };
 }

@@ -189,6 +189,9 @@ export class LocalSession {
         const expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
         return this.change({ connected: false, expiryIntervalSeconds, expiresAtMs });
       }
+      case 'claim-will':
+        if (this.#will) this.#putWill({ ...this.#will, dueAtMs: operation.dueAtMs });
+        return;
       case 'forget-will':
         return this.#removeWill();
     }

@@ -114,6 +114,9 @@ export class SessionCall {
         this.#discards ||= expiryIntervalSeconds === 0;
         return;
       }
+      case 'claim-will':
+        this.#departure = [...this.#departure, 'claim-will', '1', String(operation.dueAtMs)];
+        return;
       case 'forget-will':
         this.#departure = [...this.#departure, 'forget-will', '0'];
         return;

@@ -22,6 +22,7 @@ type Current = () => StoreUnderTest<SessionStore>;
 
 const WILL: StoredWill = {
   message: { topic: 'gone', payload: Buffer.from([0, 255, 10]), qos: 1, retain: true },
+  identity: { source: NODE_A, sequence: 7 },
   delaySeconds: 30,
   client: { clientId: CLIENT, username: 'é 😀', listener: 'tcp', remoteAddress: '192.0.2.1:1' },
 };
@@ -52,6 +53,7 @@ export function sessionWillCases(current: Current): void {
       const { topic, payload, qos, retain, properties = {} } = fullMessage();
       const will: StoredWill = {
         message: { topic, payload, qos, retain, properties },
+        identity: { source: NODE_B, sequence: 2 ** 47 },
         delaySeconds: 0,
         client: { ...WILL.client, username: undefined },
       };
@@ -81,6 +83,25 @@ export function sessionWillCases(current: Current): void {
       ]);
       const third = await store().take(takeRequest({ replacesEpoch: second.epoch }));
       expect(formerOf(third)).toBeUndefined();
+    });
+
+    it('that are claimed are due from then on, for whoever takes the session', async () => {
+      for (const durable of [true, false]) {
+        const { clientId, epoch } = await taken(store(), { durable, will: WILL });
+        const claim = { clientId, epoch, kind: 'claim-will', dueAtMs: NOW_MS + 5 } as const;
+        expect(await store().write([claim])).toEqual(['done']);
+        const result = await store().take(takeRequest({ ...before(epoch), connected: false }));
+        expect(formerOf(result)).toEqual({ will: plain(WILL), dueAtMs: NOW_MS + 5 });
+        expect(await store().write([claim])).toEqual(['fenced']);
+        await store().write([{ clientId, epoch: epoch + 1, kind: 'discard' }]);
+      }
+    });
+
+    it('are not made by a claim', async () => {
+      const { clientId, epoch } = await taken(store());
+      const claim = { clientId, epoch, kind: 'claim-will', dueAtMs: NOW_MS } as const;
+      expect(await store().write([claim])).toEqual(['done']);
+      expect(formerOf(await store().take(takeRequest(before(epoch))))).toBeUndefined();
     });
 
     it('stay with a session that changes nodes while its client is away', async () => {

@@ -10,6 +10,7 @@
 --          receive n, n packet ids                  forget n, n packet ids
 --          release n, n packet ids                  complete n, n packet ids
 --          disconnect 3, now (ms), interval (s), when the will is due (ms) or empty: there is none
+--          claim-will 1, when it is due (ms): now
 --          forget-will 0                            discard 0 (nothing may follow)
 --
 -- {'done', number...}                    all of them were carried out, but for these appends, counted from 1: the
@@ -88,6 +89,8 @@ local function perform(kind, from, to)
     else
       redis.call('HSET', record, 'v', ARGV[from + 2])
     end
+  elseif kind == 'claim-will' then
+    if redis.call('HEXISTS', record, 'w') == 1 then redis.call('HSET', record, 'v', ARGV[from]) end
   elseif kind == 'forget-will' then
     redis.call('HDEL', record, 'w', 'v')
   elseif kind == 'settle' then
