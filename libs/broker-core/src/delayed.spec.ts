@@ -226,6 +226,77 @@ describe('a publisher', () => {
   });
 });
 
+describe('a delayed message of QoS 2', () => {
+  const session = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+
+  it('is published once when its publisher has to send it again, before it is due or after', async () => {
+    for (const isDueBefore of [true, false]) {
+      const { node, store } = world();
+      const memory = node();
+      const subscriber = await subscribed(memory, 'a');
+      const publisher = memory.client(4);
+      await publisher.connect({ clientId: 'publisher', cleanStart: false });
+      const { writer } = memory.node;
+      const add = writer.add.bind(writer);
+      // What would mark it as taken gets lost with PUBREC.
+      writer.add = (operation, done) => {
+        if (operation.kind !== 'receive') add(operation, done);
+      };
+      publisher.publish('$delayed/5/a', 'x', { qos: 2, packetId: 7 });
+      await publisher.next('pubrec');
+      publisher.cut();
+      if (isDueBefore) await pass(memory, 5_000);
+      const other = node();
+      const back = other.client(4);
+      await back.connect({ clientId: 'publisher', cleanStart: false });
+      back.publish('$delayed/5/a', 'x', { qos: 2, packetId: 7, dup: true });
+      await back.next('pubrec');
+      expect(store.size().messages).toBe(isDueBefore ? 0 : 1);
+      await pass(memory, 60_000);
+      expect(subscriber.takeTexts()).toEqual(['x']);
+    }
+  });
+
+  it('is delivered once although it comes again, to sessions of each kind', async () => {
+    const { store, node } = world();
+    const memory = node();
+    const subscribers = [await subscribed(memory, 'a'), memory.client()];
+    await subscribers[1]?.connect({ clientId: 'durable', ...session });
+    await subscribers[1]?.subscribe('a', { qos: 2 });
+    const publisher = await connected(memory, 'publisher');
+    publisher.publish('$delayed/5/a', 'x', { qos: 2 });
+    await publisher.next('pubrec');
+    const settle = store.settle.bind(store);
+    store.settle = () => Promise.reject(new StoreUnavailableError('away'));
+    await pass(memory, 5_000);
+    store.settle = settle;
+    await pass(memory, LEASE_MS);
+    expect(memory.counts.get('delayed')).toBe(3);
+    expect(subscribers.map((subscriber) => subscriber.takeTexts())).toEqual([['x'], ['x']]);
+    expect(store.size().messages).toBe(0);
+  });
+});
+
+describe('a delayed message of QoS 0', () => {
+  it('is forgotten before it is published', async () => {
+    const { store, node } = world();
+    const memory = node();
+    const subscriber = await subscribed(memory, 'a');
+    const publisher = await connected(memory, 'publisher');
+    publisher.publish('$delayed/5/a', 'x');
+    await quiet();
+    const settle = store.settle.bind(store);
+    store.settle = () => Promise.reject(new StoreUnavailableError('away'));
+    await pass(memory, 5_000);
+    expect(subscriber.take()).toEqual([]);
+    store.settle = settle;
+    await pass(memory, LEASE_MS);
+    expect(subscriber.takeTexts()).toEqual(['x']);
+    await pass(memory, LEASE_MS);
+    expect(subscriber.take()).toEqual([]);
+  });
+});
+
 describe('a message that is due', () => {
   it('is published by another node when the one that took it is gone', async () => {
     const { node } = world();

@@ -26,7 +26,8 @@ const UNSETTLED_BYTES_MAX = 64 * 1024 * 1024;
  *
  * @remarks There is no timer: the sweep asks the store once a second, whichever node has taken a message, so that one
  * whose node has died is published by another. A message is given to one node at a time and is forgotten when all its
- * obligations are met: it comes again if its node dies in between, or if they could not be met.
+ * obligations are met: it comes again if its node dies in between, or if they could not be met, under the identity that it
+ * was stored with, so that QoS 2 comes once. A message of QoS 0 is forgotten before it is published.
  */
 export class Delayed implements Flushable {
   readonly #parts: NodeParts;
@@ -44,7 +45,7 @@ export class Delayed implements Flushable {
     parts: NodeParts,
     own: {
       readonly turn: Turn;
-      /** Publishes a message whose time has come, as a new one. */
+      /** Publishes a message whose time has come, under its identity. */
       readonly publishDue: (message: Message, done: PublishDone) => void;
     },
   ) {
@@ -131,9 +132,9 @@ export class Delayed implements Flushable {
       (outcomes) => {
         const full = new PublishError('QUOTA_EXCEEDED', 'no room for a delayed message');
         for (const [at, tell] of waiting.entries()) {
-          const isStored = outcomes[at] === 'stored';
-          meter.delayed(isStored ? 'stored' : 'refused', 1);
-          tell(isStored ? undefined : full);
+          const outcome = outcomes[at] ?? 'full';
+          if (outcome !== 'repeat') meter.delayed(outcome === 'full' ? 'refused' : outcome, 1);
+          tell(outcome === 'full' ? full : undefined);
         }
       },
       (error: unknown) => {
@@ -156,17 +157,37 @@ export class Delayed implements Flushable {
       // One claim after the other is what keeps the order.
       const due = await store.claim(request);
       if (due.length === 0) return;
-      for (const each of due) this.#begin(each);
+      const atMostOnce = due.filter(({ message }) => message.qos === 0);
+      if (atMostOnce.length > 0) this.#publishForgotten(store, atMostOnce);
+      for (const each of due) if (each.message.qos > 0) this.#begin(each);
     }
   }
 
+  /** Publishes messages that nobody may get twice. One of which it is not known whether it is forgotten comes again, or never. */
+  #publishForgotten(store: DelayedStore, due: readonly DueMessage[]): void {
+    for (const { message } of due) this.#count(message, 1);
+    const settled = store.settle(due.map(({ id }) => id)).then(
+      () => {
+        this.#parts.meter.delayed('published', due.length);
+        for (const { message } of due) this.#publishDue(message, () => undefined);
+      },
+      (error: unknown) => this.#warn('delayed-settle-failed', error),
+    );
+    const counted = settled.finally(() => {
+      for (const { message } of due) this.#count(message, -1);
+    });
+    this.#told = Promise.all([this.#told, counted]);
+  }
+
+  #count(message: Message, by: 1 | -1): void {
+    this.#unsettled.messages += by;
+    this.#unsettled.bytes += by * sizeOf(message);
+  }
+
   #begin({ id, message }: DueMessage): void {
-    const bytes = sizeOf(message);
-    this.#unsettled.messages += 1;
-    this.#unsettled.bytes += bytes;
+    this.#count(message, 1);
     this.#publishDue(message, (error) => {
-      this.#unsettled.messages -= 1;
-      this.#unsettled.bytes -= bytes;
+      this.#count(message, -1);
       const isAgain = error !== undefined && mayRepeat(message, error);
       this.#parts.meter.delayed(isAgain ? 'retried' : 'published', 1);
       if (isAgain) return;

@@ -14,6 +14,9 @@ export interface DueMessage {
   readonly message: Message;
 }
 
+/** What became of a message that was to be stored: `repeat`, it was stored before under the same identity; `full`, no room. */
+export type DelayedOutcome = 'stored' | 'repeat' | 'full';
+
 /** How much may wait in the store, of all nodes together. */
 export interface DelayedBounds {
   readonly messagesMax: number;
@@ -41,12 +44,15 @@ export interface DelayedStore {
   /**
    * Stores the turn's messages in one round trip. They are durable when it resolves.
    *
-   * @returns one outcome per message, in the order given; `full` was not stored.
+   * @remarks A message of QoS 2 is stored once under its identity. That is remembered while it waits, and for an hour after
+   * it was due, of as many messages as REMEMBERED_MESSAGES at least.
+   *
+   * @returns one outcome per message, in the order given.
    */
   add(
     messages: readonly DelayedMessage[],
     bounds: DelayedBounds,
-  ): Promise<readonly ('stored' | 'full')[]>;
+  ): Promise<readonly DelayedOutcome[]>;
   /**
    * Gives messages that are due, in the order of their times and, for equal times, of their coming.
    *

@@ -4,12 +4,15 @@ import {
   type DelayedBounds,
   type DelayedClaim,
   type DelayedMessage,
+  type DelayedOutcome,
   type DelayedStore,
   type DueMessage,
 } from '#libs/broker-ports';
+import { DelayedIdentities } from './delayed-identities.ts';
 import { DueHeap } from './due-heap.ts';
 import { Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
+import { TABLES } from './tables.ts';
 import { timedFormat, type TimedBytes } from './timed-bytes.ts';
 
 /**
@@ -21,6 +24,7 @@ export class LocalDelayedStore implements DelayedStore {
   readonly #clock: () => number;
   readonly #journal: Journal | undefined;
   readonly #table: Table<TimedBytes>;
+  readonly #identities: DelayedIdentities;
   readonly #entries = new Map<number, TimedBytes>();
   /** When each entry is to be given next. What is settled leaves its place when that time has come. */
   readonly #heap = new DueHeap();
@@ -30,7 +34,8 @@ export class LocalDelayedStore implements DelayedStore {
   constructor({ clock, journal }: LocalStoreOptions) {
     this.#clock = clock;
     this.#journal = journal;
-    this.#table = new Table(journal, timedFormat(10));
+    this.#identities = new DelayedIdentities(journal);
+    this.#table = new Table(journal, timedFormat(TABLES.delayed));
     for (const { path, value } of this.#table.entries()) {
       const [number = 0] = path;
       this.#entriesEver = Math.max(this.#entriesEver, number);
@@ -41,9 +46,11 @@ export class LocalDelayedStore implements DelayedStore {
   async add(
     messages: readonly DelayedMessage[],
     bounds: DelayedBounds,
-  ): Promise<readonly ('stored' | 'full')[]> {
+  ): Promise<readonly DelayedOutcome[]> {
     const nowMs = this.#clock();
-    const outcomes = messages.map(({ delayMs, message }) => {
+    const outcomes = messages.map(({ delayMs, message }): DelayedOutcome => {
+      const isOnce = message.qos === 2;
+      if (isOnce && this.#identities.has(message)) return 'repeat';
       const entry = { dueAtMs: nowMs + delayMs, bytes: encodeMessage(message) };
       const isFull =
         this.#entries.size >= bounds.messagesMax ||
@@ -52,8 +59,10 @@ export class LocalDelayedStore implements DelayedStore {
       this.#entriesEver += 1;
       this.#keep(this.#entriesEver, entry);
       this.#table.put([this.#entriesEver], entry);
+      if (isOnce) this.#identities.add(message, entry.dueAtMs);
       return 'stored';
     });
+    this.#identities.sweep(nowMs, this.#entries.size);
     await this.#journal?.committed();
     return outcomes;
   }

@@ -1,6 +1,7 @@
 import type { ExclusiveHolder, ExclusiveStore } from '#libs/broker-ports';
 import { jsonFormat, Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
+import { TABLES } from './tables.ts';
 
 interface Hold {
   readonly filter: string;
@@ -22,7 +23,7 @@ export class LocalExclusiveStore implements ExclusiveStore {
 
   constructor({ journal }: Pick<LocalStoreOptions, 'journal'> = {}) {
     this.#journal = journal;
-    this.#table = new Table(journal, jsonFormat<Hold>(12));
+    this.#table = new Table(journal, jsonFormat<Hold>(TABLES.exclusiveHolds));
     for (const { path, value } of this.#table.entries()) {
       const [number = 0] = path;
       this.#entriesEver = Math.max(this.#entriesEver, number);

@@ -10,6 +10,7 @@ import { TopicSet } from '#libs/topic-index';
 import { Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
 import { MessageKeeper } from './message-keeper.ts';
+import { TABLES } from './tables.ts';
 
 /** How many kept messages are looked at for expiry with each one stored: nothing expired stays for long, and no sweep is long. */
 const SWEEP_PER_MESSAGE = 2;
@@ -39,7 +40,11 @@ export class LocalRetainedStore implements RetainedStore {
   constructor({ clock, journal }: LocalStoreOptions) {
     this.#clock = clock;
     this.#journal = journal;
-    this.#table = new Table(journal, { table: 7, encode: encodeMessage, decode: decodeMessage });
+    this.#table = new Table(journal, {
+      table: TABLES.retained,
+      encode: encodeMessage,
+      decode: decodeMessage,
+    });
     for (const { path, value } of this.#table.entries()) {
       const [number = 0] = path;
       this.#entriesEver = Math.max(this.#entriesEver, number);

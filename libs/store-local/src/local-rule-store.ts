@@ -1,6 +1,7 @@
 import type { BridgeRule, RuleStore, RuleWriteResult, StoredRule } from '#libs/broker-ports';
 import { jsonFormat, Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
+import { TABLES } from './tables.ts';
 
 const CONFLICT: RuleWriteResult = { kind: 'conflict' };
 const ABSENT: RuleWriteResult = { kind: 'absent' };
@@ -27,8 +28,8 @@ export class LocalRuleStore implements RuleStore {
 
   constructor({ journal }: Pick<LocalStoreOptions, 'journal'> = {}) {
     this.#journal = journal;
-    this.#rules = new Table(journal, jsonFormat<StoredRule>(8));
-    this.#revisions = new Table(journal, jsonFormat<number>(9));
+    this.#rules = new Table(journal, jsonFormat<StoredRule>(TABLES.rules));
+    this.#revisions = new Table(journal, jsonFormat<number>(TABLES.ruleRevisions));
     for (const { path, value } of this.#rules.entries()) {
       this.#entries.set(value.rule.id, { number: path[0] ?? 0, stored: value });
     }

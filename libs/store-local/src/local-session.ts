@@ -15,8 +15,10 @@ import {
   type StoredSubscription,
   type StoredWill,
 } from '#libs/broker-ports';
+import { nameOf } from './identity-name.ts';
 import { jsonFormat, Table, type Journal } from './journal.ts';
 import { SessionQueue } from './session-queue.ts';
+import { TABLES } from './tables.ts';
 import { timedFormat, type TimedBytes } from './timed-bytes.ts';
 
 /** 0xFFFFFFFF: a session that never expires. */
@@ -52,18 +54,18 @@ export class SessionTables {
   readonly remembered: Table<MessageIdentity>;
 
   constructor(journal: Journal | undefined) {
-    this.heads = new Table(journal, jsonFormat<SessionHead>(1));
-    this.lastSequences = new Table(journal, jsonFormat<number>(2));
+    this.heads = new Table(journal, jsonFormat<SessionHead>(TABLES.sessionHeads));
+    this.lastSequences = new Table(journal, jsonFormat<number>(TABLES.lastSequences));
     this.queues = new Table<QueuedMessage>(journal, {
-      table: 3,
+      table: TABLES.queues,
       encode: encodeQueued,
       decode: (bytes, [, epoch = 0, sequence = 0]) => decodeQueued(bytes, { epoch, sequence }),
     });
-    this.subscriptions = new Table(journal, jsonFormat<StoredSubscription>(4));
-    this.received = new Table(journal, jsonFormat<true | MessageIdentity>(5));
-    this.released = new Table(journal, jsonFormat<true>(6));
-    this.wills = new Table(journal, timedFormat(11));
-    this.remembered = new Table(journal, jsonFormat<MessageIdentity>(12));
+    this.subscriptions = new Table(journal, jsonFormat<StoredSubscription>(TABLES.subscriptions));
+    this.received = new Table(journal, jsonFormat<true | MessageIdentity>(TABLES.received));
+    this.released = new Table(journal, jsonFormat<true>(TABLES.released));
+    this.wills = new Table(journal, timedFormat(TABLES.wills));
+    this.remembered = new Table(journal, jsonFormat<MessageIdentity>(TABLES.remembered));
   }
 }
 
@@ -326,8 +328,4 @@ export class LocalSession {
     this.#own.subscriptions.delete(filter);
     this.#tables.subscriptions.remove([this.number, held.number]);
   }
-}
-
-function nameOf({ source, sequence }: MessageIdentity): string {
-  return `${source.nodeId}#${String(source.incarnation)}/${String(sequence)}`;
 }

@@ -26,6 +26,7 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{delayed}:due          zset     id of a delayed message -> when it is due (ms)
  *   prefix:{delayed}:messages     hash     id -> message in the form of encodeMessage
  *   prefix:{delayed}:state        hash     `last` id given, `bytes` of all messages
+ *   prefix:{delayed}:once         zset     identity of a QoS 2 message, waiting or due lately -> until when it is remembered (ms)
  *   prefix:{delayed}:claimer      string   who publishes what is due, for as long as its lease
  *   prefix:{exclusive}:holders    hash     filter of an exclusive subscription -> `created client id` of its session
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
@@ -90,6 +91,7 @@ export function delayedKeys(prefix: string): {
   due: string;
   values: string;
   state: string;
+  once: string;
   claimer: string;
 } {
   const base = `${tagged(prefix, 'delayed')}`;
@@ -97,6 +99,7 @@ export function delayedKeys(prefix: string): {
     due: `${base}:due`,
     values: `${base}:messages`,
     state: `${base}:state`,
+    once: `${base}:once`,
     claimer: `${base}:claimer`,
   };
 }

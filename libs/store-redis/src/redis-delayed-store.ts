@@ -4,6 +4,7 @@ import {
   type DelayedBounds,
   type DelayedClaim,
   type DelayedMessage,
+  type DelayedOutcome,
   type DelayedStore,
   type DueMessage,
 } from '#libs/broker-ports';
@@ -11,6 +12,7 @@ import { asBuffer } from './bytes.ts';
 import { delayedKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
 import type { RedisConnection, RedisStep } from './redis-connection.ts';
+import { encodeIdentity } from './session-view.ts';
 
 const ADD = readScript('add-delayed');
 const CLAIM = readScript('claim-delayed');
@@ -19,6 +21,9 @@ const SETTLE = readScript('settle-delayed');
 /** How much one call may hold, about: Redis serves nobody else while it runs. */
 const CALL_MESSAGES_MAX = 500;
 const CALL_BYTES_MAX = 1024 * 1024;
+
+/** As the script counts them. */
+const OUTCOMES: readonly DelayedOutcome[] = ['full', 'stored', 'repeat'];
 
 type Counts = readonly [messages: number, bytes: number];
 
@@ -43,18 +48,18 @@ export class RedisDelayedStore implements DelayedStore {
   async add(
     messages: readonly DelayedMessage[],
     { messagesMax, bytesMax }: DelayedBounds,
-  ): Promise<readonly ('stored' | 'full')[]> {
+  ): Promise<readonly DelayedOutcome[]> {
     if (messages.length === 0) return [];
-    const { due, values, state } = this.#keys;
-    const args = [due, values, state, messagesMax, bytesMax];
+    const { due, values, state, once } = this.#keys;
+    const args = [due, values, state, once, messagesMax, bytesMax];
     const replies = await this.#redis.pipeline(
       'delayed',
-      callsOf(messages).map((call) => [due, (to) => to.evalsha(ADD.sha, 3, ...args, ...call)]),
+      callsOf(messages).map((call) => [due, (to) => to.evalsha(ADD.sha, 4, ...args, ...call)]),
     );
     return replies.flatMap((reply) => {
       const [count, bytes, ...outcomes] = reply as readonly [...Counts, ...number[]];
       this.#count([count, bytes]);
-      return outcomes.map((outcome) => (outcome === 1 ? 'stored' : 'full'));
+      return outcomes.map((outcome) => OUTCOMES[outcome] ?? 'full');
     });
   }
 
@@ -106,18 +111,18 @@ export class RedisDelayedStore implements DelayedStore {
 }
 
 /** The arguments of each call, in the order of the messages. */
-function callsOf(messages: readonly DelayedMessage[]): (number | Buffer)[][] {
-  const calls: (number | Buffer)[][] = [];
-  let call: (number | Buffer)[] = [];
+function callsOf(messages: readonly DelayedMessage[]): (number | string | Buffer)[][] {
+  const calls: (number | string | Buffer)[][] = [];
+  let call: (number | string | Buffer)[] = [];
   let bytes = 0;
   for (const { delayMs, message } of messages) {
     const value = asBuffer(encodeMessage(message));
-    if (call.length >= 2 * CALL_MESSAGES_MAX || bytes >= CALL_BYTES_MAX) {
+    if (call.length >= 3 * CALL_MESSAGES_MAX || bytes >= CALL_BYTES_MAX) {
       calls.push(call);
       call = [];
       bytes = 0;
     }
-    call.push(delayMs, value);
+    call.push(delayMs, value, message.qos === 2 ? encodeIdentity(message) : '');
     bytes += value.length;
   }
   calls.push(call);

@@ -18,6 +18,7 @@ export function delayedStoreSuite(name: string, factory: StoreFactory<DelayedSto
     const current = useStore(factory);
     dueCases(current);
     leaseCases(current);
+    onceCases(current);
     boundCases(current);
     lifetimeCases(current);
   });
@@ -153,6 +154,64 @@ function leaseCases(current: Current): void {
       expect(await store.claim(claim)).toEqual([]);
       await store.settle([first?.id ?? '']);
       expect(await nextTopics(store)).toEqual(['b']);
+    });
+  });
+}
+
+function onceCases(current: Current): void {
+  describe('a message of QoS 2', () => {
+    const source = { nodeId: 'node-a', incarnation: 1 };
+    const once = (sequence: number) => ({
+      delayMs: 0,
+      message: messageOf({ qos: 2, source, sequence, topic: String(sequence) }),
+    });
+
+    it('is stored once: while it waits, when it was given, and when it was settled', async () => {
+      const { store } = current();
+      expect(await store.add([once(1), once(2), once(1)], WIDE)).toEqual([
+        'stored',
+        'stored',
+        'repeat',
+      ]);
+      expect(await store.add([once(2)], WIDE)).toEqual(['repeat']);
+      const due = await store.claim(CLAIM);
+      expect(topicsOf(due)).toEqual(['1', '2']);
+      expect(await store.add([once(1)], WIDE)).toEqual(['repeat']);
+      await store.settle(due.map(({ id }) => id));
+      expect(await store.add([once(1), once(2), once(3)], WIDE)).toEqual([
+        'repeat',
+        'repeat',
+        'stored',
+      ]);
+      expect(topicsOf(await store.claim(CLAIM))).toEqual(['3']);
+    });
+
+    it('is recognised by a new instance over the same data', async () => {
+      const { store, reopen } = current();
+      await store.add([once(1), { ...once(2), delayMs: LATER_MS }], WIDE);
+      await store.settle((await store.claim(CLAIM)).map(({ id }) => id));
+      const later = reopen === undefined ? store : await reopen();
+      expect(await later.add([once(1), once(2)], WIDE)).toEqual(['repeat', 'repeat']);
+    });
+
+    it('that was refused is none that was stored', async () => {
+      const { store } = current();
+      expect(await store.add([once(1)], { ...WIDE, messagesMax: 0 })).toEqual(['full']);
+      expect(await store.add([once(1)], WIDE)).toEqual(['stored']);
+      expect(await store.add([once(1)], { ...WIDE, messagesMax: 0 })).toEqual(['repeat']);
+    });
+
+    it('is told by its identity from others, and those of QoS 0 and 1 are not compared', async () => {
+      const { store } = current();
+      const [{ message }, delayMs] = [once(1), 0];
+      const others = [
+        { ...message, sequence: 2 },
+        { ...message, source: { nodeId: 'node-b', incarnation: 1 } },
+        { ...message, source: { nodeId: 'node-a', incarnation: 2 } },
+        ...([0, 0, 1, 1] as const).map((qos) => ({ ...message, qos })),
+      ].map((other) => ({ delayMs, message: other }));
+      const outcomes = await store.add([once(1), ...others], WIDE);
+      expect(outcomes).toEqual([once(1), ...others].map(() => 'stored'));
     });
   });
 }
