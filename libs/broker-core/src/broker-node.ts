@@ -279,7 +279,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     if (shared instanceof GroupPublish) {
       return this.#member.regroup(message, shared.group, obligations);
     }
-    void this.#member.forward({ clientId: entry.clientId, message, obligations });
+    this.#member.follow({ clientId: entry.clientId, message, obligations });
   }
 
   #acknowledge(ack: PublishAck): PublishDone {

@@ -13,6 +13,7 @@ import {
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
 import { decodeFrame } from './frame.ts';
+import { InboxMarks } from './inbox-marks.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import { MovedSessions } from './moved-sessions.ts';
@@ -57,6 +58,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #onLeaseLost: () => void;
   /** Sessions that are with another node by now: the inbox may still get messages for them. */
   readonly #moved = new MovedSessions();
+  readonly #marks: InboxMarks;
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
   /** When what has failed is tried again. */
@@ -83,6 +85,7 @@ export class ClusterMember implements ClusterHandler {
     this.#outbox = own.outbox;
     this.#willsSettled = own.willsSettled;
     this.#onLeaseLost = own.onLeaseLost;
+    this.#marks = new InboxMarks(parts.bus);
   }
 
   nodeJoined(node: NodeInfo, filters: readonly string[]): void {
@@ -123,6 +126,10 @@ export class ClusterMember implements ClusterHandler {
       if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry, from);
       return done();
     }
+    if (frame?.kind === 'mark') {
+      if (keyOf(from) === keyOf(this.#parts.bus.self)) this.#marks.passed(frame.number);
+      return done();
+    }
     const messages = frame && decodeBatch(frame.batch);
     if (frame === undefined || messages === undefined) {
       this.#refuse('durable');
@@ -142,8 +149,12 @@ export class ClusterMember implements ClusterHandler {
   }
 
   async requested(from: NodeRef, { clientId }: ClusterRequest): Promise<void> {
-    await this.#sessions.release(clientId, ({ durable, subscriptions }) => {
-      if (durable) this.#remember(clientId, [...subscriptions.keys()], from);
+    await this.#sessions.release(clientId, {
+      // Publishers reach the other node by now: only what is in the inbox already may come to this one alone.
+      caughtUp: () => this.#marks.caughtUp(),
+      leaving: ({ durable, subscriptions }) => {
+        if (durable) this.#remember(clientId, [...subscriptions.keys()], from);
+      },
     });
     // A will that is on its way here is not left to the node that asks.
     await this.#willsSettled(clientId);
@@ -190,6 +201,7 @@ export class ClusterMember implements ClusterHandler {
   /** The node is about to leave: it takes over nothing any more. */
   leave(): void {
     this.#isLeaving = true;
+    this.#marks.close();
   }
 
   /**
@@ -252,7 +264,7 @@ export class ClusterMember implements ClusterHandler {
     for (const [clientId, owner] of absent) {
       if (owner !== undefined && served.some((node) => keyOf(node) === keyOf(owner))) continue;
       obligations.begin();
-      this.#follow({ clientId, owner, message, obligations, served });
+      this.follow({ clientId, owner, message, obligations, served });
     }
     this.#router.route(message, (error) => obligations.end(error));
   }
@@ -271,13 +283,13 @@ export class ClusterMember implements ClusterHandler {
         // Each is followed by itself: those who are here have had the message.
         for (const [clientId, owner] of this.#absentFor(message)) {
           obligations.begin();
-          this.#follow({ clientId, owner, message, obligations });
+          this.follow({ clientId, owner, message, obligations });
         }
         break;
       case 'directed': {
         const { clientId } = address;
         const entry = this.#sessions.get(clientId);
-        if (entry === undefined) return void this.forward({ clientId, message, obligations });
+        if (entry === undefined) return this.follow({ clientId, message, obligations });
         this.#router.routeToSession(message, entry, obligations);
         break;
       }
@@ -324,8 +336,27 @@ export class ClusterMember implements ClusterHandler {
     );
   }
 
+  /**
+   * Gets a message to a session as soon as it is somewhere: this node or another may be about to take it. Ends the
+   * obligation.
+   */
+  follow(letter: Letter): void {
+    const { clientId, message, obligations } = letter;
+    const awaitsArrival = this.#router.awaitArrival(clientId, (entry) => {
+      if (entry === undefined) return this.follow(letter);
+      this.#router.routeToSession(message, entry, obligations);
+      obligations.end();
+    });
+    if (awaitsArrival) return;
+    const attempt = new Obligations((error) => {
+      if (error === undefined) obligations.end();
+      else this.#retries.push(() => this.follow(letter));
+    });
+    void this.#forward({ ...letter, obligations: attempt });
+  }
+
   /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */
-  async forward({ clientId, owner, message, obligations, served = [] }: Letter): Promise<void> {
+  async #forward({ clientId, owner, message, obligations, served = [] }: Letter): Promise<void> {
     const { bus, meter } = this.#parts;
     if (owner !== undefined) {
       this.#outbox.directed(owner, { clientId, message }, obligations);
@@ -343,16 +374,6 @@ export class ClusterMember implements ClusterHandler {
     } catch {
       obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
     }
-  }
-
-  /** Forwards as soon as the session is somewhere: its new node may be about to take it. */
-  #follow(letter: Letter): void {
-    const { obligations } = letter;
-    const attempt = new Obligations((error) => {
-      if (error === undefined) obligations.end();
-      else this.#retries.push(() => this.#follow(letter));
-    });
-    void this.forward({ ...letter, obligations: attempt });
   }
 
   /**

@@ -296,7 +296,9 @@ describe('a session that was lost to another owner', () => {
     });
     const publisher = await connected(memory, 'publisher');
     publisher.publish('t', 'x', { qos: 1 });
+    await quiet();
     // The other node cannot be reached from a node that runs alone: the message is not taken.
+    memory.sweepAfter(30_001);
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
     expect(await receiver.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
     await receiver.closed();

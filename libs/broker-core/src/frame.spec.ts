@@ -21,6 +21,12 @@ describe('frames', () => {
     expect(decodeFrame(encodeFrame(frame))).toEqual(frame);
   });
 
+  it.each([1, 4_294_967_296])('carry the mark %d', (number) => {
+    const frame = { kind: 'mark', number } as const;
+    expect(decodeFrame(encodeFrame(frame))).toEqual(frame);
+    expect(decodeFrame(encodeFrame(frame).subarray(1))).toBeUndefined();
+  });
+
   it('are recognised whatever bytes come', () => {
     const directed = encodeFrame({ kind: 'directed', clientId: 'client', batch });
     const cut = Array.from({ length: 9 }, (_, length) => decodeFrame(directed.subarray(0, length)));
@@ -30,7 +36,7 @@ describe('frames', () => {
       expect(decodeFrame(taken.subarray(0, length))).toBeUndefined();
     }
     expect(decodeFrame(Buffer.concat([taken, Buffer.alloc(1)]))).toBeUndefined();
-    for (const kind of [0, 5, 255]) {
+    for (const kind of [0, 5, 6, 255]) {
       expect(decodeFrame(Uint8Array.of(kind, 0, 0))).toBeUndefined();
     }
     expect(decodeFrame(Uint8Array.of(2, 0, 2, 0xff, 0xfe))).toMatchObject({ kind: 'directed' });

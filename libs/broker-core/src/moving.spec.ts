@@ -202,6 +202,37 @@ describe('a release that comes while the session is still being taken', () => {
   });
 });
 
+describe('a session that moves while messages are on their way', () => {
+  it('gets them in their order: first what its former node has, then what came here meanwhile', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const take = storeB.take.bind(storeB);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    storeB.take = async (request) => {
+      if (request.replacesEpoch !== undefined) await held;
+      return await take(request);
+    };
+    const load = storeB.load.bind(storeB);
+    storeB.load = async (clientId) => {
+      await quiet(2);
+      return await load(clientId);
+    };
+    const after = b.memory.client();
+    after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
+    await before.closed();
+    const texts = Array.from({ length: 30 }, (_, index) => String(index));
+    for (const text of texts.slice(0, 20)) publisher.publish('t', text, { qos: 1 });
+    await quiet();
+    goOn();
+    for (const text of texts.slice(20)) publisher.publish('t', text, { qos: 1 });
+    await after.next('connack');
+    await quiet(60);
+    expect(after.takeTexts()).toEqual(texts);
+  });
+});
+
 describe('a message for a session that nobody can find', () => {
   it('comes once to those that are here', async () => {
     const stays = await connected(a, 'stays', DURABLE);

@@ -33,9 +33,16 @@ interface Match {
 export interface Expectation {
   /** From now on its former node may have let it go. */
   begin(): void;
-  /** It is here and its subscriptions are added, or it does not come. */
-  end(): void;
+  /**
+   * It is here, its subscriptions are added and it can be delivered to; or it does not come.
+   *
+   * @param entry - undefined when it does not come.
+   */
+  end(entry: Receiver | undefined): void;
 }
+
+/** Told whether a session has come. */
+export type Arrived = (entry: Receiver | undefined) => void;
 
 const NOBODY: readonly string[] = [];
 const MATCH_CACHE_TOPICS = 50_000;
@@ -66,8 +73,8 @@ export class Router implements Flushable {
   readonly #counts = { plain: 0, wildcard: 0 };
   /** The filters of sessions that are about to come here. */
   readonly #expected = new TopicTrie<string>();
-  /** Those of them that nobody may have at this moment. */
-  readonly #arriving = new Set<string>();
+  /** Those of them that nobody may have at this moment, with what came for them, in its order. */
+  readonly #arriving = new Map<string, Arrived[]>();
   /** Messages of QoS 2 that sessions in memory have had: nothing else would recognise those that come again. */
   readonly #had = new MessageMemory(REMEMBERED_MESSAGES);
   #changes: RouteChange[] = [];
@@ -139,9 +146,13 @@ export class Router implements Flushable {
       if (isFirst && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
     }
     return {
-      begin: () => void this.#arriving.add(clientId),
-      end: () => {
+      begin: () => {
+        if (!this.#arriving.has(clientId)) this.#arriving.set(clientId, []);
+      },
+      end: (entry) => {
+        const waiting = this.#arriving.get(clientId) ?? [];
         this.#arriving.delete(clientId);
+        for (const arrived of waiting) arrived(entry);
         for (const end of shared) end();
         for (const filter of plain) {
           const wasLast = this.#expected.remove(filter, clientId);
@@ -157,6 +168,17 @@ export class Router implements Flushable {
     const clientIds: string[] = [];
     this.#expected.match(topic, clientIds);
     return clientIds.filter((clientId) => this.#arriving.has(clientId));
+  }
+
+  /**
+   * Waits for a session that is changing hands: it gets what has come for it before all that comes later.
+   *
+   * @returns false when it is not.
+   */
+  awaitArrival(clientId: string, arrived: Arrived): boolean {
+    const waiting = this.#arriving.get(clientId);
+    waiting?.push(arrived);
+    return waiting !== undefined;
   }
 
   /** Resolves when every live node knows the changes made up to now; rejects when that could not be seen to. */

@@ -43,7 +43,7 @@ export interface Acquired {
 interface Taken {
   readonly record: SessionRecord;
   readonly sessionPresent: boolean;
-  /** To be called when the session's subscriptions are indexed. */
+  /** To be ended when the session can be delivered to. */
   readonly expected: Expectation | undefined;
   /** What there was of a will. */
   readonly formerWill?: FormerWill;
@@ -188,16 +188,24 @@ export class Sessions {
    * Gives a session up to another node: its connection ends, its writes are finished. Should that node not take it, this
    * one soon has it again.
    *
-   * @param leaving - called before the session is dropped.
+   * @param own - `caughtUp` resolves when what publishers have sent to this node alone is here; `leaving` is called before
+   * the session is dropped.
    */
-  release(clientId: string, leaving: (entry: SessionEntry) => void): Promise<void> {
+  release(
+    clientId: string,
+    own: {
+      readonly caughtUp: () => Promise<void>;
+      readonly leaving: (entry: SessionEntry) => void;
+    },
+  ): Promise<void> {
     return this.#locks.run(clientId, async () => {
       const entry = this.#entries.get(clientId);
       if (entry === undefined) return;
       entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
+      if (entry.durable) await own.caughtUp();
       await this.#writer.idle();
       if (entry.isGone) return;
-      leaving(entry);
+      own.leaving(entry);
       this.drop(entry);
       this.#released.add(clientId);
     });
@@ -246,13 +254,13 @@ export class Sessions {
     if (existing !== undefined && expected !== undefined) this.drop(existing);
     const entry = this.#entry(existing, record, sessionPresent);
     if (expected !== undefined && sessionPresent) entry.arrived(this.#parts.nowMs());
-    expected?.end();
     entry.resume(record);
     // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
     entry.durable = record.durable || sessionPresent;
     for (const message of left) {
       this.#router.routeToSession(message, entry, new Obligations(() => undefined));
     }
+    expected?.end(entry);
     entry.expirySeconds = terms.sessionExpirySeconds;
     entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
@@ -352,7 +360,7 @@ export class Sessions {
       }
       throw new StoreUnavailableError('the session changes hands too often');
     } catch (error) {
-      expected?.end();
+      expected?.end(undefined);
       throw error;
     }
   }
@@ -384,7 +392,7 @@ export class Sessions {
     try {
       if (filters.length > 0) await this.#announced();
     } catch (error) {
-      expected.end();
+      expected.end(undefined);
       throw error;
     }
     return expected;

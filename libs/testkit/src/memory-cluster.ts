@@ -127,7 +127,10 @@ export class MemoryBus implements ClusterBus {
     const target = this.#busOf(nodeId);
     if (target?.handler === undefined || target.isDeaf)
       throw new StoreUnavailableError(`${nodeId} is silent`);
-    await target.handler.requested(this.self, request);
+    const answer = target.handler.requested(this.self, request);
+    if (!target.isPaused) return await answer;
+    answer.catch(() => undefined);
+    throw new StoreUnavailableError(`${nodeId} does not get on with its inbox`);
   }
 
   nodes(): readonly NodeInfo[] {

@@ -1,0 +1,53 @@
+import type { ClusterBus } from '#libs/broker-ports';
+import { encodeFrame } from './frame.ts';
+
+/**
+ * Tells when a node has read its inbox up to now: it sends itself a mark, and everything before the mark comes before it.
+ *
+ * @remarks One mark is under way at a time; whoever asks meanwhile shares the next one.
+ */
+export class InboxMarks {
+  readonly #bus: ClusterBus;
+  #lastNumber = 0;
+  #reached: () => void = () => undefined;
+  #current: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(bus: ClusterBus) {
+    this.#bus = bus;
+  }
+
+  /** Resolves when what is in the inbox by now has come; at once when the inbox cannot be reached, or is not read any more. */
+  caughtUp(): Promise<void> {
+    this.#next ??= this.#current.then(() => {
+      this.#next = undefined;
+      this.#current = this.#mark();
+      return this.#current;
+    });
+    return this.#next;
+  }
+
+  /** A mark has come. */
+  passed(number: number): void {
+    if (number === this.#lastNumber) this.#reached();
+  }
+
+  /** The inbox is not read any more: nobody waits for it. */
+  close(): void {
+    this.#isClosed = true;
+    this.#reached();
+  }
+
+  async #mark(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#lastNumber += 1;
+    const reached = new Promise<void>((resolve) => (this.#reached = resolve));
+    const frame = encodeFrame({ kind: 'mark', number: this.#lastNumber });
+    const isSent = await this.#bus.sendDurable(this.#bus.self, frame).then(
+      () => true,
+      () => false,
+    );
+    if (isSent) await reached;
+  }
+}
