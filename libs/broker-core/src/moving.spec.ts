@@ -407,3 +407,34 @@ describe('what moved sessions cost', () => {
     expect(loads).toBeLessThan(100);
   });
 });
+
+describe('an administrator who disconnects a client that is moving', () => {
+  it.each([
+    ['is', false],
+    ['is, with its session,', true],
+  ])('sees that it %s gone, wherever it was going', async (_, endSession) => {
+    const before = await connected(a, 'client', DURABLE);
+    const request = b.bus.request.bind(b.bus);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    b.bus.request = async (...call) => {
+      await request(...call);
+      await held;
+    };
+    const after = b.memory.client();
+    const connecting = after.connect({ clientId: 'client', ...DURABLE });
+    await before.closed();
+    const kicked = Promise.all(
+      [a, b, c].map(({ node }) => node.admin.disconnect('client', endSession)),
+    );
+    goOn();
+    await connecting;
+    expect(await kicked).toEqual([false, true, false]);
+    expect(await after.next('disconnect')).toMatchObject({ reasonCode: 0x98 });
+    await quiet();
+    expect((await sessions.load('client')) === undefined).toBe(endSession);
+    const later = await connected(c, 'client', DURABLE);
+    await quiet();
+    expect(later.isEnded).toBe(false);
+  });
+});

@@ -87,7 +87,7 @@ export class NodeAdminView implements NodeAdmin {
   }
 
   async disconnect(clientId: string, endSession: boolean): Promise<boolean> {
-    const entry = this.#sessions.get(clientId);
+    const entry = await this.#sessions.settled(clientId);
     if (entry === undefined) return false;
     entry.connection?.close(REASON.administrativeAction, 'disconnected by an administrator');
     if (endSession && this.#sessions.get(clientId) === entry) {

@@ -126,6 +126,11 @@ export class Sessions {
     }
   }
 
+  /** A client's session at this node, once a move under way here has ended: it may be about to come, or to go. */
+  settled(clientId: string): Promise<SessionEntry | undefined> {
+    return this.#locks.run(clientId, async () => this.#entries.get(clientId));
+  }
+
   /** Who has a client's session, once a take under way here has ended. */
   find(clientId: string): Promise<{
     readonly record: SessionRecord | undefined;

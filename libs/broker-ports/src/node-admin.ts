@@ -79,7 +79,12 @@ export interface NodeAdmin {
   clients(query: ClientQuery): NodePage<ClientInfo>;
   /** One client of this node. */
   client(clientId: string): ClientInfo | undefined;
-  /** Closes the connection (0x98 for MQTT 5) and, when asked, ends the session. False when the client is not here. */
+  /**
+   * Closes the connection (0x98 for MQTT 5) and, when asked, ends the session. False when the client is not here.
+   *
+   * @remarks A client that is about to connect here, or to go to another node, is waited for: of all nodes that are asked at
+   * once, the one that has it in the end acts.
+   */
   disconnect(clientId: string, endSession: boolean): Promise<boolean>;
   /** A page of the subscriptions of this node. */
   subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo>;
