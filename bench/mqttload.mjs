@@ -19,7 +19,8 @@ export function buildMqttload(directory) {
 }
 
 /**
- * Runs mqttload against a server to its end.
+ * Runs mqttload against a server to its end: subscribers connect to `ports.subscribers`, if it has one, the others to
+ * `ports.mqtt`; what it spends is what `pids` spend, or `pid`.
  *
  * @returns its figures, as `mqttload --help` names them.
  */
@@ -27,7 +28,11 @@ export async function runMqttload(
   { group, program },
   { core, server, args, seconds = 0, nice = 0 },
 ) {
-  const target = ['--target', `127.0.0.1:${server.ports.mqtt}`, '--pid', String(server.pid)];
+  const { mqtt, subscribers = mqtt } = server.ports;
+  const target = [
+    ...['--pub-target', `127.0.0.1:${mqtt}`, '--sub-target', `127.0.0.1:${subscribers}`],
+    ...['--pid', (server.pids ?? [server.pid]).join()],
+  ];
   const lines = [];
   const pinned = ['taskset', '-c', String(core), program, ...args, ...target, '--json'];
   const command = ['-n', String(nice), ...pinned];

@@ -12,8 +12,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Names of the peers that --against may list. */
 export const PEERS = ['mosquitto', 'limit'];
 
-/** A broker that is ready: where it listens, and how it is asked for its metrics, if it has any. */
-async function start(group, { name, core, command, ports, env = {} }) {
+/** A server that is ready: where it listens, and how it is asked for its metrics, if it has any. */
+export async function startProcess(group, { name, core, command, ports, env = {} }) {
   const output = [];
   const pinned = ['-c', String(core), ...command];
   const options = { cwd: root, env: { PATH, ...env }, output: (line) => output.push(line) };
@@ -24,7 +24,7 @@ async function start(group, { name, core, command, ports, env = {} }) {
     name,
     async () => {
       if (isOver) throw new Error(`${name} has ended:\n${output.join('\n')}`);
-      return listening(ports.mqtt);
+      return listening(ports.mqtt ?? ports.redis);
     },
     { deadlineMs: START_DEADLINE_MS },
   );
@@ -50,7 +50,7 @@ async function start(group, { name, core, command, ports, env = {} }) {
 export async function startSkein(group, { name = 'skein', core, build, nodeArgs = [], env = {} }) {
   const [mqtt, ops, commands] = await Promise.all([freePort(), freePort(), freePort()]);
   const main = join(build, 'apps/broker/src/main.js');
-  return start(group, {
+  return startProcess(group, {
     name,
     core,
     command: [process.execPath, ...nodeArgs, main],
@@ -67,11 +67,11 @@ export async function startSkein(group, { name = 'skein', core, build, nodeArgs 
 }
 
 /** Debian's mosquitto with its defaults, open to all and without a log line per connection. */
-async function startMosquitto(group, { core, directory }) {
+export async function startMosquitto(group, { core, directory }) {
   const mqtt = await freePort();
   const file = join(directory, `mosquitto-${mqtt}.conf`);
   writeFileSync(file, `listener ${mqtt} 127.0.0.1\nallow_anonymous true\nlog_dest none\n`);
-  return start(group, {
+  return startProcess(group, {
     name: 'mosquitto',
     core,
     command: ['mosquitto', '-c', file],
@@ -84,7 +84,7 @@ async function startLimit(group, { core }) {
   const mqtt = await freePort();
   const script = fileURLToPath(new URL('peers/node-limit.mjs', import.meta.url));
   const command = [process.execPath, script, String(mqtt)];
-  return start(group, { name: 'limit', core, command, ports: { mqtt } });
+  return startProcess(group, { name: 'limit', core, command, ports: { mqtt } });
 }
 
 /** Starts a server by the name that scenarios and --against use; a directory is another build of Skein. */
