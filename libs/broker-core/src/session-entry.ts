@@ -7,6 +7,7 @@ import {
   type QueuePosition,
   type SessionOperation,
   type SessionRecord,
+  type SessionWriteOutcome,
 } from '#libs/broker-ports';
 import {
   Session,
@@ -32,7 +33,7 @@ import { PASSED_ON_MS } from './moved-sessions.ts';
 import type { ClientNames } from './naming/client-names.ts';
 import { GroupPublish } from './share-group.ts';
 import { FULL, type Offer, type Receiver } from './receiver.ts';
-import type { SessionWriter, WriteDone, WriteResult } from './session-writer.ts';
+import type { SessionWriter, WriteDone } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
 
@@ -366,7 +367,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.write({ kind: 'append', queued, once }, (result) => this.#appended(offer, queued, result));
   }
 
-  #appended(offer: Offer, queued: QueuedMessage, result: WriteResult): void {
+  #appended(offer: Offer, queued: QueuedMessage, result: SessionWriteOutcome): void {
     if (result === 'done') {
       const { qos, retain, subscriptionIdentifiers, position } = queued;
       const delivery = { publish: offer.shared, qos, retain, subscriptionIdentifiers, position };

@@ -1,11 +1,8 @@
 import type { Log, SessionOperation, SessionStore, SessionWriteOutcome } from '#libs/broker-ports';
 import type { Flushable, Turn } from './turn.ts';
 
-/** How a write ended; `failed` means that the store did not answer and the outcome is unknown. */
-export type WriteResult = SessionWriteOutcome | 'failed';
-
 /** Told how a write ended; undefined for writes nobody waits for. */
-export type WriteDone = ((result: WriteResult) => void) | undefined;
+export type WriteDone = ((outcome: SessionWriteOutcome) => void) | undefined;
 
 /**
  * Collects a turn's session writes of all clients into one call of the store.
@@ -48,14 +45,22 @@ export class SessionWriter implements Flushable {
     });
   }
 
-  async #written(operations: readonly SessionOperation[]): Promise<readonly WriteResult[]> {
+  async #written(operations: readonly SessionOperation[]): Promise<readonly SessionWriteOutcome[]> {
     try {
-      return await this.#store.write(operations);
+      const outcomes = await this.#store.write(operations);
+      if (outcomes.includes('failed')) {
+        const failed = outcomes.filter((outcome) => outcome === 'failed').length;
+        this.#warn(failed, 'a part of the store');
+      }
+      return outcomes;
     } catch (error) {
-      const reason = String(error);
-      this.#log.warn('session-write-failed', { operations: operations.length, reason });
+      this.#warn(operations.length, String(error));
       return [];
     }
+  }
+
+  #warn(operations: number, reason: string): void {
+    this.#log.warn('session-write-failed', { operations, reason });
   }
 
   /** Hands over what is collected and resolves when the last write has been answered. */

@@ -143,8 +143,10 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
  *
  * - `fenced`: a later owner exists, the write changed nothing.
  * - `repeat`: the session has had this message before, nothing was queued.
+ * - `failed`: the part of the store that has the session did not answer, or refused: what the operation was to change is
+ *   unknown. Operations of other sessions are not touched by that.
  */
-export type SessionWriteOutcome = 'done' | 'fenced' | 'repeat';
+export type SessionWriteOutcome = 'done' | 'fenced' | 'repeat' | 'failed';
 
 /**
  * How many messages a session remembers at least, the latest ones and none for ever, to recognise those that come again:
@@ -162,7 +164,8 @@ export interface SessionStore {
   /** Takes a session by compare-and-set on owner and epoch. An expired session counts as absent. */
   take(request: TakeRequest): Promise<TakeResult>;
   /**
-   * Carries out the writes of one event-loop turn in one round trip, in order per session.
+   * Carries out the writes of one event-loop turn in one round trip, in order per session. Rejects when nothing of it could
+   * be carried out, as far as is known.
    *
    * @returns one outcome per operation, in the order given.
    */

@@ -122,12 +122,7 @@ export class RedisConnection {
       outcome = 'ok';
       return result;
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      // Only an administrator empties the script cache of a running server. The call is not repeated here:
-      // a later one may have found the scripts loaded, and would be overtaken backwards.
-      if (message.startsWith('NOSCRIPT')) link?.load(this.#scripts);
-      if (MISDIRECTED.test(message)) void this.#look();
-      throw new StoreUnavailableError(`Redis: ${message}`, { cause });
+      throw this.#failure(cause, link);
     } finally {
       this.meter.redisCommand(operation, outcome, (performance.now() - begunAt) / 1000);
     }
@@ -138,15 +133,13 @@ export class RedisConnection {
    *
    * @remarks Commands to one master are carried out in their order, but not as one. With `waitReplicas` they have to be on
    * so many replicas.
-   * @returns one result per step.
-   * @throws StoreUnavailableError as {@link RedisConnection.run}, also when one of the commands is refused; after all
-   * masters have answered or failed.
+   * @returns one result per step; where it was refused, or its master has failed, a StoreUnavailableError.
    */
-  async pipeline(
+  async attempt(
     operation: RedisOperation,
     steps: readonly RedisStep[],
   ): Promise<readonly unknown[]> {
-    if (!this.#isCluster) return this.#pipelineTo(operation, steps);
+    if (!this.#isCluster) return this.#attemptAt(operation, steps);
     const groups = new Map<string, { readonly places: number[]; readonly steps: RedisStep[] }>();
     for (const [place, step] of steps.entries()) {
       const master = this.#masterOf(step[0]);
@@ -157,12 +150,25 @@ export class RedisConnection {
     }
     const replies: unknown[] = [];
     const sent = [...groups.values()].map(async (group) => {
-      const answers = await this.#pipelineTo(operation, group.steps);
+      const answers = await this.#attemptAt(operation, group.steps);
       group.places.forEach((place, at) => (replies[place] = answers[at]));
     });
-    for (const outcome of await Promise.allSettled(sent)) {
-      if (outcome.status === 'rejected') throw outcome.reason;
-    }
+    await Promise.all(sent);
+    return replies;
+  }
+
+  /**
+   * As attempt(), for steps of which none is of use without the others.
+   *
+   * @throws StoreUnavailableError when one of them has failed; after all masters have answered or failed.
+   */
+  async pipeline(
+    operation: RedisOperation,
+    steps: readonly RedisStep[],
+  ): Promise<readonly unknown[]> {
+    const replies = await this.attempt(operation, steps);
+    const failure = replies.find((reply) => reply instanceof StoreUnavailableError);
+    if (failure !== undefined) throw failure;
     return replies;
   }
 
@@ -191,21 +197,54 @@ export class RedisConnection {
     this.meter.redisUp(ROLE, false);
   }
 
-  #pipelineTo(operation: RedisOperation, steps: readonly RedisStep[]): Promise<readonly unknown[]> {
-    return this.run(operation, steps[0]?.[0] ?? '', async (client, wait) => {
-      const pipeline = client.pipeline();
-      for (const [key, send] of steps) send(pipeline, key);
-      const [replies, isReplicated] = await Promise.all([pipeline.exec(), wait.reached()]);
-      if (this.#options.waitReplicas) {
-        this.meter.redisReplicasWaited(isReplicated ? 'reached' : 'missed');
-      }
-      if (!isReplicated) throw new Error('too few replicas have what was written');
-      return (replies ?? []).map(([error, result], at) => {
+  /** One round trip to the master of the first step. */
+  async #attemptAt(
+    operation: RedisOperation,
+    steps: readonly RedisStep[],
+  ): Promise<readonly unknown[]> {
+    const begunAt = performance.now();
+    const link = this.#links.get(this.#masterOf(steps[0]?.[0] ?? ''));
+    let outcome: 'ok' | 'error' = 'error';
+    try {
+      if (link === undefined) throw new Error('not connected');
+      const replies = await link.call((client, wait) => this.#send(steps, client, wait));
+      outcome = 'ok';
+      return replies.map(([error, result], at) => {
         if (error === null) return result;
         if (steps[at]?.[2]?.test(error.message) === true) return undefined;
-        throw error;
+        outcome = 'error';
+        return this.#failure(error, link);
       });
-    });
+    } catch (cause) {
+      const failure = this.#failure(cause, link);
+      return steps.map(() => failure);
+    } finally {
+      this.meter.redisCommand(operation, outcome, (performance.now() - begunAt) / 1000);
+    }
+  }
+
+  async #send(
+    steps: readonly RedisStep[],
+    client: Redis,
+    wait: ReplicaWait,
+  ): Promise<readonly [error: Error | null, result: unknown][]> {
+    const pipeline = client.pipeline();
+    for (const [key, send] of steps) send(pipeline, key);
+    const [replies, isReplicated] = await Promise.all([pipeline.exec(), wait.reached()]);
+    if (this.#options.waitReplicas) {
+      this.meter.redisReplicasWaited(isReplicated ? 'reached' : 'missed');
+    }
+    if (!isReplicated) throw new Error('too few replicas have what was written');
+    return replies ?? [];
+  }
+
+  #failure(cause: unknown, link: RedisLink | undefined): StoreUnavailableError {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    // Only an administrator empties the script cache of a running server. The call is not repeated here:
+    // a later one may have found the scripts loaded, and would be overtaken backwards.
+    if (message.startsWith('NOSCRIPT')) link?.load(this.#scripts);
+    if (MISDIRECTED.test(message)) void this.#look();
+    return new StoreUnavailableError(`Redis: ${message}`, { cause });
   }
 
   get #isCluster(): boolean {

@@ -10,6 +10,7 @@ import {
   type RedisServer,
 } from '#libs/testkit';
 import type { RedisTarget } from '#libs/redis-client';
+import { sessionKeys } from './keys.ts';
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
 import { RedisRetainedStore } from './redis-retained-store.ts';
 import { RedisSessionStore } from './redis-session-store.ts';
@@ -27,7 +28,7 @@ afterEach(async () => {
   waits = { reached: 0, missed: 0 };
 });
 
-async function connect(target: RedisTarget): Promise<RedisConnection> {
+async function connect(target: RedisTarget, waitReplicas = 1): Promise<RedisConnection> {
   const quiet = (): void => undefined;
   const meter: Partial<Meter> = {
     redisUp: quiet,
@@ -38,7 +39,7 @@ async function connect(target: RedisTarget): Promise<RedisConnection> {
   };
   const connection = await connectRedis({
     ...target,
-    ...{ keyPrefix: 'test', commandTimeoutMs: 2_000, waitReplicas: 1, waitTimeoutMs: WAIT_MS },
+    ...{ keyPrefix: 'test', commandTimeoutMs: 2_000, waitReplicas, waitTimeoutMs: WAIT_MS },
     log: silentLog,
     meter: meter as Meter,
   });
@@ -76,6 +77,15 @@ function startAppending(store: RedisSessionStore, epochs: ReadonlyMap<string, nu
       await appending;
     },
   };
+}
+
+async function take(store: RedisSessionStore, clientId: string): Promise<number> {
+  const result = await store.take({
+    ...{ clientId, node: NODE, nowMs: Date.now(), connected: true },
+    ...{ cleanStart: false, durable: true, expiryIntervalSeconds: 600 },
+  });
+  if (result.kind !== 'taken') throw new Error(result.kind);
+  return result.record.epoch;
 }
 
 interface Failing {
@@ -117,13 +127,7 @@ it.each([
     const redis = await connect(target);
     const store = new RedisSessionStore(redis);
     const epochs = new Map<string, number>();
-    for (const clientId of CLIENTS) {
-      const result = await store.take({
-        ...{ clientId, node: NODE, nowMs: Date.now(), connected: true },
-        ...{ cleanStart: false, durable: true, expiryIntervalSeconds: 600 },
-      });
-      if (result.kind === 'taken') epochs.set(clientId, result.record.epoch);
-    }
+    for (const clientId of CLIENTS) epochs.set(clientId, await take(store, clientId));
     const appending = startAppending(store, epochs);
     await appending.grew();
 
@@ -145,6 +149,53 @@ it.each([
   },
   40_000,
 );
+
+it('a master of a Redis Cluster that is away fails what is written to its own sessions, and nothing else', async () => {
+  const args = ['--cluster-require-full-coverage', 'no'];
+  const cluster = await startRedisCluster({ args });
+  cleanups.push(() => cluster.stop());
+  const redis = await connect({ nodes: cluster.nodes }, 0);
+  const store = new RedisSessionStore(redis);
+  const epochs = new Map<string, number>();
+  for (const clientId of CLIENTS) epochs.set(clientId, await take(store, clientId));
+  const appendAll = (sequence: number) =>
+    store.write(
+      [...epochs].map(([clientId, epoch]) => {
+        const queued = queuedOf({ epoch, sequence });
+        return { kind: 'append', clientId, epoch, queued, once: false };
+      }),
+    );
+  expect(await appendAll(1)).toEqual(CLIENTS.map(() => 'done'));
+
+  const [, victim] = cluster.servers;
+  await victim?.kill();
+  await until(() => !redis.isUp, DEADLINE_MS);
+  const others = new Set<string>();
+  // Until the other masters have noticed that it is gone, and once more.
+  let sequence = 1;
+  let isNoticed = false;
+  await until(async () => {
+    const wasNoticed = isNoticed;
+    sequence += 1;
+    const outcomes = await appendAll(sequence);
+    expect([...new Set(outcomes)].toSorted()).toEqual(['done', 'failed']);
+    for (const [at, clientId] of CLIENTS.entries()) {
+      if (outcomes[at] === 'done') others.add(clientId);
+      else others.delete(clientId);
+    }
+    const [witness = ''] = others;
+    const [key] = sessionKeys('test', witness);
+    const info = await redis.run('session_read', key, (client) => client.cluster('INFO'));
+    isNoticed = !String(info).includes('cluster_slots_fail:0');
+    return wasNoticed;
+  }, DEADLINE_MS);
+  for (const clientId of others) {
+    expect(await store.read(clientId, undefined, 1_000)).toHaveLength(sequence);
+  }
+
+  await victim?.restart();
+  await until(() => redis.isUp, DEADLINE_MS);
+}, 40_000);
 
 it('a write that too few replicas have in time is refused, and the next one is taken when they are back', async () => {
   const topology = await startSentinels();

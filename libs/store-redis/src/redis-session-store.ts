@@ -1,4 +1,5 @@
 import {
+  StoreUnavailableError,
   decodeQueued,
   decodeWill,
   encodeWill,
@@ -89,23 +90,27 @@ export class RedisSessionStore implements SessionStore {
     const outcomes = operations.map((): SessionWriteOutcome => 'done');
     try {
       const steps = calls.map((call) => this.#plainSteps(call) ?? [this.#scriptStep(call)]);
-      const replies = await this.#redis.pipeline('session_write', steps.flat());
+      const replies = await this.#redis.attempt('session_write', steps.flat());
+      throwIfAllFailed(replies);
       const refused: SessionCall[] = [];
       let next = 0;
       calls.forEach((call, at) => {
         const [first, ...others] = replies.slice(next, (next += steps[at]?.length ?? 0));
         if (isWriteReply(first)) this.#settle(call, first, { outcomes, token: tokens[at] });
+        else if ([first, ...others].some(isFailure)) fail(call, outcomes);
         else if ([first, ...others].some(isRefusal)) refused.push(call);
       });
       if (refused.length === 0) return outcomes;
       // The script says why: the session is another node's, or gone.
-      const again = await this.#redis.pipeline(
+      const again = await this.#redis.attempt(
         'session_write',
         refused.map((call) => this.#scriptStep(call)),
       );
-      refused.forEach((call, at) =>
-        this.#settle(call, again[at] as WriteReply, { outcomes, token: undefined }),
-      );
+      refused.forEach((call, at) => {
+        const reply = again[at];
+        if (isWriteReply(reply)) this.#settle(call, reply, { outcomes, token: undefined });
+        else fail(call, outcomes);
+      });
       return outcomes;
     } finally {
       calls.forEach((call, at) => this.#end(call.clientId, tokens[at]));
@@ -246,6 +251,21 @@ export class RedisSessionStore implements SessionStore {
 /** Whether the script has answered, and not a plain command. */
 function isWriteReply(reply: unknown): reply is WriteReply {
   return Array.isArray(reply);
+}
+
+/** Whether it is not known what has become of a step. */
+function isFailure(reply: unknown): reply is StoreUnavailableError {
+  return reply instanceof StoreUnavailableError;
+}
+
+/** The caller is told the cause when Redis as a whole is away. */
+function throwIfAllFailed(replies: readonly unknown[]): void {
+  const [first] = replies;
+  if (isFailure(first) && replies.every(isFailure)) throw first;
+}
+
+function fail({ indexes }: SessionCall, outcomes: SessionWriteOutcome[]): void {
+  for (const index of indexes) outcomes[index] = 'failed';
 }
 
 /** Whether a plain append was refused: neither an entry id nor a count came back. */

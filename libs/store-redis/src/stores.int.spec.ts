@@ -3,6 +3,7 @@ import type { Meter } from '#libs/broker-ports';
 import {
   delayedStoreSuite,
   exclusiveStoreSuite,
+  partialSessionStoreSuite,
   retainedStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
@@ -13,7 +14,8 @@ import {
   type StoreFactory,
 } from '#libs/testkit';
 import { aclRules } from '#libs/redis-client';
-import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { sessionKeys } from './keys.ts';
+import { connectRedis, type RedisConnection, type RedisStep } from './redis-connection.ts';
 import { RedisDelayedStore } from './redis-delayed-store.ts';
 import { RedisExclusiveStore } from './redis-exclusive-store.ts';
 import { RedisRetainedStore } from './redis-retained-store.ts';
@@ -71,11 +73,23 @@ function factoryOf<Store extends { close(): Promise<void> }>(
       await close();
       return open();
     };
-    return { store: await open(), reopen, peer: open, close };
+    const spoil = async (clientId: string): Promise<void> => {
+      const redis = await connect(keyPrefix);
+      const keys = sessionKeys(keyPrefix, clientId);
+      // Of another type than the commands want.
+      const steps = keys.slice(0, 2).map((key): RedisStep => [key, (to) => to.set(key, 'spoilt')]);
+      await redis.pipeline('session_write', steps);
+      await redis.close();
+    };
+    return { store: await open(), reopen, peer: open, spoil, close };
   };
 }
 
 sessionStoreSuite(
+  'RedisSessionStore',
+  factoryOf((redis) => new RedisSessionStore(redis)),
+);
+partialSessionStoreSuite(
   'RedisSessionStore',
   factoryOf((redis) => new RedisSessionStore(redis)),
 );

@@ -51,7 +51,7 @@ export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts'
 export { ruleStoreSuite } from './rule-store-suite.ts';
 export { ScramClient } from './scram-client.ts';
 export { seededRandom } from './seeded-random.ts';
-export { sessionStoreSuite } from './session-store-suite.ts';
+export { partialSessionStoreSuite, sessionStoreSuite } from './session-store-suite.ts';
 export type { StoreFactory, StoreUnderTest } from './store-under-test.ts';
 export { openTcpGate, type TcpGate } from './tcp-gate.ts';
 export { until } from './until.ts';

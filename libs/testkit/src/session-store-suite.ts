@@ -5,6 +5,7 @@ import { sessionExpiryCases, sessionOwnersCases } from './session-expiry-cases.t
 import { sessionOnceCases } from './session-once-cases.ts';
 import { sessionQueueCases, sessionSurvivalCases } from './session-queue-cases.ts';
 import { sessionTakeCases, sessionTakeOverCases } from './session-take-cases.ts';
+import { sessionPartialCases } from './session-partial-cases.ts';
 import { sessionWillCases } from './session-will-cases.ts';
 import { sessionFencingCases, sessionWriteCases } from './session-write-cases.ts';
 
@@ -29,5 +30,12 @@ export function sessionStoreSuite(name: string, factory: StoreFactory<SessionSto
     sessionQueueCases(current);
     sessionOnceCases(current);
     sessionSurvivalCases(current);
+  });
+}
+
+/** What a SessionStore must do that may fail in part: its sessions are in several places. */
+export function partialSessionStoreSuite(name: string, factory: StoreFactory<SessionStore>): void {
+  describe(`${name} as a SessionStore in parts`, () => {
+    sessionPartialCases(useStore(factory));
   });
 }

@@ -7,6 +7,8 @@ export interface StoreUnderTest<Store> {
   readonly reopen?: () => Promise<Store>;
   /** Opens a second instance beside the first, as another node would; absent when one process owns the data. */
   readonly peer?: () => Promise<Store>;
+  /** Makes the store unable to serve one client's session; absent when it can only fail as a whole. */
+  readonly spoil?: (clientId: string) => Promise<void>;
   /** Closes every instance and removes the data. */
   close(): Promise<void>;
 }
