@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   StoreUnavailableError,
   type Meter,
@@ -6,6 +7,11 @@ import {
 } from '#libs/broker-ports';
 import { ClusterError, nodeKey } from '#libs/cluster';
 import type { ClusterCommands } from './cluster-commands.ts';
+
+/**
+ * For how long changes wait for the announcement before them: what one sick node holds up is not to hold up the others.
+ */
+const GATHER_MS_MAX = 100;
 
 /** Changes per entry of the stream: with its length, the bound of what the stream can hold. */
 const CHANGES_PER_ENTRY = 256;
@@ -34,7 +40,7 @@ interface Wait {
   readonly reject: (error: Error) => void;
 }
 
-/** The changes of one turn. */
+/** The changes that go out together. */
 interface Gathering {
   readonly changes: Map<string, RouteChange>;
   readonly told: Promise<void>;
@@ -43,7 +49,8 @@ interface Gathering {
 /**
  * What this node wants, written down in Redis and known to the others.
  *
- * @remarks Changes of one turn go out together and are numbered. Every live node is waited for, but not twice for a
+ * @remarks Changes of one turn go out together and are numbered; while an announcement is on its way to be known, what comes
+ * meanwhile shares the next one, for each costs Redis and every node something. Every live node is waited for, but not twice for a
  * deadline: one that has let a deadline pass counts again when it is heard of. What this object holds is what is wanted: if Redis has
  * something else (a failed announcement, lost data) it is written anew.
  */
@@ -57,6 +64,8 @@ export class OwnRoutes {
   #sequence = 0;
   #mismatchAt: number | undefined;
   #gathering: Gathering | undefined;
+  /** Ends when the last announcement is known to all, or has taken long enough. */
+  #underWay: Promise<unknown> | undefined;
   #waits: Wait[] = [];
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
@@ -128,13 +137,22 @@ export class OwnRoutes {
 
   #gather(): Gathering {
     const changes = new Map<string, RouteChange>();
-    const told = new Promise<void>((resolve) => {
-      setImmediate(() => {
-        this.#gathering = undefined;
-        resolve(this.#tell([...changes.values()]));
-      });
+    const told = this.#turnToTell().then(() => {
+      this.#gathering = undefined;
+      const known = this.#tell([...changes.values()]);
+      this.#underWay = Promise.race([
+        known.catch(() => undefined),
+        delay(GATHER_MS_MAX, undefined, { ref: false }),
+      ]);
+      return known;
     });
     return { changes, told };
+  }
+
+  /** Resolves at the end of the turn in which the announcement before may be followed by another. */
+  async #turnToTell(): Promise<void> {
+    await this.#underWay;
+    await new Promise(setImmediate);
   }
 
   async #tell(changes: readonly RouteChange[]): Promise<void> {

@@ -125,6 +125,22 @@ describe('routes', () => {
     expect(await redis.xlen('test:{test:bus}:routes')).toBe(before + 1);
   });
 
+  it('share an announcement that waits for the one before, each in a turn of its own', async () => {
+    const [n1, n2, n3] = await openThree();
+    const before = await redis.xlen('test:{test:bus}:routes');
+    n3.gate.shut();
+    const known = [n1.bus.announceRoutes([add('a')])];
+    await until(() => n2.handler.filtersOf(n1.bus.self)?.includes('a') === true, DEADLINE_MS);
+    for (const filter of ['b', 'c', 'd']) {
+      known.push(n1.bus.announceRoutes([add(filter)]));
+      await new Promise(setImmediate);
+    }
+    n3.gate.open();
+    await Promise.all(known);
+    expect(n3.handler.filtersOf(n1.bus.self)).toEqual(['a', 'b', 'c', 'd']);
+    expect(await redis.xlen('test:{test:bus}:routes')).toBe(before + 2);
+  });
+
   it('reach a node that joins later, those of the living and of the dead', async () => {
     const [n1, n2, n3] = await openThree();
     await n1.bus.announceRoutes([add('a')]);

@@ -1,14 +1,19 @@
+import { WideMap } from './wide-map.ts';
+
+/** From so many children on a Map would stop everything when it grows. */
+const WIDE = 8_192;
+
 /**
  * A node of a tree of topic levels.
  *
  * @remarks Most nodes of a large tree have no child or one, so a Map is made only for the second child: it would cost more
- * than all the rest of the node.
+ * than all the rest of the node. Very many children are in a WideMap.
  *
  * @internal
  */
 export abstract class LevelNode<Node extends LevelNode<Node>> {
   readonly level: string;
-  #children: Node | Map<string, Node> | undefined;
+  #children: Node | Map<string, Node> | WideMap<Node> | undefined;
 
   constructor(level: string) {
     this.level = level;
@@ -17,25 +22,27 @@ export abstract class LevelNode<Node extends LevelNode<Node>> {
   child(level: string): Node | undefined {
     const children = this.#children;
     if (children === undefined) return undefined;
-    if (children instanceof Map) return children.get(level);
+    if (!(children instanceof LevelNode)) return children.get(level);
     return children.level === level ? children : undefined;
   }
 
   addChild(node: Node): void {
     const children = this.#children;
     if (children === undefined) this.#children = node;
-    else if (children instanceof Map) children.set(node.level, node);
-    else {
+    else if (children instanceof LevelNode) {
       this.#children = new Map([
         [children.level, children],
         [node.level, node],
       ]);
+    } else {
+      children.set(node.level, node);
+      if (children.size > WIDE && children instanceof Map) this.#children = widened(children);
     }
   }
 
   removeChild(level: string): void {
     const children = this.#children;
-    if (!(children instanceof Map)) {
+    if (children === undefined || children instanceof LevelNode) {
       this.#children = undefined;
       return;
     }
@@ -52,6 +59,12 @@ export abstract class LevelNode<Node extends LevelNode<Node>> {
   children(): Iterator<Node> {
     const children = this.#children;
     if (children === undefined) return [][Symbol.iterator]();
-    return children instanceof Map ? children.values() : [children][Symbol.iterator]();
+    return children instanceof LevelNode ? [children].values() : children.values();
   }
+}
+
+function widened<Node>(children: Map<string, Node>): WideMap<Node> {
+  const wide = new WideMap<Node>();
+  for (const [level, node] of children) wide.set(level, node);
+  return wide;
 }

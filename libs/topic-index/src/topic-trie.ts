@@ -1,8 +1,9 @@
 import { LevelNode } from './level-node.ts';
 import { isWildcard } from './topic-syntax.ts';
-import { bagSize, bagWith, takeFromBag, type ValueBag } from './value-bag.ts';
+import { appendBag, bagWith, takeFromBag, type ValueBag } from './value-bag.ts';
+import { WideMap } from './wide-map.ts';
 
-/** A level of the filters with wildcards. `+` and `#` have fields of their own: no look-up is needed to find them. */
+/** A level of the filters that one look-up cannot find. `+` and `#` have fields of their own: no look-up is needed to find them. */
 class FilterNode<Value> extends LevelNode<FilterNode<Value>> {
   /** The node of the level `+` below this one. */
   plus: FilterNode<Value> | undefined;
@@ -34,8 +35,8 @@ interface Place<Value> {
  *
  * @remarks Filters must be valid and without `$share` prefix (filterFault, parseShare). Values are compared by identity;
  * for several values of one subscriber use one object per subscription. The cost of match() is that of the
- * matching branches, not of the number of filters: filters without wildcards are found by one look-up. Nothing is
- * recursive, so the number of levels is bounded only by the caller.
+ * matching branches, not of the number of filters: those without wildcards are found by one look-up, and those whose only
+ * wildcard is a `#` behind a level by one look-up for each of their depths. Nothing is recursive, so the number of levels is bounded only by the caller.
  *
  * @example
  * ```ts
@@ -46,9 +47,15 @@ interface Place<Value> {
  * ```
  */
 export class TopicTrie<Value> {
-  readonly #exact = new Map<string, ValueBag<Value>>();
+  /** Filters without wildcards. */
+  readonly #exact = new WideMap<ValueBag<Value>>();
+  /** Filters that end with `/#`, the only wildcard in them, without this end. */
+  readonly #branches = new WideMap<ValueBag<Value>>();
+  /** How many of the branches have each number of slashes. */
+  readonly #branchesAt: number[] = [];
+  /** All other filters. */
   readonly #root = new FilterNode<Value>('');
-  #wildcards = 0;
+  #inTree = 0;
   #version = 0;
   /** Kept between calls to spare two allocations; empty outside match(). */
   readonly #nodes: FilterNode<Value>[] = [];
@@ -56,7 +63,7 @@ export class TopicTrie<Value> {
 
   /** How many filters have a value. */
   get size(): number {
-    return this.#exact.size + this.#wildcards;
+    return this.#exact.size + this.#branches.size + this.#inTree;
   }
 
   /** Grows with every change: what was matched at the same version is still right. */
@@ -70,13 +77,12 @@ export class TopicTrie<Value> {
    * @returns true when it is the first value of this filter.
    */
   add(filter: string, value: Value): boolean {
-    if (!isWildcard(filter)) {
-      const before = this.#exact.get(filter);
-      const after = bagWith(before, value);
-      if (after === undefined) return false;
-      if (after !== before) this.#exact.set(filter, after);
-      this.#version += 1;
-      return before === undefined;
+    if (!isWildcard(filter)) return this.#addTo(this.#exact, filter, value);
+    if (isBranch(filter)) {
+      const branch = branchOf(filter);
+      const isFirst = this.#addTo(this.#branches, branch, value);
+      if (isFirst) this.#countBranch(branch, 1);
+      return isFirst;
     }
     const { node, field } = this.#openPlace(filter);
     const before = node[field];
@@ -85,7 +91,7 @@ export class TopicTrie<Value> {
     node[field] = after;
     this.#version += 1;
     if (before !== undefined) return false;
-    this.#wildcards += 1;
+    this.#inTree += 1;
     return true;
   }
 
@@ -95,17 +101,18 @@ export class TopicTrie<Value> {
    * @returns true when no value of this filter is left.
    */
   remove(filter: string, value: Value): boolean {
-    if (!isWildcard(filter)) {
-      const bag = this.#exact.get(filter);
-      if (bag === undefined || !this.#takeFrom(bag, value)) return false;
-      this.#exact.delete(filter);
-      return true;
+    if (!isWildcard(filter)) return this.#removeFrom(this.#exact, filter, value);
+    if (isBranch(filter)) {
+      const branch = branchOf(filter);
+      const wasLast = this.#removeFrom(this.#branches, branch, value);
+      if (wasLast) this.#countBranch(branch, -1);
+      return wasLast;
     }
     const place = this.#findPlace(filter);
     const bag = place?.node[place.field];
     if (place === undefined || bag === undefined || !this.#takeFrom(bag, value)) return false;
     place.node[place.field] = undefined;
-    this.#wildcards -= 1;
+    this.#inTree -= 1;
     prune(place.path);
     return true;
   }
@@ -113,6 +120,7 @@ export class TopicTrie<Value> {
   /** Whether a filter has a value. */
   has(filter: string): boolean {
     if (!isWildcard(filter)) return this.#exact.has(filter);
+    if (isBranch(filter)) return this.#branches.has(branchOf(filter));
     const place = this.#findPlace(filter);
     return place?.node[place.field] !== undefined;
   }
@@ -125,9 +133,32 @@ export class TopicTrie<Value> {
    */
   match(topic: string, into: Value[]): void {
     const exact = this.#exact.get(topic);
-    if (exact !== undefined) append(exact, into);
-    if (this.#wildcards === 0) return;
+    if (exact !== undefined) appendBag(exact, into);
+    if (this.#branches.size > 0) this.#matchBranches(topic, into);
+    if (this.#inTree > 0) this.#matchTree(topic, into);
+  }
 
+  /** Every filter that has a value, in no particular order; the trie must not change meanwhile. */
+  *filters(): Generator<string, void, undefined> {
+    yield* this.#exact.keys();
+    for (const branch of this.#branches.keys()) yield `${branch}/#`;
+    yield* this.#filtersInTree();
+  }
+
+  /** Looks for the branch of each level of the topic, the last one included, at those depths that there are branches of. */
+  #matchBranches(topic: string, into: Value[]): void {
+    let slashes = 0;
+    for (let end = topic.indexOf('/'); ; end = topic.indexOf('/', end + 1)) {
+      if ((this.#branchesAt[slashes] ?? 0) > 0) {
+        const bag = this.#branches.get(end === -1 ? topic : topic.slice(0, end));
+        if (bag !== undefined) appendBag(bag, into);
+      }
+      if (end === -1) return;
+      slashes += 1;
+    }
+  }
+
+  #matchTree(topic: string, into: Value[]): void {
     const levels = topic.split('/');
     const nodes = this.#nodes;
     const depths = this.#depths;
@@ -139,10 +170,10 @@ export class TopicTrie<Value> {
     }
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
       const depth = depths.pop() ?? 0;
-      if (node.below !== undefined) append(node.below, into);
+      if (node.below !== undefined) appendBag(node.below, into);
       const level = levels[depth];
       if (level === undefined) {
-        if (node.ending !== undefined) append(node.ending, into);
+        if (node.ending !== undefined) appendBag(node.ending, into);
         continue;
       }
       this.#visitLater(node.plus, depth + 1);
@@ -150,9 +181,7 @@ export class TopicTrie<Value> {
     }
   }
 
-  /** Every filter that has a value, in no particular order; the trie must not change meanwhile. */
-  *filters(): Generator<string, void, undefined> {
-    yield* this.#exact.keys();
+  *#filtersInTree(): Generator<string, void, undefined> {
     const open: { node: FilterNode<Value>; prefix: string }[] = [{ node: this.#root, prefix: '' }];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { node, prefix } = next;
@@ -172,11 +201,31 @@ export class TopicTrie<Value> {
     this.#depths.push(depth);
   }
 
+  #addTo(map: WideMap<ValueBag<Value>>, key: string, value: Value): boolean {
+    const before = map.get(key);
+    const after = bagWith(before, value);
+    if (after === undefined) return false;
+    if (after !== before) map.set(key, after);
+    this.#version += 1;
+    return before === undefined;
+  }
+
+  #removeFrom(map: WideMap<ValueBag<Value>>, key: string, value: Value): boolean {
+    const bag = map.get(key);
+    if (bag === undefined || !this.#takeFrom(bag, value)) return false;
+    return map.delete(key);
+  }
+
   /** Takes the value out; true when the bag is empty now. */
   #takeFrom(bag: ValueBag<Value>, value: Value): boolean {
-    if (!takeFromBag(bag, value)) return false;
-    this.#version += 1;
-    return bagSize(bag) === 0;
+    const outcome = takeFromBag(bag, value);
+    if (outcome !== 'absent') this.#version += 1;
+    return outcome === 'emptied';
+  }
+
+  #countBranch(branch: string, change: 1 | -1): void {
+    const slashes = branch.split('/').length - 1;
+    this.#branchesAt[slashes] = (this.#branchesAt[slashes] ?? 0) + change;
   }
 
   /** Finds the place of a filter and makes the nodes that are missing. */
@@ -203,8 +252,13 @@ export class TopicTrie<Value> {
   }
 }
 
-function append<Value>(bag: ValueBag<Value>, into: Value[]): void {
-  for (const value of bag) into.push(value);
+/** Whether a filter is some levels without wildcards and `/#` behind them: it matches what begins with them. */
+function isBranch(filter: string): boolean {
+  return filter.endsWith('/#') && !filter.includes('+');
+}
+
+function branchOf(filter: string): string {
+  return filter.slice(0, -2);
 }
 
 function childOf<Value>(node: FilterNode<Value>, level: string): FilterNode<Value> | undefined {
