@@ -124,6 +124,7 @@ export class ClusterMember implements ClusterHandler {
     if (frame?.kind === 'taken') {
       const entry = this.#sessions.get(frame.clientId);
       if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry, from);
+      this.#sessions.taken(frame.clientId, frame.epoch);
       return done();
     }
     if (frame?.kind === 'mark') {
@@ -368,8 +369,9 @@ export class ClusterMember implements ClusterHandler {
       else if (served.some((node) => keyOf(node) === keyOf(record.owner))) return obligations.end();
       else if (keyOf(record.owner) !== keyOf(bus.self)) {
         this.#outbox.directed(record.owner, { clientId, message }, obligations);
-      } else if (entry !== undefined) this.#router.routeToSession(message, entry, obligations);
-      else throw new Error('the session is on its way');
+      } else if (entry?.isGone === false) {
+        this.#router.routeToSession(message, entry, obligations);
+      } else throw new Error('the session is on its way');
       obligations.end();
     } catch {
       obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));

@@ -246,6 +246,8 @@ describe('a client that moves to another node', () => {
     const connack = await refused.connect({ clientId: 'client', ...DURABLE });
     expect(connack.reasonCode).toBe(0x88);
     await quiet();
+    b.memory.sweepAfter(1000);
+    await quiet();
     expect(cluster.placeOf(b.bus.self)?.filters.size).toBe(0);
   });
 

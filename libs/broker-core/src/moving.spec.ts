@@ -92,6 +92,33 @@ describe('a durable session between its release and its take', () => {
     expect([code, after.takeTexts()]).toEqual([0, ['acknowledged']]);
   });
 
+  it('misses nothing that is published before anybody knows who has it', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    const publisher = await connected(c, 'publisher');
+    const take = storeB.take.bind(storeB);
+    storeB.take = (request) =>
+      request.replacesEpoch === undefined
+        ? take(request)
+        : Promise.reject(new StoreUnavailableError('away'));
+    const refused = b.memory.client();
+    expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
+    const code = await acknowledged(publisher, 'meanwhile');
+    await quiet(40);
+    const after = await connected(c, 'client', DURABLE);
+    await quiet(40);
+    expect([code, after.takeTexts()]).toEqual([0, ['meanwhile']]);
+  });
+
+  it('is routed to its new node alone when that has it', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    await connected(b, 'client', DURABLE);
+    await quiet();
+    const routed = [a, b, c].map(({ bus }) => cluster.placeOf(bus.self)?.filters.size);
+    expect(routed).toEqual([0, 1, 0]);
+  });
+
   it('is not lost when the taker dies', async () => {
     const before = await connected(a, 'client', DURABLE);
     await before.subscribe('t');

@@ -145,13 +145,15 @@ export class Router implements Flushable {
       const isFirst = this.#expected.add(filter, clientId);
       if (isFirst && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
     }
+    let hasBegun = false;
     return {
       begin: () => {
         if (!this.#arriving.has(clientId)) this.#arriving.set(clientId, []);
+        hasBegun = true;
       },
       end: (entry) => {
-        const waiting = this.#arriving.get(clientId) ?? [];
-        this.#arriving.delete(clientId);
+        const waiting = (hasBegun && this.#arriving.get(clientId)) || [];
+        if (hasBegun) this.#arriving.delete(clientId);
         for (const arrived of waiting) arrived(entry);
         for (const end of shared) end();
         for (const filter of plain) {

@@ -11,6 +11,8 @@ import type {
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
+import { isShared } from '#libs/topic-index';
+import { DoubtfulSessions } from './doubtful-sessions.ts';
 import type { Exclusives } from './exclusives.ts';
 import { encodeFrame } from './frame.ts';
 import { LeftMessages } from './left-messages.ts';
@@ -21,7 +23,7 @@ import { isRoutesLate, type Expectation, type Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
-import type { PendingWill } from './wills.ts';
+import { pendingWillOf } from './wills.ts';
 
 /** What a connecting client brings. */
 export interface Connecting {
@@ -62,10 +64,7 @@ export class Sessions {
   readonly #locks = new KeyedLock();
   /** Clients without a session here that are taking one: each counts as a session already. */
   readonly #coming = new Set<string>();
-  /** Clients whose session this node may own without having it: a take was not answered, or another node has not taken it. */
-  readonly #doubtful = new Set<string>();
-  /** Clients whose session another node is about to take: doubtful, if it does not, after a while. */
-  #released = new Set<string>();
+  readonly #doubts = new DoubtfulSessions();
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #writer: SessionWriter;
@@ -142,20 +141,10 @@ export class Sessions {
     });
   }
 
-  /** Looks after takes whose outcome the store did not tell; called by the sweep. */
+  /** Looks after sessions of which it is not known who has them; called by the sweep. */
   retry(): void {
     this.#left.sweep();
-    for (const clientId of this.#doubtful) {
-      this.#doubtful.delete(clientId);
-      this.#locks
-        .run(clientId, async () => {
-          await this.#reclaim(clientId);
-          this.#entries.get(clientId)?.goOn();
-        })
-        .catch(() => this.#doubtful.add(clientId));
-    }
-    for (const clientId of this.#released) this.#doubtful.add(clientId);
-    this.#released = new Set();
+    for (const clientId of this.#doubts.due()) this.#settle(clientId);
   }
 
   /** Takes an offline session of a dead node. Returns the owner when somebody else already has it. */
@@ -211,9 +200,17 @@ export class Sessions {
       await this.#writer.idle();
       if (entry.isGone) return;
       own.leaving(entry);
+      // Until it is known that the other node has the session, what is for it comes here, too.
+      const filters = [...entry.subscriptions.keys()].filter((filter) => !isShared(filter));
+      const kept = this.#router.expect(clientId, entry.durable ? filters : []);
       this.drop(entry);
-      this.#released.add(clientId);
+      this.#doubts.released(clientId, entry.epoch, kept);
     });
+  }
+
+  /** Another node has taken a session that this one has let go. */
+  taken(clientId: string, epoch: number): void {
+    this.#doubts.taken(clientId, epoch);
   }
 
   /** Forgets a session here; what is stored of it stays. */
@@ -249,12 +246,12 @@ export class Sessions {
     this.#writer.flush();
     const taken = await this.#take(connecting).catch((error: unknown) => {
       // The store may have given it to this node under a new epoch: what waits to be written goes on when that is known.
-      this.#doubtful.add(terms.clientId);
+      this.#doubts.failed(terms.clientId);
+      this.#settle(terms.clientId);
       throw error;
     });
     const { record, sessionPresent, expected } = taken;
     const left = sessionPresent ? await this.#leftFor(record, taken.orphanOf) : [];
-    this.#doubtful.delete(terms.clientId);
     // A session that comes from elsewhere has changed there.
     if (existing !== undefined && expected !== undefined) this.drop(existing);
     const entry = this.#entry(existing, record, sessionPresent);
@@ -266,6 +263,7 @@ export class Sessions {
       this.#router.routeToSession(message, entry, new Obligations(() => undefined));
     }
     expected?.end(entry);
+    this.#doubts.settled(terms.clientId, entry);
     entry.expirySeconds = terms.sessionExpirySeconds;
     entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
@@ -304,13 +302,24 @@ export class Sessions {
     }
   }
 
+  /** Ends a doubt; while the store is away, the sweep tries again. */
+  #settle(clientId: string): void {
+    this.#locks
+      .run(clientId, () => this.#reclaim(clientId))
+      .catch(() => this.#doubts.unsettled(clientId));
+  }
+
   /** Reads who owns a session. One that the store has given to this node without this node's knowledge is adopted. */
   async #reclaim(clientId: string): Promise<SessionRecord | undefined> {
+    // What a session that was dropped here has written under the same epoch counts.
+    this.#writer.flush();
     const record = await this.#parts.sessions.load(clientId);
-    if (record === undefined || !isSame(record.owner, this.#parts.bus.self)) return record;
-    const entry = this.#entries.get(clientId);
-    if (entry === undefined) this.#adopt(record, undefined);
-    else if (entry.epoch < record.epoch) entry.resume(record);
+    const isOwn = record !== undefined && isSame(record.owner, this.#parts.bus.self);
+    let entry = this.#entries.get(clientId);
+    if (isOwn && entry === undefined) entry = this.#adopt(record, undefined);
+    else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
+    entry?.goOn();
+    this.#doubts.settled(clientId, isOwn ? entry : undefined);
     return record;
   }
 
@@ -346,12 +355,12 @@ export class Sessions {
     };
     let expected: Expectation | undefined;
     let orphanOf: NodeRef | undefined;
-    const silent: NodeRef[] = [];
+    const asked: NodeRef[] = [];
     try {
       for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
         const result: TakeResult = await sessions.take(request);
         if (result.kind === 'taken') {
-          for (const node of silent) this.#tellTaken(node, result.record);
+          for (const node of asked) this.#tellTaken(node, result.record);
           const isWillDue = this.#isWillDue(result, orphanOf !== undefined);
           return { ...result, expected, isWillDue, orphanOf };
         }
@@ -359,13 +368,15 @@ export class Sessions {
         expected ??= await this.#expect(terms);
         expected.begin();
         const isReleased = await this.#askForRelease(terms.clientId, result);
-        if (!isReleased) silent.push(result.owner);
-        orphanOf = isReleased && bus.isAlive(result.owner) ? undefined : result.owner;
+        const isAlive = bus.isAlive(result.owner);
+        if (isAlive || !isReleased) asked.push(result.owner);
+        orphanOf = isReleased && isAlive ? undefined : result.owner;
         request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
       }
       throw new StoreUnavailableError('the session changes hands too often');
     } catch (error) {
-      expected?.end(undefined);
+      // Its owner may have let it go, and this node is the one that is routed to.
+      if (expected !== undefined) this.#doubts.failed(terms.clientId, expected);
       throw error;
     }
   }
@@ -423,7 +434,7 @@ export class Sessions {
     return isReleased;
   }
 
-  /** A former owner that did not answer but lives reads it as soon as it can, and lets its connection go. */
+  /** A former owner that did not answer lets its connection go then; one that did is not routed to any more. */
   #tellTaken(owner: NodeRef, { clientId, epoch }: SessionRecord): void {
     const { bus, log } = this.#parts;
     const frame = encodeFrame({ kind: 'taken', clientId, epoch });
@@ -473,11 +484,6 @@ export class Sessions {
 /** When a session ends that loses its connection now; Infinity for never. */
 export function expiryOf(nowMs: number, expirySeconds: number): number {
   return expirySeconds === NEVER ? Infinity : nowMs + expirySeconds * 1000;
-}
-
-/** The will of a connection that ended unseen counts from now on. */
-function pendingWillOf({ will, dueAtMs }: FormerWill, nowMs: number): PendingWill {
-  return { will, dueAtMs: dueAtMs === 0 ? nowMs + will.delaySeconds * 1000 : dueAtMs };
 }
 
 /** What a session that was here has of a will that its new connection does not cancel. */

@@ -1,4 +1,10 @@
-import type { HubClient, MessageIdentity, PublishDone, StoredWill } from '#libs/broker-ports';
+import type {
+  FormerWill,
+  HubClient,
+  MessageIdentity,
+  PublishDone,
+  StoredWill,
+} from '#libs/broker-ports';
 import { withOwnBytes, type Will } from '#libs/mqtt-codec';
 import type { NodeParts } from './parts.ts';
 import { isSameIdentity } from './message-memory.ts';
@@ -234,4 +240,9 @@ export function storedWillOf(
     ...(hasProperties && { properties: withOwnBytes(properties) }),
   };
   return { message, delaySeconds, ...by };
+}
+
+/** The will of a connection that ended unseen counts from now on. */
+export function pendingWillOf({ will, dueAtMs }: FormerWill, nowMs: number): PendingWill {
+  return { will, dueAtMs: dueAtMs === 0 ? nowMs + will.delaySeconds * 1000 : dueAtMs };
 }

@@ -1,0 +1,81 @@
+import type { Receiver } from './receiver.ts';
+import type { Expectation } from './router.ts';
+
+/** A session of which this node does not know who has it. */
+interface Doubt {
+  /** Routes that stay until that is known. */
+  readonly kept: Expectation[];
+  /** The newest epoch under which it was this node's, if it was; nobody but the store can say more of a take that has failed. */
+  epoch: number;
+  /** When the store is asked: with the next sweep, after the next one, or it is being asked. */
+  state: 'young' | 'due' | 'asked';
+}
+
+/**
+ * Sessions that may or may not be this node's: those that it has released, until another node has taken them; and those
+ * whose take has failed here, which the store may have given to this node, to another one, or to none.
+ *
+ * @remarks Until that is known this node is routed to for them. Otherwise nobody would be, should nobody have taken them.
+ */
+export class DoubtfulSessions {
+  readonly #doubts = new Map<string, Doubt>();
+
+  /** This node has let a session go for another one to take. */
+  released(clientId: string, epoch: number, kept: Expectation): void {
+    const doubt = this.#open(clientId, 'young');
+    doubt.kept.push(kept);
+    doubt.epoch = Math.max(doubt.epoch, epoch);
+  }
+
+  /** A take has failed. */
+  failed(clientId: string, kept?: Expectation): void {
+    const doubt = this.#open(clientId, 'due');
+    if (kept !== undefined) doubt.kept.push(kept);
+    doubt.epoch = Infinity;
+  }
+
+  /** Another node has taken a session under an epoch. */
+  taken(clientId: string, epoch: number): void {
+    const known = this.#doubts.get(clientId);
+    if (known !== undefined && known.epoch < epoch) this.settled(clientId, undefined);
+  }
+
+  /**
+   * It is known who has the session, and that node is routed to.
+   *
+   * @param entry - the session, if this node has it.
+   */
+  settled(clientId: string, entry: Receiver | undefined): void {
+    const known = this.#doubts.get(clientId);
+    if (known === undefined) return;
+    this.#doubts.delete(clientId);
+    for (const kept of known.kept) kept.end(entry);
+  }
+
+  /** The store did not say who has the session: it is asked again. */
+  unsettled(clientId: string): void {
+    const known = this.#doubts.get(clientId);
+    if (known !== undefined) known.state = 'due';
+  }
+
+  /** The sessions to ask the store for; called by each sweep. */
+  due(): readonly string[] {
+    const due: string[] = [];
+    for (const [clientId, doubt] of this.#doubts) {
+      if (doubt.state === 'due') due.push(clientId);
+      if (doubt.state !== 'asked') doubt.state = doubt.state === 'due' ? 'asked' : 'due';
+    }
+    return due;
+  }
+
+  #open(clientId: string, state: 'young' | 'due'): Doubt {
+    const known = this.#doubts.get(clientId);
+    if (known !== undefined) {
+      known.state = state;
+      return known;
+    }
+    const made: Doubt = { kept: [], epoch: 0, state };
+    this.#doubts.set(clientId, made);
+    return made;
+  }
+}
