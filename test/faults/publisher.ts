@@ -28,10 +28,12 @@ export class Publisher implements Role {
   #lastId = 0;
   /** By packet id, in the order of sending. */
   readonly #open = new Map<number, Exchange>();
+  readonly #nowMs: () => number;
 
-  constructor(index: number, qos: 1 | 2) {
+  constructor(index: number, qos: 1 | 2, nowMs = () => performance.now()) {
     this.index = index;
     this.qos = qos;
+    this.#nowMs = nowMs;
   }
 
   /** Everything that was due has its answer. */
@@ -87,7 +89,7 @@ export class Publisher implements Role {
     if (exchange === undefined) return;
     const { publication } = exchange;
     if (reasonCode >= REFUSED) publication.refusal = reasonCode;
-    else publication.acknowledgedAtMs ??= performance.now();
+    else publication.acknowledgedAtMs ??= this.#nowMs();
     if (kind === 'puback' || reasonCode >= REFUSED) {
       this.#open.delete(packetId);
       return;

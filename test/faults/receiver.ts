@@ -9,6 +9,8 @@ export interface ReceiverOptions {
   readonly isLive: boolean;
   readonly filters: readonly string[];
   readonly wants: (publisher: number) => boolean;
+  /** Milliseconds of one clock. @defaultValue that of the process */
+  readonly nowMs?: () => number;
 }
 
 /** Acknowledges what it gets and writes it down. */
@@ -26,13 +28,15 @@ export class Receiver implements Role, ReceiverHistory {
   readonly pongs = new Set<Link>();
   lastArrivalAtMs = 0;
   readonly #filters: readonly string[];
+  readonly #nowMs: () => number;
   /** Those that may be open, in order. */
   readonly #links: Link[] = [];
   readonly #connectionOf = new WeakMap<Link, number>();
   /** By publisher: the numbers that have come. */
   readonly #seen = new Map<number, Set<number>>();
 
-  constructor({ name, isLive, filters, wants }: ReceiverOptions) {
+  constructor({ name, isLive, filters, wants, nowMs }: ReceiverOptions) {
+    this.#nowMs = nowMs ?? (() => performance.now());
     this.name = name;
     this.isLive = isLive;
     this.wants = wants;
@@ -84,7 +88,7 @@ export class Receiver implements Role, ReceiverHistory {
 
   #arrived(link: Link, { qos, dup, packetId, payload }: PublishPacket): void {
     const { publisher, number } = decodeNumbers(payload);
-    const atMs = performance.now();
+    const atMs = this.#nowMs();
     const connection = this.#connectionOf.get(link) ?? 0;
     const numbers = { publisher, number, packetId, connection };
     this.events.push({ kind: 'arrival', qos, dup, atMs, ...numbers });

@@ -56,6 +56,7 @@ export type JoinResult =
   | { readonly kind: 'joined'; readonly streamId: string }
   | { readonly kind: 'held'; readonly remainingMs: number };
 
+/** `stale`: Redis has lost changes, all filters have to be written anew. */
 export type AnnounceResult =
   { readonly kind: 'announced'; readonly members: readonly NodeRef[] } | { readonly kind: 'stale' };
 

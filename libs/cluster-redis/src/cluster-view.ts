@@ -8,16 +8,25 @@ import {
   type RouteChange,
 } from '#libs/broker-ports';
 import { Membership, RouteLog, nodeKey, parseNodeKey, type MembershipEvent } from '#libs/cluster';
-import type { ClusterCommands, ListedMember } from './cluster-commands.ts';
+import type { ListedMember, RouteSnapshot } from './cluster-commands.ts';
 import { parseJson } from './lease-format.ts';
 import type { StreamEntry } from './stream-entry.ts';
+
+/** What is read of members, as in ClusterCommands. */
+export interface MemberCommands {
+  /** Reads all members and their leases. */
+  list(): Promise<readonly ListedMember[]>;
+  /** Reads a node's filters together with their position; undefined when it is no member. */
+  snapshot(node: NodeRef): Promise<RouteSnapshot | undefined>;
+}
 
 /** What a ClusterView needs. */
 export interface ClusterViewOptions {
   readonly self: NodeRef;
   readonly leaseMs: number;
-  readonly commands: ClusterCommands;
+  readonly commands: MemberCommands;
   readonly handler: ClusterHandler;
+  /** A clock that only moves forward. */
   readonly monotonicMs: () => number;
   readonly log: Log;
   readonly meter: Meter;
@@ -52,10 +61,12 @@ export class ClusterView {
     return this.#isCurrent;
   }
 
+  /** The other nodes that are not judged dead. */
   alive(): NodeInfo[] {
     return this.#membership.alive();
   }
 
+  /** Whether a node is one of them. */
   isAlive(node: NodeRef): boolean {
     return this.#membership.isAlive(node);
   }
@@ -102,7 +113,7 @@ export class ClusterView {
   async #look(): Promise<number | undefined> {
     const { commands, leaseMs, monotonicMs, self } = this.#options;
     const startedAtMs = monotonicMs();
-    let members: ListedMember[];
+    let members: readonly ListedMember[];
     try {
       members = await commands.list();
     } catch (error) {

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailableError, type InboxBatch, type Log, type NodeRef } from '#libs/broker-ports';
 import { ClusterError, RepeatFilter, parseNodeKey } from '#libs/cluster';
-import type { ClusterCommands } from './cluster-commands.ts';
 import type { StreamEntry } from './stream-entry.ts';
+import { delayOf, type Timers } from './timers.ts';
 
 /** Batches handed out and not yet removed, at most: the bound of what a slow store can pile up here. */
 const IN_HAND_MAX = 256;
@@ -10,11 +9,19 @@ const REMOVED_PER_COMMAND = 512;
 const RETRY_MS = 100;
 const REPEATS = { window: 1_024, sourcesMax: 256 };
 
+/** What is written of an inbox, as in ClusterCommands. */
+export interface InboxCommands {
+  /** Removes entries that are dealt with. */
+  removeFromInbox(node: NodeRef, ids: readonly string[]): Promise<void>;
+}
+
 /** What an InboxConsumer needs. */
 export interface InboxConsumerOptions {
   /** Whose inbox it is: this node's, or a dead one's. */
   readonly node: NodeRef;
-  readonly commands: ClusterCommands;
+  readonly commands: InboxCommands;
+  readonly timers: Timers;
+  /** Takes a batch; `done` when this node answers for all of it. */
   readonly deliver: (batch: InboxBatch, done: () => void) => void;
   readonly log: Log;
 }
@@ -99,7 +106,7 @@ export class InboxConsumer {
     this.#done.push(id);
     if (this.#isRemoving) return;
     this.#isRemoving = true;
-    setImmediate(() => void this.#removeDone());
+    this.#options.timers.immediately(() => void this.#removeDone());
   }
 
   async #removeDone(): Promise<void> {
@@ -110,7 +117,7 @@ export class InboxConsumer {
       } catch (error) {
         rethrowBugs(error);
         if (this.#closed) return;
-        await delay(RETRY_MS);
+        await delayOf(this.#options.timers, RETRY_MS);
         continue;
       }
       this.#done.splice(0, ids.length);

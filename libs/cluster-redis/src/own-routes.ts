@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   StoreUnavailableError,
   type Meter,
@@ -6,7 +5,8 @@ import {
   type RouteChange,
 } from '#libs/broker-ports';
 import { ClusterError, nodeKey } from '#libs/cluster';
-import type { ClusterCommands } from './cluster-commands.ts';
+import type { AnnounceResult } from './cluster-commands.ts';
+import { delayOf, type Timers } from './timers.ts';
 
 /**
  * For how long changes wait for the announcement before them: what one sick node holds up is not to hold up the others.
@@ -16,11 +16,25 @@ const GATHER_MS_MAX = 100;
 /** Changes per entry of the stream: with its length, the bound of what the stream can hold. */
 const CHANGES_PER_ENTRY = 256;
 
+/** What is written of routes, as in ClusterCommands. */
+export interface RouteCommands {
+  /** Changes the node's filters and tells the others. */
+  announce(
+    self: NodeRef,
+    sequence: number,
+    changes: readonly RouteChange[],
+  ): Promise<AnnounceResult>;
+  /** Writes the node's filters anew and asks the others to read them. Returns all members. */
+  rewrite(self: NodeRef, sequence: number, filters: readonly string[]): Promise<readonly NodeRef[]>;
+}
+
 /** What OwnRoutes needs. */
 export interface OwnRoutesOptions {
   readonly self: NodeRef;
-  readonly commands: ClusterCommands;
+  readonly commands: RouteCommands;
+  readonly timers: Timers;
   readonly deadlineMs: number;
+  /** A clock that only moves forward. */
   readonly monotonicMs: () => number;
   readonly meter: Meter;
   /** The nodes known to be alive: a Redis that has lost its data does not list them all. */
@@ -67,7 +81,7 @@ export class OwnRoutes {
   /** Ends when the last announcement is known to all, or has taken long enough. */
   #underWay: Promise<unknown> | undefined;
   #waits: Wait[] = [];
-  #sweep: NodeJS.Timeout | undefined;
+  #endSweep: (() => void) | undefined;
   #closed = false;
 
   constructor(options: OwnRoutesOptions) {
@@ -129,7 +143,7 @@ export class OwnRoutes {
   /** Who waits is refused. */
   close(): void {
     this.#closed = true;
-    clearInterval(this.#sweep);
+    this.#endSweep?.();
     const waits = this.#waits;
     this.#waits = [];
     for (const { reject } of waits) reject(closed());
@@ -142,7 +156,7 @@ export class OwnRoutes {
       const known = this.#tell([...changes.values()]);
       this.#underWay = Promise.race([
         known.catch(() => undefined),
-        delay(GATHER_MS_MAX, undefined, { ref: false }),
+        delayOf(this.#options.timers, GATHER_MS_MAX),
       ]);
       return known;
     });
@@ -152,13 +166,13 @@ export class OwnRoutes {
   /** Resolves at the end of the turn in which the announcement before may be followed by another. */
   async #turnToTell(): Promise<void> {
     await this.#underWay;
-    await new Promise(setImmediate);
+    await new Promise<void>((resolve) => this.#options.timers.immediately(resolve));
   }
 
   async #tell(changes: readonly RouteChange[]): Promise<void> {
     if (this.#closed) throw closed();
     const { self, commands } = this.#options;
-    const sent: ReturnType<ClusterCommands['announce']>[] = [];
+    const sent: Promise<AnnounceResult>[] = [];
     for (let start = 0; start < changes.length; start += CHANGES_PER_ENTRY) {
       this.#sequence += 1;
       const part = changes.slice(start, start + CHANGES_PER_ENTRY);
@@ -194,7 +208,8 @@ export class OwnRoutes {
       this.#waits.push({ sequence, missing, startedAtMs: monotonicMs(), resolve, reject });
       this.#release(() => undefined);
       if (this.#waits.length === 0) return;
-      this.#sweep ??= setInterval(() => this.#sweepWaits(), this.#options.deadlineMs / 10);
+      const { timers, deadlineMs } = this.#options;
+      this.#endSweep ??= timers.every(deadlineMs / 10, () => this.#sweepWaits());
     });
   }
 
@@ -240,8 +255,8 @@ export class OwnRoutes {
 
   #stopSweepWhenIdle(): void {
     if (this.#waits.length > 0) return;
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
+    this.#endSweep?.();
+    this.#endSweep = undefined;
   }
 }
 

@@ -21,7 +21,8 @@ import { ClusterKeys } from './keys.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { OwnRoutes } from './own-routes.ts';
 import { Requests } from './requests.ts';
-import { StreamReader } from './stream-reader.ts';
+import { StreamReader, readStream } from './stream-reader.ts';
+import { processTimers } from './timers.ts';
 
 /** Entries per read of a stream. */
 const READ_COUNT = 64;
@@ -117,6 +118,7 @@ export class RedisClusterBus implements ClusterBus {
     });
     this.#requests = new Requests({
       timeoutMs: redis.requestTimeoutMs,
+      timers: processTimers,
       send: (nodeId, control) => this.#control(nodeId, control),
     });
   }
@@ -287,6 +289,7 @@ export class RedisClusterBus implements ClusterBus {
     const monotonicMs = (): number => clock.monotonicMs();
     const routes: OwnRoutes = new OwnRoutes({
       ...{ self, commands, monotonicMs, meter, deadlineMs: redis.routeDeadlineMs },
+      timers: processTimers,
       alive: () => view.alive(),
       isAwaited: (node) => view.isAwaited(node),
       ask: ({ nodeId, incarnation }) =>
@@ -303,18 +306,26 @@ export class RedisClusterBus implements ClusterBus {
     });
     const inbox = this.#consume(self, handler);
     const inboxConnection = this.#connections.open('reader');
-    const inboxReader = new StreamReader({
+    const inboxStream = {
       redis: inboxConnection,
       key: this.#keys.inbox(self),
       count: READ_COUNT,
+    };
+    const inboxReader = new StreamReader({
+      read: (after) => readStream(inboxStream, after),
+      timers: processTimers,
       room: () => inbox.room(),
       handle: (entries) => Promise.resolve(inbox.take(entries)),
     });
     inboxConnection.on('ready', () => inboxReader.rewind());
-    const routesReader = new StreamReader({
+    const routesStream = {
       redis: this.#connections.open('reader'),
       key: this.#keys.stream,
       count: READ_COUNT,
+    };
+    const routesReader = new StreamReader({
+      read: (after) => readStream(routesStream, after),
+      timers: processTimers,
       handle: (entries) => view.follow(entries),
     });
     this.#work = { self, handler, view, routes, inbox, readers: [routesReader, inboxReader] };
@@ -325,6 +336,7 @@ export class RedisClusterBus implements ClusterBus {
     return new InboxConsumer({
       node,
       commands: this.#commands,
+      timers: processTimers,
       log: this.#options.log,
       deliver: (batch, done) => handler.durableReceived(batch, done),
     });

@@ -1,16 +1,19 @@
 import type { ClusterRequest, NodeRef } from '#libs/broker-ports';
 import { ClusterError } from '#libs/cluster';
 import type { Control } from './carrier.ts';
+import type { Timers } from './timers.ts';
 
 /** What Requests needs. */
 export interface RequestsOptions {
   readonly timeoutMs: number;
+  readonly timers: Timers;
+  /** Puts a question on its way; it may be lost. */
   readonly send: (nodeId: string, control: Control) => void;
 }
 
 interface Asked {
   readonly nodeId: string;
-  readonly timer: NodeJS.Timeout;
+  readonly cancelTimer: () => void;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -30,8 +33,9 @@ export class Requests {
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(id, silent(nodeId)), this.#options.timeoutMs);
-      this.#asked.set(id, { nodeId, timer, resolve, reject });
+      const { timers, timeoutMs } = this.#options;
+      const cancelTimer = timers.after(timeoutMs, () => this.#end(id, silent(nodeId)));
+      this.#asked.set(id, { nodeId, cancelTimer, resolve, reject });
       this.#options.send(nodeId, { kind: 'request', id, request });
     });
   }
@@ -59,7 +63,7 @@ export class Requests {
     const asked = this.#asked.get(id);
     if (asked === undefined) return;
     this.#asked.delete(id);
-    clearTimeout(asked.timer);
+    asked.cancelTimer();
     if (error === undefined) asked.resolve();
     else asked.reject(error);
   }

@@ -1,19 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { unavailable } from './cluster-commands.ts';
 import { BLOCK_MS } from './connections.ts';
 import { parseEntries, type StreamEntry } from './stream-entry.ts';
+import { delayOf, type Timers } from './timers.ts';
 
 const RETRY_MS = 100;
 
 /** What a StreamReader needs. */
 export interface StreamReaderOptions {
-  /** A connection of its own: reads block it. */
-  readonly redis: Redis;
-  readonly key: string;
-  /** Entries per read, at most. */
-  readonly count: number;
+  /** Reads what is after an entry; waits a while if there is nothing yet. */
+  readonly read: (after: string) => Promise<readonly StreamEntry[]>;
+  readonly timers: Timers;
   /** Resolves when more entries may come. */
   readonly room?: () => Promise<void>;
   /** Takes entries in their order. If it rejects with a StoreUnavailableError the same entries come again. */
@@ -51,12 +49,12 @@ export class StreamReader {
   }
 
   async #follow(): Promise<void> {
-    const { room, handle } = this.#options;
+    const { read, room, handle, timers } = this.#options;
     while (!this.#stopped) {
       try {
         await room?.();
         const after = this.#after;
-        const entries = await this.#read(after);
+        const entries = await read(after);
         const last = entries.at(-1);
         if (last === undefined || this.#stopped) continue;
         await handle(entries);
@@ -64,23 +62,35 @@ export class StreamReader {
       } catch (error) {
         if (this.#stopped) return;
         if (!(error instanceof StoreUnavailableError)) throw error;
-        await delay(RETRY_MS);
+        await delayOf(timers, RETRY_MS);
       }
     }
   }
+}
 
-  async #read(after: string): Promise<StreamEntry[]> {
-    const { redis, key, count } = this.#options;
-    try {
-      const reply: unknown = await redis.callBuffer(
-        'XREAD',
-        ...['COUNT', String(count), 'BLOCK', String(BLOCK_MS), 'STREAMS', key, after],
-      );
-      const streams = Array.isArray(reply) ? (reply as unknown[]) : [];
-      const [stream] = streams;
-      return Array.isArray(stream) ? parseEntries(stream[1]) : [];
-    } catch (cause) {
-      throw unavailable('inbox_read', cause);
-    }
+/** A stream in Redis, to be read by a StreamReader. */
+export interface StreamSource {
+  /** A connection of its own: reads block it. */
+  readonly redis: Redis;
+  readonly key: string;
+  /** Entries per read, at most. */
+  readonly count: number;
+}
+
+/** Reads entries of a stream after one, and waits for them if there are none. */
+export async function readStream(
+  { redis, key, count }: StreamSource,
+  after: string,
+): Promise<StreamEntry[]> {
+  try {
+    const reply: unknown = await redis.callBuffer(
+      'XREAD',
+      ...['COUNT', String(count), 'BLOCK', String(BLOCK_MS), 'STREAMS', key, after],
+    );
+    const streams = Array.isArray(reply) ? (reply as unknown[]) : [];
+    const [stream] = streams;
+    return Array.isArray(stream) ? parseEntries(stream[1]) : [];
+  } catch (cause) {
+    throw unavailable('inbox_read', cause);
   }
 }

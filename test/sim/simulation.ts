@@ -1,0 +1,94 @@
+import { check as verdictOf, type Verdict, type Violation } from '../faults/checker.ts';
+import type { Outcome } from './outcome.ts';
+import { SimCluster } from './sim-cluster.ts';
+import { SimFleet } from './sim-fleet.ts';
+import { messageName } from './sim-payload.ts';
+import { profileOf, type Profile } from './profiles.ts';
+import { excerptOf } from './trace.ts';
+import { World } from './world.ts';
+
+const HEAL_MS = 240_000;
+const QUIET_MS = 5_000;
+const WRONG: ReadonlySet<Violation> = new Set(['lost', 'qos2-duplicate', 'phantom']);
+
+/** Which simulation to run. */
+export interface SimulationOptions {
+  readonly seed: number;
+  /** @defaultValue the one that the seed chooses */
+  readonly profile?: Profile | undefined;
+  /** Is told what happens, one line each. */
+  readonly trace?: (line: string) => void;
+}
+
+/** Lets a cluster and its clients live through what a seed has for them, and checks what became of every message. */
+export async function simulate(options: SimulationOptions): Promise<Outcome> {
+  const { seed, trace } = options;
+  const world = new World(seed, trace);
+  const profile = options.profile ?? profileOf(seed);
+  const cluster = new SimCluster(world, profile.cluster(world));
+  const fleet = new SimFleet(cluster);
+  const failures: string[] = [];
+  profile.populate(fleet, world);
+  await cluster.start();
+  await fleet.begin();
+  await profile.run(cluster, fleet);
+  world.tell('', () => 'all faults are over');
+  const isDone = (): boolean => fleet.isIdle && fleet.isDelivered;
+  if (!(await world.runUntil(isDone, HEAL_MS))) failures.push('the cluster has not come to rest');
+  await world.runUntil(() => false, QUIET_MS);
+  const verdict = verdictOf({
+    publications: fleet.publications,
+    receivers: fleet.sinks.map(({ receiver }) => receiver),
+    faultsAtMs: [],
+  });
+  failures.push(...failuresOf(verdict), ...cluster.errors);
+  return {
+    ...{ seed, profile: profile.name, failures, verdict, examples: examplesOf(verdict) },
+    events: world.steps,
+    virtualMs: Math.round(world.nowMs),
+  };
+}
+
+function failuresOf({ lost, qos2Duplicated, phantoms, unanswered }: Verdict): string[] {
+  const counts = { lost, qos2Duplicated, phantoms, unanswered };
+  const wrong = Object.entries(counts).filter(([, count]) => count > 0);
+  return wrong.map(([name, count]) => `${name}: ${String(count)}`);
+}
+
+/** The messages to name: those whose fate is a failure. */
+function examplesOf({ examples }: Verdict): Outcome['examples'] {
+  return examples
+    .filter(({ violation }) => WRONG.has(violation))
+    .flatMap(({ publication, receiver, violation }) =>
+      publication === undefined
+        ? []
+        : [
+            {
+              message: messageName(publication.publisher, publication.number),
+              receiver,
+              violation,
+            },
+          ],
+    );
+}
+
+/** Runs a simulation, and once more with a trace if it fails. */
+export async function check(options: SimulationOptions): Promise<Outcome> {
+  const outcome = await simulate(options);
+  if (outcome.failures.length === 0) return outcome;
+  const trace: string[] = [];
+  await simulate({ ...options, trace: (line) => trace.push(line) });
+  return { ...outcome, excerpt: excerptOf(trace, outcome) };
+}
+
+/** What is told of a simulation that failed, with the command that repeats it. */
+export function report({ seed, profile, failures, examples, excerpt }: Outcome): string {
+  const named = examples.map(
+    ({ message, receiver, violation }) => `${violation} ${message} at ${receiver}`,
+  );
+  return [
+    `seed ${String(seed)} (${profile}): ${failures.join('; ')}; again: npm run sim -- --seeds 1 --from ${String(seed)}`,
+    ...named.map((text) => `  ${text}`),
+    ...(excerpt ?? []),
+  ].join('\n');
+}
