@@ -172,8 +172,8 @@ export class SimRetainedStore implements RetainedStore {
     return this.#parts.redis.retained.size();
   }
 
-  has(topic: string): boolean {
-    return this.#parts.redis.retained.has(topic);
+  bytesOf(topic: string): number | undefined {
+    return this.#parts.redis.retained.bytesOf(topic);
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import {
   type Message,
   type PublishDone,
 } from '#libs/broker-ports';
-import { sizeOf } from '#libs/mqtt-engine';
+import { sizeOf } from '#libs/mqtt-codec';
 import { isDelayed, parseDelayed, type Delay } from './delayed-topic.ts';
 import type { NodeParts } from './parts.ts';
 import { mayRepeat } from './repeating.ts';

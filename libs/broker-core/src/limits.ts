@@ -12,7 +12,9 @@ export interface CoreLimits extends EngineLimits {
   readonly topicLevelsMax: number;
   readonly retainedMessagesMax: number;
   /** Bytes of one retained message, its topic and properties included. */
-  readonly retainedPayloadBytesMax: number;
+  readonly retainedMessageBytesMax: number;
+  /** Bytes of the payloads of all retained messages. */
+  readonly retainedBytesMax: number;
   /** Sessions of this node, connected or not. */
   readonly sessionsMax: number;
   /** How long a QoS 1 or 2 publish may wait for responsibility before it is refused. */

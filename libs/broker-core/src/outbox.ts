@@ -7,7 +7,7 @@ import {
   type Meter,
   type NodeRef,
 } from '#libs/broker-ports';
-import { sizeOf } from '#libs/mqtt-engine';
+import { sizeOf } from '#libs/mqtt-codec';
 import { encodeFrame } from './frame.ts';
 import type { Obligations } from './obligations.ts';
 import type { Flushable, Turn } from './turn.ts';

@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Message, PublishError, RetainedStore } from '#libs/broker-ports';
 import { LocalRetainedStore } from '#libs/store-local';
 import { countingMeter, messageOf, quiet, silentLog, WIDE_LIMITS } from '#libs/testkit';
@@ -9,9 +9,13 @@ let store: LocalRetainedStore;
 let writer: RetainedWriter;
 let answers: Record<string, string>;
 
-function writerTo(target: RetainedStore, retainedMessagesMax: number): RetainedWriter {
+function writerTo(
+  target: RetainedStore,
+  retainedMessagesMax: number,
+  retainedBytesMax = 1_000,
+): RetainedWriter {
   const turn = new Turn((run) => void setImmediate(run));
-  const limits = { ...WIDE_LIMITS, retainedMessagesMax };
+  const limits = { ...WIDE_LIMITS, retainedMessagesMax, retainedBytesMax };
   const parts = { turn, limits, meter: countingMeter().meter, log: silentLog };
   const made = new RetainedWriter(target, parts);
   turn.join(made);
@@ -80,4 +84,46 @@ it('has room again when the store has refused', async () => {
   add('b');
   await quiet();
   expect(answers).toEqual({ a: 'STORE_UNAVAILABLE', b: 'STORE_UNAVAILABLE' });
+});
+
+describe('the bytes of all payloads', () => {
+  /** Retains payloads of so many bytes, each under a name and all in one turn. */
+  function addBytes(
+    ...messages: readonly (readonly [name: string, topic: string, bytes: number])[]
+  ): void {
+    for (const [name, topic, bytes] of messages) {
+      const done = (error?: PublishError): void => {
+        answers[name] = error?.code ?? 'taken';
+      };
+      writer.add(messageOf({ topic, retain: true, payload: new Uint8Array(bytes) }), done);
+    }
+  }
+
+  beforeEach(() => {
+    writer = writerTo(store, 10, 100);
+  });
+
+  it('are bounded, in one turn and over several', async () => {
+    addBytes(['1', 'a', 60], ['2', 'b', 41], ['3', 'c', 40]);
+    await quiet();
+    addBytes(['4', 'd', 1]);
+    await quiet();
+    expect(answers).toEqual({ 1: 'taken', 2: 'QUOTA_EXCEEDED', 3: 'taken', 4: 'QUOTA_EXCEEDED' });
+    expect(store.size()).toEqual({ messages: 2, bytes: 100 });
+  });
+
+  it('may be exchanged for as many or fewer, and there is room for what is saved', async () => {
+    addBytes(['1', 'a', 60], ['2', 'b', 40]);
+    await quiet();
+    addBytes(['3', 'a', 60], ['4', 'a', 61], ['5', 'b', 10], ['6', 'c', 30], ['7', 'd', 1]);
+    await quiet();
+    expect(answers).toMatchObject({ 3: 'taken', 4: 'QUOTA_EXCEEDED', 5: 'taken' });
+    expect(answers).toMatchObject({ 6: 'taken', 7: 'QUOTA_EXCEEDED' });
+    expect(store.size()).toEqual({ messages: 3, bytes: 100 });
+    addBytes(['8', 'a', 0]);
+    await quiet();
+    addBytes(['9', 'd', 60]);
+    await quiet();
+    expect(answers).toMatchObject({ 8: 'taken', 9: 'taken' });
+  });
 });

@@ -6,9 +6,14 @@ import {
   type PublishDone,
   type RetainedStore,
 } from '#libs/broker-ports';
-import { sizeOf } from '#libs/mqtt-engine';
+import { sizeOf } from '#libs/mqtt-codec';
 import type { CoreLimits } from './limits.ts';
 import type { Flushable, Turn } from './turn.ts';
+
+interface Room {
+  readonly messages: number;
+  readonly bytes: number;
+}
 
 /** Collects a turn's retained messages into one call of the store, within the bounds on their size and number. */
 export class RetainedWriter implements Flushable {
@@ -19,8 +24,9 @@ export class RetainedWriter implements Flushable {
     readonly meter: Meter;
     readonly log: Log;
   };
-  /** Topics without a message in the store whose first one is on its way there. */
-  readonly #coming = new Set<string>();
+  /** Topics whose message is on its way to the store, and the bytes of its payload. */
+  readonly #coming = new Map<string, number>();
+  #comingBytes = 0;
   #messages: Message[] = [];
   #waiting: PublishDone[] = [];
   #settled: Promise<unknown> = Promise.resolve();
@@ -41,8 +47,8 @@ export class RetainedWriter implements Flushable {
   add(message: Message, done: PublishDone): void {
     const { limits, meter, turn } = this.#parts;
     const isRemoval = message.payload.length === 0;
-    const tooLarge = sizeOf(message) > limits.retainedPayloadBytesMax;
-    if (!isRemoval && (tooLarge || !this.#hasRoom(message.topic))) {
+    const tooLarge = sizeOf(message) > limits.retainedMessageBytesMax;
+    if (!isRemoval && (tooLarge || !this.#hasRoom(message))) {
       meter.publishRejected(tooLarge ? 'too_large' : 'quota');
       return done(new PublishError('QUOTA_EXCEEDED', 'no room for a retained message'));
     }
@@ -80,21 +86,48 @@ export class RetainedWriter implements Flushable {
     await this.#settled;
   }
 
-  /** Replacing is always allowed; a new topic counts from here on. */
-  #hasRoom(topic: string): boolean {
-    const { retainedMessagesMax } = this.#parts.limits;
-    if (this.#store.has(topic) || this.#coming.has(topic)) return true;
-    let count = this.#store.size().messages + this.#coming.size;
-    if (count >= retainedMessagesMax) {
-      // A store may count what it has not confirmed yet.
-      for (const each of this.#coming) if (this.#store.has(each)) count -= 1;
-    }
-    if (count >= retainedMessagesMax) return false;
-    this.#coming.add(topic);
+  /** A message that takes the place of another and is no larger is always taken. What is taken counts from here on. */
+  #hasRoom({ topic, payload }: Message): boolean {
+    const before = this.#coming.get(topic) ?? this.#store.bytesOf(topic);
+    const growth = payload.length - (before ?? 0);
+    const needed = { messages: before === undefined ? 1 : 0, bytes: growth };
+    if (!fits(needed, this.#leastRoom()) && !fits(needed, this.#room())) return false;
+    this.#comingBytes += payload.length - (this.#coming.get(topic) ?? 0);
+    this.#coming.set(topic, payload.length);
     return true;
   }
 
-  #arrived(messages: readonly Message[]): void {
-    for (const { topic } of messages) this.#coming.delete(topic);
+  /** The room if no message that is on its way takes the place of another. */
+  #leastRoom(): Room {
+    const { retainedMessagesMax, retainedBytesMax } = this.#parts.limits;
+    const { messages, bytes } = this.#store.size();
+    return {
+      messages: retainedMessagesMax - messages - this.#coming.size,
+      bytes: retainedBytesMax - bytes - this.#comingBytes,
+    };
   }
+
+  /** The room to the byte. A store may count what it has not confirmed yet. */
+  #room(): Room {
+    let { messages, bytes } = this.#leastRoom();
+    for (const topic of this.#coming.keys()) {
+      const replaced = this.#store.bytesOf(topic);
+      if (replaced === undefined) continue;
+      messages += 1;
+      bytes += replaced;
+    }
+    return { messages, bytes };
+  }
+
+  #arrived(messages: readonly Message[]): void {
+    for (const { topic } of messages) {
+      this.#comingBytes -= this.#coming.get(topic) ?? 0;
+      this.#coming.delete(topic);
+    }
+  }
+}
+
+function fits(needed: Room, room: Room): boolean {
+  const isMany = needed.messages > 0 && needed.messages > room.messages;
+  return !isMany && !(needed.bytes > 0 && needed.bytes > room.bytes);
 }

@@ -19,6 +19,7 @@ import {
   type SessionOutput,
 } from '#libs/mqtt-engine';
 import {
+  sizeOf,
   type Packet,
   type PublishPacket,
   type PublishTemplate,
@@ -32,6 +33,7 @@ import { MessageMemory } from './message-memory.ts';
 import { PASSED_ON_MS } from './moved-sessions.ts';
 import type { ClientNames } from './naming/client-names.ts';
 import { GroupPublish } from './share-group.ts';
+import { QueueCount } from './queue-count.ts';
 import { FULL, type Offer, type Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
@@ -39,6 +41,10 @@ import type { PendingWill } from './wills.ts';
 
 /** What a session remembers of what it has had since it came: all that a busy one gets until a dead node's inbox is read. */
 const ARRIVALS_MIN = 131_072;
+
+/** How much of a full queue is looked through for what is over, and when again after that was nothing. */
+const MAKE_ROOM_MESSAGES = 500;
+const MAKE_ROOM_AGAIN_MS = 60_000;
 
 type Own<T> = T extends unknown ? Omit<T, 'clientId' | 'epoch'> : never;
 
@@ -77,8 +83,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   expirySeconds = 0;
   epoch = 0;
   createdAtMs = 0;
-  queueMessages = 0;
-  queueBytes = 0;
+  readonly #queue = new QueueCount();
   connectedAtMs: number | undefined;
   disconnectedAtMs: number | undefined;
   /** When the session ends, if its client stays away; Infinity for never, and while it is connected or connecting. */
@@ -99,6 +104,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** While the session is being taken anew, writes wait for the new epoch. */
   #waitingWrites: (() => void)[] | undefined;
   #loadFailed = false;
+  #makeRoomFromMs = 0;
   #rewrites: (() => void)[] | undefined;
 
   constructor(clientId: string, host: SessionHost) {
@@ -109,6 +115,15 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   get congested(): boolean {
     return this.connection?.congested ?? true;
+  }
+
+  /** Of a durable session, at least those that are in its store. */
+  get queueMessages(): number {
+    return this.#queue.messages;
+  }
+
+  get queueBytes(): number {
+    return this.#queue.bytes;
   }
 
   get backlog(): number | undefined {
@@ -177,9 +192,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.createdAtMs = record.createdAtMs;
     this.durable = record.durable;
     this.expirySeconds = record.expiryIntervalSeconds;
-    this.queueMessages = record.queueMessages;
-    // What this node has queued it has measured itself.
-    if (this.queueBytes === 0) this.queueBytes = record.queueBytes;
+    this.#queue.resume(record);
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
     for (const { packetId, source, sequence } of record.receiving) {
       this.setReceiving(packetId, { source, sequence });
@@ -260,13 +273,13 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.connection?.hold('window', hold);
   }
 
-  settle(position: QueuePosition): void {
-    this.#forgetQueued();
+  settle(position: QueuePosition, bytes: number): void {
+    this.#queue.remove(position, bytes);
     this.#host.settle(this, position);
   }
 
-  release(position: QueuePosition, packetId: number): void {
-    this.#forgetQueued();
+  release(position: QueuePosition, packetId: number, bytes: number): void {
+    this.#queue.remove(position, bytes);
     this.#writeSurely({ kind: 'release', position, packetId }, () =>
       this.session.outbound.released(packetId),
     );
@@ -355,11 +368,11 @@ export class SessionEntry implements SessionOutput, Receiver {
       this.queueBytes + bytes > limits.queueBytesMax;
     if (isFull) {
       this.dropped('queue_full');
+      void this.#makeRoom();
       return offer.obligations?.end();
     }
     this.#lastSequence += 1;
-    this.queueMessages += 1;
-    this.queueBytes += bytes;
+    this.#queue.add(bytes);
     const position = { epoch: this.epoch, sequence: this.#lastSequence };
     const { retain, subscriptionIdentifiers } = offer.form;
     const queued = { position, message: offer.message, qos, retain, subscriptionIdentifiers };
@@ -374,7 +387,7 @@ export class SessionEntry implements SessionOutput, Receiver {
       this.session.outbound.stored(delivery, this.#host.nowMs());
       return offer.obligations?.end();
     }
-    this.#forgetQueued();
+    this.#queue.remove(queued.position, offer.shared.size);
     if (result === 'repeat') return offer.obligations?.end();
     this.#arrivals?.forget(offer.message);
     if (result === 'fenced') return this.#host.fenced(this, offer);
@@ -384,11 +397,37 @@ export class SessionEntry implements SessionOutput, Receiver {
     );
   }
 
-  /** The bytes of a queue are an estimate after a resume: the mean of what is known is taken off. */
-  #forgetQueued(): void {
-    this.queueBytes -= this.queueMessages > 0 ? this.queueBytes / this.queueMessages : 0;
-    this.queueMessages = Math.max(0, this.queueMessages - 1);
-    if (this.queueMessages === 0) this.queueBytes = 0;
+  /**
+   * Takes the oldest messages out of the full queue of a client that is away, if they are over. What is of QoS 2 stays for
+   * its client: it may have been sent [MQTT-4.3.3-7].
+   */
+  async #makeRoom(): Promise<void> {
+    const nowMs = this.#host.nowMs();
+    if (this.connection !== undefined || nowMs < this.#makeRoomFromMs) return;
+    this.#makeRoomFromMs = Infinity;
+    let dropped = 0;
+    try {
+      const oldest = { after: undefined, limit: MAKE_ROOM_MESSAGES };
+      dropped = this.#dropOver(await this.#host.load(this, oldest), nowMs);
+    } catch {
+      // A store that is away is asked again with a later message.
+    }
+    // Where nothing was over, nothing is for a while.
+    this.#makeRoomFromMs = dropped > 0 ? 0 : nowMs + MAKE_ROOM_AGAIN_MS;
+  }
+
+  /** Returns how many they were. */
+  #dropOver(queued: readonly QueuedMessage[], nowMs: number): number {
+    if (this.connection !== undefined) return 0;
+    const { session } = this;
+    const over = queued.filter(
+      ({ message, qos }) => qos === 1 && session.outbound.isOver(message, nowMs),
+    );
+    for (const { position, message } of over) {
+      this.settle(position, sizeOf(message));
+      this.dropped('expired');
+    }
+    return over.length;
   }
 
   /** What the store does not answer is written again by the sweep: the client waits, and nobody else. */

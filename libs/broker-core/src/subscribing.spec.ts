@@ -374,7 +374,7 @@ describe('retained messages', () => {
   });
 
   it('are bounded in size and number', async () => {
-    const limits = { retainedMessagesMax: 1, retainedPayloadBytesMax: 5 };
+    const limits = { retainedMessagesMax: 1, retainedMessageBytesMax: 5 };
     const memory = nodeWith({ limits });
     const client = await connected(memory);
     const reasonOf = async (topic: string, payload: string) => {

@@ -35,8 +35,8 @@ export interface RetainedStore {
   list(query: RetainedQuery): Promise<RetainedPage>;
   /** Messages kept and their payload bytes, as this node knows it; read at scrape time, never waits. */
   size(): { readonly messages: number; readonly bytes: number };
-  /** Whether a topic's message is among those that {@link RetainedStore.size} counts; never waits. */
-  has(topic: string): boolean;
+  /** The payload bytes of a topic's message, if it is among those that {@link RetainedStore.size} counts; never waits. */
+  bytesOf(topic: string): number | undefined;
   /** Releases what the store holds; no call may follow. */
   close(): Promise<void>;
 }

@@ -202,12 +202,15 @@ const limits = section({
     'Topic aliases set towards a v5 subscriber that knows them; its own Topic Alias Maximum may lower it.',
     { default: 64, min: 0, max: 65_535, unit: 'aliases' },
   ),
-  queueMessagesMax: whole('Most messages queued for one session; more are dropped and counted.', {
-    default: 10_000,
-    min: 1,
-    max: 10_000_000,
-    unit: 'messages',
-  }),
+  queueMessagesMax: whole(
+    'Most messages queued for one session; more are dropped and counted (`queue_full`).',
+    {
+      default: 10_000,
+      min: 1,
+      max: 10_000_000,
+      unit: 'messages',
+    },
+  ),
   queueBytesMax: whole(
     'Most bytes of messages, topics and properties included, queued for one session; more are dropped and counted.',
     {
@@ -216,6 +219,10 @@ const limits = section({
       max: 4096 * MIB,
       unit: 'bytes',
     },
+  ),
+  queueAgeSecondsMax: whole(
+    'How long a QoS 1 or 2 message may wait for a client, whatever its own expiry; an older one is dropped and counted instead of sent, and makes room in a full queue.',
+    { default: 7 * DAY_SECONDS, min: 1, max: 4_294_967_295, unit: 's' },
   ),
   sessionExpirySecondsMax: whole(
     'Longest session expiry interval granted to v5 clients; they are told when it is less than asked.',
@@ -240,12 +247,16 @@ const limits = section({
     { default: 1_024, min: 23, max: 65_535, unit: 'bytes' },
   ),
   retainedMessagesMax: whole(
-    'Most retained messages; storing one more is refused with 0x97, replacing goes on.',
+    'Most retained messages of the cluster; storing one more is refused with 0x97, replacing goes on.',
     { default: 1_000_000, min: 0, max: 100_000_000, unit: 'messages' },
   ),
-  retainedPayloadBytesMax: whole(
-    'Largest message retained: payload, topic and properties. The default equals the packet limit, so that no message is refused only for being retained.',
+  retainedMessageBytesMax: whole(
+    'Largest message retained: payload, topic and properties; a larger one is refused with 0x97. The default equals the packet limit, so that no message is refused only for being retained.',
     { default: MIB, min: 1, max: 268_435_455, unit: 'bytes' },
+  ),
+  retainedBytesMax: whole(
+    'Most bytes of the payloads of all retained messages; what would be more is refused with 0x97, replacing by what is no larger goes on.',
+    { default: 1024 * MIB, min: 0, max: 1024 * 1024 * MIB, unit: 'bytes' },
   ),
   sessionsMax: whole('Most sessions of a node, connected or not; one more is refused with 0x97.', {
     default: 1_000_000,

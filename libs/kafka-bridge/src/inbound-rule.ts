@@ -20,7 +20,7 @@ export interface InboundLimits {
   readonly topicLevelsMax: number;
   /** Most bytes of topic and payload together. */
   readonly packetBytesMax: number;
-  readonly retainedPayloadBytesMax: number;
+  readonly retainedMessageBytesMax: number;
 }
 
 /** What a Kafka to MQTT rule needs beyond the context. */
@@ -157,7 +157,7 @@ export class InboundRule {
     const topic = this.#mqttTopic.render(source);
     const { qos, retain } = this.rule;
     const payload = source.record.value ?? NO_BYTES;
-    const { topicLevelsMax, packetBytesMax, retainedPayloadBytesMax } = this.#link.limits;
+    const { topicLevelsMax, packetBytesMax, retainedMessageBytesMax } = this.#link.limits;
     const topicBytes = Buffer.byteLength(topic);
     const topicFault =
       topicBytes > TOPIC_BYTES_MAX ? 'too long' : topicNameFault(topic, topicLevelsMax);
@@ -165,7 +165,7 @@ export class InboundRule {
       this.#skip(source, 'invalid_topic', topicFault);
       return undefined;
     }
-    const payloadBytesMax = retain ? retainedPayloadBytesMax : Infinity;
+    const payloadBytesMax = retain ? retainedMessageBytesMax : Infinity;
     if (topicBytes + payload.length > packetBytesMax || payload.length > payloadBytesMax) {
       this.#skip(source, 'too_large', `${payload.length} bytes`);
       return undefined;

@@ -100,7 +100,7 @@ function bridge(
       ...settings,
     },
     inject,
-    limits: { topicLevelsMax: 128, packetBytesMax: 1_000_000, retainedPayloadBytesMax: 1_000_000 },
+    limits: { topicLevelsMax: 128, packetBytesMax: 1_000_000, retainedMessageBytesMax: 1_000_000 },
     clock: Date.now,
     log: silentLog,
     meter,

@@ -30,7 +30,7 @@ const SETTINGS: KafkaSettings = {
   compression: 'none',
 };
 
-const LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedPayloadBytesMax: 500 };
+const LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 };
 
 /** A Kafka with one partition per topic, that can be away. */
 class MemoryKafka implements KafkaPort {

@@ -2,7 +2,6 @@ export { Fifo } from './fifo.ts';
 export { Inbound, type InboundTerms, type StoredReceipts } from './inbound.ts';
 export type { EngineLimits } from './limits.ts';
 export { OPEN_RULES, type ListenerRules } from './listener-rules.ts';
-export { sizeOf } from './message-size.ts';
 export {
   capExpiry,
   negotiate,

@@ -16,6 +16,8 @@ export interface EngineLimits {
   readonly queueMessagesMax: number;
   /** Bytes of messages, their topics and properties included, that wait in memory for one client's window. */
   readonly queueBytesMax: number;
+  /** How long a QoS 1 or 2 message may wait for a client, whatever its own expiry. */
+  readonly queueAgeSecondsMax: number;
   readonly sessionExpirySecondsMax: number;
   /** How long a session of MQTT 3.1.1 with Clean Session 0 is kept after its connection. */
   readonly persistentSessionMaxAgeSeconds: number;

@@ -8,7 +8,7 @@ import { Fifo } from './fifo.ts';
 import type { EngineLimits } from './limits.ts';
 import { SentAliases } from './sent-aliases.ts';
 import type { EngineDropReason, Load, Position, SessionOutput } from './session-output.ts';
-import type { DeliveryForm, SharedPublish } from './shared-publish.ts';
+import type { DeliveryForm, OutboundMessage, SharedPublish } from './shared-publish.ts';
 
 /** A QoS 1 or 2 message on its way to one receiver. */
 export interface Delivery extends DeliveryForm {
@@ -137,6 +137,12 @@ export class Outbound {
     this.#load = undefined;
   }
 
+  /** Whether a message has expired, or has waited for longer than messages may. */
+  isOver({ expiresAtMs, receivedAtMs }: OutboundMessage, nowMs: number): boolean {
+    const isExpired = expiresAtMs !== 0 && expiresAtMs <= nowMs;
+    return isExpired || nowMs - receivedAtMs > this.#limits.queueAgeSecondsMax * 1000;
+  }
+
   /** QoS 0: sent now or dropped; a receiver is never waited for. */
   deliverLive(publish: SharedPublish, form: DeliveryForm, nowMs: number): void {
     const terms = this.#terms;
@@ -245,10 +251,10 @@ export class Outbound {
       this.#finish(packetId, inflight);
       return this.pump(nowMs);
     }
-    const position = inflight.delivery?.position;
-    if (inflight.state === 'pubrec' && position !== undefined) {
+    const { delivery } = inflight;
+    if (inflight.state === 'pubrec' && delivery?.position !== undefined) {
       inflight.state = 'releasing';
-      return this.#output.release(position, packetId);
+      return this.#output.release(delivery.position, packetId, delivery.publish.size);
     }
     if (inflight.state === 'releasing') return;
     inflight.state = 'pubcomp';
@@ -298,7 +304,7 @@ export class Outbound {
     const { publish, qos, position } = delivery;
     const dup = this.#mayBeRepeat(delivery);
     // A QoS 2 message that was sent is not dropped half way [MQTT-4.3.3-7].
-    if (publish.isExpired(nowMs) && !(dup && qos === 2)) {
+    if (this.isOver(publish.message, nowMs) && !(dup && qos === 2)) {
       this.#discard(delivery, 'expired');
       return true;
     }
@@ -355,14 +361,17 @@ export class Outbound {
 
   #discard(delivery: Delivery, reason: EngineDropReason): void {
     this.#shift(delivery);
-    if (delivery.position !== undefined) this.#output.settle(delivery.position);
+    this.#settle(delivery);
     this.#output.dropped(reason);
   }
 
   #finish(packetId: number, inflight: Inflight): void {
     this.#inflight.delete(packetId);
-    const position = inflight.delivery?.position;
-    if (position !== undefined) this.#output.settle(position);
+    if (inflight.delivery !== undefined) this.#settle(inflight.delivery);
+  }
+
+  #settle({ position, publish }: Delivery): void {
+    if (position !== undefined) this.#output.settle(position, publish.size);
   }
 
   /** DUP says that this may be a re-delivery; an earlier connection had no more than inflightMax in flight. */

@@ -82,10 +82,10 @@ export interface SessionOutput extends EngineObserver {
   unsubscribe(packet: UnsubscribePacket): void;
   /** Stop (or go on) reading from the client: it has more unacknowledged than it may. */
   holdReading(hold: boolean): void;
-  /** Durable sessions: the message is done with. */
-  settle(position: Position): void;
+  /** Durable sessions: the message is done with, which took so many bytes of the queue. */
+  settle(position: Position, bytes: number): void;
   /** Durable sessions: PUBREC came. Answer: Session.released(). */
-  release(position: Position, packetId: number): void;
+  release(position: Position, packetId: number, bytes: number): void;
   /** Durable sessions: PUBCOMP came. */
   complete(packetId: number): void;
   /** Durable sessions: PUBREL came. Answer: Session.forgotten(). */

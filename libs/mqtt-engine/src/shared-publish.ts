@@ -1,12 +1,12 @@
 import {
   encodePublish,
+  sizeOf,
   withOwnBytes,
   type ProtocolVersion,
   type PublishProperties,
   type PublishTemplate,
   type QoS,
 } from '#libs/mqtt-codec';
-import { sizeOf } from './message-size.ts';
 import type { SentAlias } from './sent-aliases.ts';
 
 /** What the engine needs of a message to send it. */

@@ -87,8 +87,8 @@ export class LocalRetainedStore implements RetainedStore {
     return { messages: this.#entries.size, bytes: this.#bytes };
   }
 
-  has(topic: string): boolean {
-    return this.#entries.has(topic);
+  bytesOf(topic: string): number | undefined {
+    return this.#entries.get(topic)?.message.payload.length;
   }
 
   async close(): Promise<void> {

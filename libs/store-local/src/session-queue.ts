@@ -1,4 +1,5 @@
 import type { QueuedMessage, QueuePosition } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-codec';
 
 /** Below this many slots it is not worth while to close the gaps. */
 const COMPACT_MIN = 64;
@@ -25,7 +26,7 @@ export class SessionQueue {
     return this.#size;
   }
 
-  /** The bytes of the topics and payloads of all messages. */
+  /** The bytes of all messages, as the bound on them counts. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -93,7 +94,7 @@ export class SessionQueue {
 }
 
 function bytesOf({ message }: QueuedMessage): number {
-  return message.topic.length + message.payload.length;
+  return sizeOf(message);
 }
 
 function compare(one: QueuePosition, other: QueuePosition): number {

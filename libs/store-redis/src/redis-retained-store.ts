@@ -89,8 +89,8 @@ export class RedisRetainedStore implements RetainedStore {
     return this.#catalog.size;
   }
 
-  has(topic: string): boolean {
-    return this.#catalog.has(topic);
+  bytesOf(topic: string): number | undefined {
+    return this.#catalog.bytesOf(topic);
   }
 
   async close(): Promise<void> {

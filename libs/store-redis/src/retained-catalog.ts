@@ -34,9 +34,9 @@ export class RetainedCatalog {
     return this.#index?.size ?? { messages: 0, bytes: 0 };
   }
 
-  /** Whether {@link RetainedCatalog.size} counts a topic's message. */
-  has(topic: string): boolean {
-    return this.#index?.has(topic) ?? false;
+  /** The payload bytes of a topic's message, if {@link RetainedCatalog.size} counts it. */
+  bytesOf(topic: string): number | undefined {
+    return this.#index?.bytesOf(topic);
   }
 
   /**

@@ -47,9 +47,9 @@ export class RetainedIndex {
     return { messages: this.#entries.size, bytes: this.#bytes };
   }
 
-  /** Whether {@link RetainedIndex.size} counts a topic's message, expired or not. */
-  has(topic: string): boolean {
-    return this.#entries.has(topic);
+  /** The payload bytes of a topic's message, expired or not, if {@link RetainedIndex.size} counts it. */
+  bytesOf(topic: string): number | undefined {
+    return this.#entries.get(topic)?.payloadBytes;
   }
 
   /** Applies a change; an empty text removes the topic. Changes may be applied again as long as the last one wins. */

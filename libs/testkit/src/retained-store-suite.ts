@@ -92,14 +92,18 @@ function storeCases(current: Current): void {
       await until(() => expect(store.size()).toEqual({ messages: 1, bytes: 3 }), DEADLINE_MS);
     });
 
-    it('knows at once which topics it counts', async () => {
+    it('knows at once which topics it counts, and their bytes', async () => {
       const { store } = current();
       await retainedMessages(store, '#');
-      await store.store([retained('a'), retained('b')]);
-      expect([store.size().messages, store.has('a'), store.has('b')]).toEqual([2, true, true]);
-      await store.store([retained('b', { payload: EMPTY })]);
-      expect([store.size().messages, store.has('a'), store.has('b')]).toEqual([1, true, false]);
-      expect([store.has('a/'), store.has('+'), store.has('')]).toEqual([false, false, false]);
+      const bytesOf = (...topics: string[]) => topics.map((topic) => store.bytesOf(topic));
+      await store.store([retained('a'), retained('b', { payload: new Uint8Array(20) })]);
+      expect([store.size().messages, bytesOf('a', 'b')]).toEqual([2, [3, 20]]);
+      await store.store([
+        retained('b', { payload: EMPTY }),
+        retained('a', { payload: Uint8Array.of(1) }),
+      ]);
+      expect([store.size().messages, bytesOf('a', 'b')]).toEqual([1, [1, undefined]]);
+      expect(bytesOf('a/', '+', '')).toEqual([undefined, undefined, undefined]);
     });
   });
 }

@@ -110,8 +110,8 @@ class FakeRetained implements RetainedStore {
     return { messages: this.messages.length, bytes: 0 };
   }
 
-  has(sought: string): boolean {
-    return this.messages.some(({ topic }) => topic === sought);
+  bytesOf(sought: string): number | undefined {
+    return this.messages.find(({ topic }) => topic === sought)?.payload.length;
   }
 
   close(): Promise<void> {
