@@ -209,7 +209,7 @@ export class SimBus implements ClusterBus {
     for (;;) {
       const entries = await links.commands.call(() => redis.readInbox(node, '', READ_COUNT));
       if (entries.length === 0) return;
-      consumer.take(entries);
+      await consumer.take(entries);
       await consumer.empty();
     }
   }
@@ -231,6 +231,7 @@ export class SimBus implements ClusterBus {
 
   stopReceiving(): void {
     this.#work?.readers[1]?.stop();
+    this.#work?.inbox.stop();
   }
 
   async setState(state: NodeInfo['state']): Promise<void> {
@@ -311,7 +312,7 @@ export class SimBus implements ClusterBus {
       read: (after) => links.inbox.call(() => redis.follow(self, after, READ_COUNT)),
       timers: this.#timers,
       room: () => inbox.room(),
-      handle: (entries) => Promise.resolve(inbox.take(entries)),
+      handle: (entries) => inbox.take(entries),
     });
     this.#work = { handler, view, routes, inbox, readers: [routesReader, inboxReader] };
     return this.#work;

@@ -23,6 +23,9 @@ const HEIR_MEMORY_MS = 600_000;
 /** What forgetting a node may move at once: Redis serves nobody else meanwhile. */
 const MOVED_ENTRIES_MAX = 512;
 const FILTERS_PER_COMMAND = 1_000;
+/** Of the room that an inbox has, what a node fills before it looks again; others fill it as well. */
+const ROOM_SHARE = 1 / 16;
+const UNSEEN_APPENDS_MAX = 4_096;
 
 type Argument = string | number | Buffer;
 
@@ -65,6 +68,14 @@ const APPENDS = ['stored', 'full', 'absent'] as const;
 const CLAIMS = ['claimed', 'taken', 'alive', 'forgotten'] as const;
 const FORGETS = ['forgotten', 'unclaimed', 'not-empty'] as const;
 
+/** What one turn of a node has for another one. */
+export interface Batch {
+  readonly to: NodeRef;
+  readonly from: NodeRef;
+  readonly sequence: number;
+  readonly frame: Uint8Array;
+}
+
 /** What ClusterCommands needs. */
 export interface ClusterCommandsOptions {
   readonly redis: Redis;
@@ -86,6 +97,8 @@ export interface ClusterCommandsOptions {
 export class ClusterCommands {
   readonly #options: ClusterCommandsOptions;
   readonly #replicas: ReplicaWait;
+  /** How many more batches fit the inbox of a node, by its key, for all that is known here. */
+  readonly #room = new Map<string, number>();
 
   constructor(options: ClusterCommandsOptions) {
     this.#options = options;
@@ -217,29 +230,53 @@ export class ClusterCommands {
     return nodesOf(texts(replies.at(-1)));
   }
 
-  /** Appends a batch to a node's inbox. */
-  async append(batch: {
-    readonly to: NodeRef;
-    readonly from: NodeRef;
-    readonly sequence: number;
-    readonly frame: Uint8Array;
-  }): Promise<(typeof APPENDS)[number]> {
+  /**
+   * Appends a batch to a node's inbox.
+   *
+   * @remarks An inbox that exists is its node's: it is removed with the node. So most appends are a plain XADD, and only the
+   * first one, one now and then that looks how full the inbox is, and what was for a node that is gone take the script.
+   */
+  async append(batch: Batch): Promise<(typeof APPENDS)[number]> {
+    const key = nodeKey(batch.to);
+    const room = this.#room.get(key) ?? 0;
+    if (room > 0) this.#room.set(key, room - 1);
+    const appended = room > 0 ? this.#appendPlainly(batch) : this.#appendByScript(batch);
+    const [result] = await Promise.all([appended, this.#replicated()]);
+    if (result !== undefined) return result;
+    this.#room.delete(key);
+    return this.append(batch);
+  }
+
+  /** @returns undefined, and nothing is appended, when there is no such inbox. */
+  async #appendPlainly({ to, from, sequence, frame }: Batch): Promise<'stored' | undefined> {
+    const { redis, keys } = this.#options;
+    const fields = ['from', nodeKey(from), 'sequence', sequence, 'frame', asBuffer(frame)];
+    const id = await this.#run('inbox_append', () =>
+      redis.xadd(keys.inbox(to), 'NOMKSTREAM', '*', ...fields),
+    );
+    return id === null ? undefined : 'stored';
+  }
+
+  async #appendByScript({ to, from, sequence, frame }: Batch): Promise<(typeof APPENDS)[number]> {
     const { keys, inboxMessagesMax } = this.#options;
-    const { to, from, sequence, frame } = batch;
-    const appended = this.#eval('inbox_append', scripts.append, {
+    const reply = await this.#eval('inbox_append', scripts.append, {
       keys: [keys.members, keys.inbox(to), keys.heir(to)],
       args: [
         nodeKey(to),
         nodeKey(from),
         sequence,
         inboxMessagesMax,
-        Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength),
+        asBuffer(frame),
         keys.inboxes,
         keys.heirs,
       ],
     });
-    const [reply] = await Promise.all([appended, this.#replicated()]);
-    return oneOf(APPENDS, reply);
+    const [kind, length] = texts(reply);
+    if (length !== undefined) {
+      const room = (inboxMessagesMax - Number(length)) * ROOM_SHARE;
+      this.#room.set(nodeKey(to), Math.min(Math.floor(room), UNSEEN_APPENDS_MAX));
+    }
+    return oneOf(APPENDS, kind);
   }
 
   /** Reads entries of an inbox after one; empty for the oldest. */
@@ -338,6 +375,10 @@ export class ClusterCommands {
 export function unavailable(operation: RedisOperation, cause: unknown): StoreUnavailableError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new StoreUnavailableError(`Redis, ${operation}: ${reason}`, { cause });
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function texts(reply: unknown): string[] {

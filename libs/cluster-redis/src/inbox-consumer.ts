@@ -1,10 +1,12 @@
 import { StoreUnavailableError, type InboxBatch, type Log, type NodeRef } from '#libs/broker-ports';
 import { ClusterError, RepeatFilter, parseNodeKey } from '#libs/cluster';
 import type { StreamEntry } from './stream-entry.ts';
-import { delayOf, type Timers } from './timers.ts';
+import { delayOf, turnOf, type Timers } from './timers.ts';
 
 /** Batches handed out and not yet removed, at most: the bound of what a slow store can pile up here. */
 const IN_HAND_MAX = 256;
+/** Bytes of batches handed out in one turn, about: clients and stores come in between. */
+const TURN_BYTES_MAX = 256 * 1024;
 const REMOVED_PER_COMMAND = 512;
 const RETRY_MS = 100;
 const REPEATS = { window: 1_024, sourcesMax: 256 };
@@ -47,18 +49,26 @@ export class InboxConsumer {
   readonly #done: string[] = [];
   #waiters: Waiter[] = [];
   #isRemoving = false;
+  #stopped = false;
   #closed = false;
 
   constructor(options: InboxConsumerOptions) {
     this.#options = options;
   }
 
-  /** Takes entries in their order. */
-  take(entries: readonly StreamEntry[]): void {
+  /** Takes entries in their order, many large ones in several turns. */
+  async take(entries: readonly StreamEntry[]): Promise<void> {
+    let bytes = 0;
     for (const { id, fields } of entries) {
-      if (this.#closed || this.#held.has(id)) continue;
+      if (bytes >= TURN_BYTES_MAX) {
+        bytes = 0;
+        await turnOf(this.#options.timers);
+      }
+      if (this.#stopped || this.#closed) return;
+      if (this.#held.has(id)) continue;
       this.#held.add(id);
       const batch = batchOf(fields, this.#options.node);
+      bytes += batch?.frame.length ?? 0;
       const sequence = Number(fields.get('sequence')?.toString() ?? NaN);
       if (batch === undefined || !Number.isSafeInteger(sequence)) {
         this.#options.log.warn('inbox-entry-malformed', { id });
@@ -79,6 +89,11 @@ export class InboxConsumer {
   /** Resolves when all that was taken is done and removed. */
   empty(): Promise<void> {
     return this.#heldAtMost(0);
+  }
+
+  /** Hands out nothing more; what is done is still removed. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Removes what is done, if Redis answers, and hands out nothing more. Who waits is refused. */

@@ -273,6 +273,14 @@ describe('frames', () => {
     expect(n2.handler.durable).toHaveLength(400);
   });
 
+  it('are refused for a node that is gone, though it had an inbox', async () => {
+    const [n1, n2] = await openThree();
+    for (const name of ['1', '2']) await n1.bus.sendDurable(n2.bus.self, text(name));
+    await redis.del('test:{test:bus}:members', `test:{test:bus}:inbox:${keyOf(n2.bus.self)}`);
+    const late = n1.bus.sendDurable(n2.bus.self, text('3'));
+    await expect(late).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
   it('are refused when the inbox is full, and none that is stored is trimmed', async () => {
     const n1 = await openNode('n1', { inboxMessagesMax: 10 });
     const n2 = await openNode('n2');
@@ -323,16 +331,8 @@ describe('garbage', () => {
       );
       await redis.publish(channel, noise);
     }
-    await redis.xadd(
-      'test:{test:bus}:routes',
-      '*',
-      'kind',
-      'change',
-      'node',
-      'n1#1',
-      'changes',
-      '{',
-    );
+    const change = ['kind', 'change', 'node', 'n1#1', 'changes', '{'];
+    await redis.xadd('test:{test:bus}:routes', '*', ...change);
     await redis.xadd('test:{test:bus}:routes', '*', 'nonsense', 'x');
     await redis.xadd(`test:{test:bus}:inbox:${keyOf(n2.bus.self)}`, '*', 'frame', 'x');
     await redis.hset('test:{test:bus}:members', 'not a node', 'x');

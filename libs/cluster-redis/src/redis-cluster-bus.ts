@@ -238,7 +238,7 @@ export class RedisClusterBus implements ClusterBus {
       for (;;) {
         const entries = await this.#commands.readInbox(node, '', READ_COUNT);
         if (entries.length === 0) return;
-        consumer.take(entries);
+        await consumer.take(entries);
         await consumer.empty();
       }
     } finally {
@@ -267,6 +267,7 @@ export class RedisClusterBus implements ClusterBus {
 
   stopReceiving(): void {
     this.#work?.readers[1]?.stop();
+    this.#work?.inbox.stop();
   }
 
   async setState(state: NodeInfo['state']): Promise<void> {
@@ -315,7 +316,7 @@ export class RedisClusterBus implements ClusterBus {
       read: (after) => readStream(inboxStream, after),
       timers: processTimers,
       room: () => inbox.room(),
-      handle: (entries) => Promise.resolve(inbox.take(entries)),
+      handle: (entries) => inbox.take(entries),
     });
     inboxConnection.on('ready', () => inboxReader.rewind());
     const routesStream = {

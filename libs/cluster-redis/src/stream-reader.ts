@@ -6,6 +6,7 @@ import { parseEntries, type StreamEntry } from './stream-entry.ts';
 import { delayOf, type Timers } from './timers.ts';
 
 const RETRY_MS = 100;
+const OLDEST = '0-0';
 
 /** What a StreamReader needs. */
 export interface StreamReaderOptions {
@@ -25,7 +26,9 @@ export interface StreamReaderOptions {
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions;
-  #after = '0-0';
+  #after = OLDEST;
+  /** Whether rewind() has come since what is at hand was asked for. */
+  #rewound = false;
   #stopped = false;
 
   constructor(options: StreamReaderOptions) {
@@ -40,7 +43,8 @@ export class StreamReader {
 
   /** Goes on with the oldest entry instead of the next one: what was not removed comes again. */
   rewind(): void {
-    this.#after = '0-0';
+    this.#after = OLDEST;
+    this.#rewound = true;
   }
 
   /** Ends after the handler that is at work, if there is one. */
@@ -55,10 +59,11 @@ export class StreamReader {
         await room?.();
         const after = this.#after;
         const entries = await read(after);
+        this.#rewound = this.#after !== after;
         const last = entries.at(-1);
         if (last === undefined || this.#stopped) continue;
         await handle(entries);
-        if (this.#after === after) this.#after = last.id;
+        if (!this.#rewound) this.#after = last.id;
       } catch (error) {
         if (this.#stopped) return;
         if (!(error instanceof StoreUnavailableError)) throw error;

@@ -27,3 +27,10 @@ export function delayOf(timers: Timers, ms: number): Promise<void> {
     timers.after(ms, resolve);
   });
 }
+
+/** Resolves after the input of this turn has been handled. */
+export function turnOf(timers: Timers): Promise<void> {
+  return new Promise((resolve) => {
+    timers.immediately(resolve);
+  });
+}
