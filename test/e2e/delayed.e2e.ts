@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { until } from '#libs/testkit';
+import { freePort, until } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Child } from './harness/child.ts';
 import { Client } from './harness/client.ts';
@@ -116,6 +116,62 @@ describe('wills', () => {
     expect(await sub.receives(2)).toEqual(['gone/plain q1 r0 x', 'gone/delayed q1 r0 x']);
     const events = nodes.slice(1).map(({ ops }) => ops.metric('skein_broker_wills_total', 'publi'));
     expect((await Promise.all(events)).reduce((sum, count) => sum + count)).toBe(2);
+  });
+});
+
+describe('wills of QoS 2', () => {
+  const IDS = Array.from({ length: 50 }, (_, index) => `device-${String(index)}`);
+
+  it('come once although their node is killed, and its heir before it can forget them', async () => {
+    // A rule whose Kafka is away keeps each will from being done with, after it has reached its subscribers.
+    const rule = {
+      ...{ id: 'gone', direction: 'mqtt-to-kafka', enabled: true },
+      ...{ filter: 'gone/#', topic: 'gone', ack: 'kafka' },
+    };
+    const { nodes } = await startCluster(scope, {
+      REDIS_LEASE_MS: LEASE_MS,
+      KAFKA_BROKERS: `127.0.0.1:${String(await freePort())}`,
+      KAFKA_RULES: JSON.stringify([rule]),
+      KAFKA_ACK_TIMEOUT_MS: 500,
+    });
+    const [first, ...others] = nodes;
+    const watched = await Promise.all(
+      others.map(async (node) => {
+        const session = { clean: false, properties: { sessionExpiryInterval: 3600 } };
+        const watchers = [
+          await Client.connect(scope, node.url),
+          await Client.connect(scope, node.url, { clientId: `durable-${node.url}`, ...session }),
+        ];
+        for (const watcher of watchers) await watcher.subscribe('gone/#', 2);
+        return { node, watchers };
+      }),
+    );
+    for (const [at, clientId] of IDS.entries()) {
+      const options = withWill(clientId, 0);
+      const will = { ...options.will, qos: 2 as const, payload: Buffer.from(clientId) };
+      await Client.connect(scope, first.url, { ...options, will, clean: at % 2 === 0 });
+    }
+    const published = (node: Broker): Promise<number> =>
+      node.ops.metric('skein_broker_wills_total', 'published');
+
+    await first.kill();
+    let heir: Broker | undefined;
+    await until(async () => {
+      for (const node of others) if ((await published(node)) > 0) heir = node;
+      return heir !== undefined;
+    }, WAIT_MS);
+    const survivor = watched.find(({ node }) => node !== heir);
+    if (survivor === undefined) throw new Error('nobody has survived');
+    for (const watcher of survivor.watchers) await watcher.receivesAll(IDS);
+    await heir?.kill();
+    await until(async () => (await published(survivor.node)) === IDS.length, WAIT_MS);
+    const last = await Client.connect(scope, survivor.node.url);
+    await last.publish('gone', 'last', { qos: 0 });
+
+    for (const watcher of survivor.watchers) {
+      await watcher.receivesAll(['last']);
+      expect(watcher.payloads.toSorted()).toEqual([...IDS, 'last'].toSorted());
+    }
   });
 });
 
