@@ -293,7 +293,8 @@ export class SimBus implements ClusterBus {
       ...{ self, monotonicMs, meter, log, handler, leaseMs: settings.leaseMs },
       commands: {
         list: () => call(() => redis.list()),
-        snapshot: (node) => call(() => redis.snapshot(node)),
+        position: (node) => call(() => redis.position(node)),
+        filters: (node) => this.#filtersOf(node),
       },
       applied: ({ nodeId, incarnation }, sequence) =>
         this.#control(nodeId, { kind: 'applied', incarnation, sequence }),
@@ -316,6 +317,17 @@ export class SimBus implements ClusterBus {
     });
     this.#work = { handler, view, routes, inbox, readers: [routesReader, inboxReader] };
     return this.#work;
+  }
+
+  async *#filtersOf(node: NodeRef): AsyncGenerator<readonly string[]> {
+    const { redis, links } = this.#parts;
+    let last: string | undefined = '';
+    while (last !== undefined) {
+      const after: string = last;
+      const piece = await links.commands.call(() => redis.filtersAfter(node, after));
+      yield piece;
+      last = piece.at(-1);
+    }
   }
 
   #consume(node: NodeRef, handler: ClusterHandler): InboxConsumer {

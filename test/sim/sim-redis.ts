@@ -1,9 +1,11 @@
 import type { NodeInfo, NodeRef, RouteChange } from '#libs/broker-ports';
 import { nodeKey, parseNodeKey } from '#libs/cluster';
-import type { AnnounceResult, ListedMember, RouteSnapshot, StreamEntry } from '#libs/cluster-redis';
+import type { AnnounceResult, ListedMember, StreamEntry } from '#libs/cluster-redis';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { EPOCH_MS, type World } from './world.ts';
 
+/** Few, so that filters change between two pieces. */
+const FILTERS_PER_PIECE = 3;
 const STREAM_ENTRIES = 4_096;
 const MOVED_ENTRIES_MAX = 512;
 const HEIRS_MAX = 16;
@@ -126,10 +128,14 @@ export class SimRedis {
     return [...this.#members.keys()].map(parseNodeKey).filter((node) => node !== undefined);
   }
 
-  snapshot(node: NodeRef): RouteSnapshot | undefined {
-    const sequence = this.#members.get(nodeKey(node));
-    if (sequence === undefined) return undefined;
-    return { sequence, filters: [...this.#filtersOf(node)] };
+  position(node: NodeRef): number | undefined {
+    return this.#members.get(nodeKey(node));
+  }
+
+  /** Some of a node's filters, in a lasting order: those behind one. */
+  filtersAfter(node: NodeRef, after: string): string[] {
+    const filters = [...this.#filtersOf(node)].filter((filter) => filter > after).sort();
+    return filters.slice(0, FILTERS_PER_PIECE);
   }
 
   announce(node: NodeRef, sequence: number, changes: readonly RouteChange[]): AnnounceResult {

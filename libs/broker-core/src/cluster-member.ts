@@ -22,6 +22,7 @@ import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { GroupPublish } from './share-group.ts';
 import type { Sessions } from './sessions.ts';
+import { spreadWork } from './spread-work.ts';
 
 /** A message for one session, and the obligation to hand it over. */
 interface Letter {
@@ -104,7 +105,7 @@ export class ClusterMember implements ClusterHandler {
   nodeForgotten(node: NodeRef): void {
     this.#departed.delete(keyOf(node));
     this.#inheritAgainAtMs.delete(keyOf(node));
-    this.#router.routes.dropNode(node);
+    spreadWork(this.#router.routes.dropNode(node), this.#parts.defer);
   }
 
   liveReceived(_from: NodeRef, bytes: Uint8Array): void {

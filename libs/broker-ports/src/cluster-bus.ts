@@ -34,7 +34,10 @@ export interface InboxPiece {
 
 /** What a node is told by the cluster. Handlers return at once; work that takes time goes on behind them. */
 export interface ClusterHandler {
-  /** A node was seen for the first time, with all its routes; or its routes were read anew after a gap. */
+  /**
+   * A node was seen for the first time, with routes to which routesChanged() adds until all are read; or all its routes were
+   * read anew after a gap.
+   */
   nodeJoined(node: NodeInfo, filters: readonly string[]): void;
   /** Other nodes' routes changed. */
   routesChanged(node: NodeRef, changes: readonly RouteChange[]): void;

@@ -49,12 +49,6 @@ export interface ListedMember extends MemberSighting {
   readonly sequence: number;
 }
 
-/** A node's filters, and the number of the last change in them. */
-export interface RouteSnapshot {
-  readonly sequence: number;
-  readonly filters: readonly string[];
-}
-
 export type JoinResult =
   | { readonly kind: 'joined'; readonly streamId: string }
   | { readonly kind: 'held'; readonly remainingMs: number };
@@ -174,14 +168,28 @@ export class ClusterCommands {
     return Number(listeners) > 0;
   }
 
-  /** Reads a node's filters together with their position; undefined when it is no member. */
-  async snapshot(node: NodeRef): Promise<RouteSnapshot | undefined> {
-    const { keys } = this.#options;
-    const [position, filters] = await this.#transaction('routes', (transaction) =>
-      transaction.hget(keys.members, nodeKey(node)).smembers(keys.routes(node)),
-    );
-    if (typeof position !== 'string') return undefined;
-    return { sequence: Number(position), filters: texts(filters) };
+  /** The number of a node's last route change; undefined when it is no member. */
+  async position(node: NodeRef): Promise<number | undefined> {
+    const { redis, keys } = this.#options;
+    const position = await this.#run('routes', () => redis.hget(keys.members, nodeKey(node)));
+    return position === null ? undefined : Number(position);
+  }
+
+  /**
+   * Reads a node's filters in pieces, so that neither Redis nor the reader is held up by very many. A filter that changes
+   * meanwhile may be among them or not, and one may come twice: whoever asked for the position before applies what follows it.
+   */
+  async *filters(node: NodeRef): AsyncGenerator<readonly string[], void, undefined> {
+    const { redis, keys } = this.#options;
+    let cursor = '0';
+    do {
+      const from = cursor;
+      const [next, piece] = await this.#run('routes', () =>
+        redis.sscan(keys.routes(node), from, 'COUNT', FILTERS_PER_COMMAND),
+      );
+      yield piece;
+      cursor = next;
+    } while (cursor !== '0');
   }
 
   /** Changes the node's filters and tells the others. */

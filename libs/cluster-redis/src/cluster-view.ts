@@ -8,7 +8,7 @@ import {
   type RouteChange,
 } from '#libs/broker-ports';
 import { Membership, RouteLog, nodeKey, parseNodeKey, type MembershipEvent } from '#libs/cluster';
-import type { ListedMember, RouteSnapshot } from './cluster-commands.ts';
+import type { ListedMember } from './cluster-commands.ts';
 import { parseJson } from './lease-format.ts';
 import type { StreamEntry } from './stream-entry.ts';
 
@@ -16,8 +16,10 @@ import type { StreamEntry } from './stream-entry.ts';
 export interface MemberCommands {
   /** Reads all members and their leases. */
   list(): Promise<readonly ListedMember[]>;
-  /** Reads a node's filters together with their position; undefined when it is no member. */
-  snapshot(node: NodeRef): Promise<RouteSnapshot | undefined>;
+  /** The number of a node's last route change; undefined when it is no member. */
+  position(node: NodeRef): Promise<number | undefined>;
+  /** Reads a node's filters in pieces; one that changes meanwhile may be among them or not. */
+  filters(node: NodeRef): AsyncIterable<readonly string[]>;
 }
 
 /** What a ClusterView needs. */
@@ -175,30 +177,50 @@ export class ClusterView {
   }
 
   async #introduce(node: NodeInfo): Promise<void> {
-    const snapshot = await this.#options.commands.snapshot(node);
-    if (snapshot === undefined) {
+    const sequence = await this.#options.commands.position(node);
+    if (sequence === undefined) {
       this.#membership.retract(node);
       return;
     }
     if (this.#closed) return;
     this.#options.log.info('node-joined', { node: nodeKey(node) });
-    this.#options.handler.nodeJoined(node, snapshot.filters);
-    this.#routes.restart(node, snapshot.sequence);
+    if (!(await this.#read(node))) return;
+    this.#routes.restart(node, sequence);
     this.#tellApplied(node);
   }
 
   /** Reads the routes of a known node anew. */
   async #resync(node: NodeRef): Promise<void> {
     const { commands, handler, meter, log } = this.#options;
-    const snapshot = await commands.snapshot(node);
+    const sequence = await commands.position(node);
     const info = this.#membership.info(node);
-    if (snapshot === undefined || info === undefined || this.#closed) return;
+    if (sequence === undefined || info === undefined || this.#closed) return;
     meter.routeResync();
     log.info('routes-read-anew', { node: nodeKey(node) });
-    handler.nodeJoined(info, snapshot.filters);
+    if (!(await this.#read(info))) return;
     if (!this.#membership.isAlive(node)) handler.nodeLeft(node);
-    this.#routes.restart(node, snapshot.sequence);
+    this.#routes.restart(node, sequence);
     this.#tellApplied(node);
+  }
+
+  /**
+   * Tells the handler all routes of a node: those of a new one piece by piece, those of a known one at once, for meanwhile
+   * none may be missing.
+   *
+   * @returns false when this was closed meanwhile.
+   */
+  async #read(node: NodeInfo): Promise<boolean> {
+    const { commands, handler } = this.#options;
+    const isNew = this.#routes.applied(node) === undefined;
+    if (isNew) handler.nodeJoined(node, []);
+    const all: string[] = [];
+    for await (const piece of commands.filters(node)) {
+      if (this.#closed) return false;
+      if (isNew) handler.routesChanged(node, piece.map(addition));
+      else for (const filter of piece) all.push(filter);
+    }
+    if (!isNew && !this.#closed) handler.nodeJoined(node, all);
+    return !this.#closed;
   }
 
   async #followOne(entry: StreamEntry, changed: Map<string, NodeRef>): Promise<void> {
@@ -269,6 +291,10 @@ export class ClusterView {
     this.#queue = result.catch(() => undefined);
     return result;
   }
+}
+
+function addition(filter: string): RouteChange {
+  return { kind: 'add', filter };
 }
 
 function parseChanges(field: Buffer | undefined): RouteChange[] | undefined {

@@ -12,4 +12,4 @@ export { Requests, type RequestsOptions } from './requests.ts';
 export type { StreamEntry } from './stream-entry.ts';
 export { StreamReader, type StreamReaderOptions } from './stream-reader.ts';
 export type { Timers } from './timers.ts';
-export type { AnnounceResult, ListedMember, RouteSnapshot } from './cluster-commands.ts';
+export type { AnnounceResult, ListedMember } from './cluster-commands.ts';

@@ -147,6 +147,9 @@ export class RedisClusterBus implements ClusterBus {
     await this.#carrier.open(this.#options.self.nodeId);
     const joinedAt = await this.#lease.take();
     const work = this.#begin(handler);
+    // The routes of many nodes may take longer to read than a lease lasts.
+    this.#isLooking = true;
+    this.#tick = setInterval(() => this.#beat(), this.#options.redis.leaseMs / 3);
     for (let looked = false; !looked;) {
       if (this.#closed) throw notOpen();
       try {
@@ -161,7 +164,7 @@ export class RedisClusterBus implements ClusterBus {
     routes?.start(joinedAt);
     inbox?.start('0-0');
     if (this.#closed) throw notOpen();
-    this.#tick = setInterval(() => this.#beat(), this.#options.redis.leaseMs / 3);
+    this.#isLooking = false;
   }
 
   /**

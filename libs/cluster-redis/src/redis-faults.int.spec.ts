@@ -125,6 +125,51 @@ async function withRedis<Result>(use: (redis: Redis) => Promise<Result>): Promis
   }
 }
 
+describe('a node that joins', () => {
+  it('keeps its lease while the routes of others cannot be read', async () => {
+    const [n1, n2] = await openTwo();
+    const { nodeId, incarnation } = n2.bus.self;
+    const routes = `test:{test:bus}:routes:${nodeId}#${String(incarnation)}`;
+    await withRedis((redis) => redis.set(routes, 'no set'));
+    const n3 = await makeNode('n3');
+    const joined = n3.bus.open(n3.handler);
+    await until(() => n1.handler.events.includes('joined n3'), DEADLINE_MS);
+    const since = performance.now();
+    await until(() => performance.now() - since > LEASE_MS * 2, DEADLINE_MS);
+    await withRedis((redis) => redis.del(routes));
+    await joined;
+
+    expect(n1.handler.events).not.toContain('left n3');
+    expect(n1.bus.isAlive(n3.bus.self)).toBe(true);
+  });
+
+  it('has all routes of a node that has very many, and changes some of them meanwhile', async () => {
+    const n1 = await makeNode('n1');
+    await n1.bus.open(n1.handler);
+    const filters = Array.from({ length: 6_000 }, (_, index) => `devices/${String(index)}/#`);
+    for (let first = 0; first < filters.length; first += 1_000) {
+      await n1.bus.announceRoutes(filters.slice(first, first + 1_000).map(add));
+    }
+    const n3 = await makeNode('n3');
+    let isOpen = false;
+    const joined = n3.bus.open(n3.handler).then(() => (isOpen = true));
+    for (let index = 0; !isOpen || index < 20; index += 1) {
+      const [gone, back, fresh] = [filters[index * 7] ?? '', filters[index * 7 + 1] ?? '', 'new/'];
+      await n1.bus
+        .announceRoutes([{ kind: 'remove', filter: gone }, add(`${fresh}${String(index)}`)])
+        .catch(() => undefined);
+      await n1.bus.announceRoutes([{ kind: 'remove', filter: back }]).catch(() => undefined);
+      await n1.bus.announceRoutes([add(back)]).catch(() => undefined);
+    }
+    await joined;
+    const { nodeId, incarnation } = n1.bus.self;
+    const key = `test:{test:bus}:routes:${nodeId}#${String(incarnation)}`;
+    const written = await withRedis((redis) => redis.smembers(key));
+    await until(() => n3.handler.filtersOf(n1.bus.self)?.length === written.length, DEADLINE_MS);
+    expect(n3.handler.filtersOf(n1.bus.self)).toEqual(written.toSorted());
+  });
+});
+
 describe('Redis absent at the start', () => {
   it('is waited for, told once, and used when it appears', async () => {
     await server.kill();

@@ -41,8 +41,25 @@ describe('RouteTable', () => {
     table.replace(n1, ['a']);
     table.replace(successor, ['a']);
     expect(matched(table, 'a')).toEqual([n1, successor]);
-    table.dropNode(n1);
+    for (const _step of table.dropNode(n1)) expect(matched(table, 'a')).toEqual([successor]);
     expect(matched(table, 'a')).toEqual([successor]);
+  });
+
+  it('matches a dropped node no more, before and after its filters are removed in steps', () => {
+    const table = new RouteTable();
+    table.replace(n1, ['a', 'b/+', 'c/#', '$share/g/a\0' + '1']);
+    const { version } = table;
+    const steps = table.dropNode(n1);
+    expect(table.version).toBeGreaterThan(version);
+    expect([matched(table, 'a'), matched(table, 'b/c'), matched(table, 'c/d')]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+    expect(table.places('$share/g/a')).toBeUndefined();
+    table.replace(n1, ['a']);
+    expect([...steps]).toHaveLength(3);
+    expect([table.size, matched(table, 'a')]).toEqual([1, [n1]]);
   });
 
   it('does not change its version for a snapshot that says nothing new', () => {
@@ -101,7 +118,7 @@ describe('shared subscriptions', () => {
     table.apply(n2, [{ kind: 'remove', filter: shareRoute(filter, 1) }]);
     expect(table.places(filter)?.places).toHaveLength(1);
     const { version } = table;
-    table.dropNode(n1);
+    for (const step of table.dropNode(n1)) expect(step).toBeUndefined();
     expect([table.places(filter), sharesOf(table, 'a/b'), table.size]).toEqual([undefined, [], 0]);
     expect(table.version).toBeGreaterThan(version);
   });

@@ -22,6 +22,7 @@ interface Destination {
   readonly node: NodeRef;
   readonly filters: Set<string>;
   matchedBy: number;
+  isDropped: boolean;
 }
 
 interface Group extends SharePlaces {
@@ -54,6 +55,7 @@ export class RouteTable {
   /** Kept between calls to spare an allocation; empty outside match(). */
   readonly #found: Destination[] = [];
   #matches = 0;
+  #drops = 0;
 
   /** How many distinct filters are wanted by some node. */
   get size(): number {
@@ -62,7 +64,7 @@ export class RouteTable {
 
   /** Grows with every change but that of a group's places: what was matched at the same version is still right. */
   get version(): number {
-    return this.#trie.version + this.#shared.version;
+    return this.#trie.version + this.#shared.version + this.#drops;
   }
 
   /** Applies changes of a node in the order given; an unknown node begins without filters. Repeats change nothing. */
@@ -84,13 +86,23 @@ export class RouteTable {
     for (const filter of wanted) this.#add(destination, filter);
   }
 
-  /** Forgets a node and all its filters. */
-  dropNode(node: NodeRef): void {
+  /**
+   * Forgets a node: from now on it is in no match and no group.
+   *
+   * @returns the steps that remove its filters, which may be very many; the caller has to go through them, in pieces if it likes.
+   */
+  dropNode(node: NodeRef): Generator<void, void, undefined> {
     const key = nodeKey(node);
     const destination = this.#destinations.get(key);
-    if (destination === undefined) return;
-    for (const filter of destination.filters) this.#remove(destination, filter);
-    this.#destinations.delete(key);
+    if (destination !== undefined) {
+      this.#destinations.delete(key);
+      this.#drops += 1;
+      destination.isDropped = true;
+      for (const filter of destination.filters) {
+        if (parseShareRoute(filter) !== undefined) this.#remove(destination, filter);
+      }
+    }
+    return this.#removeAll(destination);
   }
 
   /** Appends every node that wants a topic, once each; a node is the same object in every match. */
@@ -99,7 +111,7 @@ export class RouteTable {
     this.#trie.match(topic, found);
     this.#matches += 1;
     for (const destination of found) {
-      if (destination.matchedBy === this.#matches) continue;
+      if (destination.isDropped || destination.matchedBy === this.#matches) continue;
       destination.matchedBy = this.#matches;
       into.push(destination.node);
     }
@@ -121,7 +133,8 @@ export class RouteTable {
     const known = this.#destinations.get(key);
     if (known !== undefined) return known;
     const { nodeId, incarnation } = node;
-    const opened = { node: { nodeId, incarnation }, filters: new Set<string>(), matchedBy: 0 };
+    const filters = new Set<string>();
+    const opened = { node: { nodeId, incarnation }, filters, matchedBy: 0, isDropped: false };
     this.#destinations.set(key, opened);
     return opened;
   }
@@ -132,6 +145,14 @@ export class RouteTable {
     const share = parseShareRoute(filter);
     if (share === undefined) this.#trie.add(filter, destination);
     else this.#place(destination.node, share.filter, share.weight);
+  }
+
+  *#removeAll(destination: Destination | undefined): Generator<void, void, undefined> {
+    if (destination === undefined) return;
+    for (const filter of destination.filters) {
+      this.#remove(destination, filter);
+      yield;
+    }
   }
 
   #remove(destination: Destination, filter: string): void {
