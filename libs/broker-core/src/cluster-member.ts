@@ -431,7 +431,8 @@ export class ClusterMember implements ClusterHandler {
       for (const clientId of rest) {
         try {
           const node = await this.#sessions.inherit(clientId, dead);
-          if (node === undefined || node.nodeId === bus.self.nodeId) continue;
+          // An earlier incarnation of this node is another node.
+          if (node === undefined || keyOf(node) === keyOf(bus.self)) continue;
           const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
           elsewhere.set(
             clientId,

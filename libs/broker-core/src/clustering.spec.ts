@@ -4,6 +4,7 @@ import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
   MemoryCluster,
   MemoryNode,
+  RecordingClusterHandler,
   WIDE_LIMITS,
   quiet,
   type MemoryBus,
@@ -370,6 +371,39 @@ describe('a node that dies', () => {
     expect(moved.isEnded).toBe(false);
     const second = await connected(a, 'two', DURABLE);
     expect(await second.nextText()).toBe('x');
+  });
+
+  it('leaves its inbox to its next life but one, when the next one has died with the session', async () => {
+    const client = await connected(b, 'client', DURABLE);
+    await client.subscribe('t');
+    const publisher = await connected(a, 'publisher');
+    b.bus.isPaused = true;
+    expect(await acknowledged(publisher, 'x')).toBe(0);
+    a.bus.claimDead = () => Promise.resolve(false);
+    b.bus.kill();
+    const next = cluster.bus('b');
+    await next.open(new RecordingClusterHandler());
+    const take = sessions.take.bind(sessions);
+    const epoch = (await sessions.load('client'))?.epoch ?? 0;
+    await take({
+      ...{ clientId: 'client', node: next.self, cleanStart: false, connected: false },
+      nowMs: b.memory.clock.now(),
+      ...{ durable: true, expiryIntervalSeconds: 3600, replacesEpoch: epoch },
+    });
+    next.kill();
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    sessions.take = async (request) => {
+      if (request.replacesEpoch !== undefined) await held;
+      return await take(request);
+    };
+    sessions.ownedBy = async () => ['client'];
+    const last = await join('b');
+    await quiet(40);
+    goOn();
+    await quiet(40);
+    const back = await connected(last, 'client', DURABLE);
+    expect(await back.nextText()).toBe('x');
   });
 
   it('is found by a cluster that was down as a whole', async () => {

@@ -302,6 +302,27 @@ describe('keep-alive', () => {
   });
 });
 
+describe('a node that ends', () => {
+  it('tells a client that is connecting to try elsewhere, by a code of CONNACK [MQTT-3.2.2-8]', async () => {
+    const sessions = new LocalSessionStore({ clock });
+    sessions.take = () => new Promise(() => undefined);
+    const { node, client: open } = bind(nodeWith({ sessions }));
+    const client = open();
+    client.write(client.connectPacket());
+    void node.stop();
+    expect(await client.next('connack')).toMatchObject({ reasonCode: 0x88 });
+    await client.closed();
+  });
+
+  it('says nothing to a client that has not said CONNECT yet', async () => {
+    const { node, client: open } = bind(nodeWith());
+    const client = open();
+    void node.stop();
+    await client.closed();
+    expect(client.take()).toEqual([]);
+  });
+});
+
 describe('malformed bytes', () => {
   it.each([
     { bytes: 'ff ff ff ff ff', reasonCode: 0x81 },

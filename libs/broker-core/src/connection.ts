@@ -201,7 +201,13 @@ export class Connection implements TransportEvents, ClientLink {
    */
   close(reasonCode: ReasonCode, detail: string, reason = disconnectReasonOf(reasonCode)): void {
     if (!this.isOpen) return;
-    if (this.#phase !== 'connected') return this.refuse(reasonCode, detail);
+    // Nothing is said before CONNECT: not even the version is known.
+    if (this.#phase === 'awaiting-connect') return this.cut(reason);
+    if (this.#phase !== 'connected') {
+      // "Server shutting down" belongs to DISCONNECT [MQTT-3.2.2-8].
+      const isEnding = reasonCode === REASON.serverShuttingDown;
+      return this.refuse(isEnding ? REASON.serverUnavailable : reasonCode, detail);
+    }
     // "Server unavailable" belongs to CONNACK [MQTT-3.14.2-1]; of the codes of DISCONNECT this one says: try again.
     const told = reasonCode === REASON.serverUnavailable ? REASON.serverBusy : reasonCode;
     this.send({ kind: 'disconnect', ...this.#explained(told, detail) });

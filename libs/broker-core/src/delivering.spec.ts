@@ -231,8 +231,6 @@ describe('a store that does not answer', () => {
     publisher.publish('t', 'x', { qos: 1 });
     await quiet();
     // The failed take may have been carried out: the queue waits until the store has said whose it is.
-    expect(publisher.take()).toEqual([]);
-    memory.sweepAfter(1000);
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
     expect(await (await connected(memory, 'receiver', DURABLE)).nextText()).toBe('x');
   });
