@@ -37,7 +37,7 @@ export interface SimBusSettings {
   readonly commandTimeoutMs: number;
   readonly routeDeadlineMs: number;
   readonly requestTimeoutMs: number;
-  readonly inboxMessagesMax: number;
+  readonly inboxBatchesMax: number;
 }
 
 /** What a SimBus is made of. */
@@ -155,7 +155,7 @@ export class SimBus implements ClusterBus {
     const sequence = this.#lastSequence;
     const from = this.self;
     const result = await links.commands.call(() => {
-      const inboxMax = settings.inboxMessagesMax;
+      const inboxMax = settings.inboxBatchesMax;
       const appended = redis.append({ to: node, from, sequence, frame, inboxMax });
       process.world.tell('redis', () => {
         const what = `${describeFrame(frame)}: ${appended}`;

@@ -31,7 +31,7 @@ export class SimCluster {
       commandTimeoutMs: 5_000,
       routeDeadlineMs: 2_000,
       requestTimeoutMs: 3_000,
-      inboxMessagesMax: 1_000_000,
+      inboxBatchesMax: 1_000_000,
     };
     this.redis = new SimRedis(world, settings);
     this.carrier = new SimCarrier(world);

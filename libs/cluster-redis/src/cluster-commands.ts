@@ -75,7 +75,7 @@ export interface ClusterCommandsOptions {
   readonly redis: Redis;
   readonly keys: ClusterKeys;
   readonly leaseMs: number;
-  readonly inboxMessagesMax: number;
+  readonly inboxBatchesMax: number;
   /** What it takes until an append counts. */
   readonly wait: ReplicaWaitOptions;
   readonly meter: Meter;
@@ -266,14 +266,14 @@ export class ClusterCommands {
   }
 
   async #appendByScript({ to, from, sequence, frame }: Batch): Promise<(typeof APPENDS)[number]> {
-    const { keys, inboxMessagesMax } = this.#options;
+    const { keys, inboxBatchesMax } = this.#options;
     const reply = await this.#eval('inbox_append', scripts.append, {
       keys: [keys.members, keys.inbox(to), keys.heir(to)],
       args: [
         nodeKey(to),
         nodeKey(from),
         sequence,
-        inboxMessagesMax,
+        inboxBatchesMax,
         asBuffer(frame),
         keys.inboxes,
         keys.heirs,
@@ -281,7 +281,7 @@ export class ClusterCommands {
     });
     const [kind, length] = texts(reply);
     if (length !== undefined) {
-      const room = (inboxMessagesMax - Number(length)) * ROOM_SHARE;
+      const room = (inboxBatchesMax - Number(length)) * ROOM_SHARE;
       this.#room.set(nodeKey(to), Math.min(Math.floor(room), UNSEEN_APPENDS_MAX));
     }
     return oneOf(APPENDS, kind);

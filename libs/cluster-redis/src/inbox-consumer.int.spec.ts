@@ -35,7 +35,7 @@ beforeEach(async () => {
   const { meter } = countingMeter();
   const wait = { replicas: 0, timeoutMs: 0 };
   const keys = new ClusterKeys('test');
-  const bounds = { leaseMs: 10_000, inboxMessagesMax: 1_000 };
+  const bounds = { leaseMs: 10_000, inboxBatchesMax: 1_000 };
   commands = new ClusterCommands({ redis, keys, wait, meter, ...bounds });
   await commands.join({ ...NODE, version: '1', startedAtMs: 1, state: 'alive' }, 0);
   received = [];

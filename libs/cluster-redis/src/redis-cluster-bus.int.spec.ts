@@ -50,7 +50,7 @@ interface TestNode {
 
 interface Settings {
   readonly keyPrefix?: string;
-  readonly inboxMessagesMax?: number;
+  readonly inboxBatchesMax?: number;
   readonly routeDeadlineMs?: number;
 }
 
@@ -66,7 +66,7 @@ async function makeNode(nodeId: string, settings: Settings = {}): Promise<TestNo
       commandTimeoutMs: 500,
       routeDeadlineMs: 2_000,
       requestTimeoutMs: 500,
-      inboxMessagesMax: 100_000,
+      inboxBatchesMax: 100_000,
       ...settings,
     },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
@@ -282,7 +282,7 @@ describe('frames', () => {
   });
 
   it('are refused when the inbox is full, and none that is stored is trimmed', async () => {
-    const n1 = await openNode('n1', { inboxMessagesMax: 10 });
+    const n1 = await openNode('n1', { inboxBatchesMax: 10 });
     const n2 = await openNode('n2');
     n2.handler.takesFrames = false;
     await until(() => n1.bus.nodes().length === 2, DEADLINE_MS);
@@ -293,6 +293,7 @@ describe('frames', () => {
     );
     const refused = sent.filter(({ status }) => status === 'rejected');
     expect(refused).toHaveLength(5);
+    expect(n1.counts.get('inboxAppended')).toBe(15);
     expect(refused[0]).toMatchObject({ reason: { code: 'STORE_UNAVAILABLE' } });
     expect(await redis.xlen(`test:{test:bus}:inbox:${keyOf(n2.bus.self)}`)).toBe(10);
   });

@@ -39,7 +39,7 @@ export interface RedisClusterBusOptions {
     readonly commandTimeoutMs: number;
     readonly routeDeadlineMs: number;
     readonly requestTimeoutMs: number;
-    readonly inboxMessagesMax: number;
+    readonly inboxBatchesMax: number;
     /** How many replicas must have a frame before sendDurable() resolves. @defaultValue 0 */
     readonly waitReplicas?: number;
     /** For how long they are waited for; less than `commandTimeoutMs`. @defaultValue half of it */
@@ -192,6 +192,7 @@ export class RedisClusterBus implements ClusterBus {
     const { self } = this.#work;
     const sequence = this.#lastSequence;
     const result = await this.#commands.append({ to: node, from: self, sequence, frame });
+    this.#options.meter.inboxAppended(result);
     if (result === 'stored') return;
     throw new StoreUnavailableError(`the inbox of ${nodeKey(node)} is ${result}`);
   }

@@ -54,7 +54,7 @@ async function makeNode(nodeId: string): Promise<TestNode> {
       commandTimeoutMs: COMMAND_TIMEOUT_MS,
       routeDeadlineMs: 3_000,
       requestTimeoutMs: 500,
-      inboxMessagesMax: 100_000,
+      inboxBatchesMax: 100_000,
     },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() + pause.ms },
     log,

@@ -38,7 +38,7 @@ async function openNode(nodeId: string, target: Place): Promise<TestNode> {
       commandTimeoutMs: 1_000,
       routeDeadlineMs: 3_000,
       requestTimeoutMs: 500,
-      inboxMessagesMax: 100_000,
+      inboxBatchesMax: 100_000,
     },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
     log: silentLog,

@@ -86,7 +86,7 @@ export const redis = section({
     min: 100,
     max: 60_000,
   }),
-  inboxMessagesMax: whole(
+  inboxBatchesMax: whole(
     'Most batches waiting in the inbox of a node; publishers of QoS > 0 are refused beyond it. A batch holds what another node had for it at once: one message or many, cut above 256 KiB of payloads.',
     { default: 1_000_000, min: 1_000, max: 100_000_000, unit: 'batches' },
   ),

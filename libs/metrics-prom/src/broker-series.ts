@@ -225,6 +225,7 @@ function clusterSeries(counters: Counters, histograms: Histograms) {
     clusterDeliveryDuration: histograms.clusterDeliveryDuration.cell(),
     routeTableResyncs: counters.routeTableResyncs.cell(),
     redisReconnects: counters.redisReconnects.by('role', ['commands', 'subscriber', 'store']),
+    inboxAppends: counters.inboxAppends.by('outcome', ['stored', 'full', 'absent']),
     redisReplicaWaits: counters.redisReplicaWaits.by('outcome', ['reached', 'missed']),
     redisCommands: new ByLabel(REDIS_OPERATIONS, (operation) =>
       counters.redisCommands.by('outcome', ['ok', 'error'], { operation }),

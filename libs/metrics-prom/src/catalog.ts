@@ -149,6 +149,11 @@ export const BROKER_COUNTERS = {
     'Connections to Redis made anew.',
     'role',
   ),
+  inboxAppends: metric(
+    'skein_broker_inbox_appends_total',
+    'Batches for the inboxes of other nodes: stored, or refused because an inbox was full or its node gone.',
+    'outcome',
+  ),
   redisReplicaWaits: metric(
     'skein_broker_redis_replica_waits_total',
     'Writes of a turn that waited for replicas, and whether enough of them had these in time.',

@@ -266,3 +266,11 @@ it('names every operation in Redis', async () => {
   );
   expect(text).not.toContain('operation="other"');
 });
+
+it('tells what became of batches for inboxes', async () => {
+  for (const outcome of ['stored', 'full', 'full'] as const) meter.inboxAppended(outcome);
+  const { body } = await meter.expose();
+  expect(body).toContain('skein_broker_inbox_appends_total{outcome="stored"} 1\n');
+  expect(body).toContain('skein_broker_inbox_appends_total{outcome="full"} 2\n');
+  expect(body).toContain('skein_broker_inbox_appends_total{outcome="absent"} 0\n');
+});
