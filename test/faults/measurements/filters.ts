@@ -20,7 +20,7 @@ const JOIN_FILTERS = 200_000;
 const FILTERS_PER_CLIENT = 1_000;
 /** Filters in one SUBSCRIBE. */
 const FILTERS_PER_PACKET = 100;
-const ROUNDS = 5;
+const ROUNDS = 4;
 const MESSAGES = 10_000;
 /** Small, so that few messages share a batch on the way through Redis. */
 const WINDOW = 4;
@@ -43,25 +43,32 @@ export const filtersMeasurement: Measurement = {
     let received = 0;
     receiver.onMessage = () => (received += 1);
     await receiver.subscribe(['load/#']);
-    const cost = (): Promise<number> => cpuPerMessage(probe, publisher);
+    const cost = (): Promise<Cost> => costPerMessage(probe, publisher);
     await cost();
-    const without = await rounds(cost);
-    const subscribed = await subscribeAll(scope, cluster.nodes, FILTERS);
+    const before = await rounds(cost);
+    const { peers, subscribeMs } = await subscribeAll(scope, cluster.nodes, FILTERS);
     const convergeMs = await timed(() => converged(cluster.nodes, FILTERS + 1));
-    await cost();
     const withFilters = await rounds(cost);
-    const expected = (2 * ROUNDS + 2) * MESSAGES;
+    await Promise.all(peers.map((peer) => peer.leave()));
+    await until(async () => (await routesOf(cluster.nodes)) < FILTERS, DEADLINE_MS);
+    const after = await rounds(cost);
+    const expected = (3 * ROUNDS + 1) * MESSAGES;
     await until(() => received >= expected, DEADLINE_MS).catch(() => undefined);
-    const ratio = withFilters / without;
+    const without = middle([...before, ...after]);
+    const beside = middle(withFilters);
+    const ratio = beside.cpuUs / without.cpuUs;
     expectThat(findings, ratio <= RATIO_MAX, `a message costs Redis ${ratio.toFixed(2)} as much`);
     expectThat(findings, received === expected, `${String(received)} of ${String(expected)} came`);
     Object.assign(findings.figures, {
       filters: FILTERS,
-      redisUsPerMessageAt0: rounded(without),
-      redisUsPerMessageAt50000: rounded(withFilters),
+      redisUsPerMessageBefore: middle(before).cpuUs,
+      redisUsPerMessageWithFilters: beside.cpuUs,
+      redisUsPerMessageAfter: middle(after).cpuUs,
       ratio: rounded(ratio),
-      subackOf100FiltersP50Ms: rounded(percentile(subscribed, 0.5)),
-      subackOf100FiltersP99Ms: rounded(percentile(subscribed, 0.99)),
+      redisCallsPerMessageWithout: without.calls,
+      redisCallsPerMessageWithFilters: beside.calls,
+      subackOf100FiltersP50Ms: rounded(percentile(subscribeMs, 0.5)),
+      subackOf100FiltersP99Ms: rounded(percentile(subscribeMs, 0.99)),
       convergedAfterLastSubackMs: rounded(convergeMs),
     });
     await matchHostile(scope, cluster, findings);
@@ -100,20 +107,35 @@ export const joinMeasurement: Measurement = {
   },
 };
 
-async function rounds(cost: () => Promise<number>): Promise<number> {
-  const costs: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) costs.push(await cost());
-  return percentile(costs, 0.5);
+/** What a message costs Redis. */
+interface Cost {
+  readonly cpuUs: number;
+  readonly calls: number;
 }
 
-/** CPU of Redis for each message of QoS 1 from one node to another, less what it uses while nothing happens. */
-async function cpuPerMessage(probe: RedisProbe, publisher: Peer): Promise<number> {
-  const idle = await probe.cpuUs();
+async function rounds(cost: () => Promise<Cost>): Promise<readonly Cost[]> {
+  const costs: Cost[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) costs.push(await cost());
+  return costs;
+}
+
+function middle(costs: readonly Cost[]): Cost {
+  const of = (figures: readonly number[]): number => rounded(percentile(figures, 0.5));
+  return { cpuUs: of(costs.map(({ cpuUs }) => cpuUs)), calls: of(costs.map(({ calls }) => calls)) };
+}
+
+/** Of a message of QoS 1 from one node to another, less what Redis does while nothing happens. */
+async function costPerMessage(probe: RedisProbe, publisher: Peer): Promise<Cost> {
+  const idle = await probe.work();
   await delay(IDLE_MS);
-  const before = await probe.cpuUs();
+  const before = await probe.work();
   const tookMs = await timed(() => publisher.publishAll(load(), WINDOW));
-  const used = (await probe.cpuUs()) - before;
-  return (used - ((before - idle) * tookMs) / IDLE_MS) / MESSAGES;
+  const after = await probe.work();
+  const perMessage = (figure: keyof Cost): number => {
+    const meanwhile = ((before[figure] - idle[figure]) * tookMs) / IDLE_MS;
+    return (after[figure] - before[figure] - meanwhile) / MESSAGES;
+  };
+  return { cpuUs: perMessage('cpuUs'), calls: perMessage('calls') };
 }
 
 function* load(): Generator<Outgoing> {
@@ -122,37 +144,41 @@ function* load(): Generator<Outgoing> {
   }
 }
 
-/** Subscribes to `devices/N/cmd/#` on all nodes in turn. @returns how long each SUBSCRIBE took, in milliseconds. */
+/** Subscribes to `devices/N/cmd/#` on all nodes in turn, and tells how long each SUBSCRIBE took. */
 async function subscribeAll(
   scope: Scope,
   nodes: readonly Broker[],
   count: number,
-): Promise<readonly number[]> {
-  const times: number[] = [];
+): Promise<{ peers: readonly Peer[]; subscribeMs: readonly number[] }> {
+  const peers: Peer[] = [];
+  const subscribeMs: number[] = [];
   for (let from = 0; from < count; from += FILTERS_PER_CLIENT) {
     const client = from / FILTERS_PER_CLIENT;
     const port = nodes[client % nodes.length]?.port ?? 0;
     const peer = await Peer.open(scope, port, { clientId: `filters-${String(client)}` });
+    peers.push(peer);
     for (let at = 0; at < FILTERS_PER_CLIENT; at += FILTERS_PER_PACKET) {
       const filters = Array.from(
         { length: FILTERS_PER_PACKET },
         (_, index) => `devices/${String(from + at + index)}/cmd/#`,
       );
-      times.push(await timed(() => peer.subscribe(filters)));
+      subscribeMs.push(await timed(() => peer.subscribe(filters)));
     }
   }
-  return times;
+  return { peers, subscribeMs };
 }
 
 /** Waits until each node has its own filters and a route for each of the others'. */
 async function converged(nodes: readonly Broker[], filters: number): Promise<void> {
-  await until(async () => {
-    const entries = await Promise.all(
-      nodes.map(({ ops }) => ops.metric('skein_broker_route_table_entries')),
-    );
-    // Each filter is on one node and thus a route of the other two.
-    return entries.reduce((sum, count) => sum + count, 0) >= filters * (nodes.length - 1);
-  }, DEADLINE_MS);
+  // Each filter is on one node and thus a route of the others.
+  await until(async () => (await routesOf(nodes)) >= filters * (nodes.length - 1), DEADLINE_MS);
+}
+
+/** The routes of all nodes, added up. */
+async function routesOf(nodes: readonly Broker[]): Promise<number> {
+  const name = 'skein_broker_route_table_entries';
+  const entries = await Promise.all(nodes.map(({ ops }) => ops.metric(name)));
+  return entries.reduce((sum, count) => sum + count, 0);
 }
 
 /** A filter full of characters that mean something elsewhere matches what MQTT says and nothing else. */
