@@ -35,7 +35,7 @@ class Node {
         commandTimeoutMs: 60_000,
         routeDeadlineMs: 60_000,
         requestTimeoutMs: 3_000,
-        inboxMessagesMax: 100_000,
+        inboxBatchesMax: 100_000,
       },
       clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
       log: silentLog,

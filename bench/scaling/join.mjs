@@ -55,7 +55,7 @@ const bus = new RedisClusterBus({
   self: { nodeId: 'joiner', version: '1.0.0' },
   redis: {
     ...{ url: world.server.url, keyPrefix: 'skein', leaseMs: 10_000, commandTimeoutMs: 5_000 },
-    ...{ routeDeadlineMs: 2_000, requestTimeoutMs: 3_000, inboxMessagesMax: 100_000 },
+    ...{ routeDeadlineMs: 2_000, requestTimeoutMs: 3_000, inboxBatchesMax: 100_000 },
   },
   clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
   ...{ log: silentLog, meter: countingMeter().meter },

@@ -44,7 +44,7 @@ async function openNode(nodeId) {
     self: { nodeId, version: '1.0.0' },
     redis: {
       ...{ url, keyPrefix: 'skein', leaseMs: 10_000, commandTimeoutMs: 60_000 },
-      ...{ routeDeadlineMs: 60_000, requestTimeoutMs: 3_000, inboxMessagesMax: 100_000 },
+      ...{ routeDeadlineMs: 60_000, requestTimeoutMs: 3_000, inboxBatchesMax: 100_000 },
     },
     clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
     ...{ log: silentLog, meter },

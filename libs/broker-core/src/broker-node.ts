@@ -120,6 +120,8 @@ export class BrokerNode implements SessionHost, HubHandler {
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
         presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
+        queued: (entry) =>
+          this.load(entry, { after: undefined, limit: this.limits.queueMessagesMax }),
         identity: () => this.#nextIdentity(),
         regroup: (orphan) => this.#member.regroupOrphan(orphan),
       },

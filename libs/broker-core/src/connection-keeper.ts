@@ -1,7 +1,7 @@
-import type { DisconnectReason, MessageIdentity } from '#libs/broker-ports';
+import type { DisconnectReason, MessageIdentity, QueuedMessage } from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
-import { topicNameFault } from '#libs/topic-index';
+import { isShared, topicNameFault } from '#libs/topic-index';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
@@ -24,6 +24,8 @@ export interface KeeperHost {
   presenceChanged(entry: SessionEntry): void;
   /** Names a message that a client leaves to be published. */
   identity(): MessageIdentity;
+  /** What is in the stored queue of a durable session. */
+  queued(entry: SessionEntry): Promise<readonly QueuedMessage[]>;
   /** A member of a shared subscription is gone for good and leaves a message to the others. */
   regroup(orphan: GroupPublish): void;
 }
@@ -211,9 +213,14 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const client = hubClientOf(connection, terms.clientId, terms.username);
     const will =
       terms.will && storedWillOf(terms.will, { client, identity: this.#host.identity() });
+    const existing = terms.cleanStart ? this.#sessions.get(terms.clientId) : undefined;
+    // One that ends with its connection leaves them then.
+    const orphans =
+      existing?.expirySeconds === 0 ? undefined : existing && this.#orphansOf(existing);
     this.#sessions
       .acquire({ terms, will }, (acquired) => {
         acquired.entry.names = names;
+        if (orphans !== undefined) void this.#regroup(orphans);
         this.#join(connection, { terms, will }, acquired);
       })
       .catch((error: unknown) => {
@@ -278,7 +285,33 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   }
 
   #end(entry: SessionEntry, event: 'discarded' | 'expired'): void {
+    // Asked for before the queue goes, as the store keeps the order of calls.
+    const orphans = this.#orphansOf(entry);
+    if (orphans !== undefined) void this.#regroup(orphans);
     this.#sessions.end(entry, event);
     this.#wills.conclude(entry);
+  }
+
+  /**
+   * What is queued for a session that ends, and that other members of its shared subscriptions are to get; undefined when it
+   * has none. A message of QoS 2 goes to nobody else: it may have been sent [MQTT-4.8.2-5].
+   */
+  #orphansOf(entry: SessionEntry): Promise<readonly GroupPublish[]> | undefined {
+    if (!entry.durable || entry.queueMessages === 0) return undefined;
+    if (![...entry.subscriptions.keys()].some(isShared)) return undefined;
+    return this.#host.queued(entry).then(
+      (queued) =>
+        queued.flatMap(({ message, qos, group }) =>
+          group === undefined || qos === 2 ? [] : [new GroupPublish(message, false, group)],
+        ),
+      (error: unknown) => {
+        this.log.warn('queue-unread', { clientId: entry.clientId, reason: String(error) });
+        return [];
+      },
+    );
+  }
+
+  async #regroup(orphans: Promise<readonly GroupPublish[]>): Promise<void> {
+    for (const orphan of await orphans) this.#host.regroup(orphan);
   }
 }

@@ -375,7 +375,9 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.#queue.add(bytes);
     const position = { epoch: this.epoch, sequence: this.#lastSequence };
     const { retain, subscriptionIdentifiers } = offer.form;
-    const queued = { position, message: offer.message, qos, retain, subscriptionIdentifiers };
+    const { message, shared } = offer;
+    const plain = { position, message, qos, retain, subscriptionIdentifiers };
+    const queued = shared instanceof GroupPublish ? { ...plain, group: shared.group } : plain;
     const once = offer.once && qos === 2;
     this.write({ kind: 'append', queued, once }, (result) => this.#appended(offer, queued, result));
   }

@@ -208,6 +208,52 @@ describe('a shared subscription', () => {
   });
 });
 
+describe('a durable member whose session ends', () => {
+  const ends = {
+    'by a clean start': (node: Member) => connected(node, 'leaving'),
+    'by an administrator': (node: Member) => node.memory.node.admin.disconnect('leaving', true),
+    'because it has expired': async (node: Member) => node.memory.sweepAfter(3_601_000),
+  };
+
+  it.each(Object.entries(ends))(
+    'leaves what it has not acknowledged to the others, but for QoS 2 (%s) [MQTT-4.8.2-5]',
+    async (_, end) => {
+      const node = await join('a', 'round-robin');
+      const leaving = await connected(node, 'leaving', DURABLE);
+      await leaving.subscribe(GROUP, { qos: 2 });
+      await leaving.subscribe('jobs/#', { qos: 1 });
+      const publisher = await connected(node, 'publisher');
+      await publish(publisher, ['sent']);
+      publisher.publish('jobs/2', 'of QoS 2', { qos: 2 });
+      await publisher.next('pubrec');
+      leaving.cut();
+      await quiet();
+      await publish(publisher, ['queued']);
+      const staying = await worker(node, 'staying');
+      await end(node);
+      await quiet(30);
+      expect(staying.takeTexts()).toEqual(['sent', 'queued']);
+    },
+  );
+
+  it('leaves it to a member at another node, and ends although nobody is left', async () => {
+    const [a, b] = [await join('a'), await join('b')];
+    for (const others of [true, false]) {
+      const leaving = await worker(a, 'leaving', DURABLE);
+      leaving.cut();
+      await quiet();
+      await publish(await connected(a, 'publisher'), ['queued']);
+      const far = others ? await worker(b, 'far') : undefined;
+      await a.memory.node.admin.disconnect('leaving', true);
+      await quiet(30);
+      expect(await sessions.load('leaving')).toBeUndefined();
+      expect(far?.takeTexts()).toEqual(others ? ['queued'] : undefined);
+      far?.cut();
+      await quiet();
+    }
+  });
+});
+
 describe('a shared subscription across nodes', () => {
   it('gives each message to one member, wherever it is, by the number of members', async () => {
     const a = await join('a');

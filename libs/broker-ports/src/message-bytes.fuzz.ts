@@ -35,12 +35,16 @@ const message: fc.Arbitrary<Message> = fc
     Object.keys(properties).length === 0 ? base : { ...base, properties },
   );
 
-const queued = fc.record({
-  message,
-  qos: fc.constantFrom(1 as const, 2 as const),
-  retain: fc.boolean(),
-  subscriptionIdentifiers: fc.array(fc.integer({ min: 1, max: 268_435_455 }), { maxLength: 3 }),
-});
+const queued = fc.record(
+  {
+    message,
+    qos: fc.constantFrom(1 as const, 2 as const),
+    retain: fc.boolean(),
+    subscriptionIdentifiers: fc.array(fc.integer({ min: 1, max: 268_435_455 }), { maxLength: 3 }),
+    group: textArbitrary,
+  },
+  { requiredKeys: ['message', 'qos', 'retain', 'subscriptionIdentifiers'] },
+);
 
 const batch = fc.array(message, { maxLength: 5 });
 

@@ -14,7 +14,8 @@ import { qosOf } from './stored-qos.ts';
  * How messages are kept in stores and travel between nodes. All integers are big-endian.
  *
  *   message  byte 1 (format), record
- *   queued   byte 1 (format), byte (QoS 1-0, retain 2), varint count, varint subscription identifier ..., record
+ *   queued   byte 1 (format), byte (QoS 1-0, retain 2, group 3), varint count, varint subscription identifier ...,
+ *            text filter of a shared subscription (with flag 3 only), record
  *   batch    byte 1 (format), then per message: 4 bytes length, record
  *
  *   record
@@ -33,6 +34,7 @@ const FORMAT = 1;
 
 const QOS = 0x03;
 const RETAIN = 0x04;
+const GROUP = 0x08;
 const ORIGIN_SHIFT = 3;
 const EXPIRES = 0x20;
 const SAME_SOURCE = 0x40;
@@ -64,9 +66,11 @@ export function decodeMessage(bytes: Uint8Array): Message | undefined {
 /** Encodes a queued message without its position, which is its key. */
 export function encodeQueued(queued: Omit<QueuedMessage, 'position'>): Uint8Array {
   const writer = writerFor([queued.message]);
-  writer.byte(queued.qos | (queued.retain ? RETAIN : 0));
+  const { group } = queued;
+  writer.byte(queued.qos | (queued.retain ? RETAIN : 0) | (group === undefined ? 0 : GROUP));
   writer.variableByteInteger(queued.subscriptionIdentifiers.length);
   for (const identifier of queued.subscriptionIdentifiers) writer.variableByteInteger(identifier);
+  if (group !== undefined) writer.text(group);
   writeRecord(writer, queued.message, undefined);
   return writer.written();
 }
@@ -84,11 +88,15 @@ export function decodeQueued(
   for (; count > 0 && !reader.isAtEnd; count -= 1) {
     subscriptionIdentifiers.push(reader.variableByteInteger());
   }
+  const group = (flags & GROUP) === 0 ? undefined : reader.text();
   const message = readRecord(reader, undefined);
-  if (reader.failure !== undefined || (qos !== 1 && qos !== 2) || flags > (QOS | RETAIN)) {
+  const hasForeignFlags = flags > (QOS | RETAIN | GROUP);
+  if (reader.failure !== undefined || (qos !== 1 && qos !== 2) || hasForeignFlags) {
     return undefined;
   }
-  return { position, message, qos, retain: (flags & RETAIN) !== 0, subscriptionIdentifiers };
+  const retain = (flags & RETAIN) !== 0;
+  const queued = { position, message, qos, retain, subscriptionIdentifiers } as const;
+  return group === undefined ? queued : { ...queued, group };
 }
 
 /** Encodes messages to travel together. A source is written again only where it changes. */

@@ -29,6 +29,8 @@ export interface QueuedMessage {
   /** RETAIN as this session is to see it. */
   readonly retain: boolean;
   readonly subscriptionIdentifiers: readonly number[];
+  /** The whole filter of the shared subscription that it came by, if it did: another member gets it should the session end. */
+  readonly group?: string;
 }
 
 /** An inbound QoS 2 message whose obligations are not known to be met. */

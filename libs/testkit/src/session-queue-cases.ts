@@ -33,8 +33,9 @@ export function sessionQueueCases(current: Current): void {
           retain: true,
           subscriptionIdentifiers: [1, 268_435_455],
         },
-        queuedOf({ epoch, sequence: 2 }, { payload: new Uint8Array(0) }),
-        queuedOf({ epoch, sequence: 3 }, { payload: new Uint8Array(300_000).fill(0xc3) }),
+        { ...queuedOf({ epoch, sequence: 2 }), group: '$share/é 😀/+/#' },
+        queuedOf({ epoch, sequence: 3 }, { payload: new Uint8Array(0) }),
+        queuedOf({ epoch, sequence: 4 }, { payload: new Uint8Array(300_000).fill(0xc3) }),
       ];
       const by = { clientId: CLIENT, epoch, kind: 'append', once: false } as const;
       await store.write(queued.map((message) => ({ ...by, queued: message })));
