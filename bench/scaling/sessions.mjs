@@ -13,7 +13,7 @@ const { MemoryNode, countingMeter, silentLog, until } = await import('#libs/test
 const AT_ONCE = 500;
 const DEADLINE_MS = 300_000;
 const EXPIRY_S = 3_600;
-/** What the last clients have left to be written is written by then. */
+/** Longer than anything of the last writes is under way. */
 const SETTLE_MS = 3_000;
 
 /** A client's stream that takes whatever comes: nothing of it is counted but what the node keeps. */
@@ -62,9 +62,11 @@ async function openNode(nodeId) {
 
 const sessionsAt = ({ node }) => node.admin.status().sessions;
 
+const clientIdOf = (index) => `device-${String(index).padStart(8, '0')}`;
+
 /** The bytes with which a device comes. */
 function arrivalOf(index) {
-  const clientId = `device-${String(index).padStart(8, '0')}`;
+  const clientId = clientIdOf(index);
   const properties = { sessionExpiryInterval: EXPIRY_S };
   const connect = {
     kind: 'connect',
@@ -129,6 +131,8 @@ async function measure(count) {
   await delay(SETTLE_MS);
   const online = usedBytes() - before;
   for (const client of clients.splice(0)) client.ended();
+  const last = `skein:s:{${clientIdOf(count - 1)}}`;
+  await until(async () => (await world.redis.hget(last, 'c')) === '0', DEADLINE_MS);
   await delay(SETTLE_MS);
   const offline = usedBytes() - before;
   report({

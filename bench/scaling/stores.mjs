@@ -1,7 +1,7 @@
 // What a session, a queued message, a retained message and a frame cost Redis: bytes, commands, processor time.
 import { RedisClusterBus } from '#libs/cluster-redis';
 import { RedisRetainedStore, RedisSessionStore, connectRedis } from '#libs/store-redis';
-import { World, report, rounded } from './world.mjs';
+import { World, report, rounded, settledBytes } from './world.mjs';
 
 const { countingMeter, messageOf, queuedOf, silentLog, until } = await import('#libs/testkit');
 
@@ -10,6 +10,8 @@ const SESSIONS = 10_000;
 const AT_ONCE = 100;
 const NODE = { nodeId: 'node-1', incarnation: 1_732_000_000_000 };
 const PAYLOAD = Buffer.alloc(100, 'p');
+/** Retained messages enough for what they take on a node to stand out. */
+const INDEXED = 200_000;
 const EXPIRY_S = 3_600;
 const settings = { commandTimeoutMs: 60_000, keyPrefix: 'skein', log: silentLog };
 
@@ -186,6 +188,20 @@ async function retainedCosts() {
   report({
     what: 'retained message of 100 bytes',
     bytes: rounded(((await world.usedBytes()) - before) / SESSIONS),
+  });
+  for (let first = 0; first < INDEXED; first += AT_ONCE) {
+    const topics = Array.from({ length: AT_ONCE }, (_, index) => `devices/${first + index}/info`);
+    await retained.store(topics.map((topic, index) => message(first + index, topic)));
+  }
+  // The first to read has done all that is done once.
+  await retained.list({ filter: '#', limit: 1 });
+  const empty = await settledBytes();
+  const another = new RedisRetainedStore(connection);
+  await another.list({ filter: '#', limit: 1 });
+  const bytes = (await settledBytes()) - empty;
+  report({
+    what: 'the same in the index of a node',
+    bytes: rounded(bytes / another.size().messages),
   });
 }
 

@@ -1,6 +1,11 @@
 // What the measurements of scaling share: memory, processor time, and a Redis of their own.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import '../../tools/without-jest.mjs';
+
+/** Less than this in so long is nothing. */
+const SETTLED_BYTES = 50_000;
+const SETTLE_MS = 1_000;
 
 const { startRedis } = await import('#libs/testkit');
 
@@ -9,6 +14,16 @@ export function usedBytes() {
   globalThis.gc();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
+}
+
+/** The same when all that goes away by itself has gone. */
+export async function settledBytes() {
+  let [before, bytes] = [Infinity, usedBytes()];
+  while (before - bytes > SETTLED_BYTES) {
+    await delay(SETTLE_MS);
+    [before, bytes] = [bytes, usedBytes()];
+  }
+  return bytes;
 }
 
 /** Microseconds of this process's processor time that some work takes. */
