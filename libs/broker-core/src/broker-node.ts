@@ -304,14 +304,15 @@ export class BrokerNode implements SessionHost, HubHandler {
     const identity = { source, sequence };
     entry.setReceiving(packetId, identity);
     entry.write({ kind: 'begin', packetId, identity }, (result) => {
-      if (result === 'done') return this.#publish(message, entry.client, this.#receive(entry, ack));
+      const received = this.#receive(entry, ack, identity);
+      if (result === 'done') return this.#publish(message, entry.client, received);
       if (result === 'fenced') this.fenced(entry, undefined);
       else entry.close(REASON.serverUnavailable, STORE_SILENT);
       ack.complete(REASON.serverBusy);
     });
   }
 
-  #receive(entry: SessionEntry, ack: PublishAck): PublishDone {
+  #receive(entry: SessionEntry, ack: PublishAck, identity: MessageIdentity): PublishDone {
     const { packetId } = ack;
     const acknowledge = this.#acknowledge(ack);
     return (error) => {
@@ -324,7 +325,12 @@ export class BrokerNode implements SessionHost, HubHandler {
       if (entry.terms?.version !== 5 || !ack.isAwaited) return acknowledge(error);
       entry.setReceiving(packetId, undefined);
       entry.write({ kind: 'forget', packetId }, (result) => {
-        if (result === 'failed') entry.close(REASON.serverUnavailable, STORE_SILENT);
+        if (result === 'failed') {
+          // It may be forgotten, or soon be. The client is not told, so what it sends again is the same message.
+          entry.setReceiving(packetId, identity);
+          entry.write({ kind: 'begin', packetId, identity });
+          entry.close(REASON.serverUnavailable, STORE_SILENT);
+        }
         acknowledge(error);
       });
     };

@@ -162,6 +162,29 @@ describe('a QoS 2 message that its publisher has to send again', () => {
     expect([near.takeTexts(), far.takeTexts()]).toEqual([[], ['x']]);
   });
 
+  it('is the same message when the store was to forget it and did not say that it has', async () => {
+    const near = await subscribed(a, 'near', DURABLE);
+    const far = await subscribed(b, 'far', DURABLE);
+    const publisher = await connected(a, 'publisher', DURABLE);
+    const inbox = cluster.placeOf(b.bus.self);
+    if (inbox === undefined) throw new Error('b is not there');
+    inbox.isFull = true;
+    const write = a.store.write.bind(a.store);
+    a.store.write = async (operations) => {
+      const outcomes = await write(operations);
+      if (operations.every(({ kind }) => kind !== 'forget')) return outcomes;
+      throw new StoreUnavailableError('the reply is lost');
+    };
+    publisher.publish('t', 'x', TWICE);
+    await publisher.closed();
+    inbox.isFull = false;
+    const back = await connected(c, 'publisher', DURABLE);
+    back.publish('t', 'x', { ...TWICE, dup: true });
+    expect(await back.next('pubrec')).toMatchObject({ reasonCode: 0 });
+    await quiet();
+    expect([near.takeTexts(), far.takeTexts()]).toEqual([['x'], ['x']]);
+  });
+
   it('is released at another node when only its PUBREC was seen', async () => {
     const publisher = await connected(a, 'publisher', DURABLE);
     loseWrites(a, 'receive');
