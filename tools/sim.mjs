@@ -63,7 +63,8 @@ const profile =
       usage(`--profile: ${values.profile} is none`));
 
 process.on('unhandledRejection', (error) => {
-  throw error;
+  console.log(`not handled: ${error.stack ?? error}`);
+  process.exit(1);
 });
 
 const startedAtMs = performance.now();

@@ -243,8 +243,8 @@ export class SimBus implements ClusterBus {
     if (this.#closed) return;
     const { links, redis } = this.#parts;
     const work = this.#stop();
-    const self = this.self;
-    const left = links.commands.call(() => redis.leave(self));
+    const info = this.#info;
+    const left = info && links.commands.call(() => redis.leave(info));
     await Promise.all([work?.inbox.close(), left]).catch(rethrowBugs);
   }
 

@@ -4,6 +4,8 @@ import { SimNode } from './sim-node.ts';
 import { SimRedis } from './sim-redis.ts';
 import type { World } from './world.ts';
 
+const SUPERVISE_MS = 300;
+
 /** What differs from one simulated cluster to another. */
 export interface ClusterOptions {
   readonly nodes: number;
@@ -46,6 +48,19 @@ export class SimCluster {
     });
   }
 
+  /** Takes all faults away. */
+  heal(): void {
+    this.redis.freeze(false);
+    Object.assign(this.redis.tempo, { leastMs: 0.05, mostMs: 0.6 });
+    Object.assign(this.carrier.faults, { loss: 0, leastMs: 0.1, mostMs: 1.2 });
+    for (const node of this.nodes) {
+      node.pause(false);
+      node.partition(false);
+      node.setCost(0);
+      node.supervise();
+    }
+  }
+
   /** Starts all nodes and waits until they serve. */
   async start(): Promise<void> {
     for (const node of this.nodes) node.start();
@@ -54,5 +69,13 @@ export class SimCluster {
       60_000,
     );
     if (!isUp) throw new Error('the nodes have not started');
+    this.#supervise();
+  }
+
+  #supervise(): void {
+    this.world.after(SUPERVISE_MS, () => {
+      for (const node of this.nodes) node.supervise();
+      this.#supervise();
+    });
   }
 }

@@ -51,6 +51,7 @@ export class SimDevice implements Link {
   #timer: Cancel | undefined;
   #output: Packet[] = [];
   #endReason: string | undefined;
+  #isResting = false;
 
   constructor(world: World, options: SimDeviceOptions) {
     this.#world = world;
@@ -73,7 +74,7 @@ export class SimDevice implements Link {
 
   /** Connects to the node whose turn it is. */
   connect(): void {
-    if (this.#state !== 'idle') return;
+    if (this.#state !== 'idle' || this.#isResting) return;
     const { nodes, clientId, version, keepAliveMs, isDurable, will } = this.options;
     const node = nodes[this.#attempt % nodes.length];
     const decoder = new PacketDecoder({ packetBytesMax: PACKET_BYTES_MAX });
@@ -111,15 +112,21 @@ export class SimDevice implements Link {
     if (this.#output.length > 1) return;
     const wire = this.#wire;
     this.#world.after(this.options.thinkMs ?? 0, () => {
-      const packets = this.#output.splice(0);
-      if (this.#wire === wire) this.#write(...packets);
+      if (this.#wire === wire) this.#write(...this.#output.splice(0));
     });
   }
 
-  /** Leaves with DISCONNECT; its session stays if it is durable. */
-  leave(): void {
+  /** Leaves with DISCONNECT until wake(); its session stays if it is durable. */
+  rest(): void {
+    this.#isResting = true;
     this.#write({ kind: 'disconnect', reasonCode: REASON.success });
     this.drop('left');
+  }
+
+  /** Connects again. */
+  wake(): void {
+    this.#isResting = false;
+    this.connect();
   }
 
   /** Ends its connection without a word. */
@@ -144,7 +151,10 @@ export class SimDevice implements Link {
     const wire = this.#wire;
     decoder.push(chunk);
     for (let packet = decoder.read(); packet !== undefined; packet = decoder.read()) {
-      if (packet.kind === 'failure') throw new Error(`a node sent no MQTT: ${packet.message}`);
+      if (packet.kind === 'failure')
+        throw new Error(
+          `a node sent no MQTT: ${packet.message}: ${Buffer.from(chunk).toString('hex')}`,
+        );
       if (this.#wire !== wire) return;
       this.#handle(packet);
     }

@@ -2,6 +2,7 @@ import type { Publication } from '../faults/history.ts';
 import { topicOf } from '../faults/payload.ts';
 import { Publisher } from '../faults/publisher.ts';
 import { Receiver } from '../faults/receiver.ts';
+import { LateSubscribers } from './late-subscribers.ts';
 import { SimDevice, type SimDeviceOptions } from './sim-device.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { World } from './world.ts';
@@ -36,10 +37,12 @@ export class SimFleet {
   readonly sources: Source[] = [];
   readonly sinks: Sink[] = [];
   readonly devices: SimDevice[] = [];
+  readonly late: LateSubscribers;
   readonly #cluster: SimCluster;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
+    this.late = new LateSubscribers(this, cluster.world);
   }
 
   get #world(): World {
@@ -74,6 +77,13 @@ export class SimFleet {
     const sink = { receiver, device };
     this.sinks.push(sink);
     return sink;
+  }
+
+  /** @throws Error when there is no such subscriber. */
+  sink(name: string): Sink {
+    const found = this.sinks.find(({ receiver }) => receiver.name === name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
   }
 
   /** A client of this id, that is not connected yet. */
@@ -122,6 +132,11 @@ export class SimFleet {
     publisher.pump();
     const pauseMs = (count * 1_000 * world.between(0.5, 1.5)) / load.perSecond;
     world.after(pauseMs, () => this.#publish(publisher, load));
+  }
+
+  /** Has every client connect once more. */
+  reconnect(): void {
+    for (const device of this.devices) if (device.isConnected) device.drop('once more');
   }
 
   /** Whether every subscriber has all that was acknowledged. */

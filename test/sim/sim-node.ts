@@ -42,6 +42,9 @@ export class SimNode {
   readonly #skewMs: number;
   readonly #costMs: number;
   #life: Life | undefined;
+  #isCut = false;
+  /** A supervisor lets it be until then. */
+  #restartsAtMs = 0;
   /** How often a process has ended because its lease was lost. */
   leasesLost = 0;
 
@@ -72,6 +75,11 @@ export class SimNode {
   /** The node itself, for what the end of a simulation looks at. */
   get node(): BrokerNode | undefined {
     return this.#life?.node;
+  }
+
+  /** What its supervisor does now and then: begins a life if there is none. */
+  supervise(): void {
+    if (this.#life === undefined && this.#parts.world.nowMs >= this.#restartsAtMs) this.start();
   }
 
   /** Begins a life. */
@@ -114,6 +122,7 @@ export class SimNode {
     const life: Life = { process, links: all, bus, node, wires: new Set(), isServing: false };
     this.#life = life;
     this.#tell('starts');
+    if (this.#isCut) this.partition(true);
     void node.start().then(() => {
       life.isServing = true;
       this.#tell('serves');
@@ -135,11 +144,12 @@ export class SimNode {
   /**
    * SIGKILL.
    *
-   * @param isSilent - the whole machine is gone: clients are told nothing.
+   * @param how - `isSilent`: the whole machine is gone, and clients are told nothing; `forMs`: it starts again after that.
    */
-  kill(isSilent = false): void {
+  kill({ isSilent = false, forMs = 0 } = {}): void {
     const life = this.#life;
     if (life === undefined) return;
+    this.#restartsAtMs = this.#parts.world.nowMs + forMs;
     this.#tell('is killed');
     life.process.kill();
     for (const wire of life.wires) {
@@ -163,13 +173,15 @@ export class SimNode {
   /** SIGSTOP and SIGCONT. */
   pause(isPaused: boolean): void {
     const process = this.#life?.process;
+    if (process === undefined || process.isPaused === isPaused) return;
     this.#tell(isPaused ? 'is stopped' : 'goes on');
-    if (isPaused) process?.pause();
-    else process?.resume();
+    if (isPaused) process.pause();
+    else process.resume();
   }
 
   /** Its connections to Redis break, or are back. */
   partition(isCut: boolean): void {
+    this.#isCut = isCut;
     const life = this.#life;
     if (life === undefined) return;
     const { process, links, bus } = life;

@@ -1,4 +1,12 @@
-import type { NodeInfo, NodeRef, RouteChange } from '#libs/broker-ports';
+import type {
+  NodeInfo,
+  NodeRef,
+  RouteChange,
+  SessionOperation,
+  SessionWriteOutcome,
+  TakeRequest,
+  TakeResult,
+} from '#libs/broker-ports';
 import { nodeKey, parseNodeKey } from '#libs/cluster';
 import type { AnnounceResult, ListedMember, StreamEntry } from '#libs/cluster-redis';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
@@ -53,6 +61,8 @@ export class SimRedis {
   readonly #claims = new Map<string, Claim>();
   readonly #heirs = new Map<string, string>();
   readonly #streams = new Map<string, Stream>();
+  /** As in Redis: a node that has owned a session is listed with it until it is abandoned. */
+  readonly #owned = new Map<string, Set<string>>();
   #isFrozen = false;
   readonly #held: (() => void)[] = [];
 
@@ -80,6 +90,33 @@ export class SimRedis {
     this.#isFrozen = isFrozen;
     if (isFrozen) return;
     for (const carryOut of this.#held.splice(0)) carryOut();
+  }
+
+  async take(request: TakeRequest): Promise<TakeResult> {
+    const key = nodeKey(request.node);
+    const owned = this.#owned.get(key) ?? new Set();
+    this.#owned.set(key, owned.add(request.clientId));
+    const result = await this.sessions.take(request);
+    const isHeld =
+      result.kind === 'taken' || (result.kind === 'owned' && nodeKey(result.owner) === key);
+    if (!isHeld) owned.delete(request.clientId);
+    return result;
+  }
+
+  async write(operations: readonly SessionOperation[]): Promise<readonly SessionWriteOutcome[]> {
+    return await this.sessions.write(operations);
+  }
+
+  owners(): NodeRef[] {
+    return [...this.#owned.keys()].map(parseNodeKey).filter((node) => node !== undefined);
+  }
+
+  ownedBy(node: NodeRef): string[] {
+    return [...(this.#owned.get(nodeKey(node)) ?? [])];
+  }
+
+  abandon(node: NodeRef): void {
+    this.#owned.delete(nodeKey(node));
   }
 
   incarnate(nodeId: string, nowMs: number): number {
@@ -244,6 +281,11 @@ export class SimRedis {
       if (entries.length > 0) return entries.slice(0, count);
       await new Promise<void>((resolve) => this.#stream(key).waiting.push(resolve));
     }
+  }
+
+  /** All that a node is routed. */
+  routesOf(node: NodeRef): string[] {
+    return [...this.#filtersOf(node)];
   }
 
   /** What lies in all inboxes. */

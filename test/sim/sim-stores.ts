@@ -37,7 +37,7 @@ export class SimSessionStore implements SessionStore {
   async take(request: TakeRequest): Promise<TakeResult> {
     const { link, redis, process } = this.#parts;
     return await link.call(async () => {
-      const result = await redis.sessions.take(request);
+      const result = await redis.take(request);
       process.world.tell('redis', () => {
         const how = result.kind === 'taken' ? ` epoch ${String(result.record.epoch)}` : '';
         return `take ${request.clientId} for ${nodeKey(request.node)}: ${result.kind}${how}`;
@@ -72,17 +72,17 @@ export class SimSessionStore implements SessionStore {
 
   owners(): Promise<readonly NodeRef[]> {
     const { link, redis } = this.#parts;
-    return link.call(() => redis.sessions.owners());
+    return link.call(() => redis.owners());
   }
 
   ownedBy(owner: NodeRef): Promise<readonly string[]> {
     const { link, redis } = this.#parts;
-    return link.call(() => redis.sessions.ownedBy(owner));
+    return link.call(() => redis.ownedBy(owner));
   }
 
   abandon(owner: NodeRef): Promise<void> {
     const { link, redis } = this.#parts;
-    return link.call(() => redis.sessions.abandon(owner));
+    return link.call(() => redis.abandon(owner));
   }
 
   async close(): Promise<void> {
@@ -92,7 +92,7 @@ export class SimSessionStore implements SessionStore {
   async #write(operations: readonly SessionOperation[]): Promise<readonly SessionWriteOutcome[]> {
     const { link, redis, process } = this.#parts;
     const outcomes = await link.call(async () => {
-      const carriedOut = await redis.sessions.write(operations);
+      const carriedOut = await redis.write(operations);
       if (process.world.isTraced) this.#tell(operations, carriedOut);
       return carriedOut;
     });

@@ -4,11 +4,13 @@ import { SimCluster } from './sim-cluster.ts';
 import { SimFleet } from './sim-fleet.ts';
 import { messageName } from './sim-payload.ts';
 import { profileOf, type Profile } from './profiles.ts';
+import { restless } from './rest.ts';
 import { excerptOf } from './trace.ts';
 import { World } from './world.ts';
 
 const HEAL_MS = 240_000;
-const QUIET_MS = 5_000;
+const QUIET_MS = 45_000;
+const LAST_MS = 5_000;
 const WRONG: ReadonlySet<Violation> = new Set(['lost', 'qos2-duplicate', 'phantom']);
 
 /** Which simulation to run. */
@@ -33,17 +35,29 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   await fleet.begin();
   await profile.run(cluster, fleet);
   world.tell('', () => 'all faults are over');
-  const isDone = (): boolean => fleet.isIdle && fleet.isDelivered;
-  if (!(await world.runUntil(isDone, HEAL_MS))) failures.push('the cluster has not come to rest');
+  const isDone = (): boolean => fleet.isIdle && fleet.isDelivered && fleet.late.isDelivered;
+  if (!(await world.runUntil(isDone, HEAL_MS))) failures.push('not all has come');
+  // Leases of dead nodes run out, and copies that come late are there.
   await world.runUntil(() => false, QUIET_MS);
+  // What a store was not told in time is put right by the next connection.
+  fleet.reconnect();
+  await world.runUntil(() => false, LAST_MS);
+  failures.push(...(await restless(cluster, fleet)));
   const verdict = verdictOf({
     publications: fleet.publications,
     receivers: fleet.sinks.map(({ receiver }) => receiver),
     faultsAtMs: [],
   });
   failures.push(...failuresOf(verdict), ...cluster.errors);
+  const examples = [...examplesOf(verdict)];
+  for (const history of fleet.late.histories()) {
+    const late = verdictOf(history);
+    failures.push(...failuresOf({ ...late, unanswered: 0 }).map((text) => `after SUBACK ${text}`));
+    examples.push(...examplesOf(late));
+  }
+  failures.push(...misplacedOf(profile, fleet));
   return {
-    ...{ seed, profile: profile.name, failures, verdict, examples: examplesOf(verdict) },
+    ...{ seed, profile: profile.name, failures, verdict, examples },
     events: world.steps,
     virtualMs: Math.round(world.nowMs),
   };
@@ -53,6 +67,15 @@ function failuresOf({ lost, qos2Duplicated, phantoms, unanswered }: Verdict): st
   const counts = { lost, qos2Duplicated, phantoms, unanswered };
   const wrong = Object.entries(counts).filter(([, count]) => count > 0);
   return wrong.map(([name, count]) => `${name}: ${String(count)}`);
+}
+
+/** Where no fault allows for it, subscribers that stay where they are get a publisher's messages in order. */
+function misplacedOf({ keepsOrder = false }: Profile, { sinks, publications }: SimFleet): string[] {
+  const receivers = sinks
+    .map(({ receiver }) => receiver)
+    .filter(({ name }) => keepsOrder && name.startsWith('stays'));
+  const { reorderedUnexplained } = verdictOf({ publications, receivers, faultsAtMs: [] });
+  return reorderedUnexplained === 0 ? [] : [`out of order: ${String(reorderedUnexplained)}`];
 }
 
 /** The messages to name: those whose fate is a failure. */
