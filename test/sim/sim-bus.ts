@@ -80,6 +80,7 @@ export class SimBus implements ClusterBus {
   #isRenewing = false;
   #isLooking = false;
   #lastSequence = 0;
+  #appends: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(parts: SimBusParts) {
@@ -154,7 +155,7 @@ export class SimBus implements ClusterBus {
     this.#lastSequence += 1;
     const sequence = this.#lastSequence;
     const from = this.self;
-    const result = await links.commands.call(() => {
+    const called = links.commands.call(() => {
       const inboxMax = settings.inboxBatchesMax;
       const appended = redis.append({ to: node, from, sequence, frame, inboxMax });
       process.world.tell('redis', () => {
@@ -163,6 +164,8 @@ export class SimBus implements ClusterBus {
       });
       return appended;
     });
+    this.#appends = Promise.allSettled([this.#appends, called]);
+    const result = await called;
     if (result === 'stored') return;
     throw new StoreUnavailableError(`the inbox of ${nodeKey(node)} is ${result}`);
   }
@@ -296,8 +299,7 @@ export class SimBus implements ClusterBus {
         position: (node) => call(() => redis.position(node)),
         filters: (node) => this.#filtersOf(node),
       },
-      applied: ({ nodeId, incarnation }, sequence) =>
-        this.#control(nodeId, { kind: 'applied', incarnation, sequence }),
+      applied: (node, sequence) => void this.#confirm(node, sequence),
       gone: (node) => {
         routes.gone(node);
         this.#requests.gone(node);
@@ -352,6 +354,12 @@ export class SimBus implements ClusterBus {
     carrier.send(nodeId, { kind: 'control', control }, { from: this.self, process });
   }
 
+  async #confirm({ nodeId, incarnation }: NodeRef, sequence: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#timers.immediately(resolve));
+    await this.#appends;
+    this.#control(nodeId, { kind: 'applied', incarnation, sequence });
+  }
+
   #controlled(from: NodeRef, control: Control): void {
     const work = this.#work;
     if (work === undefined || this.#closed) return;
@@ -362,8 +370,9 @@ export class SimBus implements ClusterBus {
         return;
       case 'applied-wanted': {
         const sequence = work.view.applied({ ...from, incarnation: control.incarnation });
-        if (sequence === undefined) return;
-        this.#control(from.nodeId, { ...control, kind: 'applied', sequence });
+        if (sequence !== undefined) {
+          void this.#confirm({ ...from, incarnation: control.incarnation }, sequence);
+        }
         return;
       }
       case 'request': {

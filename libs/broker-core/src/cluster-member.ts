@@ -16,7 +16,7 @@ import { decodeFrame } from './frame.ts';
 import { InboxMarks } from './inbox-marks.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
-import { MovedSessions } from './moved-sessions.ts';
+import { MOVE_KNOWN_AFTER_MS, MovedSessions } from './moved-sessions.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -125,7 +125,7 @@ export class ClusterMember implements ClusterHandler {
     if (frame?.kind === 'taken') {
       const entry = this.#sessions.get(frame.clientId);
       if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry, from);
-      this.#sessions.taken(frame.clientId, frame.epoch);
+      if (this.#sessions.taken(frame.clientId, frame.epoch)) this.#moved.taken(frame.clientId);
       return done();
     }
     if (frame?.kind === 'mark') {
@@ -150,12 +150,13 @@ export class ClusterMember implements ClusterHandler {
     for (const message of messages) this.#take(message, address, taken);
   }
 
-  async requested(from: NodeRef, { clientId }: ClusterRequest): Promise<void> {
+  async requested(from: NodeRef, { clientId, isRouted }: ClusterRequest): Promise<void> {
     await this.#sessions.release(clientId, {
-      // Publishers reach the other node by now: only what is in the inbox already may come to this one alone.
       caughtUp: () => this.#marks.caughtUp(),
-      leaving: ({ durable, subscriptions }) => {
-        if (durable) this.#remember(clientId, [...subscriptions.keys()], from);
+      leaving: (entry, isCaughtUp) => {
+        // Publishers reach the other node by now, and the session has had what came to this one alone.
+        const hasAll = isRouted && isCaughtUp && this.#hasAll(entry);
+        if (entry.durable) this.#remember(clientId, filtersOf(entry), { owner: from, hasAll });
       },
     });
     // A will that is on its way here is not left to the node that asks.
@@ -164,6 +165,15 @@ export class ClusterMember implements ClusterHandler {
 
   leaseLost(): void {
     this.#onLeaseLost();
+  }
+
+  /**
+   * Whether a session that leaves has had all that publishers have sent here and not to the node that takes it: nothing has to be
+   * tried again or read out of a dead node's inbox, and that node cannot have read what the client wants before it changed it.
+   */
+  #hasAll({ subscribedAtMs, awaitsHeritage }: SessionEntry): boolean {
+    const isNew = this.#parts.nowMs() - subscribedAtMs < MOVE_KNOWN_AFTER_MS;
+    return !isNew && !awaitsHeritage && this.#retries.length === 0;
   }
 
   /** Takes over what dead incarnations have left: those that left just now, and those found in the store at the start. */
@@ -212,17 +222,21 @@ export class ClusterMember implements ClusterHandler {
    * @param owner - that node, if it is known.
    */
   lose(entry: SessionEntry, owner?: NodeRef): void {
-    const { clientId, epoch, durable, subscriptions } = entry;
+    const { clientId, epoch, durable } = entry;
     this.#parts.log.debug('session-moved', { clientId, epoch });
     // Whoever took the session has the will, too.
     entry.will = undefined;
     entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
-    if (durable && !entry.isGone) this.#remember(clientId, [...subscriptions.keys()], owner);
+    if (durable && !entry.isGone) this.#remember(clientId, filtersOf(entry), { owner });
     this.#sessions.drop(entry);
   }
 
-  #remember(clientId: string, filters: readonly string[], owner?: NodeRef): void {
-    this.#moved.add(clientId, filters, { owner, nowMs: this.#parts.nowMs() });
+  #remember(
+    clientId: string,
+    filters: readonly string[],
+    to: { readonly owner?: NodeRef | undefined; readonly hasAll?: boolean } = {},
+  ): void {
+    this.#moved.add(clientId, filters, { ...to, nowMs: this.#parts.nowMs() });
   }
 
   /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
@@ -461,6 +475,10 @@ export class ClusterMember implements ClusterHandler {
     this.#parts.log.warn('cluster-frame-invalid', { kind });
     this.#parts.meter.deliveryDropped('cluster_error', 1);
   }
+}
+
+function filtersOf({ subscriptions }: SessionEntry): readonly string[] {
+  return [...subscriptions.keys()];
 }
 
 function keyOf(node: NodeRef): string {

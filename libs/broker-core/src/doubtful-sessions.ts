@@ -34,10 +34,12 @@ export class DoubtfulSessions {
     doubt.epoch = Infinity;
   }
 
-  /** Another node has taken a session under an epoch. */
-  taken(clientId: string, epoch: number): void {
+  /** Another node has taken a session under an epoch. Returns whether that ends a doubt. */
+  taken(clientId: string, epoch: number): boolean {
     const known = this.#doubts.get(clientId);
-    if (known !== undefined && known.epoch < epoch) this.settled(clientId, undefined);
+    if (known === undefined || known.epoch >= epoch) return false;
+    this.settled(clientId, undefined);
+    return true;
   }
 
   /**

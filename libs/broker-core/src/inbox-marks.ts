@@ -9,17 +9,21 @@ import { encodeFrame } from './frame.ts';
 export class InboxMarks {
   readonly #bus: ClusterBus;
   #lastNumber = 0;
-  #reached: () => void = () => undefined;
-  #current: Promise<void> = Promise.resolve();
-  #next: Promise<void> | undefined;
+  #reached: (isThere: boolean) => void = () => undefined;
+  #current: Promise<boolean> = Promise.resolve(true);
+  #next: Promise<boolean> | undefined;
   #isClosed = false;
 
   constructor(bus: ClusterBus) {
     this.#bus = bus;
   }
 
-  /** Resolves when what is in the inbox by now has come; at once when the inbox cannot be reached, or is not read any more. */
-  caughtUp(): Promise<void> {
+  /**
+   * Resolves when what is in the inbox by now has come.
+   *
+   * @returns false at once when the inbox cannot be reached, or is not read any more.
+   */
+  caughtUp(): Promise<boolean> {
     this.#next ??= this.#current.then(() => {
       this.#next = undefined;
       this.#current = this.#mark();
@@ -30,24 +34,24 @@ export class InboxMarks {
 
   /** A mark has come. */
   passed(number: number): void {
-    if (number === this.#lastNumber) this.#reached();
+    if (number === this.#lastNumber) this.#reached(true);
   }
 
   /** The inbox is not read any more: nobody waits for it. */
   close(): void {
     this.#isClosed = true;
-    this.#reached();
+    this.#reached(false);
   }
 
-  async #mark(): Promise<void> {
-    if (this.#isClosed) return;
+  async #mark(): Promise<boolean> {
+    if (this.#isClosed) return false;
     this.#lastNumber += 1;
-    const reached = new Promise<void>((resolve) => (this.#reached = resolve));
+    const reached = new Promise<boolean>((resolve) => (this.#reached = resolve));
     const frame = encodeFrame({ kind: 'mark', number: this.#lastNumber });
     const isSent = await this.#bus.sendDurable(this.#bus.self, frame).then(
       () => true,
       () => false,
     );
-    if (isSent) await reached;
+    return isSent && (await reached);
   }
 }

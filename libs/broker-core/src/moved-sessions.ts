@@ -23,19 +23,38 @@ export const PASSED_ON_MS = 60_000;
 export class MovedSessions {
   readonly #byFilter = new TopicTrie<Moved>();
   readonly #inOrder = new Fifo<Moved>();
+  /** Those of which nothing is late once their new node has them. */
+  readonly #whole = new Map<string, Moved>();
 
-  /** @param at - the node that has the session now, if that is known, and the time. */
+  /**
+   * @param at - the node that has the session now, if that is known, the time, and whether the session had everything that came
+   * to this node alone.
+   */
   add(
     clientId: string,
     subscribed: readonly string[],
-    { owner, nowMs }: { readonly owner: NodeRef | undefined; readonly nowMs: number },
+    at: {
+      readonly owner?: NodeRef | undefined;
+      readonly nowMs: number;
+      readonly hasAll?: boolean;
+    },
   ): void {
+    const { owner, nowMs, hasAll = false } = at;
     const filters = subscribed
       .filter((filter) => parseShare(filter) === undefined)
       .map(plainFilter);
     const moved = { clientId, owner, filters, movedAtMs: nowMs };
     for (const filter of filters) this.#byFilter.add(filter, moved);
     this.#inOrder.push(moved);
+    if (hasAll) this.#whole.set(clientId, moved);
+    else this.#whole.delete(clientId);
+  }
+
+  /** The new node has the session. */
+  taken(clientId: string): void {
+    const moved = this.#whole.get(clientId);
+    this.#whole.delete(clientId);
+    if (moved !== undefined) this.#forget(moved);
   }
 
   get isEmpty(): boolean {
@@ -59,8 +78,13 @@ export class MovedSessions {
     const keptFromMs = nowMs - PASSED_ON_MS;
     for (let moved = this.#inOrder.peek(); moved !== undefined; moved = this.#inOrder.peek()) {
       if (moved.movedAtMs >= keptFromMs) return;
-      for (const filter of moved.filters) this.#byFilter.remove(filter, moved);
+      this.#forget(moved);
+      if (this.#whole.get(moved.clientId) === moved) this.#whole.delete(moved.clientId);
       this.#inOrder.shift();
     }
+  }
+
+  #forget(moved: Moved): void {
+    for (const filter of moved.filters) this.#byFilter.remove(filter, moved);
   }
 }

@@ -54,7 +54,7 @@ beforeEach(async () => {
 });
 
 async function connected(
-  { memory }: Member,
+  { memory }: Pick<Member, 'memory'>,
   clientId: string,
   options: Parameters<MemoryClient['connect']>[0] = {},
 ): Promise<MemoryClient> {
@@ -295,6 +295,36 @@ describe('a message for a session that nobody can find', () => {
     const after = await connected(b, 'client', DURABLE);
     await quiet(40);
     expect(after.takeTexts()).toContain('x');
+  });
+});
+
+describe('a session that was lost to another owner', () => {
+  it('is let go, and its message is passed on', async () => {
+    const store = new LocalSessionStore({ clock });
+    const memory = new MemoryNode({ sessions: store, retained });
+    const alone: Pick<Member, 'memory'> = { memory };
+    const receiver = await connected(alone, 'receiver', DURABLE);
+    await receiver.subscribe('t');
+    const record = await store.load('receiver');
+    await store.take({
+      clientId: 'receiver',
+      node: { nodeId: 'node-b', incarnation: 1 },
+      nowMs: 0,
+      cleanStart: false,
+      durable: true,
+      expiryIntervalSeconds: 3600,
+      connected: true,
+      replacesEpoch: record?.epoch ?? 0,
+    });
+    const publisher = await connected(alone, 'publisher');
+    publisher.publish('t', 'x', { qos: 1 });
+    await quiet();
+    // The other node cannot be reached from a node that runs alone: the message is not taken.
+    memory.sweepAfter(30_001);
+    expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
+    expect(await receiver.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
+    await receiver.closed();
+    expect(memory.node.admin.client('receiver')).toBeUndefined();
   });
 });
 

@@ -71,8 +71,8 @@ export class Router implements Flushable {
   readonly #shares: Shares;
   readonly #shareStrategy: ShareStrategy;
   readonly #counts = { plain: 0, wildcard: 0 };
-  /** The filters of sessions that are about to come here. */
-  readonly #expected = new TopicTrie<string>();
+  /** The filters of sessions that are about to come here; a session may be expected more than once. */
+  readonly #expected = new TopicTrie<{ readonly clientId: string }>();
   /** Those of them that nobody may have at this moment, with what came for them, in its order. */
   readonly #arriving = new Map<string, Arrived[]>();
   /** Messages of QoS 2 that sessions in memory have had: nothing else would recognise those that come again. */
@@ -141,8 +141,9 @@ export class Router implements Flushable {
   expect(clientId: string, filters: readonly string[]): Expectation {
     const plain = new Set(filters.filter((filter) => !isShared(filter)).map(plainFilter));
     const shared = filters.filter(isShared).map((filter) => this.#shares.expect(filter));
+    const expected = { clientId };
     for (const filter of plain) {
-      const isFirst = this.#expected.add(filter, clientId);
+      const isFirst = this.#expected.add(filter, expected);
       if (isFirst && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
     }
     let hasBegun = false;
@@ -157,7 +158,7 @@ export class Router implements Flushable {
         for (const arrived of waiting) arrived(entry);
         for (const end of shared) end();
         for (const filter of plain) {
-          const wasLast = this.#expected.remove(filter, clientId);
+          const wasLast = this.#expected.remove(filter, expected);
           if (wasLast && !this.#local.has(filter)) this.#change({ kind: 'remove', filter });
         }
       },
@@ -167,9 +168,10 @@ export class Router implements Flushable {
   /** The clients whose sessions want a topic and are changing hands at this moment: from another node to this one. */
   arrivingFor(topic: string): readonly string[] {
     if (this.#arriving.size === 0) return NOBODY;
-    const clientIds: string[] = [];
-    this.#expected.match(topic, clientIds);
-    return clientIds.filter((clientId) => this.#arriving.has(clientId));
+    const expected: { readonly clientId: string }[] = [];
+    this.#expected.match(topic, expected);
+    const clientIds = new Set(expected.map(({ clientId }) => clientId));
+    return [...clientIds].filter((clientId) => this.#arriving.has(clientId));
   }
 
   /**
@@ -210,7 +212,8 @@ export class Router implements Flushable {
     const mine = this.#announced;
     // Those who waited are told of a failure; who asks later asks for what is new then.
     mine.catch((error: unknown) => {
-      this.#log.warn('routes-unconfirmed', { reason: String(error) });
+      const isNew = !(error instanceof ClusterError && error.code === 'ROUTES_UNSURE');
+      this.#log[isNew ? 'warn' : 'debug']('routes-unconfirmed', { reason: String(error) });
       if (!isRoutesLate(error)) this.#failed.push(...changes);
       if (this.#announced === mine) this.#announced = Promise.resolve();
     });
@@ -433,5 +436,6 @@ export class Router implements Flushable {
 
 /** Whether routes are written down but not yet applied by every node: those that are late apply them when they go on. */
 export function isRoutesLate(error: unknown): boolean {
-  return error instanceof ClusterError && error.code === 'ROUTES_LATE';
+  const code = error instanceof ClusterError ? error.code : undefined;
+  return code === 'ROUTES_LATE' || code === 'ROUTES_UNSURE';
 }

@@ -88,6 +88,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   disconnectedAtMs: number | undefined;
   /** When the session ends, if its client stays away; Infinity for never, and while it is connected or connecting. */
   expiresAtMs = Infinity;
+  /** When its client last subscribed here; -Infinity when it did not. */
+  subscribedAtMs = -Infinity;
   /** Its SUBSCRIBE and UNSUBSCRIBE under way. */
   requests = 0;
   will: PendingWill | undefined;
@@ -167,6 +169,11 @@ export class SessionEntry implements SessionOutput, Receiver {
     }
     this.#receiving ??= new Map();
     this.#receiving.set(packetId, identity);
+  }
+
+  /** Whether a dead node's inbox may have something for it. */
+  get awaitsHeritage(): boolean {
+    return this.#behind !== undefined;
   }
 
   /** What comes from now on waits for what a dead node's inbox has for the session. */
@@ -356,6 +363,7 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   #append(offer: Offer, qos: 1 | 2): void {
     offer.obligations?.begin();
+    if (this.isGone) return this.#host.fenced(this, offer);
     if (this.#waitingWrites === undefined) return this.#appendNow(offer, qos);
     this.#waitingWrites.push(() => this.#appendNow(offer, qos));
   }
@@ -392,7 +400,8 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.#queue.remove(queued.position, offer.shared.size);
     if (result === 'repeat') return offer.obligations?.end();
     this.#arrivals?.forget(offer.message);
-    if (result === 'fenced') return this.#host.fenced(this, offer);
+    // Nobody but its next owner delivers what a session that has gone may have had.
+    if (result === 'fenced' || this.isGone) return this.#host.fenced(this, offer);
     this.session.outbound.unsure(queued.position, this.#host.nowMs());
     offer.obligations?.end(
       new PublishError('STORE_UNAVAILABLE', 'a session queue was not reached'),

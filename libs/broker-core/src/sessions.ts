@@ -23,7 +23,7 @@ import { isRoutesLate, type Expectation, type Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
-import { pendingWillOf } from './wills.ts';
+import { leftWillOf, pendingWillOf } from './wills.ts';
 
 /** What a connecting client brings. */
 export interface Connecting {
@@ -182,24 +182,24 @@ export class Sessions {
    * Gives a session up to another node: its connection ends, its writes are finished. Should that node not take it, this
    * one soon has it again.
    *
-   * @param own - `caughtUp` resolves when what publishers have sent to this node alone is here; `leaving` is called before
-   * the session is dropped.
+   * @param own - `caughtUp` resolves when what is in the inbox by now has come; `leaving` is called before the session is
+   * dropped, with whether it has.
    */
   release(
     clientId: string,
     own: {
-      readonly caughtUp: () => Promise<void>;
-      readonly leaving: (entry: SessionEntry) => void;
+      readonly caughtUp: () => Promise<boolean>;
+      readonly leaving: (entry: SessionEntry, isCaughtUp: boolean) => void;
     },
   ): Promise<void> {
     return this.#locks.run(clientId, async () => {
       const entry = this.#entries.get(clientId);
       if (entry === undefined) return;
       entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
-      if (entry.durable) await own.caughtUp();
+      const isCaughtUp = entry.durable && (await own.caughtUp());
       await this.#writer.idle();
       if (entry.isGone) return;
-      own.leaving(entry);
+      own.leaving(entry, isCaughtUp);
       // Until it is known that the other node has the session, what is for it comes here, too.
       const filters = [...entry.subscriptions.keys()].filter((filter) => !isShared(filter));
       const kept = this.#router.expect(clientId, entry.durable ? filters : []);
@@ -208,9 +208,9 @@ export class Sessions {
     });
   }
 
-  /** Another node has taken a session that this one has let go. */
-  taken(clientId: string, epoch: number): void {
-    this.#doubts.taken(clientId, epoch);
+  /** Another node has taken a session. Returns false when that is not news of one that this node has let go. */
+  taken(clientId: string, epoch: number): boolean {
+    return this.#doubts.taken(clientId, epoch);
   }
 
   /** Forgets a session here; what is stored of it stays. */
@@ -292,13 +292,16 @@ export class Sessions {
    * Waits until the others route to a session that comes here. A client is not refused for a node that is late: the
    * routes are written down, and it applies them when it goes on.
    *
+   * @returns whether all of them do.
    * @throws StoreUnavailableError when they could not be written down.
    */
-  async #announced(): Promise<void> {
+  async #announced(): Promise<boolean> {
     try {
       await this.#router.announced();
+      return true;
     } catch (error) {
       if (!isRoutesLate(error)) throw error;
+      return false;
     }
   }
 
@@ -353,7 +356,7 @@ export class Sessions {
       connected: true,
       ...(will && { will }),
     };
-    let expected: Expectation | undefined;
+    let expected: (Expectation & { readonly isRouted: boolean }) | undefined;
     let orphanOf: NodeRef | undefined;
     const asked: NodeRef[] = [];
     try {
@@ -367,7 +370,7 @@ export class Sessions {
         if (result.kind === 'absent') break;
         expected ??= await this.#expect(terms);
         expected.begin();
-        const isReleased = await this.#askForRelease(terms.clientId, result);
+        const isReleased = await this.#askForRelease(terms.clientId, result, expected.isRouted);
         const isAlive = bus.isAlive(result.owner);
         if (isAlive || !isReleased) asked.push(result.owner);
         orphanOf = isReleased && isAlive ? undefined : result.owner;
@@ -401,30 +404,34 @@ export class Sessions {
   }
 
   /** Has the others route to this node, too, before the former owner stops to be routed to. */
-  async #expect({ clientId, cleanStart }: ConnectionTerms): Promise<Expectation> {
+  async #expect({
+    clientId,
+    cleanStart,
+  }: ConnectionTerms): Promise<Expectation & { readonly isRouted: boolean }> {
     const record = cleanStart ? undefined : await this.#parts.sessions.load(clientId);
     const filters = record?.subscriptions.map(({ filter }) => filter) ?? [];
     const expected = this.#router.expect(clientId, filters);
     try {
-      if (filters.length > 0) await this.#announced();
+      const isRouted = filters.length === 0 || (await this.#announced());
+      return { ...expected, isRouted };
     } catch (error) {
       expected.end(undefined);
       throw error;
     }
-    return expected;
   }
 
   /** An owner that does not answer is fenced: its later writes carry an old epoch. Resolves with whether it has answered. */
   async #askForRelease(
     clientId: string,
     { owner, epoch }: { readonly owner: NodeRef; readonly epoch: number },
+    isRouted: boolean,
   ): Promise<boolean> {
     const { bus, log, meter } = this.#parts;
     if (!bus.isAlive(owner)) return true;
     const startedAtMs = this.#parts.nowMs();
     let isReleased = true;
     try {
-      await bus.request(owner.nodeId, { kind: 'release-session', clientId, epoch });
+      await bus.request(owner.nodeId, { kind: 'release-session', clientId, epoch, isRouted });
     } catch (error) {
       isReleased = false;
       log.warn('session-release-unanswered', { owner: owner.nodeId, reason: String(error) });
@@ -484,14 +491,6 @@ export class Sessions {
 /** When a session ends that loses its connection now; Infinity for never. */
 export function expiryOf(nowMs: number, expirySeconds: number): number {
   return expirySeconds === NEVER ? Infinity : nowMs + expirySeconds * 1000;
-}
-
-/** What a session that was here has of a will that its new connection does not cancel. */
-function leftWillOf(existing: SessionEntry, entry: SessionEntry, nowMs: number) {
-  const { will } = existing;
-  if (will === undefined || (existing === entry && will.dueAtMs > nowMs)) return undefined;
-  existing.will = undefined;
-  return will.will;
 }
 
 function isSame(a: NodeRef, b: NodeRef): boolean {

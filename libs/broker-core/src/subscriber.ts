@@ -268,6 +268,7 @@ export class Subscriber {
     if (entry.isGone) return;
     const replaced = entry.subscriptions.get(subscription.filter);
     entry.subscriptions.set(subscription.filter, subscription);
+    entry.subscribedAtMs = this.#parts.nowMs();
     // The new one first: a filter that stays is no route change.
     this.#router.add(subscription);
     if (replaced !== undefined) this.#router.remove(replaced);

@@ -246,3 +246,15 @@ export function storedWillOf(
 export function pendingWillOf({ will, dueAtMs }: FormerWill, nowMs: number): PendingWill {
   return { will, dueAtMs: dueAtMs === 0 ? nowMs + will.delaySeconds * 1000 : dueAtMs };
 }
+
+/** What a session that was here has of a will that its new connection does not cancel. */
+export function leftWillOf(
+  existing: WillHolder,
+  entry: WillHolder,
+  nowMs: number,
+): StoredWill | undefined {
+  const { will } = existing;
+  if (will === undefined || (existing === entry && will.dueAtMs > nowMs)) return undefined;
+  existing.will = undefined;
+  return will.will;
+}

@@ -16,7 +16,13 @@ export interface NodeInfo extends NodeRef {
 /** A question or notice from node to node: rare, never per message. */
 export type ClusterRequest =
   /** Give up this session: a client with its id connects at the asking node. Answered when the owner has let go. */
-  { readonly kind: 'release-session'; readonly clientId: string; readonly epoch: number };
+  {
+    readonly kind: 'release-session';
+    readonly clientId: string;
+    readonly epoch: number;
+    /** Whether all nodes route to the asking node, too, what the session wants as it is stored. */
+    readonly isRouted: boolean;
+  };
 
 /** A QoS 1/2 batch as it lies in an inbox. */
 export interface InboxBatch {
@@ -70,7 +76,10 @@ export interface ClusterBus {
   readonly isCurrent: boolean;
   /** Takes a lease, announces the node, reads the others and begins to deliver to the handler. */
   open(handler: ClusterHandler): Promise<void>;
-  /** Resolves when every live node has applied the changes (or its lease ended), or rejects at the deadline. */
+  /**
+   * Resolves when every live node has applied the changes (or its lease ended), and the QoS 1/2 batches that it sent before are
+   * in their inboxes; rejects at the deadline.
+   */
   announceRoutes(changes: readonly RouteChange[]): Promise<void>;
   /** Sends a QoS 0 batch, fire and forget; counts the messages that it holds as lost when the carrier is down. */
   sendLive(nodeId: string, frame: Uint8Array, messageCount: number): void;

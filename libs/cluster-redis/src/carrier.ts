@@ -148,11 +148,11 @@ function controlOf(value: unknown): Control | undefined {
 
 function requestOf(value: unknown): ClusterRequest | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, clientId, epoch } = value as Record<string, unknown>;
+  const { kind, clientId, epoch, isRouted } = value as Record<string, unknown>;
   if (kind !== 'release-session' || typeof clientId !== 'string' || !isCount(epoch)) {
     return undefined;
   }
-  return { kind, clientId, epoch };
+  return { kind, clientId, epoch, isRouted: isRouted === true };
 }
 
 function isCount(value: unknown): value is number {

@@ -49,6 +49,8 @@ export interface OwnRoutesOptions {
 interface Wait {
   readonly sequence: number;
   readonly missing: Map<string, NodeRef>;
+  /** Nodes that it does not wait for, for they have let an earlier deadline pass. */
+  readonly skipped: readonly string[];
   readonly startedAtMs: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -93,7 +95,7 @@ export class OwnRoutes {
     return this.#sequence;
   }
 
-  /** Resolves when all nodes that count have applied the changes; rejects at the deadline, or when Redis is away. */
+  /** Resolves when all nodes have applied the changes; rejects at the deadline, without those that are late, or when Redis is away. */
   announce(changes: readonly RouteChange[]): Promise<void> {
     if (this.#closed) return Promise.reject(closed());
     const gathering = (this.#gathering ??= this.#gather());
@@ -197,15 +199,17 @@ export class OwnRoutes {
   #known(sequence: number, members: readonly NodeRef[]): Promise<void> {
     const { self, alive, isAwaited, monotonicMs } = this.#options;
     const missing = new Map<string, NodeRef>();
+    const skipped: string[] = [];
     const own = nodeKey(self);
     for (const node of [...members, ...alive()]) {
       const key = nodeKey(node);
       if (key === own || (this.#heard.get(key) ?? -1) >= sequence || !isAwaited(node)) continue;
-      if (!this.#late.has(key)) missing.set(key, node);
+      if (this.#late.has(key)) skipped.push(key);
+      else missing.set(key, node);
     }
     if (this.#closed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
-      this.#waits.push({ sequence, missing, startedAtMs: monotonicMs(), resolve, reject });
+      this.#waits.push({ sequence, missing, skipped, startedAtMs: monotonicMs(), resolve, reject });
       this.#release(() => undefined);
       if (this.#waits.length === 0) return;
       const { timers, deadlineMs } = this.#options;
@@ -246,11 +250,16 @@ export class OwnRoutes {
         waiting.push(wait);
       } else {
         meter.routeLag((monotonicMs() - wait.startedAtMs) / 1_000);
-        wait.resolve();
+        this.#end(wait);
       }
     }
     this.#waits = waiting;
     this.#stopSweepWhenIdle();
+  }
+
+  #end({ skipped, resolve, reject }: Wait): void {
+    if (skipped.length === 0) return resolve();
+    reject(new ClusterError('ROUTES_UNSURE', `not waited for: ${skipped.join(', ')}`));
   }
 
   #stopSweepWhenIdle(): void {

@@ -186,16 +186,20 @@ describe('routes', () => {
     await until(() => n1.bus.nodes().length === 2, DEADLINE_MS);
     n2.gate.shut();
     await expect(n1.bus.announceRoutes([add('a')])).rejects.toMatchObject({ code: 'ROUTES_LATE' });
-    await expect(n1.bus.announceRoutes([add('b')])).resolves.toBeUndefined();
+    await expect(n1.bus.announceRoutes([add('b')])).rejects.toMatchObject({
+      code: 'ROUTES_UNSURE',
+    });
     expect(n2.handler.filtersOf(n1.bus.self)).toEqual([]);
     n2.gate.open();
     await until(() => n2.handler.filtersOf(n1.bus.self)?.join() === 'a,b', DEADLINE_MS);
     await until(() => n2.bus.ready, DEADLINE_MS);
     await until(async () => {
-      await n1.bus.announceRoutes([add('c')]);
+      const error: unknown = await n1.bus
+        .announceRoutes([add('c')])
+        .catch((cause: unknown) => cause);
       const isThere = n2.handler.filtersOf(n1.bus.self)?.includes('c') === true;
-      await n1.bus.announceRoutes([remove('c')]);
-      return isThere;
+      await n1.bus.announceRoutes([remove('c')]).catch(() => undefined);
+      return error === undefined && isThere;
     }, DEADLINE_MS);
   });
 
@@ -347,7 +351,7 @@ describe('garbage', () => {
 });
 
 describe('requests', () => {
-  const request = { kind: 'release-session', clientId: 'c1', epoch: 4 } as const;
+  const request = { kind: 'release-session', clientId: 'c1', epoch: 4, isRouted: true } as const;
 
   it('are answered by the node asked', async () => {
     const [n1, n2] = await openThree();
@@ -485,8 +489,7 @@ describe('a node id', () => {
   it('shows the state of its node to the others', async () => {
     const [n1, n2] = await openThree();
     await n2.bus.setState('draining');
-    const seen = (): string | undefined =>
-      n1.bus.nodes().find(({ nodeId }) => nodeId === 'n2')?.state;
+    const seen = () => n1.bus.nodes().find(({ nodeId }) => nodeId === 'n2')?.state;
     await until(() => seen() === 'draining', DEADLINE_MS);
     expect(n2.bus.nodes()[0]?.state).toBe('draining');
   });

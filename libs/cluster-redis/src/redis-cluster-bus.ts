@@ -22,7 +22,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { OwnRoutes } from './own-routes.ts';
 import { Requests } from './requests.ts';
 import { StreamReader, readStream } from './stream-reader.ts';
-import { processTimers } from './timers.ts';
+import { processTimers, turnOf } from './timers.ts';
 
 /** Entries per read of a stream. */
 const READ_COUNT = 64;
@@ -88,6 +88,8 @@ export class RedisClusterBus implements ClusterBus {
   #isRenewing = false;
   #isLooking = false;
   #lastSequence = 0;
+  /** Ends when all appends to inboxes up to now have been answered. */
+  #appends: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /** @throws RangeError when the node id or the key prefix holds other characters than those allowed. */
@@ -170,7 +172,8 @@ export class RedisClusterBus implements ClusterBus {
   /**
    * Resolves when every live node has applied the changes.
    *
-   * @throws ClusterError ROUTES_LATE at the deadline: the changes stay announced, and late nodes apply them later.
+   * @throws ClusterError ROUTES_LATE at the deadline, and ROUTES_UNSURE when a node that has let one pass was not waited for: the
+   * changes stay announced, and late nodes apply them later.
    */
   announceRoutes(changes: readonly RouteChange[]): Promise<void> {
     if (this.#work === undefined) return Promise.reject(notOpen());
@@ -191,7 +194,9 @@ export class RedisClusterBus implements ClusterBus {
     this.#lastSequence += 1;
     const { self } = this.#work;
     const sequence = this.#lastSequence;
-    const result = await this.#commands.append({ to: node, from: self, sequence, frame });
+    const appended = this.#commands.append({ to: node, from: self, sequence, frame });
+    this.#appends = Promise.allSettled([this.#appends, appended]);
+    const result = await appended;
     this.#options.meter.inboxAppended(result);
     if (result === 'stored') return;
     throw new StoreUnavailableError(`the inbox of ${nodeKey(node)} is ${result}`);
@@ -302,8 +307,7 @@ export class RedisClusterBus implements ClusterBus {
     });
     const view: ClusterView = new ClusterView({
       ...{ self, commands, monotonicMs, meter, log, handler, leaseMs: redis.leaseMs },
-      applied: ({ nodeId, incarnation }, sequence) =>
-        this.#control(nodeId, { kind: 'applied', incarnation, sequence }),
+      applied: (node, sequence) => void this.#confirm(node, sequence),
       gone: (node) => {
         routes.gone(node);
         this.#requests.gone(node);
@@ -347,6 +351,16 @@ export class RedisClusterBus implements ClusterBus {
     });
   }
 
+  /**
+   * Says that this node has applied the routes of another, as soon as what it routed without them is in the inboxes: a
+   * session that moves relies on it.
+   */
+  async #confirm({ nodeId, incarnation }: NodeRef, sequence: number): Promise<void> {
+    await turnOf(processTimers);
+    await this.#appends;
+    this.#control(nodeId, { kind: 'applied', incarnation, sequence });
+  }
+
   #control(nodeId: string, control: Control): void {
     if (this.#work !== undefined) this.#carrier.sendControl(nodeId, this.#work.self, control);
   }
@@ -367,8 +381,9 @@ export class RedisClusterBus implements ClusterBus {
         return;
       case 'applied-wanted': {
         const sequence = work.view.applied({ ...from, incarnation: control.incarnation });
-        if (sequence === undefined) return;
-        this.#control(from.nodeId, { ...control, kind: 'applied', sequence });
+        if (sequence !== undefined) {
+          void this.#confirm({ ...from, incarnation: control.incarnation }, sequence);
+        }
         return;
       }
       case 'request':

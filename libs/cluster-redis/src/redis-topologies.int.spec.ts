@@ -81,7 +81,12 @@ describe('a bus on a Redis Cluster of three masters', () => {
     expect(n2.handler.durableTexts()).toEqual(names);
     expect(n2.handler.live.map((frame) => frame.text)).toEqual(names);
 
-    await n1.bus.request('n3', { kind: 'release-session', clientId: 'c', epoch: 1 });
+    await n1.bus.request('n3', {
+      kind: 'release-session',
+      clientId: 'c',
+      epoch: 1,
+      isRouted: true,
+    });
     expect(n3.handler.requests).toHaveLength(1);
 
     n2.handler.takesFrames = false;

@@ -20,7 +20,7 @@ describe('SingleNodeBus', () => {
       code: 'NODE_SILENT',
     });
     await expect(
-      bus.request('n2', { kind: 'release-session', clientId: 'c', epoch: 1 }),
+      bus.request('n2', { kind: 'release-session', clientId: 'c', epoch: 1, isRouted: true }),
     ).rejects.toMatchObject({ code: 'NODE_SILENT' });
   });
 

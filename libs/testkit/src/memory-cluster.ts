@@ -106,6 +106,8 @@ export class MemoryBus implements ClusterBus {
     for (const { handler } of this.#cluster.othersOf(this.self)) {
       handler?.routesChanged(this.self, changes);
     }
+    // What others have routed without knowing it is on its way by then.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   sendLive(nodeId: string, frame: Uint8Array, messageCount: number): void {
