@@ -119,6 +119,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       turn,
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
+        fenced: (entry) => this.fenced(entry, undefined),
         presenceChanged: (entry) => this.#router.presenceChanged(entry, entry.subscriptions.keys()),
         queued: (entry) =>
           this.load(entry, { after: undefined, limit: this.limits.queueMessagesMax }),

@@ -427,3 +427,30 @@ describe('a node that dies', () => {
     expect(client.isEnded).toBe(true);
   });
 });
+
+describe('a node whose lease is in doubt', () => {
+  it('takes no session from another node', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    const isAlive = b.bus.isAlive.bind(b.bus);
+    b.bus.isAlive = (node) => node.nodeId !== 'b' && isAlive(node);
+    const refused = b.memory.client();
+    expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
+    expect(before.isEnded).toBe(false);
+  });
+});
+
+describe('a session that another node has taken unnoticed', () => {
+  it('is let go when its connection ends', async () => {
+    const client = await connected(a, 'client', DURABLE);
+    await client.subscribe('t');
+    const { epoch = 0 } = (await sessions.load('client')) ?? {};
+    await sessions.take({
+      ...{ clientId: 'client', node: b.bus.self, cleanStart: false, connected: true },
+      ...{ nowMs: a.memory.clock.now(), durable: true, expiryIntervalSeconds: 3600 },
+      replacesEpoch: epoch,
+    });
+    client.cut();
+    await quiet();
+    expect(a.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
+  });
+});

@@ -22,6 +22,8 @@ export interface KeeperHost {
   connected(entry: SessionEntry): void;
   /** A client has connected or gone away. */
   presenceChanged(entry: SessionEntry): void;
+  /** Another node has the session. */
+  fenced(entry: SessionEntry): void;
   /** Names a message that a client leaves to be published. */
   identity(): MessageIdentity;
   /** What is in the stored queue of a durable session. */
@@ -275,11 +277,14 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     entry.disconnectedAtMs = nowMs;
     if (!entry.durable || entry.expirySeconds === 0) return this.#end(entry, 'discarded');
     entry.expiresAtMs = expiryOf(nowMs, entry.expirySeconds);
-    entry.write({
+    const disconnect = {
       kind: 'disconnect',
       nowMs,
       expiryIntervalSeconds: entry.expirySeconds,
       ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
+    } as const;
+    entry.write(disconnect, (result) => {
+      if (result === 'fenced') this.#host.fenced(entry);
     });
     this.#wills.settle(entry);
   }

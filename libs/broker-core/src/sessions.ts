@@ -368,6 +368,7 @@ export class Sessions {
           return { ...result, expected, isWillDue, orphanOf };
         }
         if (result.kind === 'absent') break;
+        if (!bus.isAlive(bus.self)) throw new StoreUnavailableError('the lease is in doubt');
         expected ??= await this.#expect(terms);
         expected.begin();
         const isReleased = await this.#askForRelease(terms.clientId, result, expected.isRouted);
