@@ -155,3 +155,10 @@ export function profileOf(seed: number): Profile {
   if (profile === undefined) throw new Error('there is no profile');
   return profile;
 }
+
+/** @throws Error when there is none of this name. */
+export function profileNamed(name: string): Profile {
+  const profile = PROFILES.find((each) => each.name === name);
+  if (profile === undefined) throw new Error(`there is no profile ${name}`);
+  return profile;
+}

@@ -1,4 +1,5 @@
 import type { CoreLimits } from '#libs/broker-core';
+import type { Plant } from './plant.ts';
 import { SimCarrier } from './sim-carrier.ts';
 import { SimNode } from './sim-node.ts';
 import { SimRedis } from './sim-redis.ts';
@@ -14,6 +15,8 @@ export interface ClusterOptions {
   readonly skewMs?: number;
   /** What an event takes a node, at most. */
   readonly costMs?: number;
+  /** A defect that is to be found. */
+  readonly plant?: Plant | undefined;
 }
 
 /** Nodes with their Redis. */
@@ -26,7 +29,7 @@ export class SimCluster {
   /** What nodes have logged as errors. */
   readonly errors: string[] = [];
 
-  constructor(world: World, { nodes, limits = {}, skewMs = 0, costMs = 0 }: ClusterOptions) {
+  constructor(world: World, { nodes, limits = {}, skewMs = 0, costMs = 0, plant }: ClusterOptions) {
     this.world = world;
     const settings = {
       leaseMs: 10_000,
@@ -35,7 +38,7 @@ export class SimCluster {
       requestTimeoutMs: 3_000,
       inboxBatchesMax: 1_000_000,
     };
-    this.redis = new SimRedis(world, settings);
+    this.redis = new SimRedis(world, { ...settings, plant });
     this.carrier = new SimCarrier(world);
     const parts = {
       ...{ world, settings, limits, redis: this.redis, carrier: this.carrier, wires: this.wires },

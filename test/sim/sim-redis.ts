@@ -10,6 +10,7 @@ import type {
 import { nodeKey, parseNodeKey } from '#libs/cluster';
 import type { AnnounceResult, ListedMember, StreamEntry } from '#libs/cluster-redis';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import type { Plant } from './plant.ts';
 import { EPOCH_MS, type World } from './world.ts';
 
 /** Few, so that filters change between two pieces. */
@@ -49,6 +50,7 @@ export interface RedisTempo {
  */
 export class SimRedis {
   readonly sessions: LocalSessionStore;
+  readonly plant: Plant | undefined;
   readonly retained: LocalRetainedStore;
   readonly tempo: RedisTempo = { leastMs: 0.05, mostMs: 0.6 };
   readonly #world: World;
@@ -66,7 +68,11 @@ export class SimRedis {
   #isFrozen = false;
   readonly #held: (() => void)[] = [];
 
-  constructor(world: World, { leaseMs }: { readonly leaseMs: number }) {
+  constructor(
+    world: World,
+    { leaseMs, plant }: { readonly leaseMs: number; readonly plant?: Plant | undefined },
+  ) {
+    this.plant = plant;
     this.#world = world;
     this.#leaseMs = leaseMs;
     const clock = (): number => Math.floor(EPOCH_MS + world.nowMs);
@@ -104,7 +110,22 @@ export class SimRedis {
   }
 
   async write(operations: readonly SessionOperation[]): Promise<readonly SessionWriteOutcome[]> {
-    return await this.sessions.write(operations);
+    if (this.plant === 'no-once') {
+      return await this.sessions.write(
+        operations.map((operation) =>
+          operation.kind === 'append' ? { ...operation, once: false } : operation,
+        ),
+      );
+    }
+    if (this.plant !== 'no-fence') return await this.sessions.write(operations);
+    const records = await Promise.all(
+      operations.map(({ clientId }) => this.sessions.load(clientId)),
+    );
+    const unfenced = operations.map((operation, index) => ({
+      ...operation,
+      epoch: records[index]?.epoch ?? operation.epoch,
+    }));
+    return await this.sessions.write(unfenced);
   }
 
   owners(): NodeRef[] {
@@ -218,6 +239,7 @@ export class SimRedis {
       receiver = heir;
     }
     if (this.#stream(receiver).entries.length >= inboxMax) return 'full';
+    if (this.plant === 'lost-batch' && this.#world.chance(0.05)) return 'stored';
     const isHeir = receiver !== nodeKey(to);
     const fields = { from: nodeKey(from), sequence: String(sequence), frame };
     this.#add(receiver, isHeir ? { ...fields, of: nodeKey(to) } : fields);

@@ -3,12 +3,13 @@ import type { Outcome } from './outcome.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { SimFleet } from './sim-fleet.ts';
 import { messageName } from './sim-payload.ts';
+import type { Plant } from './plant.ts';
 import { profileOf, type Profile } from './profiles.ts';
 import { restless } from './rest.ts';
 import { excerptOf } from './trace.ts';
 import { World } from './world.ts';
 
-const HEAL_MS = 240_000;
+const HEAL_MS = 120_000;
 const QUIET_MS = 45_000;
 const LAST_MS = 5_000;
 const WRONG: ReadonlySet<Violation> = new Set(['lost', 'qos2-duplicate', 'phantom']);
@@ -18,6 +19,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** @defaultValue the one that the seed chooses */
   readonly profile?: Profile | undefined;
+  /** A defect that is to be found. */
+  readonly plant?: Plant;
   /** Is told what happens, one line each. */
   readonly trace?: (line: string) => void;
 }
@@ -27,7 +30,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const { seed, trace } = options;
   const world = new World(seed, trace);
   const profile = options.profile ?? profileOf(seed);
-  const cluster = new SimCluster(world, profile.cluster(world));
+  const cluster = new SimCluster(world, { ...profile.cluster(world), plant: options.plant });
   const fleet = new SimFleet(cluster);
   const failures: string[] = [];
   profile.populate(fleet, world);
