@@ -10,7 +10,7 @@ import {
   type NodeRef,
   type RouteChange,
 } from '#libs/broker-ports';
-import { ClusterError, SelfLease, nodeKey } from '#libs/cluster';
+import { ClusterError, SelfLease, UnderWay, nodeKey } from '#libs/cluster';
 import {
   ClusterView,
   InboxConsumer,
@@ -80,7 +80,7 @@ export class SimBus implements ClusterBus {
   #isRenewing = false;
   #isLooking = false;
   #lastSequence = 0;
-  #appends: Promise<unknown> = Promise.resolve();
+  readonly #appends = new UnderWay();
   #closed = false;
 
   constructor(parts: SimBusParts) {
@@ -167,7 +167,7 @@ export class SimBus implements ClusterBus {
       });
       return appended;
     });
-    this.#appends = Promise.allSettled([this.#appends, called]);
+    this.#appends.add(called);
     if (redis.plant === 'early-ack') return;
     const result = await called;
     if (result === 'stored') return;
@@ -360,7 +360,7 @@ export class SimBus implements ClusterBus {
 
   async #confirm({ nodeId, incarnation }: NodeRef, sequence: number): Promise<void> {
     await new Promise<void>((resolve) => this.#timers.immediately(resolve));
-    await this.#appends;
+    await this.#appends.answered();
     this.#control(nodeId, { kind: 'applied', incarnation, sequence });
   }
 

@@ -7,6 +7,7 @@ import {
   type Message,
   type PublishDone,
 } from '#libs/broker-ports';
+import { UnderWay } from '#libs/cluster';
 import { sizeOf } from '#libs/mqtt-codec';
 import { isDelayed, parseDelayed, type Delay } from './delayed-topic.ts';
 import type { NodeParts } from './parts.ts';
@@ -38,8 +39,8 @@ export class Delayed implements Flushable {
   #published: string[] = [];
   #unsettled = { messages: 0, bytes: 0 };
   #isClaiming = false;
-  /** What the store was told last. */
-  #told: Promise<unknown> = Promise.resolve();
+  /** What the store was told. */
+  readonly #told = new UnderWay();
 
   constructor(
     parts: NodeParts,
@@ -104,7 +105,7 @@ export class Delayed implements Flushable {
   /** Hands over what is collected and resolves when it has been answered. */
   async idle(): Promise<void> {
     this.flush();
-    await this.#told;
+    await this.#told.answered();
   }
 
   #parse(topic: string): Delay | string {
@@ -143,7 +144,7 @@ export class Delayed implements Flushable {
         for (const tell of waiting) tell(failure);
       },
     );
-    this.#told = Promise.all([this.#told, added]);
+    this.#told.add(added);
   }
 
   async #claim(store: DelayedStore): Promise<void> {
@@ -176,7 +177,7 @@ export class Delayed implements Flushable {
     const counted = settled.finally(() => {
       for (const { message } of due) this.#count(message, -1);
     });
-    this.#told = Promise.all([this.#told, counted]);
+    this.#told.add(counted);
   }
 
   #count(message: Message, by: 1 | -1): void {
@@ -204,7 +205,7 @@ export class Delayed implements Flushable {
       this.#warn('delayed-settle-failed', error);
     });
     this.#published = [];
-    this.#told = Promise.all([this.#told, settled]);
+    this.#told.add(settled);
   }
 
   #warn(event: string, error: unknown): void {

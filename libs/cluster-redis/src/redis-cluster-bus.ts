@@ -10,7 +10,7 @@ import {
   type NodeRef,
   type RouteChange,
 } from '#libs/broker-ports';
-import { ClusterError, isNodeId, nodeKey } from '#libs/cluster';
+import { ClusterError, UnderWay, isNodeId, nodeKey } from '#libs/cluster';
 import type { RedisTarget } from '#libs/redis-client';
 import { Carrier, type Arrival, type Control } from './carrier.ts';
 import { ClusterCommands } from './cluster-commands.ts';
@@ -88,8 +88,8 @@ export class RedisClusterBus implements ClusterBus {
   #isRenewing = false;
   #isLooking = false;
   #lastSequence = 0;
-  /** Ends when all appends to inboxes up to now have been answered. */
-  #appends: Promise<unknown> = Promise.resolve();
+  /** Appends to inboxes. */
+  readonly #appends = new UnderWay();
   #closed = false;
 
   /** @throws RangeError when the node id or the key prefix holds other characters than those allowed. */
@@ -195,7 +195,7 @@ export class RedisClusterBus implements ClusterBus {
     const { self } = this.#work;
     const sequence = this.#lastSequence;
     const appended = this.#commands.append({ to: node, from: self, sequence, frame });
-    this.#appends = Promise.allSettled([this.#appends, appended]);
+    this.#appends.add(appended);
     const result = await appended;
     this.#options.meter.inboxAppended(result);
     if (result === 'stored') return;
@@ -357,7 +357,7 @@ export class RedisClusterBus implements ClusterBus {
    */
   async #confirm({ nodeId, incarnation }: NodeRef, sequence: number): Promise<void> {
     await turnOf(processTimers);
-    await this.#appends;
+    await this.#appends.answered();
     this.#control(nodeId, { kind: 'applied', incarnation, sequence });
   }
 

@@ -13,3 +13,4 @@ export { RouteTable, type SharePlace, type SharePlaces } from './route-table.ts'
 export { SelfLease } from './self-lease.ts';
 export { parseShareRoute, shareRoute, shareWeight, type ShareRoute } from './share-route.ts';
 export { SingleNodeBus, type SingleNodeBusOptions } from './single-node-bus.ts';
+export { UnderWay } from './under-way.ts';
