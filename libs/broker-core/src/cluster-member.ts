@@ -242,6 +242,7 @@ export class ClusterMember implements ClusterHandler {
   /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
   retry(): void {
     this.#moved.sweep(this.#parts.nowMs());
+    this.#marks.sweep();
     this.#sessions.retry();
     const retries = this.#retries;
     this.#retries = [];

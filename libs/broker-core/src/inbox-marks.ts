@@ -1,14 +1,20 @@
 import type { ClusterBus } from '#libs/broker-ports';
 import { encodeFrame } from './frame.ts';
 
+/** More sweeps than anybody who asks for a session waits for the answer. */
+const SWEEPS_MAX = 5;
+
 /**
  * Tells when a node has read its inbox up to now: it sends itself a mark, and everything before the mark comes before it.
  *
- * @remarks One mark is under way at a time; whoever asks meanwhile shares the next one.
+ * @remarks One mark is under way at a time; whoever asks meanwhile shares the next one. A mark may never come: a Redis that
+ * fails over loses it, and an inbox is not read on while what was read waits for those who wait for the mark.
  */
 export class InboxMarks {
   readonly #bus: ClusterBus;
   #lastNumber = 0;
+  /** How many sweeps the mark under way has seen. */
+  #sweeps = 0;
   #reached: (isThere: boolean) => void = () => undefined;
   #current: Promise<boolean> = Promise.resolve(true);
   #next: Promise<boolean> | undefined;
@@ -21,7 +27,8 @@ export class InboxMarks {
   /**
    * Resolves when what is in the inbox by now has come.
    *
-   * @returns false at once when the inbox cannot be reached, or is not read any more.
+   * @returns false at once when the inbox cannot be reached, or is not read any more; false after a while when the mark does not
+   * come.
    */
   caughtUp(): Promise<boolean> {
     this.#next ??= this.#current.then(() => {
@@ -37,6 +44,12 @@ export class InboxMarks {
     if (number === this.#lastNumber) this.#reached(true);
   }
 
+  /** Gives up a mark that is too long under way; called about once a second. */
+  sweep(): void {
+    this.#sweeps += 1;
+    if (this.#sweeps >= SWEEPS_MAX) this.#reached(false);
+  }
+
   /** The inbox is not read any more: nobody waits for it. */
   close(): void {
     this.#isClosed = true;
@@ -46,6 +59,7 @@ export class InboxMarks {
   async #mark(): Promise<boolean> {
     if (this.#isClosed) return false;
     this.#lastNumber += 1;
+    this.#sweeps = 0;
     const reached = new Promise<boolean>((resolve) => (this.#reached = resolve));
     const frame = encodeFrame({ kind: 'mark', number: this.#lastNumber });
     const isSent = await this.#bus.sendDurable(this.#bus.self, frame).then(
