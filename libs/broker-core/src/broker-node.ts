@@ -100,8 +100,10 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#outbox = new Outbox(parts.bus, { ...parts, turn });
     this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
     const exclusives = new Exclusives(parts);
-    const own = { router: this.#router, writer: this.writer, exclusives, host: this };
-    this.#sessions = new Sessions(parts, own);
+    this.#sessions = new Sessions(parts, {
+      ...{ router: this.#router, writer: this.writer, exclusives, host: this },
+      gaveUp: (record) => this.#member.gaveUp(record),
+    });
     this.#sys = this.#sysTopics();
     this.#autoSubscriptions = new AutoSubscriptions(parts.topics.autoSubscribe);
     this.#subscriber = new Subscriber(parts, {

@@ -9,6 +9,7 @@ import {
   type NodeRef,
   type PublishDone,
   type RouteChange,
+  type SessionRecord,
 } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
@@ -231,6 +232,12 @@ export class ClusterMember implements ClusterHandler {
     this.#sessions.drop(entry);
   }
 
+  /** A session has not come here after all. Publishers have routed to this node for it, and may have relied on it. */
+  gaveUp({ clientId, owner, subscriptions }: SessionRecord): void {
+    const filters = subscriptions.map(({ filter }) => filter);
+    this.#remember(clientId, filters, { owner });
+  }
+
   #remember(
     clientId: string,
     filters: readonly string[],
@@ -279,7 +286,9 @@ export class ClusterMember implements ClusterHandler {
     const obligations = new Obligations(done);
     const served = this.#router.nodesFor(message.topic);
     for (const [clientId, owner] of absent) {
-      if (owner !== undefined && served.some((node) => keyOf(node) === keyOf(owner))) continue;
+      // A node that has the session answers for what is routed to it; one that is about to take it may not get it.
+      const isServed = owner !== undefined && served.some((node) => keyOf(node) === keyOf(owner));
+      if (isServed && !this.#sessions.isDoubtful(clientId)) continue;
       obligations.begin();
       this.follow({ clientId, owner, message, obligations, served });
     }

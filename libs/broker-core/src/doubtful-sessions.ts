@@ -34,6 +34,15 @@ export class DoubtfulSessions {
     doubt.epoch = Infinity;
   }
 
+  has(clientId: string): boolean {
+    return this.#doubts.has(clientId);
+  }
+
+  /** Whether a take of the session has failed, and it is not known yet who has it. */
+  hasFailed(clientId: string): boolean {
+    return this.#doubts.get(clientId)?.epoch === Infinity;
+  }
+
   /** Another node has taken a session under an epoch. Returns whether that ends a doubt. */
   taken(clientId: string, epoch: number): boolean {
     const known = this.#doubts.get(clientId);

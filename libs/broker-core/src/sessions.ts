@@ -23,7 +23,7 @@ import { isRoutesLate, type Expectation, type Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
 import type { SessionWriter } from './session-writer.ts';
-import { leftWillOf, pendingWillOf } from './wills.ts';
+import { leftWillOf, pendingWillOf, willAtTake } from './wills.ts';
 
 /** What a connecting client brings. */
 export interface Connecting {
@@ -71,6 +71,7 @@ export class Sessions {
   readonly #exclusives: Exclusives;
   readonly #left: LeftMessages;
   readonly #host: SessionHost;
+  readonly #gaveUp: (record: SessionRecord) => void;
 
   constructor(
     parts: NodeParts,
@@ -79,6 +80,8 @@ export class Sessions {
       readonly writer: SessionWriter;
       readonly exclusives: Exclusives;
       readonly host: SessionHost;
+      /** A take has failed, and another node has the session: publishers have routed to this one for a while. */
+      readonly gaveUp: (record: SessionRecord) => void;
     },
   ) {
     this.#parts = parts;
@@ -87,6 +90,7 @@ export class Sessions {
     this.#exclusives = own.exclusives;
     this.#left = new LeftMessages(parts);
     this.#host = own.host;
+    this.#gaveUp = own.gaveUp;
   }
 
   get size(): number {
@@ -208,6 +212,11 @@ export class Sessions {
     });
   }
 
+  /** Whether it is not known yet who has a session that this node has let go, or tried to take. */
+  isDoubtful(clientId: string): boolean {
+    return this.#doubts.has(clientId);
+  }
+
   /** Another node has taken a session. Returns false when that is not news of one that this node has let go. */
   taken(clientId: string, epoch: number): boolean {
     return this.#doubts.taken(clientId, epoch);
@@ -255,7 +264,7 @@ export class Sessions {
     // A session that comes from elsewhere has changed there.
     if (existing !== undefined && expected !== undefined) this.drop(existing);
     const entry = this.#entry(existing, record, sessionPresent);
-    if (expected !== undefined && sessionPresent) entry.arrived(this.#parts.nowMs());
+    if (entry !== existing && sessionPresent) entry.arrived(this.#parts.nowMs());
     entry.resume(record);
     // What an earlier connection has left in the store is served from there, even if nothing is to be kept from now on.
     entry.durable = record.durable || sessionPresent;
@@ -322,6 +331,7 @@ export class Sessions {
     if (isOwn && entry === undefined) entry = this.#adopt(record, undefined);
     else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
     entry?.goOn();
+    if (record !== undefined && !isOwn && this.#doubts.hasFailed(clientId)) this.#gaveUp(record);
     this.#doubts.settled(clientId, isOwn ? entry : undefined);
     return record;
   }
@@ -364,8 +374,9 @@ export class Sessions {
         const result: TakeResult = await sessions.take(request);
         if (result.kind === 'taken') {
           for (const node of asked) this.#tellTaken(node, result.record);
-          const isWillDue = this.#isWillDue(result, orphanOf !== undefined);
-          return { ...result, expected, isWillDue, orphanOf };
+          const willIs = willAtTake(result, orphanOf !== undefined, this.#parts.nowMs());
+          if (willIs === 'cancelled') this.#parts.meter.will('cancelled');
+          return { ...result, expected, isWillDue: willIs === 'due', orphanOf };
         }
         if (result.kind === 'absent') break;
         if (!bus.isAlive(bus.self)) throw new StoreUnavailableError('the lease is in doubt');
@@ -383,25 +394,6 @@ export class Sessions {
       if (expected !== undefined) this.#doubts.failed(terms.clientId, expected);
       throw error;
     }
-  }
-
-  /**
-   * Whether nobody else publishes the will that a take has found, and the new connection does not cancel it.
-   *
-   * @param isOrphan - the former owner has not let the session go by itself, so it did nothing about the will either.
-   */
-  #isWillDue(
-    { formerWill, sessionPresent }: TakeResult & { readonly kind: 'taken' },
-    isOrphan: boolean,
-  ): boolean {
-    if (formerWill === undefined) return false;
-    const { will, dueAtMs } = formerWill;
-    const wasConnected = dueAtMs === 0;
-    if (wasConnected && !isOrphan) return false;
-    const isDue = wasConnected ? will.delaySeconds === 0 : dueAtMs <= this.#parts.nowMs();
-    if (isDue || !sessionPresent) return true;
-    this.#parts.meter.will('cancelled');
-    return false;
   }
 
   /** Has the others route to this node, too, before the former owner stops to be routed to. */

@@ -258,3 +258,22 @@ export function leftWillOf(
   existing.will = undefined;
   return will.will;
 }
+
+/**
+ * What becomes of the will that a take has found: `due` when nobody else publishes it and the new connection does not
+ * cancel it.
+ *
+ * @param isOrphan - the former owner has not let the session go by itself, so it did nothing about the will either.
+ */
+export function willAtTake(
+  { formerWill, sessionPresent }: { formerWill?: FormerWill; sessionPresent: boolean },
+  isOrphan: boolean,
+  nowMs: number,
+): 'due' | 'cancelled' | 'absent' {
+  if (formerWill === undefined) return 'absent';
+  const { will, dueAtMs } = formerWill;
+  const wasConnected = dueAtMs === 0;
+  if (wasConnected && !isOrphan) return 'absent';
+  const isDue = wasConnected ? will.delaySeconds === 0 : dueAtMs <= nowMs;
+  return isDue || !sessionPresent ? 'due' : 'cancelled';
+}
