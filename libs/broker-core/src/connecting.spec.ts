@@ -323,6 +323,30 @@ describe('a node that ends', () => {
   });
 });
 
+describe('clients that go away while they wait for their session', () => {
+  it('cost nobody a take', async () => {
+    const sessions = new LocalSessionStore({ clock });
+    const take = sessions.take.bind(sessions);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    let takes = 0;
+    sessions.take = async (request) => {
+      takes += 1;
+      await held;
+      return await take(request);
+    };
+    const memory = nodeWith({ sessions });
+    const clients = Array.from({ length: 5 }, () => memory.client());
+    for (const client of clients) client.write(client.connectPacket({ clientId: 'c' }));
+    await quiet();
+    for (const client of clients.slice(1, 4)) client.cut();
+    await quiet();
+    goOn();
+    expect((await clients[4]?.next('connack'))?.reasonCode).toBe(0);
+    expect([takes, memory.node.admin.status().connections]).toEqual([2, 1]);
+  });
+});
+
 describe('malformed bytes', () => {
   it.each([
     { bytes: 'ff ff ff ff ff', reasonCode: 0x81 },

@@ -219,11 +219,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     // One that ends with its connection leaves them then.
     const orphans =
       existing?.expirySeconds === 0 ? undefined : existing && this.#orphansOf(existing);
+    const connecting = { terms, will, isOpen: () => connection.isOpen };
     this.#sessions
-      .acquire({ terms, will }, (acquired) => {
+      .acquire(connecting, (acquired) => {
         acquired.entry.names = names;
         if (orphans !== undefined) void this.#regroup(orphans);
-        this.#join(connection, { terms, will }, acquired);
+        this.#join(connection, connecting, acquired);
       })
       .catch((error: unknown) => {
         this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });

@@ -2,6 +2,11 @@
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<unknown>>();
 
+  /** Whether a task of this key is under way or waits. */
+  isHeld(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   async run<Result>(key: string, task: () => Promise<Result>): Promise<Result> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     const mine = before.then(task, task);

@@ -29,6 +29,8 @@ import { leftWillOf, pendingWillOf, willAtTake } from './wills.ts';
 export interface Connecting {
   readonly terms: ConnectionTerms;
   readonly will: StoredWill | undefined;
+  /** Whether it is still there: a session is not taken for one that has gone while others were served. */
+  readonly isOpen: () => boolean;
 }
 
 /** A session taken for a connection. */
@@ -123,7 +125,10 @@ export class Sessions {
     const { clientId } = connecting.terms;
     if (!this.#entries.has(clientId)) this.#coming.add(clientId);
     try {
-      await this.#locks.run(clientId, async () => join(await this.#acquire(connecting)));
+      const waits = this.#locks.isHeld(clientId);
+      await this.#locks.run(clientId, async () => {
+        if (!waits || connecting.isOpen()) join(await this.#acquire(connecting));
+      });
     } finally {
       this.#coming.delete(clientId);
     }
