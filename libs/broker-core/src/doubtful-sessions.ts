@@ -1,5 +1,6 @@
 import type { Receiver } from './receiver.ts';
 import type { Expectation } from './router.ts';
+import type { PendingWill, WillHolder } from './wills.ts';
 
 /** A session of which this node does not know who has it. */
 interface Doubt {
@@ -7,6 +8,8 @@ interface Doubt {
   readonly kept: Expectation[];
   /** The newest epoch under which it was this node's, if it was; nobody but the store can say more of a take that has failed. */
   epoch: number;
+  /** What its last connection here has left to be published later. */
+  will: PendingWill | undefined;
   /** When the store is asked: with the next sweep, after the next one, or it is being asked. */
   state: 'young' | 'due' | 'asked';
 }
@@ -21,10 +24,11 @@ export class DoubtfulSessions {
   readonly #doubts = new Map<string, Doubt>();
 
   /** This node has let a session go for another one to take. */
-  released(clientId: string, epoch: number, kept: Expectation): void {
+  released({ clientId, epoch, will }: WillHolder, kept: Expectation): void {
     const doubt = this.#open(clientId, 'young');
     doubt.kept.push(kept);
     doubt.epoch = Math.max(doubt.epoch, epoch);
+    doubt.will = will;
   }
 
   /** A take has failed. */
@@ -41,6 +45,12 @@ export class DoubtfulSessions {
   /** Whether a take of the session has failed, and it is not known yet who has it. */
   hasFailed(clientId: string): boolean {
     return this.#doubts.get(clientId)?.epoch === Infinity;
+  }
+
+  /** The will of a session that this node has let go and that nobody has taken: its epoch is the same. */
+  willOf({ clientId, epoch }: { readonly clientId: string; readonly epoch: number }) {
+    const known = this.#doubts.get(clientId);
+    return known?.epoch === epoch ? known.will : undefined;
   }
 
   /** Another node has taken a session under an epoch. Returns whether that ends a doubt. */
@@ -85,7 +95,7 @@ export class DoubtfulSessions {
       known.state = state;
       return known;
     }
-    const made: Doubt = { kept: [], epoch: 0, state };
+    const made: Doubt = { kept: [], epoch: 0, will: undefined, state };
     this.#doubts.set(clientId, made);
     return made;
   }

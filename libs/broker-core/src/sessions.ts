@@ -213,7 +213,7 @@ export class Sessions {
       const filters = [...entry.subscriptions.keys()].filter((filter) => !isShared(filter));
       const kept = this.#router.expect(clientId, entry.durable ? filters : []);
       this.drop(entry);
-      this.#doubts.released(clientId, entry.epoch, kept);
+      this.#doubts.released(entry, kept);
     });
   }
 
@@ -333,7 +333,7 @@ export class Sessions {
     const record = await this.#parts.sessions.load(clientId);
     const isOwn = record !== undefined && isSame(record.owner, this.#parts.bus.self);
     let entry = this.#entries.get(clientId);
-    if (isOwn && entry === undefined) entry = this.#adopt(record, undefined);
+    if (isOwn && entry === undefined) entry = this.#adopt(record, this.#doubts.willOf(record));
     else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
     entry?.goOn();
     if (record !== undefined && !isOwn && this.#doubts.hasFailed(clientId)) this.#gaveUp(record);
@@ -448,7 +448,7 @@ export class Sessions {
     });
   }
 
-  /** Keeps an offline session of a dead node until its client comes or it expires. */
+  /** Keeps an offline session until its client comes or it expires. */
   #adopt(record: SessionRecord, formerWill: FormerWill | undefined): SessionEntry | undefined {
     if (this.#entries.has(record.clientId)) return undefined;
     const entry = new SessionEntry(record.clientId, this.#host);
@@ -464,10 +464,12 @@ export class Sessions {
       entry.expiresAtMs = nowMs;
       return entry;
     }
+    const { expiryIntervalSeconds, connected } = record;
     entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
-    if (formerWill?.dueAtMs !== 0) return entry;
-    // From now on it is known when the will is due, whoever has the session then.
-    const { expiryIntervalSeconds } = record;
+    // It was taken for a client that does not know it.
+    if (connected) entry.expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
+    else if (formerWill?.dueAtMs !== 0) return entry;
+    // From now on it is known when it ends, and when its will is due, whoever has it then.
     entry.write({
       kind: 'disconnect',
       nowMs,
