@@ -348,7 +348,9 @@ export class SessionEntry implements SessionOutput, Receiver {
   }
 
   #deliverDurable(offer: Offer, qos: 1 | 2): void {
-    if (this.#behind !== undefined && offer.isHeritage !== true) {
+    // What a shared subscription brings may be of that inbox itself, which is read when its messages are taken.
+    const isDirect = offer.isHeritage !== true && !(offer.shared instanceof GroupPublish);
+    if (this.#behind !== undefined && isDirect) {
       offer.obligations?.begin();
       this.#behind.push(() => {
         this.#deliverDurable(offer, qos);

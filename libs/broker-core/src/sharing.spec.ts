@@ -400,3 +400,23 @@ describe('a shared subscription across nodes', () => {
     expect(await after.nextText()).toBe('meanwhile');
   });
 });
+
+describe('a message of a shared subscription in the inbox of a dead node', () => {
+  it('comes to a member that the heir has taken over, and keeps nothing else from it', async () => {
+    const a = await join('a');
+    const c = await join('c');
+    const away = await worker(a, 'away', DURABLE);
+    await away.subscribe('own/#', { qos: 1 });
+    away.cut();
+    const publisher = await connected(c, 'publisher');
+    a.bus.isPaused = true;
+    await publish(publisher, ['left']);
+    a.bus.kill();
+    await quiet(40);
+    publisher.publish('own/1', 'direct', { qos: 1 });
+    expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
+    const back = await connected(c, 'away', DURABLE);
+    await quiet(40);
+    expect(back.takeTexts().sort()).toEqual(['direct', 'left']);
+  });
+});
