@@ -1,12 +1,12 @@
 import type { Broker } from '../../e2e/harness/broker.ts';
 import type { Scope } from '../../e2e/harness/scope.ts';
 import { FaultCluster } from '../fault-cluster.ts';
-import { expectThat, percentile, rounded, timed, type Measurement } from './measurement.ts';
+import { expectThat, rounded, timed, type Measurement } from './measurement.ts';
 import { Peer } from './peer.ts';
 
 const SESSIONS = 20_000;
 const AT_ONCE = 200;
-const STARTS = 3;
+const STARTS = 4;
 const EXPIRY_S = 3_600;
 /** Starts of a node differ by more than this only if sessions matter. */
 const TOLERANCE_MS = 500;
@@ -52,14 +52,14 @@ async function startsMs(cluster: FaultCluster, joiner: Broker): Promise<StartsMs
   return { joins, ownerReturns, firstAfterAllWereKilled };
 }
 
-/** The middle time of some starts. */
+/** The least time of some starts: whatever else the machine does only adds to it. */
 async function joinMs(cluster: FaultCluster, node: Broker): Promise<number> {
   const times: number[] = [];
   for (let start = 0; start < STARTS; start += 1) {
     await cluster.stop(node);
     times.push(await timed(() => cluster.start(node)));
   }
-  return rounded(percentile(times, 0.5));
+  return rounded(Math.min(...times));
 }
 
 /** Makes offline sessions with a filter each. */
