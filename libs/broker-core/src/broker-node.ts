@@ -190,9 +190,10 @@ export class BrokerNode implements SessionHost, HubHandler {
   async stop(): Promise<void> {
     const { serverReference } = this.#parts;
     const canSendAway = serverReference !== undefined;
-    this.#member.leave();
     this.#router.seal();
     this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
+    // No client is told any more what becomes of its messages: they are sent again.
+    this.#member.leave();
     this.#parts.bus.stopReceiving();
     this.#turn.flush();
     await this.#keeper.allWillsSettled();

@@ -211,10 +211,11 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
-  /** The node is about to leave: it takes over nothing any more. */
+  /** The node is about to leave: it takes over nothing any more, and waits for nobody. */
   leave(): void {
     this.#isLeaving = true;
     this.#marks.close();
+    this.#releaseHeld();
   }
 
   /**
@@ -258,13 +259,13 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
-  /** Routes what was held back, but for what its publisher has been refused meanwhile. */
+  /** Routes what was held back, but for what its publisher has been refused meanwhile; a node that leaves refuses all of it. */
   #releaseHeld(): void {
     const { bus, limits, nowMs } = this.#parts;
     const refusedUpToMs = nowMs() - limits.publishDeadlineMs;
     for (let held = this.#held.peek(); held !== undefined; held = this.#held.peek()) {
       const { message, done } = held;
-      const isRefused = message.receivedAtMs <= refusedUpToMs;
+      const isRefused = this.#isLeaving || message.receivedAtMs <= refusedUpToMs;
       if (!isRefused && !bus.isCurrent) return;
       this.#held.shift();
       if (isRefused) done(new PublishError('STORE_UNAVAILABLE', 'Redis did not come back in time'));
@@ -275,9 +276,9 @@ export class ClusterMember implements ClusterHandler {
   /** Serves every receiver of a message taken by this node, those included that are on the move. */
   route(message: Message, done: PublishDone): void {
     if (message.qos === 0) return this.#router.route(message, done);
-    if (!this.#parts.bus.isCurrent || this.#held.size > 0)
-      return this.#held.push({ message, done });
-    this.#route(message, done);
+    if (this.#parts.bus.isCurrent && this.#held.size === 0) return this.#route(message, done);
+    this.#held.push({ message, done });
+    if (this.#isLeaving) this.#releaseHeld();
   }
 
   #route(message: Message, done: PublishDone): void {

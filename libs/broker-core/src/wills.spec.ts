@@ -256,6 +256,18 @@ describe('a node', () => {
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
 
+  it('that stops while it does not know who wants a will leaves that to its heir', async () => {
+    await connected(a, 'client', { ...DURABLE, will: will() });
+    a.bus.isCurrent = false;
+    let isStopped = false;
+    void a.memory.node.stop().then(() => (isStopped = true));
+    await quiet(30);
+    expect([isStopped, watcher.takeTexts()]).toEqual([true, []]);
+    await pass(1_000, b);
+    await pass(1_000, b);
+    expect(watcher.takeTexts()).toEqual(['gone']);
+  });
+
   it('that comes back alone publishes the wills of its former life', async () => {
     await connected(a, 'client', { will: will() });
     await connected(a, 'durable', { ...DURABLE, will: will(30) });
