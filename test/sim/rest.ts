@@ -50,8 +50,11 @@ async function remainsOf({ nodes, redis }: SimCluster, fleet: SimFleet): Promise
     for (const { filter } of record.subscriptions) {
       if (!isShared(filter)) filters?.add(plainFilter(filter));
     }
-    const left = record.queueMessages + record.receiving.length + record.releasedPacketIds.length;
+    const left = record.queueMessages + record.releasedPacketIds.length;
     if (left > 0) wrong.push(`${clientId} has ${String(left)} messages left`);
+    const begun = record.receiving.length;
+    // Those that were refused keep their identity until their packet id is used again.
+    if (begun > refusedOf(fleet, clientId)) wrong.push(`${clientId} has begun ${String(begun)}`);
   }
   for (const [key, size] of redis.inboxSizes()) {
     if (size > 0) wrong.push(`the inbox of ${key} has ${String(size)} batches left`);
@@ -64,4 +67,10 @@ async function remainsOf({ nodes, redis }: SimCluster, fleet: SimFleet): Promise
     }
   }
   return wrong;
+}
+
+function refusedOf({ sources }: SimFleet, clientId: string): number {
+  const source = sources.find(({ device }) => device.options.clientId === clientId);
+  const publications = source?.publisher.publications ?? [];
+  return publications.filter(({ refusal }) => refusal !== undefined).length;
 }

@@ -4,6 +4,7 @@ import {
   type HubHandler,
   type InjectedMessage,
   type Message,
+  type BegunMessage,
   type MessageIdentity,
   type NodeAdmin,
   type NodeGauges,
@@ -37,6 +38,7 @@ import { GroupPublish } from './share-group.ts';
 import type { Offer } from './receiver.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
+import { digestOf } from './message-digest.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
@@ -245,8 +247,12 @@ export class BrokerNode implements SessionHost, HubHandler {
     if (ack === undefined) return this.#publish(message, entry.client, nobodyWaits);
     if (ack.qos === 2 && entry.durable) {
       const { packetId } = ack;
-      const identity = packet.dup ? entry.receiving(packetId) : undefined;
-      return this.#publishOnce(entry, { ...message, ...identity }, ack);
+      const digest = digestOf(packet);
+      const begun = packet.dup ? entry.receiving(packetId) : undefined;
+      // After a refusal the packet id may stand for another message.
+      const { source, sequence } = begun?.digest === digest ? begun : message;
+      const begins = { source, sequence, digest };
+      return this.#publishOnce(entry, { ...message, source, sequence }, { ack, begins });
     }
     this.#publish(message, entry.client, this.#acknowledge(ack));
   }
@@ -302,41 +308,31 @@ export class BrokerNode implements SessionHost, HubHandler {
    * A QoS 2 message of a durable session: its packet id and its identity are in the store before it reaches anybody, so
    * that its repeat, at whatever node, goes under the same identity to those who have had it [MQTT-4.3.3-10].
    */
-  #publishOnce(entry: SessionEntry, message: Message, ack: PublishAck): void {
+  #publishOnce(
+    entry: SessionEntry,
+    message: Message,
+    { ack, begins }: { readonly ack: PublishAck; readonly begins: BegunMessage },
+  ): void {
     const { packetId } = ack;
-    const { source, sequence } = message;
-    const identity = { source, sequence };
-    entry.setReceiving(packetId, identity);
-    entry.write({ kind: 'begin', packetId, identity }, (result) => {
-      const received = this.#receive(entry, ack, identity);
-      if (result === 'done') return this.#publish(message, entry.client, received);
+    entry.setReceiving(packetId, begins);
+    entry.write({ kind: 'begin', packetId, message: begins }, (result) => {
+      if (result === 'done') return this.#publish(message, entry.client, this.#receive(entry, ack));
       if (result === 'fenced') this.fenced(entry, undefined);
       else entry.close(REASON.serverUnavailable, STORE_SILENT);
       ack.complete(REASON.serverBusy);
     });
   }
 
-  #receive(entry: SessionEntry, ack: PublishAck, identity: MessageIdentity): PublishDone {
+  /** A message that is refused keeps its identity: whether its client was told, and does not send it again, is not known. */
+  #receive(entry: SessionEntry, ack: PublishAck): PublishDone {
     const { packetId } = ack;
     const acknowledge = this.#acknowledge(ack);
     return (error) => {
       if (error === undefined) {
         entry.setReceiving(packetId, undefined);
         entry.write({ kind: 'receive', packetId });
-        return acknowledge();
       }
-      // A client that cannot be told, or has gone, has to send it again.
-      if (entry.terms?.version !== 5 || !ack.isAwaited) return acknowledge(error);
-      entry.setReceiving(packetId, undefined);
-      entry.write({ kind: 'forget', packetId }, (result) => {
-        if (result === 'failed') {
-          // It may be forgotten, or soon be. The client is not told, so what it sends again is the same message.
-          entry.setReceiving(packetId, identity);
-          entry.write({ kind: 'begin', packetId, identity });
-          entry.close(REASON.serverUnavailable, STORE_SILENT);
-        }
-        acknowledge(error);
-      });
+      acknowledge(error);
     };
   }
 

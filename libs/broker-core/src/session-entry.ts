@@ -1,7 +1,7 @@
 import {
   PublishError,
   type HubClient,
-  type MessageIdentity,
+  type BegunMessage,
   type Meter,
   type QueuedMessage,
   type QueuePosition,
@@ -96,7 +96,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;
   /** Its client's QoS 2 messages that may have reached some of their receivers and are not taken yet, by packet id. */
-  #receiving: Map<number, MessageIdentity> | undefined;
+  #receiving: Map<number, BegunMessage> | undefined;
   arrivedAtMs = -Infinity;
   /** What has come since it arrived, for as long as its former node may pass the same on. */
   #arrivals: MessageMemory | undefined;
@@ -156,19 +156,19 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.#arrivals = new MessageMemory(ARRIVALS_MIN);
   }
 
-  /** The identity of a QoS 2 message that its client has sent before, and may have to send again. */
-  receiving(packetId: number): MessageIdentity | undefined {
+  /** A QoS 2 message that its client has sent before under a packet id, and may have to send again. */
+  receiving(packetId: number): BegunMessage | undefined {
     return this.#receiving?.get(packetId);
   }
 
-  /** @param identity - of the message on its way; undefined when it is taken, or refused. */
-  setReceiving(packetId: number, identity: MessageIdentity | undefined): void {
-    if (identity === undefined) {
+  /** @param message - that is on its way; undefined when it is taken. */
+  setReceiving(packetId: number, message: BegunMessage | undefined): void {
+    if (message === undefined) {
       this.#receiving?.delete(packetId);
       return;
     }
     this.#receiving ??= new Map();
-    this.#receiving.set(packetId, identity);
+    this.#receiving.set(packetId, message);
   }
 
   /** Whether a dead node's inbox may have something for it. */
@@ -201,9 +201,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.expirySeconds = record.expiryIntervalSeconds;
     this.#queue.resume(record);
     this.#lastSequence = Math.max(this.#lastSequence, record.lastSequence);
-    for (const { packetId, source, sequence } of record.receiving) {
-      this.setReceiving(packetId, { source, sequence });
-    }
+    for (const { packetId, ...message } of record.receiving) this.setReceiving(packetId, message);
     this.goOn();
   }
 

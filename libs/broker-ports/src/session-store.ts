@@ -33,8 +33,14 @@ export interface QueuedMessage {
   readonly group?: string;
 }
 
-/** An inbound QoS 2 message whose obligations are not known to be met. */
-export interface ReceivingMessage extends MessageIdentity {
+/** What is written down of an inbound QoS 2 message before it goes on its way. */
+export interface BegunMessage extends MessageIdentity {
+  /** Tells it from another message that its client sends under the same packet id after it was refused: 32 bits. */
+  readonly digest: number;
+}
+
+/** An inbound QoS 2 message whose obligations are not known to be met, or that was refused. */
+export interface ReceivingMessage extends BegunMessage {
   readonly packetId: number;
 }
 
@@ -116,7 +122,7 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
      * An inbound QoS 2 PUBLISH is about to go on its way: should its client have to send it again, it goes under the same
      * identity, and whoever has had it passes it over.
      */
-    | { readonly kind: 'begin'; readonly packetId: number; readonly identity: MessageIdentity }
+    | { readonly kind: 'begin'; readonly packetId: number; readonly message: BegunMessage }
     /** An inbound QoS 2 PUBLISH was taken, or its PUBREL came. */
     | { readonly kind: 'receive'; readonly packetId: number }
     | { readonly kind: 'forget'; readonly packetId: number }

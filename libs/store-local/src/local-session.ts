@@ -8,6 +8,7 @@ import {
   type MessageIdentity,
   type QueuedMessage,
   type QueuePosition,
+  type BegunMessage,
   type ReceivingMessage,
   type SessionOperation,
   type SessionRecord,
@@ -46,7 +47,7 @@ export class SessionTables {
   /** Path: session, number of the subscription. */
   readonly subscriptions: Table<StoredSubscription>;
   /** Path: session, packet id. Messages that are on their way have their identity. */
-  readonly received: Table<true | MessageIdentity>;
+  readonly received: Table<true | BegunMessage>;
   /** Path: session, packet id. */
   readonly released: Table<true>;
   readonly wills: Table<TimedBytes>;
@@ -62,7 +63,7 @@ export class SessionTables {
       decode: (bytes, [, epoch = 0, sequence = 0]) => decodeQueued(bytes, { epoch, sequence }),
     });
     this.subscriptions = new Table(journal, jsonFormat<StoredSubscription>(TABLES.subscriptions));
-    this.received = new Table(journal, jsonFormat<true | MessageIdentity>(TABLES.received));
+    this.received = new Table(journal, jsonFormat<true | BegunMessage>(TABLES.received));
     this.released = new Table(journal, jsonFormat<true>(TABLES.released));
     this.wills = new Table(journal, timedFormat(TABLES.wills));
     this.remembered = new Table(journal, jsonFormat<MessageIdentity>(TABLES.remembered));
@@ -78,7 +79,7 @@ export function expiryOf(endedAtMs: number, intervalSeconds: number): number {
 class Content {
   readonly queue = new SessionQueue();
   readonly subscriptions = new Map<string, { number: number; subscription: StoredSubscription }>();
-  readonly received = new Map<number, true | MessageIdentity>();
+  readonly received = new Map<number, true | BegunMessage>();
   readonly released = new Set<number>();
   /** The messages that were queued with `once`, the oldest first, by what names them. */
   readonly remembered = new Map<string, number>();
@@ -172,7 +173,7 @@ export class LocalSession {
         this.#own.released.delete(operation.packetId);
         return this.#tables.released.remove([this.number, operation.packetId]);
       case 'begin':
-        return this.#receive(operation.packetId, operation.identity);
+        return this.#receive(operation.packetId, operation.message);
       case 'receive':
         return this.#receive(operation.packetId, true);
       case 'forget':
@@ -235,7 +236,7 @@ export class LocalSession {
     this.#subscriptionsEver = Math.max(this.#subscriptionsEver, number);
   }
 
-  restoreReceived(packetId: number, state: true | MessageIdentity): void {
+  restoreReceived(packetId: number, state: true | BegunMessage): void {
     this.#own.received.set(packetId, state);
   }
 
@@ -269,7 +270,7 @@ export class LocalSession {
     return { receivedPacketIds, receiving };
   }
 
-  #receive(packetId: number, state: true | MessageIdentity): void {
+  #receive(packetId: number, state: true | BegunMessage): void {
     this.#own.received.set(packetId, state);
     this.#tables.received.put([this.number, packetId], state);
   }

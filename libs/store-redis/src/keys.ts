@@ -12,8 +12,8 @@ import type { NodeRef } from '#libs/broker-ports';
  *                                          message in the form of encodeQueued, under the empty field name; each
  *                                          take raises the id from which entries are accepted to its epoch
  *   prefix:s:{client id}:filters  hash     subscriptions: filter -> options and identifier
- *   prefix:s:{client id}:in       hash     inbound QoS 2 packet ids whose PUBREL is still to come -> identity of the
- *                                          message in the form of encodeIdentity; empty once it was taken
+ *   prefix:s:{client id}:in       hash     inbound QoS 2 packet ids whose PUBREL is still to come -> the message
+ *                                          in the form of encodeBegun; empty once it was taken
  *   prefix:s:{client id}:out      set      outbound QoS 2 packet ids whose PUBCOMP is still to come
  *   prefix:s:{client id}:had      set      identities of the latest messages that were queued with `once`; with
  *                                          32,768 of them, or after an hour, it takes the place of the next

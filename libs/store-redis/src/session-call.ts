@@ -1,7 +1,7 @@
 import { encodeQueued, type QueuePosition, type SessionOperation } from '#libs/broker-ports';
 import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS } from './keys.ts';
-import { encodeIdentity, encodePosition, encodeSubscription } from './session-view.ts';
+import { encodeBegun, encodeIdentity, encodePosition, encodeSubscription } from './session-view.ts';
 
 /** How much one call may hold, about: Redis serves nobody else while it runs. */
 const CALL_ITEMS_MAX = 500;
@@ -94,8 +94,8 @@ export class SessionCall {
         this.#settle(operation.position);
         return this.#put('release', String(operation.packetId));
       case 'begin': {
-        const { packetId, identity } = operation;
-        return this.#put('begin', String(packetId), encodeIdentity(identity));
+        const { packetId, message } = operation;
+        return this.#put('begin', String(packetId), encodeBegun(message));
       }
       case 'complete':
       case 'receive':

@@ -1,6 +1,7 @@
 import type {
   MessageIdentity,
   QueuePosition,
+  BegunMessage,
   ReceivingMessage,
   SessionRecord,
   StoredSubscription,
@@ -52,6 +53,17 @@ export function decodeIdentity(text: string): MessageIdentity {
   return { source: parseNode(text.slice(0, split)), sequence: Number(text.slice(split + 1)) };
 }
 
+/** A message that was begun as text: `node#incarnation/sequence digest`. */
+export function encodeBegun(message: BegunMessage): string {
+  return `${encodeIdentity(message)} ${message.digest}`;
+}
+
+/** The message that {@link encodeBegun} wrote. */
+function decodeBegun(text: string): BegunMessage {
+  const split = text.lastIndexOf(' ');
+  return { ...decodeIdentity(text.slice(0, split)), digest: Number(text.slice(split + 1)) };
+}
+
 /** A queue position as the id of a stream entry. */
 export function encodePosition(position: QueuePosition): string {
   return `${position.epoch}-${position.sequence}`;
@@ -98,7 +110,7 @@ function decodeReceived(
     const packetId = Number(flat[at]);
     const identity = flat[at + 1] ?? '';
     if (identity === '') receivedPacketIds.push(packetId);
-    else receiving.push({ packetId, ...decodeIdentity(identity) });
+    else receiving.push({ packetId, ...decodeBegun(identity) });
   }
   return { receivedPacketIds, receiving };
 }

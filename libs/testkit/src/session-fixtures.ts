@@ -92,7 +92,13 @@ export async function fill(store: SessionStore, record: SessionRecord): Promise<
     ...appendsOf(record, 1, 2, 3, 4),
     { clientId, epoch, kind: 'release', position: { epoch, sequence: 4 }, packetId: 9 },
     { clientId, epoch, kind: 'receive', packetId: 7 },
-    { clientId, epoch, kind: 'begin', packetId: 6, identity: { source: NODE_A, sequence: 1 } },
+    {
+      clientId,
+      epoch,
+      kind: 'begin',
+      packetId: 6,
+      message: { source: NODE_A, sequence: 1, digest: 0 },
+    },
     {
       clientId,
       epoch,
@@ -112,7 +118,7 @@ export function everyOperation(clientId: string, epoch: number): SessionOperatio
     { ...by, kind: 'settle', positions: [position] },
     { ...by, kind: 'release', position, packetId: 10 },
     { ...by, kind: 'complete', packetId: 9 },
-    { ...by, kind: 'begin', packetId: 11, identity: { source: NODE_A, sequence: 2 } },
+    { ...by, kind: 'begin', packetId: 11, message: { source: NODE_A, sequence: 2, digest: 0 } },
     { ...by, kind: 'receive', packetId: 8 },
     { ...by, kind: 'forget', packetId: 7 },
     { ...by, kind: 'subscribe', subscriptions: [subscriptionOf('new')] },

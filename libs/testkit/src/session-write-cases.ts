@@ -103,21 +103,25 @@ export function sessionWriteCases(current: Current): void {
 
     it('have the identity of their message until it is taken, also for the next owner', async () => {
       const source = { nodeId: 'node/1#2', incarnation: 1_700_000_000_000 };
-      const identity = (sequence: number) => ({ source, sequence });
+      const begun = (sequence: number) => ({
+        source,
+        sequence,
+        digest: 2 ** 32 - 1 - (sequence % 7),
+      });
       const record = await written(
-        { kind: 'begin', packetId: 1, identity: identity(11) },
-        { kind: 'begin', packetId: 2, identity: identity(12) },
-        { kind: 'begin', packetId: 3, identity: identity(13) },
-        { kind: 'begin', packetId: 4, identity: identity(14) },
+        { kind: 'begin', packetId: 1, message: begun(11) },
+        { kind: 'begin', packetId: 2, message: begun(12) },
+        { kind: 'begin', packetId: 3, message: begun(13) },
+        { kind: 'begin', packetId: 4, message: begun(14) },
         { kind: 'receive', packetId: 2 },
         { kind: 'forget', packetId: 3 },
-        { kind: 'begin', packetId: 4, identity: identity(2 ** 53 - 1) },
+        { kind: 'begin', packetId: 4, message: begun(2 ** 53 - 1) },
       );
       const expected = {
         receivedPacketIds: [2],
         receiving: [
-          { packetId: 1, ...identity(11) },
-          { packetId: 4, ...identity(2 ** 53 - 1) },
+          { packetId: 1, ...begun(11) },
+          { packetId: 4, ...begun(2 ** 53 - 1) },
         ],
       };
       expect(record).toMatchObject(expected);
