@@ -14,6 +14,7 @@ import {
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
 import { decodeFrame } from './frame.ts';
+import { Forwarder, type Letter } from './forwarder.ts';
 import { InboxMarks } from './inbox-marks.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
@@ -24,17 +25,6 @@ import type { SessionEntry } from './session-entry.ts';
 import type { GroupPublish } from './share-group.ts';
 import type { Sessions } from './sessions.ts';
 import { spreadWork } from './spread-work.ts';
-
-/** A message for one session, and the obligation to hand it over. */
-interface Letter {
-  readonly clientId: string;
-  /** The node that has the session, if that is known without a look into the store. */
-  readonly owner?: NodeRef | undefined;
-  readonly message: Message;
-  readonly obligations: Obligations;
-  /** Nodes that have the message already: a session that is at one of them needs no letter. */
-  readonly served?: readonly NodeRef[];
-}
 
 /** For whom a frame is. */
 type Address =
@@ -55,12 +45,12 @@ export class ClusterMember implements ClusterHandler {
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #sessions: Sessions;
-  readonly #outbox: Outbox;
   readonly #willsSettled: (clientId: string) => Promise<void>;
   readonly #onLeaseLost: () => void;
   /** Sessions that are with another node by now: the inbox may still get messages for them. */
   readonly #moved = new MovedSessions();
   readonly #marks: InboxMarks;
+  readonly #forwarder: Forwarder;
   readonly #departed = new Map<string, NodeRef>();
   readonly #inheriting = new Set<string>();
   /** When what has failed is tried again. */
@@ -84,10 +74,13 @@ export class ClusterMember implements ClusterHandler {
     this.#parts = parts;
     this.#router = own.router;
     this.#sessions = own.sessions;
-    this.#outbox = own.outbox;
     this.#willsSettled = own.willsSettled;
     this.#onLeaseLost = own.onLeaseLost;
     this.#marks = new InboxMarks(parts.bus);
+    this.#forwarder = new Forwarder(parts, {
+      ...own,
+      retryLater: (run) => this.#retries.push(run),
+    });
   }
 
   nodeJoined(node: NodeInfo, filters: readonly string[]): void {
@@ -363,45 +356,9 @@ export class ClusterMember implements ClusterHandler {
     );
   }
 
-  /**
-   * Gets a message to a session as soon as it is somewhere: this node or another may be about to take it. Ends the
-   * obligation.
-   */
+  /** Gets a message to a session as soon as it is somewhere. Ends the obligation. */
   follow(letter: Letter): void {
-    const { clientId, message, obligations } = letter;
-    const awaitsArrival = this.#router.awaitArrival(clientId, (entry) => {
-      if (entry === undefined) return this.follow(letter);
-      this.#router.routeToSession(message, entry, obligations);
-      obligations.end();
-    });
-    if (awaitsArrival) return;
-    const attempt = new Obligations((error) => {
-      if (error === undefined) obligations.end();
-      else this.#retries.push(() => this.follow(letter));
-    });
-    void this.#forward({ ...letter, obligations: attempt });
-  }
-
-  /** Passes a message on to the present owner of a session that this node has lost, or has taken anew. Ends the obligation. */
-  async #forward({ clientId, owner, message, obligations, served = [] }: Letter): Promise<void> {
-    const { bus, meter } = this.#parts;
-    if (owner !== undefined) {
-      this.#outbox.directed(owner, { clientId, message }, obligations);
-      return obligations.end();
-    }
-    try {
-      const { record, entry } = await this.#sessions.find(clientId);
-      if (record === undefined) meter.deliveryDropped('session_gone', 1);
-      else if (served.some((node) => keyOf(node) === keyOf(record.owner))) return obligations.end();
-      else if (keyOf(record.owner) !== keyOf(bus.self)) {
-        this.#outbox.directed(record.owner, { clientId, message }, obligations);
-      } else if (entry?.isGone === false) {
-        this.#router.routeToSession(message, entry, obligations);
-      } else throw new Error('the session is on its way');
-      obligations.end();
-    } catch {
-      obligations.end(new PublishError('STORE_UNAVAILABLE', 'the owner of a session is not known'));
-    }
+    this.#forwarder.follow(letter);
   }
 
   /**

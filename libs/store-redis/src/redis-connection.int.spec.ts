@@ -192,8 +192,8 @@ describe('the index of retained messages', () => {
       await until(async () => {
         expect(await redis.client.hkeys('skein:{skein:retained}:messages')).toEqual(['y']);
         expect(store.size().messages).toBe(1);
+        expect(metered.filter((line) => line === 'retained expire')).toHaveLength(1);
       }, DEADLINE_MS);
-      expect(metered.filter((line) => line === 'retained expire')).toHaveLength(1);
     } finally {
       await store.close();
     }
