@@ -11,6 +11,7 @@ import {
   type RouteChange,
   type SessionRecord,
 } from '#libs/broker-ports';
+import { isSameNode, nodeKey } from '#libs/cluster';
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
 import { decodeFrame } from './frame.ts';
@@ -92,13 +93,13 @@ export class ClusterMember implements ClusterHandler {
   }
 
   nodeLeft(node: NodeRef): void {
-    this.#departed.set(keyOf(node), node);
+    this.#departed.set(nodeKey(node), node);
     this.inheritDeparted();
   }
 
   nodeForgotten(node: NodeRef): void {
-    this.#departed.delete(keyOf(node));
-    this.#inheritAgainAtMs.delete(keyOf(node));
+    this.#departed.delete(nodeKey(node));
+    this.#inheritAgainAtMs.delete(nodeKey(node));
     spreadWork(this.#router.routes.dropNode(node), this.#parts.defer);
   }
 
@@ -123,7 +124,7 @@ export class ClusterMember implements ClusterHandler {
       return done();
     }
     if (frame?.kind === 'mark') {
-      if (keyOf(from) === keyOf(this.#parts.bus.self)) this.#marks.passed(frame.number);
+      if (isSameNode(from, this.#parts.bus.self)) this.#marks.passed(frame.number);
       return done();
     }
     const messages = frame && decodeBatch(frame.batch);
@@ -138,7 +139,7 @@ export class ClusterMember implements ClusterHandler {
       left -= 1;
       if (left === 0) done();
     };
-    const isInherited = keyOf(inbox) !== keyOf(this.#parts.bus.self);
+    const isInherited = !isSameNode(inbox, this.#parts.bus.self);
     const address =
       frame.kind === 'routed' && isInherited ? ({ kind: 'inherited' } as const) : frame;
     for (const message of messages) this.#take(message, address, taken);
@@ -174,17 +175,17 @@ export class ClusterMember implements ClusterHandler {
   inheritDeparted(): void {
     if (this.#isLeaving) return;
     for (const node of this.#departed.values()) {
-      const againAtMs = this.#inheritAgainAtMs.get(keyOf(node)) ?? 0;
-      if (this.#inheriting.has(keyOf(node)) || this.#parts.nowMs() < againAtMs) continue;
-      this.#inheriting.add(keyOf(node));
+      const againAtMs = this.#inheritAgainAtMs.get(nodeKey(node)) ?? 0;
+      if (this.#inheriting.has(nodeKey(node)) || this.#parts.nowMs() < againAtMs) continue;
+      this.#inheriting.add(nodeKey(node));
       this.#inherit(node)
         .catch((error: unknown) => {
           // A node that leaves has no say any more, and another one goes on.
           if (this.#isLeaving) return;
           this.#parts.log.warn('inherit-failed', { node: node.nodeId, reason: String(error) });
-          this.#inheritAgainAtMs.set(keyOf(node), this.#parts.nowMs() + INHERIT_AGAIN_AFTER_MS);
+          this.#inheritAgainAtMs.set(nodeKey(node), this.#parts.nowMs() + INHERIT_AGAIN_AFTER_MS);
         })
-        .finally(() => this.#inheriting.delete(keyOf(node)));
+        .finally(() => this.#inheriting.delete(nodeKey(node)));
     }
   }
 
@@ -195,7 +196,7 @@ export class ClusterMember implements ClusterHandler {
   async findDeparted(): Promise<void> {
     try {
       for (const owner of await this.#parts.sessions.owners()) {
-        if (!this.#parts.bus.isAlive(owner)) this.#departed.set(keyOf(owner), owner);
+        if (!this.#parts.bus.isAlive(owner)) this.#departed.set(nodeKey(owner), owner);
       }
     } catch (error) {
       this.#parts.log.warn('departed-unknown', { reason: String(error) });
@@ -281,7 +282,7 @@ export class ClusterMember implements ClusterHandler {
     const served = this.#router.nodesFor(message.topic);
     for (const [clientId, owner] of absent) {
       // A node that has the session answers for what is routed to it; one that is about to take it may not get it.
-      const isServed = owner !== undefined && served.some((node) => keyOf(node) === keyOf(owner));
+      const isServed = owner !== undefined && served.some((node) => isSameNode(node, owner));
       if (isServed && !this.#sessions.isDoubtful(clientId)) continue;
       obligations.begin();
       this.follow({ clientId, owner, message, obligations, served });
@@ -414,7 +415,7 @@ export class ClusterMember implements ClusterHandler {
         try {
           const node = await this.#sessions.inherit(clientId, dead);
           // An earlier incarnation of this node is another node.
-          if (node === undefined || keyOf(node) === keyOf(bus.self)) continue;
+          if (node === undefined || isSameNode(node, bus.self)) continue;
           const { subscriptions = [] } = (await sessions.load(clientId)) ?? {};
           elsewhere.set(
             clientId,
@@ -447,8 +448,4 @@ export class ClusterMember implements ClusterHandler {
 
 function filtersOf({ subscriptions }: SessionEntry): readonly string[] {
   return [...subscriptions.keys()];
-}
-
-function keyOf(node: NodeRef): string {
-  return `${node.nodeId}#${node.incarnation}`;
 }

@@ -1,4 +1,5 @@
 import { PublishError, type Message, type NodeRef } from '#libs/broker-ports';
+import { isSameNode } from '#libs/cluster';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
@@ -82,8 +83,8 @@ export class Forwarder {
       this.#parts.meter.deliveryDropped('session_gone', 1);
       return obligations.end();
     }
-    if (record !== undefined && !isSame(record.owner, this.#parts.bus.self)) {
-      const isServed = served.some((node) => isSame(node, record.owner));
+    if (record !== undefined && !isSameNode(record.owner, this.#parts.bus.self)) {
+      const isServed = served.some((node) => isSameNode(node, record.owner));
       return isServed ? obligations.end() : this.#send(letter, record.owner);
     }
     // Another task may have let it go since it was found.
@@ -99,8 +100,4 @@ export class Forwarder {
     this.#own.outbox.directed(owner, { clientId, message }, obligations);
     obligations.end();
   }
-}
-
-function isSame(a: NodeRef, b: NodeRef): boolean {
-  return a.nodeId === b.nodeId && a.incarnation === b.incarnation;
 }

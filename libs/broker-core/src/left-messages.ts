@@ -1,4 +1,5 @@
 import { decodeBatch, type ClusterBus, type Message, type NodeRef } from '#libs/broker-ports';
+import { nodeKey } from '#libs/cluster';
 import { TopicTrie, isWildcard, parseShare, plainFilter } from '#libs/topic-index';
 import { decodeFrame } from './frame.ts';
 
@@ -82,7 +83,7 @@ export class LeftMessages {
   }
 
   #inboxOf(node: NodeRef): Inbox {
-    const key = `${node.nodeId}#${node.incarnation}`;
+    const key = nodeKey(node);
     const known = this.#inboxes.get(key);
     const inbox = known ?? {
       ...{ node, byTopic: new Map(), byClient: new Map(), last: '', count: 0, usedAtMs: 0 },

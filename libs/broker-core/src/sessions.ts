@@ -9,6 +9,7 @@ import type {
   TakeResult,
 } from '#libs/broker-ports';
 import { StoreUnavailableError } from '#libs/broker-ports';
+import { isSameNode } from '#libs/cluster';
 import { REASON } from '#libs/mqtt-codec';
 import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
 import { isShared } from '#libs/topic-index';
@@ -164,7 +165,7 @@ export class Sessions {
       if (existing !== undefined) {
         const record = await this.#parts.sessions.load(clientId);
         // Its client has come here meanwhile: another take would part it from its store.
-        if (record !== undefined && isSame(record.owner, self)) return self;
+        if (record !== undefined && isSameNode(record.owner, self)) return self;
         this.drop(existing);
       }
       const request = {
@@ -178,7 +179,7 @@ export class Sessions {
       };
       let result = await this.#parts.sessions.take(request);
       if (result.kind === 'owned') {
-        if (!isSame(result.owner, dead)) return result.owner;
+        if (!isSameNode(result.owner, dead)) return result.owner;
         result = await this.#parts.sessions.take({ ...request, replacesEpoch: result.epoch });
       }
       if (result.kind === 'owned') return result.owner;
@@ -331,7 +332,7 @@ export class Sessions {
     // What a session that was dropped here has written under the same epoch counts.
     this.#writer.flush();
     const record = await this.#parts.sessions.load(clientId);
-    const isOwn = record !== undefined && isSame(record.owner, this.#parts.bus.self);
+    const isOwn = record !== undefined && isSameNode(record.owner, this.#parts.bus.self);
     let entry = this.#entries.get(clientId);
     if (isOwn && entry === undefined) entry = this.#adopt(record, this.#doubts.willOf(record));
     else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
@@ -491,8 +492,4 @@ export class Sessions {
 /** When a session ends that loses its connection now; Infinity for never. */
 export function expiryOf(nowMs: number, expirySeconds: number): number {
   return expirySeconds === NEVER ? Infinity : nowMs + expirySeconds * 1000;
-}
-
-function isSame(a: NodeRef, b: NodeRef): boolean {
-  return a.nodeId === b.nodeId && a.incarnation === b.incarnation;
 }

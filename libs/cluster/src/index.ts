@@ -6,7 +6,7 @@ export {
   type MembershipInput,
   type MembershipOptions,
 } from './membership.ts';
-export { isNodeId, nodeKey, parseNodeKey } from './node-key.ts';
+export { isNodeId, isSameNode, nodeKey, parseNodeKey } from './node-key.ts';
 export { RepeatFilter, type RepeatFilterLimits } from './repeat-filter.ts';
 export { RouteLog, type RouteVerdict } from './route-log.ts';
 export { RouteTable, type SharePlace, type SharePlaces } from './route-table.ts';

@@ -8,6 +8,11 @@ export function isNodeId(text: string): boolean {
   return NODE_ID.test(text);
 }
 
+/** Tells whether two references name the same incarnation of a node. */
+export function isSameNode(one: NodeRef, other: NodeRef): boolean {
+  return one.nodeId === other.nodeId && one.incarnation === other.incarnation;
+}
+
 /** One text for one incarnation of a node: `n1#1732000000000`. Equal references have equal keys. */
 export function nodeKey(node: NodeRef): string {
   return `${node.nodeId}#${String(node.incarnation)}`;
