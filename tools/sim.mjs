@@ -62,8 +62,10 @@ const profile =
     : (PROFILES.find(({ name }) => name === values.profile) ??
       usage(`--profile: ${values.profile} is none`));
 
+let seedAtHand = from;
 process.on('unhandledRejection', (error) => {
-  console.log(`not handled: ${error.stack ?? error}`);
+  console.log(`seed ${seedAtHand}, not handled: ${error.stack ?? error}`);
+  console.log(`  again: npm run sim -- --seeds 1 --from ${seedAtHand}`);
   process.exit(1);
 });
 
@@ -81,6 +83,7 @@ function progress() {
 }
 
 async function run(seed) {
+  seedAtHand = seed;
   try {
     const run = values.trace ? simulate : check;
     const trace = values.trace ? { trace: (line) => console.log(line) } : {};

@@ -1,5 +1,6 @@
 import { BrokerNode, type CoreLimits } from '#libs/broker-core';
 import type { Log, LogFields, NodeRef } from '#libs/broker-ports';
+import { ClusterError } from '#libs/cluster';
 import { OPEN_RULES } from '#libs/mqtt-engine';
 import { MemoryHub, WIDE_LIMITS, countingMeter } from '#libs/testkit';
 import { RedisLink } from './redis-link.ts';
@@ -127,7 +128,7 @@ export class SimNode {
       life.isServing = true;
       this.#tell('serves');
       process.every(SWEEP_MS, () => node.sweep());
-    });
+    }, rethrowUnlessClosed);
   }
 
   /** A client's connection; undefined when nobody listens. */
@@ -237,4 +238,9 @@ export class SimNode {
   #tell(text: string): void {
     this.#parts.world.tell(this.nodeId, () => text);
   }
+}
+
+/** A node that is told to end before it serves gives up its start. */
+function rethrowUnlessClosed(error: unknown): void {
+  if (!(error instanceof ClusterError) || error.code !== 'CLUSTER_CLOSED') throw error;
 }
