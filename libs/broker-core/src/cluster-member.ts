@@ -19,7 +19,7 @@ import { Forwarder, type Letter } from './forwarder.ts';
 import { InboxMarks } from './inbox-marks.ts';
 import { Obligations } from './obligations.ts';
 import type { Outbox } from './outbox.ts';
-import { MOVE_KNOWN_AFTER_MS, MovedSessions } from './moved-sessions.ts';
+import { MOVE_KNOWN_AFTER_MS, MovedSessions, type Move } from './moved-sessions.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -80,7 +80,10 @@ export class ClusterMember implements ClusterHandler {
     this.#marks = new InboxMarks(parts.bus);
     this.#forwarder = new Forwarder(parts, {
       ...own,
-      retryLater: (run) => this.#retries.push(run),
+      retryLater: (run) => {
+        if (!this.#isLeaving) this.#retries.push(run);
+        return !this.#isLeaving;
+      },
     });
   }
 
@@ -118,9 +121,11 @@ export class ClusterMember implements ClusterHandler {
   durableReceived({ from, inbox, frame: bytes }: InboxBatch, done: () => void): void {
     const frame = decodeFrame(bytes);
     if (frame?.kind === 'taken') {
-      const entry = this.#sessions.get(frame.clientId);
-      if (entry !== undefined && entry.epoch < frame.epoch) this.lose(entry, from);
-      if (this.#sessions.taken(frame.clientId, frame.epoch)) this.#moved.taken(frame.clientId);
+      const { clientId, epoch } = frame;
+      const entry = this.#sessions.get(clientId);
+      if (entry !== undefined && entry.epoch < epoch) this.lose(entry, from);
+      else this.#moved.learn(clientId, { owner: from, epoch });
+      if (this.#sessions.taken(clientId, epoch)) this.#moved.arrived(clientId);
       return done();
     }
     if (frame?.kind === 'mark') {
@@ -147,11 +152,11 @@ export class ClusterMember implements ClusterHandler {
 
   async requested(from: NodeRef, { clientId, isRouted }: ClusterRequest): Promise<void> {
     await this.#sessions.release(clientId, {
-      caughtUp: () => this.#marks.caughtUp(),
+      caughtUp: (entry) => this.#marks.caughtUp(entry),
       leaving: (entry, isCaughtUp) => {
         // Publishers reach the other node by now, and the session has had what came to this one alone.
         const hasAll = isRouted && isCaughtUp && this.#hasAll(entry);
-        if (entry.durable) this.#remember(clientId, filtersOf(entry), { owner: from, hasAll });
+        if (entry.durable) this.#rememberEntry(entry, { owner: from, hasAll });
       },
     });
     // A will that is on its way here is not left to the node that asks.
@@ -205,10 +210,12 @@ export class ClusterMember implements ClusterHandler {
     this.inheritDeparted();
   }
 
-  /** The node is about to leave: it takes over nothing any more, and waits for nobody. */
+  /** The node is about to leave: it takes over nothing any more, and waits for nobody. What fails now is not tried again. */
   leave(): void {
     this.#isLeaving = true;
     this.#marks.close();
+    for (const entry of this.#sessions.all()) entry.endHeritage();
+    this.#retryFailed();
     this.#releaseHeld();
   }
 
@@ -223,22 +230,26 @@ export class ClusterMember implements ClusterHandler {
     // Whoever took the session has the will, too.
     entry.will = undefined;
     entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
-    if (durable && !entry.isGone) this.#remember(clientId, filtersOf(entry), { owner });
+    if (durable && !entry.isGone) this.#rememberEntry(entry, { owner });
     this.#sessions.drop(entry);
+    this.#marks.gone(entry);
   }
 
   /** A session has not come here after all. Publishers have routed to this node for it, and may have relied on it. */
-  gaveUp({ clientId, owner, subscriptions }: SessionRecord): void {
+  gaveUp({ clientId, owner, epoch, subscriptions }: SessionRecord): void {
     const filters = subscriptions.map(({ filter }) => filter);
-    this.#remember(clientId, filters, { owner });
+    this.#remember(clientId, filters, { owner, epoch });
   }
 
-  #remember(
-    clientId: string,
-    filters: readonly string[],
-    to: { readonly owner?: NodeRef | undefined; readonly hasAll?: boolean } = {},
-  ): void {
-    this.#moved.add(clientId, filters, { ...to, nowMs: this.#parts.nowMs() });
+  #remember(clientId: string, filters: readonly string[], move: Partial<Move> = {}): void {
+    this.#moved.add(clientId, filters, { ...move, nowMs: this.#parts.nowMs() });
+  }
+
+  #rememberEntry(entry: SessionEntry, move: Partial<Move>): void {
+    this.#remember(entry.clientId, [...entry.subscriptions.keys()], {
+      ...move,
+      epoch: entry.epoch,
+    });
   }
 
   /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
@@ -246,11 +257,15 @@ export class ClusterMember implements ClusterHandler {
     this.#moved.sweep(this.#parts.nowMs());
     this.#marks.sweep();
     this.#sessions.retry();
+    this.#retryFailed();
+    this.#releaseHeld();
+    this.inheritDeparted();
+  }
+
+  #retryFailed(): void {
     const retries = this.#retries;
     this.#retries = [];
     for (const again of retries) again();
-    this.#releaseHeld();
-    this.inheritDeparted();
   }
 
   /** Routes what was held back, but for what its publisher has been refused meanwhile; a node that leaves refuses all of it. */
@@ -444,8 +459,4 @@ export class ClusterMember implements ClusterHandler {
     this.#parts.log.warn('cluster-frame-invalid', { kind });
     this.#parts.meter.deliveryDropped('cluster_error', 1);
   }
-}
-
-function filtersOf({ subscriptions }: SessionEntry): readonly string[] {
-  return [...subscriptions.keys()];
 }

@@ -23,8 +23,8 @@ interface ForwarderOwn {
   readonly router: Router;
   readonly sessions: Sessions;
   readonly outbox: Outbox;
-  /** Runs a function when what has failed is tried again. */
-  readonly retryLater: (run: () => void) => void;
+  /** Runs a function when what has failed is tried again; returns false when the node leaves, and nothing is. */
+  readonly retryLater: (run: () => void) => boolean;
 }
 
 /** Gets messages to sessions that this node has lost, or is about to take. */
@@ -53,8 +53,8 @@ export class Forwarder {
     });
     if (awaitsArrival) return;
     const attempt = new Obligations((error) => {
-      if (error === undefined) obligations.end();
-      else retryLater(() => this.follow(letter));
+      const isRetried = error !== undefined && retryLater(() => this.follow(letter));
+      if (!isRetried) obligations.end(error);
     });
     this.#forward({ ...letter, obligations: attempt });
   }

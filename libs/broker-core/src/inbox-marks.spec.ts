@@ -14,8 +14,8 @@ function setUp() {
   };
   const marks = new InboxMarks(bus);
   const told: string[] = [];
-  const ask = (name: string): void =>
-    void marks.caughtUp().then((isThere) => told.push(`${name} ${String(isThere)}`));
+  const ask = (name: string, session: object = {}): void =>
+    void marks.caughtUp(session).then((isThere) => told.push(`${name} ${String(isThere)}`));
   return { bus, marks, sent, told, ask };
 }
 
@@ -73,6 +73,23 @@ describe('InboxMarks', () => {
     await quiet();
     expect(told).toEqual(['first false']);
     marks.passed(2);
+    await quiet();
+    expect(told).toEqual(['first false', 'second true']);
+  });
+});
+
+describe('a wait for a session that goes', () => {
+  it('ends, and those for other sessions do not', async () => {
+    const { marks, sent, told, ask } = setUp();
+    const session = {};
+    ask('first', session);
+    ask('second');
+    await quiet();
+    marks.gone(session);
+    marks.gone({});
+    await quiet();
+    expect([sent, told]).toEqual([[1], ['first false']]);
+    marks.passed(1);
     await quiet();
     expect(told).toEqual(['first false', 'second true']);
   });

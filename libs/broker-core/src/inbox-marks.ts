@@ -18,6 +18,8 @@ export class InboxMarks {
   #reached: (isThere: boolean) => void = () => undefined;
   #current: Promise<boolean> = Promise.resolve(true);
   #next: Promise<boolean> | undefined;
+  /** By session: ends the wait for it. */
+  readonly #waiting = new Map<object, (isThere: false) => void>();
   #isClosed = false;
 
   constructor(bus: ClusterBus) {
@@ -27,16 +29,23 @@ export class InboxMarks {
   /**
    * Resolves when what is in the inbox by now has come.
    *
-   * @returns false at once when the inbox cannot be reached, or is not read any more; false after a while when the mark does not
-   * come.
+   * @param session - for which somebody waits, and not once it has gone: what was read of the inbox may wait for that.
+   *
+   * @returns false at once when the inbox cannot be reached, or is not read any more, or the session goes; false after a while
+   * when the mark does not come.
    */
-  caughtUp(): Promise<boolean> {
-    this.#next ??= this.#current.then(() => {
-      this.#next = undefined;
-      this.#current = this.#mark();
-      return this.#current;
-    });
-    return this.#next;
+  async caughtUp(session: object): Promise<boolean> {
+    const gone = new Promise<false>((resolve) => this.#waiting.set(session, resolve));
+    try {
+      return await Promise.race([this.#comingMark(), gone]);
+    } finally {
+      this.#waiting.delete(session);
+    }
+  }
+
+  /** A session has gone. */
+  gone(session: object): void {
+    this.#waiting.get(session)?.(false);
   }
 
   /** A mark has come. */
@@ -54,6 +63,15 @@ export class InboxMarks {
   close(): void {
     this.#isClosed = true;
     this.#reached(false);
+  }
+
+  #comingMark(): Promise<boolean> {
+    this.#next ??= this.#current.then(() => {
+      this.#next = undefined;
+      this.#current = this.#mark();
+      return this.#current;
+    });
+    return this.#next;
   }
 
   async #mark(): Promise<boolean> {

@@ -2,10 +2,20 @@ import type { Message, NodeRef } from '#libs/broker-ports';
 import { Fifo } from '#libs/mqtt-engine';
 import { TopicTrie, parseShare, plainFilter } from '#libs/topic-index';
 
-interface Moved {
-  readonly clientId: string;
-  /** The node that has it, as far as this node was told. */
+/** What is known of a move. */
+export interface Move {
+  /** The node that has the session, as far as this node was told. */
   readonly owner: NodeRef | undefined;
+  /** The newest epoch that this node knows of; Infinity when there is nothing to learn. */
+  readonly epoch: number;
+  /** Whether the session had everything that came to this node alone. */
+  readonly hasAll: boolean;
+}
+
+interface Moved extends Move {
+  readonly clientId: string;
+  owner: NodeRef | undefined;
+  epoch: number;
   readonly filters: readonly string[];
   readonly movedAtMs: number;
 }
@@ -23,38 +33,36 @@ export const PASSED_ON_MS = 60_000;
 export class MovedSessions {
   readonly #byFilter = new TopicTrie<Moved>();
   readonly #inOrder = new Fifo<Moved>();
-  /** Those of which nothing is late once their new node has them. */
-  readonly #whole = new Map<string, Moved>();
+  /** The last move of each client. */
+  readonly #last = new Map<string, Moved>();
 
-  /**
-   * @param at - the node that has the session now, if that is known, the time, and whether the session had everything that came
-   * to this node alone.
-   */
   add(
     clientId: string,
     subscribed: readonly string[],
-    at: {
-      readonly owner?: NodeRef | undefined;
-      readonly nowMs: number;
-      readonly hasAll?: boolean;
-    },
+    move: Partial<Move> & { readonly nowMs: number },
   ): void {
-    const { owner, nowMs, hasAll = false } = at;
+    const { owner, epoch = Infinity, hasAll = false, nowMs } = move;
     const filters = subscribed
       .filter((filter) => parseShare(filter) === undefined)
       .map(plainFilter);
-    const moved = { clientId, owner, filters, movedAtMs: nowMs };
+    const moved = { clientId, owner, epoch, hasAll, filters, movedAtMs: nowMs };
     for (const filter of filters) this.#byFilter.add(filter, moved);
     this.#inOrder.push(moved);
-    if (hasAll) this.#whole.set(clientId, moved);
-    else this.#whole.delete(clientId);
+    this.#last.set(clientId, moved);
   }
 
-  /** The new node has the session. */
-  taken(clientId: string): void {
-    const moved = this.#whole.get(clientId);
-    this.#whole.delete(clientId);
-    if (moved !== undefined) this.#forget(moved);
+  /** A node says that it has taken a session, under an epoch. */
+  learn(clientId: string, { owner, epoch }: Pick<Move, 'owner' | 'epoch'>): void {
+    const moved = this.#last.get(clientId);
+    if (moved === undefined || moved.epoch >= epoch) return;
+    moved.owner = owner;
+    moved.epoch = epoch;
+  }
+
+  /** The session that this node has let go is where it went: nothing is late of one that had everything. */
+  arrived(clientId: string): void {
+    const moved = this.#last.get(clientId);
+    if (moved?.hasAll === true) this.#forget(moved);
   }
 
   get isEmpty(): boolean {
@@ -68,8 +76,9 @@ export class MovedSessions {
   match(message: Message, into: Map<string, NodeRef | undefined>): void {
     const found: Moved[] = [];
     this.#byFilter.match(message.topic, found);
-    for (const { clientId, owner, movedAtMs } of found) {
-      if (message.receivedAtMs <= movedAtMs + MOVE_KNOWN_AFTER_MS) into.set(clientId, owner);
+    for (const { clientId, movedAtMs } of found) {
+      if (message.receivedAtMs > movedAtMs + MOVE_KNOWN_AFTER_MS) continue;
+      into.set(clientId, this.#last.get(clientId)?.owner);
     }
   }
 
@@ -79,7 +88,7 @@ export class MovedSessions {
     for (let moved = this.#inOrder.peek(); moved !== undefined; moved = this.#inOrder.peek()) {
       if (moved.movedAtMs >= keptFromMs) return;
       this.#forget(moved);
-      if (this.#whole.get(moved.clientId) === moved) this.#whole.delete(moved.clientId);
+      if (this.#last.get(moved.clientId) === moved) this.#last.delete(moved.clientId);
       this.#inOrder.shift();
     }
   }

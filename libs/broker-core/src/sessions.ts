@@ -192,13 +192,13 @@ export class Sessions {
    * Gives a session up to another node: its connection ends, its writes are finished. Should that node not take it, this
    * one soon has it again.
    *
-   * @param own - `caughtUp` resolves when what is in the inbox by now has come; `leaving` is called before the session is
+   * @param own - `caughtUp` resolves when what is in the inbox by now has come, or the session has gone; `leaving` is called before the session is
    * dropped, with whether it has.
    */
   release(
     clientId: string,
     own: {
-      readonly caughtUp: () => Promise<boolean>;
+      readonly caughtUp: (entry: SessionEntry) => Promise<boolean>;
       readonly leaving: (entry: SessionEntry, isCaughtUp: boolean) => void;
     },
   ): Promise<void> {
@@ -206,7 +206,7 @@ export class Sessions {
       const entry = this.#entries.get(clientId);
       if (entry === undefined) return;
       entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
-      const isCaughtUp = entry.durable && (await own.caughtUp());
+      const isCaughtUp = entry.durable && (await own.caughtUp(entry));
       await this.#writer.idle();
       if (entry.isGone) return;
       own.leaving(entry, isCaughtUp);

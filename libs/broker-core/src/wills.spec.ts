@@ -268,6 +268,50 @@ describe('a node', () => {
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
 
+  it.each([
+    ['that is due now', false],
+    ['that was due before', true],
+  ])(
+    'that stops while a will %s cannot follow a session leaves it to its heir',
+    async (_, isDue) => {
+      const client = await connected(a, 'client', { ...DURABLE, will: will() });
+      const mover = await connected(a, 'mover', DURABLE);
+      await mover.subscribe('will/#');
+      a.bus.isDeaf = true;
+      a.bus.isPaused = true;
+      await connected(b, 'mover', DURABLE);
+      const load = sessions.load.bind(sessions);
+      sessions.load = () => Promise.reject(new StoreUnavailableError('away'));
+      if (isDue) client.cut();
+      await pass(1_000, a);
+      let isStopped = false;
+      void a.memory.node.stop().then(() => (isStopped = true));
+      await quiet(30);
+      expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
+      sessions.load = load;
+      await pass(6_000, b);
+      await pass(1_000, b);
+      // Of QoS 1: those whom the former node had reached get it again.
+      expect(watcher.takeTexts()).toEqual(['gone']);
+    },
+  );
+
+  it('that stops while it reads the inbox of a dead node keeps no will behind that', async () => {
+    const c = await join('node-c');
+    (await connected(c, 'heir', DURABLE)).cut();
+    const heir = await connected(c, 'heir', DURABLE);
+    await heir.subscribe('will/#');
+    await connected(a, 'client', { ...DURABLE, will: will() });
+    for (const { bus } of [a, b]) bus.drainInbox = () => new Promise(() => undefined);
+    c.bus.kill();
+    await quiet(30);
+    expect(a.memory.node.admin.client('heir')).toBeDefined();
+    let isStopped = false;
+    void a.memory.node.stop().then(() => (isStopped = true));
+    await quiet(30);
+    expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
+  });
+
   it('that comes back alone publishes the wills of its former life', async () => {
     await connected(a, 'client', { will: will() });
     await connected(a, 'durable', { ...DURABLE, will: will(30) });
