@@ -271,6 +271,17 @@ describe('a client that moves to another node', () => {
     expect(back.isEnded).toBe(false);
   });
 
+  it('is let go by an owner that was thought dead and goes on', async () => {
+    const before = await connected(a, 'client', DURABLE);
+    await before.subscribe('t');
+    b.bus.isAlive = ({ nodeId }) => nodeId !== 'a';
+    await connected(b, 'client', DURABLE);
+    expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
+    await quiet();
+    expect(a.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
+    expect(cluster.placeOf(a.bus.self)?.filters.size).toBe(0);
+  });
+
   it('is taken from an owner that does not answer, whose late messages are passed on', async () => {
     const before = await connected(a, 'client', DURABLE);
     await before.subscribe('t');

@@ -390,7 +390,7 @@ export class Sessions {
         expected.begin();
         const isReleased = await this.#askForRelease(terms.clientId, result, expected.isRouted);
         const isAlive = bus.isAlive(result.owner);
-        if (isAlive || !isReleased) asked.push(result.owner);
+        asked.push(result.owner);
         orphanOf = isReleased && isAlive ? undefined : result.owner;
         request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
       }
@@ -440,11 +440,15 @@ export class Sessions {
     return isReleased;
   }
 
-  /** A former owner that did not answer lets its connection go then; one that did is not routed to any more. */
+  /**
+   * A former owner that did not answer lets its connection go then; one that did is not routed to any more. One that is not
+   * alive may only have been away for longer than its lease, and goes on unless another node has claimed it meanwhile.
+   */
   #tellTaken(owner: NodeRef, { clientId, epoch }: SessionRecord): void {
     const { bus, log } = this.#parts;
     const frame = encodeFrame({ kind: 'taken', clientId, epoch });
     bus.sendDurable(owner, frame).catch((error: unknown) => {
+      if (!bus.isAlive(owner)) return;
       log.warn('session-taken-untold', { owner: owner.nodeId, reason: String(error) });
     });
   }
