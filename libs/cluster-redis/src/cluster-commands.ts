@@ -66,7 +66,6 @@ const FORGETS = ['forgotten', 'unclaimed', 'not-empty'] as const;
 export interface Batch {
   readonly to: NodeRef;
   readonly from: NodeRef;
-  readonly sequence: number;
   readonly frame: Uint8Array;
 }
 
@@ -93,6 +92,8 @@ export class ClusterCommands {
   readonly #replicas: ReplicaWait;
   /** How many more batches fit the inbox of a node, by its key, for all that is known here. */
   readonly #room = new Map<string, number>();
+  /** The number of the last attempt to append: Redis carries them out in this order. */
+  #lastSequence = 0;
 
   constructor(options: ClusterCommandsOptions) {
     this.#options = options;
@@ -242,13 +243,17 @@ export class ClusterCommands {
    * Appends a batch to a node's inbox.
    *
    * @remarks An inbox that exists is its node's: it is removed with the node. So most appends are a plain XADD, and only the
-   * first one, one now and then that looks how full the inbox is, and what was for a node that is gone take the script.
+   * first one, one now and then that looks how full the inbox is, and what was for a node that is gone take the script. What
+   * found no inbox is appended under another number, for later ones may have overtaken it.
    */
   async append(batch: Batch): Promise<(typeof APPENDS)[number]> {
     const key = nodeKey(batch.to);
     const room = this.#room.get(key) ?? 0;
     if (room > 0) this.#room.set(key, room - 1);
-    const appended = room > 0 ? this.#appendPlainly(batch) : this.#appendByScript(batch);
+    this.#lastSequence += 1;
+    const sequence = this.#lastSequence;
+    const appended =
+      room > 0 ? this.#appendPlainly(batch, sequence) : this.#appendByScript(batch, sequence);
     const [result] = await Promise.all([appended, this.#replicated()]);
     if (result !== undefined) return result;
     this.#room.delete(key);
@@ -256,7 +261,10 @@ export class ClusterCommands {
   }
 
   /** @returns undefined, and nothing is appended, when there is no such inbox. */
-  async #appendPlainly({ to, from, sequence, frame }: Batch): Promise<'stored' | undefined> {
+  async #appendPlainly(
+    { to, from, frame }: Batch,
+    sequence: number,
+  ): Promise<'stored' | undefined> {
     const { redis, keys } = this.#options;
     const fields = ['from', nodeKey(from), 'sequence', sequence, 'frame', asBuffer(frame)];
     const id = await this.#run('inbox_append', () =>
@@ -265,7 +273,10 @@ export class ClusterCommands {
     return id === null ? undefined : 'stored';
   }
 
-  async #appendByScript({ to, from, sequence, frame }: Batch): Promise<(typeof APPENDS)[number]> {
+  async #appendByScript(
+    { to, from, frame }: Batch,
+    sequence: number,
+  ): Promise<(typeof APPENDS)[number]> {
     const { keys, inboxBatchesMax } = this.#options;
     const reply = await this.#eval('inbox_append', scripts.append, {
       keys: [keys.members, keys.inbox(to), keys.heir(to)],

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { InboxBatch } from '#libs/broker-ports';
 import { countingMeter, silentLog, startRedis, until, type RedisServer } from '#libs/testkit';
 import { ClusterCommands } from './cluster-commands.ts';
 import { InboxConsumer } from './inbox-consumer.ts';
@@ -8,6 +9,7 @@ import { processTimers, turnOf } from './timers.ts';
 
 const SENDER = { nodeId: 'n1', incarnation: 1 };
 const NODE = { nodeId: 'n2', incarnation: 1 };
+const HEIR = { nodeId: 'n3', incarnation: 1 };
 /** Four of them are what one turn hands out. */
 const FRAME = Buffer.alloc(64 * 1024);
 
@@ -20,8 +22,8 @@ let received: (() => void)[] = [];
 
 /** Puts frames into the inbox and reads them back. */
 async function entries(count: number): ReturnType<ClusterCommands['readInbox']> {
-  for (let sequence = 1; sequence <= count; sequence += 1) {
-    await commands.append({ to: NODE, from: SENDER, sequence, frame: FRAME });
+  for (let index = 0; index < count; index += 1) {
+    await commands.append({ to: NODE, from: SENDER, frame: FRAME });
   }
   return commands.readInbox(NODE, '', count);
 }
@@ -35,9 +37,11 @@ beforeEach(async () => {
   const { meter } = countingMeter();
   const wait = { replicas: 0, timeoutMs: 0 };
   const keys = new ClusterKeys('test');
-  const bounds = { leaseMs: 10_000, inboxBatchesMax: 1_000 };
+  const bounds = { leaseMs: 10_000, inboxBatchesMax: 10_000 };
   commands = new ClusterCommands({ redis, keys, wait, meter, ...bounds });
-  await commands.join({ ...NODE, version: '1', startedAtMs: 1, state: 'alive' }, 0);
+  for (const node of [NODE, HEIR]) {
+    await commands.join({ ...node, version: '1', startedAtMs: 1, state: 'alive' }, 0);
+  }
   received = [];
   const deliver = (_batch: unknown, done: () => void): unknown => received.push(done);
   consumer = new InboxConsumer({ node: NODE, commands, timers, deliver, log: silentLog });
@@ -70,5 +74,26 @@ describe('an inbox with large frames', () => {
     expect(received).toHaveLength(4);
     for (const done of received) done();
     await until(async () => (await commands.readInbox(NODE, '', 10)).length === 6, 10_000);
+  });
+});
+
+describe('an append that finds the inbox gone', () => {
+  it('is no repeat to the heir, however many later ones come before it', async () => {
+    const send = (to: typeof NODE, text: string) =>
+      commands.append({ to, from: SENDER, frame: Buffer.from(text) });
+    await send(NODE, 'first');
+    await commands.leave(NODE);
+    expect(await commands.claim(HEIR, NODE)).toBe('claimed');
+    expect(await commands.forget(HEIR, NODE)).toBe('forgotten');
+    const sent = [send(NODE, 'late')];
+    for (let count = 0; count < 1_100; count += 1) sent.push(send(HEIR, 'direct'));
+    expect(new Set(await Promise.all(sent))).toEqual(new Set(['stored']));
+    const texts: string[] = [];
+    const deliver = ({ frame }: InboxBatch): unknown => texts.push(Buffer.from(frame).toString());
+    const heir = new InboxConsumer({ node: HEIR, commands, timers, deliver, log: silentLog });
+    await heir.take(await commands.readInbox(HEIR, '', 2_000));
+    await heir.close();
+    expect(texts).toHaveLength(1_102);
+    expect(texts.slice(-1)).toEqual(['late']);
   });
 });

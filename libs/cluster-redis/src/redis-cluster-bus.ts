@@ -87,7 +87,6 @@ export class RedisClusterBus implements ClusterBus {
   #tick: NodeJS.Timeout | undefined;
   #isRenewing = false;
   #isLooking = false;
-  #lastSequence = 0;
   /** Appends to inboxes. */
   readonly #appends = new UnderWay();
   #closed = false;
@@ -191,10 +190,7 @@ export class RedisClusterBus implements ClusterBus {
   async sendDurable(node: NodeRef, frame: Uint8Array): Promise<void> {
     if (this.#work === undefined) throw notOpen();
     if (!this.#lease.isHeld) throw new StoreUnavailableError('the lease of this node is in doubt');
-    this.#lastSequence += 1;
-    const { self } = this.#work;
-    const sequence = this.#lastSequence;
-    const appended = this.#commands.append({ to: node, from: self, sequence, frame });
+    const appended = this.#commands.append({ to: node, from: this.#work.self, frame });
     this.#appends.add(appended);
     const result = await appended;
     this.#options.meter.inboxAppended(result);
