@@ -159,6 +159,20 @@ describe('two nodes', () => {
     expect(await b.read(CLIENT, undefined, 100)).toHaveLength(done);
   });
 
+  it('a take-over between two appends of a turn fences the second one alone', async () => {
+    const first = await taken(a);
+    const attempt = redisA.attempt.bind(redisA);
+    redisA.attempt = async (operation, [append, ...others]) => {
+      redisA.attempt = attempt;
+      const before = await attempt(operation, append === undefined ? [] : [append]);
+      const { queueMessages } = await taken(b, { replacesEpoch: first.epoch });
+      expect(queueMessages).toBe(1);
+      return [...before, ...(await attempt(operation, others))];
+    };
+    expect(await a.write(appends(first, 1, 2))).toEqual(['done', 'fenced']);
+    expect(await b.read(CLIENT, undefined, 10)).toHaveLength(1);
+  });
+
   it('a client that ends one session and begins another at once stays on its owner’s list', async () => {
     for (let round = 0; round < 50; round += 1) {
       const { epoch } = await taken(a);

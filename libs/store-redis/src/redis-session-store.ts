@@ -93,12 +93,17 @@ export class RedisSessionStore implements SessionStore {
       const replies = await this.#redis.attempt('session_write', steps.flat());
       throwIfAllFailed(replies);
       const refused: SessionCall[] = [];
+      const stored: number[] = [];
       let next = 0;
       calls.forEach((call, at) => {
-        const [first, ...others] = replies.slice(next, (next += steps[at]?.length ?? 0));
+        const own = replies.slice(next, (next += steps[at]?.length ?? 0));
+        const [first] = own;
         if (isWriteReply(first)) this.#settle(call, first, { outcomes, token: tokens[at] });
-        else if ([first, ...others].some(isFailure)) fail(call, outcomes);
-        else if ([first, ...others].some(isRefusal)) refused.push(call);
+        else if (own.some(isFailure)) fail(call, outcomes);
+        else if (own.some(isRefusal)) {
+          refused.push(call);
+          stored.push(...storedOf(call, own));
+        }
       });
       if (refused.length === 0) return outcomes;
       // The script says why: the session is another node's, or gone.
@@ -111,6 +116,8 @@ export class RedisSessionStore implements SessionStore {
         if (isWriteReply(reply)) this.#settle(call, reply, { outcomes, token: undefined });
         else fail(call, outcomes);
       });
+      // What came before a take is the next owner's to deliver: nobody is to send it there as well.
+      for (const index of stored) outcomes[index] = 'done';
       return outcomes;
     } finally {
       calls.forEach((call, at) => this.#end(call.clientId, tokens[at]));
@@ -271,6 +278,11 @@ function fail({ indexes }: SessionCall, outcomes: SessionWriteOutcome[]): void {
 /** Whether a plain append was refused: neither an entry id nor a count came back. */
 function isRefusal(reply: unknown): boolean {
   return reply === undefined || reply === null;
+}
+
+/** Which appends of a call were carried out as plain commands: these come first, in their order. */
+function storedOf({ appends }: SessionCall, replies: readonly unknown[]): readonly number[] {
+  return appends.filter((_, at) => !isRefusal(replies[at]));
 }
 
 /** Whether the session is the node's now; it also is if the node asked to replace an epoch of its own that has passed. */
