@@ -1,11 +1,20 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   StoreUnavailableError,
+  encodeBatch,
   type SessionOperation,
   type SessionStore,
 } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+import {
+  MemoryCluster,
+  MemoryNode,
+  messageOf,
+  quiet,
+  type MemoryBus,
+  type MemoryClient,
+} from '#libs/testkit';
+import { encodeFrame } from './frame.ts';
 
 const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const TWICE = { qos: 2, packetId: 7 } as const;
@@ -274,6 +283,34 @@ describe('a session that is taken from a node that does not answer', () => {
     await die(b);
     await quiet(40);
     expect([after.takeTexts(), empty.takeTexts()]).toEqual([['4'], []]);
+  });
+
+  it('gets from its heir what lies behind 64 MiB of others’ messages', async () => {
+    await subscribed(b, 'client', DURABLE);
+    const publisher = await connected(c, 'publisher');
+    b.bus.isDeaf = true;
+    b.bus.isPaused = true;
+    for (const text of ['1', '2']) {
+      publisher.publish('t', text, { qos: 1 });
+      await quiet();
+    }
+    const large = messageOf({ topic: 'other', payload: new Uint8Array(1024 * 1024) });
+    const frame = encodeFrame({ kind: 'routed', batch: encodeBatch([large]) });
+    const peek = c.bus.peekInbox.bind(c.bus);
+    let looks = 0;
+    c.bus.peekInbox = async (node, after) => {
+      looks += 1;
+      const { batches, last } = await peek(node, after);
+      const between = Array.from({ length: 64 }, () => ({ from: a.bus.self, frame, inbox: node }));
+      return { batches: batches.flatMap((batch) => [batch, ...between]), last };
+    };
+    const after = await connected(c, 'client', DURABLE);
+    publisher.publish('t', '3', { qos: 1 });
+    await quiet();
+    expect([after.takeTexts(), looks]).toEqual([['1', '3'], 1]);
+    a.store.ownedBy = () => Promise.resolve(['client']);
+    await die(b);
+    expect(after.takeTexts()).toEqual(['2']);
   });
 
   it('is served from its heir when the inbox cannot be read', async () => {

@@ -18,14 +18,17 @@ interface Inbox {
   /** The newest entry that was read. */
   last: string;
   count: number;
+  /** How long the frames are that hold the messages. */
+  bytes: number;
   usedAtMs: number;
   reading: Promise<void>;
   /** The read after the one under way: whoever asks now may rely on no other. */
   next: Promise<void> | undefined;
 }
 
-/** So many messages of an inbox are held; what is behind them comes from the node's heir. */
+/** So much of an inbox is held, from its beginning; what is behind that comes from the node's heir. */
 const MESSAGES_MAX = 200_000;
+const BYTES_MAX = 64 * 1024 * 1024;
 const KEPT_MS = 60_000;
 
 /**
@@ -86,8 +89,8 @@ export class LeftMessages {
     const key = nodeKey(node);
     const known = this.#inboxes.get(key);
     const inbox = known ?? {
-      ...{ node, byTopic: new Map(), byClient: new Map(), last: '', count: 0, usedAtMs: 0 },
-      ...{ reading: Promise.resolve(), next: undefined },
+      ...{ node, byTopic: new Map(), byClient: new Map(), last: '', count: 0, bytes: 0 },
+      ...{ usedAtMs: 0, reading: Promise.resolve(), next: undefined },
     };
     inbox.usedAtMs = this.#nowMs();
     if (known === undefined) this.#inboxes.set(key, inbox);
@@ -95,18 +98,26 @@ export class LeftMessages {
   }
 
   async #readOn(inbox: Inbox): Promise<void> {
-    while (inbox.count < MESSAGES_MAX) {
+    while (!isFull(inbox)) {
       const { batches, last } = await this.#bus.peekInbox(inbox.node, inbox.last);
       if (batches.length === 0) return;
       inbox.last = last;
-      for (const { frame } of batches) keep(inbox, frame);
+      for (const { frame } of batches) {
+        if (isFull(inbox)) return;
+        keep(inbox, frame);
+      }
     }
   }
+}
+
+function isFull({ count, bytes }: Inbox): boolean {
+  return count >= MESSAGES_MAX || bytes >= BYTES_MAX;
 }
 
 function keep(inbox: Inbox, bytes: Uint8Array): void {
   const frame = decodeFrame(bytes);
   if (frame?.kind !== 'routed' && frame?.kind !== 'directed') return;
+  inbox.bytes += bytes.length;
   for (const message of decodeBatch(frame.batch) ?? []) {
     inbox.count += 1;
     const left = { place: inbox.count, message };

@@ -26,8 +26,8 @@ import { processTimers, turnOf } from './timers.ts';
 
 /** Entries per read of a stream. */
 const READ_COUNT = 64;
-/** The same of an inbox that is only looked at. */
-const PEEK_COUNT = 1_000;
+/** The same of an inbox that is only looked at: 64 MiB, if all of its frames are as large as they get. */
+const PEEK_COUNT = 256;
 const RETRY_MS = 100;
 
 /** What a RedisClusterBus is made of. */
