@@ -78,8 +78,8 @@ export class Router implements Flushable {
   /** Messages of QoS 2 that sessions in memory have had: nothing else would recognise those that come again. */
   readonly #had = new MessageMemory(REMEMBERED_MESSAGES);
   #changes: RouteChange[] = [];
-  /** Changes that could not be written down: whoever asks whether they are known has them tried again. */
-  #failed: RouteChange[] = [];
+  /** What changed and could not be written down: whoever asks whether it is known has it tried again, as it is then. */
+  readonly #failed = new Set<string>();
   #announced: Promise<void> = Promise.resolve();
   #resolve: ((announcement: Promise<void>) => void) | undefined;
   #isSealed = false;
@@ -187,11 +187,11 @@ export class Router implements Flushable {
 
   /** Resolves when every live node knows the changes made up to now; rejects when that could not be seen to. */
   announced(): Promise<void> {
-    if (this.#failed.length > 0) {
-      this.#changes = [...this.#failed, ...this.#changes];
-      this.#failed = [];
+    for (const filter of this.#failed) {
+      this.#changes.push({ kind: this.#isWanted(filter) ? 'add' : 'remove', filter });
       this.#turn.touch();
     }
+    this.#failed.clear();
     if (this.#changes.length === 0) return this.#announced;
     if (this.#resolve === undefined) {
       this.#announced = new Promise((resolve) => {
@@ -214,7 +214,7 @@ export class Router implements Flushable {
     mine.catch((error: unknown) => {
       const isNew = !(error instanceof ClusterError && error.code === 'ROUTES_UNSURE');
       this.#log[isNew ? 'warn' : 'debug']('routes-unconfirmed', { reason: String(error) });
-      if (!isRoutesLate(error)) this.#failed.push(...changes);
+      if (!isRoutesLate(error)) for (const { filter } of changes) this.#failed.add(filter);
       if (this.#announced === mine) this.#announced = Promise.resolve();
     });
   }
@@ -425,6 +425,12 @@ export class Router implements Flushable {
       shares.push({ filter: remote.filter, local: undefined, remote });
     }
     return shares;
+  }
+
+  /** Whether a route has to be there, by what it is announced as; those of a node that leaves stay. */
+  #isWanted(route: string): boolean {
+    if (this.#isSealed) return true;
+    return this.#local.has(route) || this.#expected.has(route) || this.#shares.hasRoute(route);
   }
 
   #change(change: RouteChange): void {

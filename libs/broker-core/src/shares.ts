@@ -1,5 +1,12 @@
 import type { Message, NodeRef, RouteChange } from '#libs/broker-ports';
-import { nodeKey, shareRoute, shareWeight, type SharePlace, type SharePlaces } from '#libs/cluster';
+import {
+  nodeKey,
+  parseShareRoute,
+  shareRoute,
+  shareWeight,
+  type SharePlace,
+  type SharePlaces,
+} from '#libs/cluster';
 import { TopicTrie, parseShare } from '#libs/topic-index';
 import type { Receiver } from './receiver.ts';
 import { ShareGroup, hashOf, type ShareStrategy } from './share-group.ts';
@@ -94,6 +101,12 @@ export class Shares {
 
   get(filter: string): ShareGroup | undefined {
     return this.#groups.get(filter);
+  }
+
+  /** Whether a group has this route at this moment: with another weight it is another one. */
+  hasRoute(route: string): boolean {
+    const filter = parseShareRoute(route)?.filter;
+    return filter !== undefined && this.#routes.get(filter) === route;
   }
 
   /** Appends the groups of this node that want a topic. */
