@@ -8,7 +8,7 @@ interface Doubt {
   readonly kept: Expectation[];
   /** The newest epoch under which it was this node's, if it was; nobody but the store can say more of a take that has failed. */
   epoch: number;
-  /** What its last connection here has left to be published later. */
+  /** What there is to be published later of the will of its last connection, as far as this node knows. */
   will: PendingWill | undefined;
   /** When the store is asked: with the next sweep, after the next one, or it is being asked. */
   state: 'young' | 'due' | 'asked';
@@ -31,11 +31,21 @@ export class DoubtfulSessions {
     doubt.will = will;
   }
 
-  /** A take has failed. */
-  failed(clientId: string, kept?: Expectation): void {
+  /**
+   * A take has failed.
+   *
+   * @param from - given when another node had the session: routes that stay until it is known who has it, and what was found
+   * of a will.
+   */
+  failed(
+    clientId: string,
+    from?: { readonly kept: Expectation; readonly will: PendingWill | undefined },
+  ): void {
     const doubt = this.#open(clientId, 'due');
-    if (kept !== undefined) doubt.kept.push(kept);
     doubt.epoch = Infinity;
+    if (from === undefined) return;
+    doubt.kept.push(from.kept);
+    doubt.will = from.will;
   }
 
   has(clientId: string): boolean {
@@ -47,10 +57,11 @@ export class DoubtfulSessions {
     return this.#doubts.get(clientId)?.epoch === Infinity;
   }
 
-  /** The will of a session that this node has let go and that nobody has taken: its epoch is the same. */
+  /** The will of a session that this node has let go and that nobody has taken: its epoch is the same. Or of one whose take was carried out. */
   willOf({ clientId, epoch }: { readonly clientId: string; readonly epoch: number }) {
     const known = this.#doubts.get(clientId);
-    return known?.epoch === epoch ? known.will : undefined;
+    if (known === undefined) return undefined;
+    return known.epoch === epoch || known.epoch === Infinity ? known.will : undefined;
   }
 
   /** Another node has taken a session under an epoch. Returns whether that ends a doubt. */

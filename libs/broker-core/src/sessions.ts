@@ -6,33 +6,24 @@ import type {
   StoredSubscription,
   StoredWill,
   TakeRequest,
-  TakeResult,
 } from '#libs/broker-ports';
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { isSameNode } from '#libs/cluster';
 import { REASON } from '#libs/mqtt-codec';
-import type { ConnectionTerms, StoredState } from '#libs/mqtt-engine';
+import type { StoredState } from '#libs/mqtt-engine';
 import { isShared } from '#libs/topic-index';
 import { DoubtfulSessions } from './doubtful-sessions.ts';
 import type { Exclusives } from './exclusives.ts';
-import { encodeFrame } from './frame.ts';
 import { LeftMessages } from './left-messages.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { Obligations } from './obligations.ts';
 import type { NodeParts } from './parts.ts';
-import { isRoutesLate, type Expectation, type Router } from './router.ts';
+import type { Router } from './router.ts';
 import { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
+import { SessionTaker, type Connecting } from './session-taker.ts';
 import type { SessionWriter } from './session-writer.ts';
-import { leftWillOf, pendingWillOf, willAtTake } from './wills.ts';
-
-/** What a connecting client brings. */
-export interface Connecting {
-  readonly terms: ConnectionTerms;
-  readonly will: StoredWill | undefined;
-  /** Whether it is still there: a session is not taken for one that has gone while others were served. */
-  readonly isOpen: () => boolean;
-}
+import { leftWillOf, pendingWillOf } from './wills.ts';
 
 /** A session taken for a connection. */
 export interface Acquired {
@@ -45,20 +36,6 @@ export interface Acquired {
   readonly isWillDue: boolean;
 }
 
-interface Taken {
-  readonly record: SessionRecord;
-  readonly sessionPresent: boolean;
-  /** To be ended when the session can be delivered to. */
-  readonly expected: Expectation | undefined;
-  /** What there was of a will. */
-  readonly formerWill?: FormerWill;
-  /** Whether no other node publishes it, and the new connection does not cancel it. */
-  readonly isWillDue: boolean;
-  /** The former owner, if it has not let the session go by itself. */
-  readonly orphanOf: NodeRef | undefined;
-}
-
-const TAKE_TRIES = 5;
 const NEVER = 0xffff_ffff;
 
 /** The sessions of this node and their ownership. */
@@ -68,6 +45,7 @@ export class Sessions {
   /** Clients without a session here that are taking one: each counts as a session already. */
   readonly #coming = new Set<string>();
   readonly #doubts = new DoubtfulSessions();
+  readonly #taker: SessionTaker;
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #writer: SessionWriter;
@@ -92,6 +70,7 @@ export class Sessions {
     this.#writer = own.writer;
     this.#exclusives = own.exclusives;
     this.#left = new LeftMessages(parts);
+    this.#taker = new SessionTaker(parts, { router: own.router, doubts: this.#doubts });
     this.#host = own.host;
     this.#gaveUp = own.gaveUp;
   }
@@ -168,15 +147,7 @@ export class Sessions {
         if (record !== undefined && isSameNode(record.owner, self)) return self;
         this.drop(existing);
       }
-      const request = {
-        clientId,
-        node: self,
-        nowMs: this.#parts.nowMs(),
-        cleanStart: false,
-        durable: true,
-        expiryIntervalSeconds: 0,
-        connected: false,
-      };
+      const request = this.#offline(clientId);
       let result = await this.#parts.sessions.take(request);
       if (result.kind === 'owned') {
         if (!isSameNode(result.owner, dead)) return result.owner;
@@ -203,6 +174,7 @@ export class Sessions {
     },
   ): Promise<void> {
     return this.#locks.run(clientId, async () => {
+      if (this.#doubts.hasFailed(clientId)) await this.#reclaim(clientId);
       const entry = this.#entries.get(clientId);
       if (entry === undefined) return;
       entry.connection?.close(REASON.sessionTakenOver, 'the client connected at another node');
@@ -248,6 +220,8 @@ export class Sessions {
 
   async #acquire(connecting: Connecting): Promise<Acquired> {
     const { terms } = connecting;
+    // What a take that has failed may have left here comes first.
+    if (this.#doubts.hasFailed(terms.clientId)) await this.#reclaim(terms.clientId);
     const startedAtMs = this.#parts.nowMs();
     const existing = this.#entries.get(terms.clientId);
     if (existing?.connection !== undefined) {
@@ -259,16 +233,16 @@ export class Sessions {
     existing?.suspend();
     // Writes of the old epoch go first: after the take they would be refused.
     this.#writer.flush();
-    const taken = await this.#take(connecting).catch((error: unknown) => {
+    const taken = await this.#taker.take(connecting).catch((error: unknown) => {
       // The store may have given it to this node under a new epoch: what waits to be written goes on when that is known.
-      this.#doubts.failed(terms.clientId);
       this.#settle(terms.clientId);
       throw error;
     });
     const { record, sessionPresent, expected } = taken;
     const left = sessionPresent ? await this.#leftFor(record, taken.orphanOf) : [];
-    // A session that comes from elsewhere has changed there.
-    if (existing !== undefined && expected !== undefined) this.drop(existing);
+    // A session that comes from elsewhere has changed there, and its will went with it.
+    const here = expected === undefined ? existing : undefined;
+    if (existing !== undefined && here === undefined) this.drop(existing);
     const entry = this.#entry(existing, record, sessionPresent);
     if (entry !== existing && sessionPresent) entry.arrived(this.#parts.nowMs());
     entry.resume(record);
@@ -282,13 +256,13 @@ export class Sessions {
     entry.expirySeconds = terms.sessionExpirySeconds;
     entry.expiresAtMs = Infinity;
     this.#parts.meter.sessionEvent(sessionPresent ? 'resumed' : 'created');
-    if (sessionPresent) await this.#announced().catch(() => undefined);
+    if (sessionPresent) await this.#taker.announced().catch(() => undefined);
     if (entry.isGone) throw new StoreUnavailableError('the session went on to another node');
     const stored = entry.durable ? record : undefined;
     const nowMs = this.#parts.nowMs();
-    const leftWill = existing && leftWillOf(existing, entry, nowMs);
+    const leftWill = here && leftWillOf(here, entry, nowMs);
     const formerWill = leftWill ?? taken.formerWill?.will;
-    const isWillDue = existing ? leftWill !== undefined : taken.isWillDue;
+    const isWillDue = here ? leftWill !== undefined : taken.isWillDue;
     return { entry, sessionPresent, stored, formerWill, isWillDue };
   }
 
@@ -300,23 +274,6 @@ export class Sessions {
     } catch (error) {
       this.#parts.log.warn('inbox-unread', { node: owner.nodeId, reason: String(error) });
       return [];
-    }
-  }
-
-  /**
-   * Waits until the others route to a session that comes here. A client is not refused for a node that is late: the
-   * routes are written down, and it applies them when it goes on.
-   *
-   * @returns whether all of them do.
-   * @throws StoreUnavailableError when they could not be written down.
-   */
-  async #announced(): Promise<boolean> {
-    try {
-      await this.#router.announced();
-      return true;
-    } catch (error) {
-      if (!isRoutesLate(error)) throw error;
-      return false;
     }
   }
 
@@ -334,12 +291,45 @@ export class Sessions {
     const record = await this.#parts.sessions.load(clientId);
     const isOwn = record !== undefined && isSameNode(record.owner, this.#parts.bus.self);
     let entry = this.#entries.get(clientId);
-    if (isOwn && entry === undefined) entry = this.#adopt(record, this.#doubts.willOf(record));
-    else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
+    const hasFailed = this.#doubts.hasFailed(clientId);
+    if (entry === undefined && (isOwn || (record === undefined && hasFailed))) {
+      entry = await this.#regain(clientId, record);
+    } else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
     entry?.goOn();
-    if (record !== undefined && !isOwn && this.#doubts.hasFailed(clientId)) this.#gaveUp(record);
+    if (record !== undefined && !isOwn && hasFailed) this.#gaveUp(record);
     this.#doubts.settled(clientId, isOwn ? entry : undefined);
     return record;
+  }
+
+  /**
+   * The store has given a session to this node, or nobody has taken it from there.
+   *
+   * @param record - undefined when there is none, or it is over and may have left a will.
+   */
+  async #regain(
+    clientId: string,
+    record: SessionRecord | undefined,
+  ): Promise<SessionEntry | undefined> {
+    const isTaken = record?.connected === true || !this.#doubts.hasFailed(clientId);
+    if (record !== undefined && isTaken) return this.#adopt(record, this.#doubts.willOf(record));
+    // If there is a will, the store has it.
+    const result = await this.#parts.sessions.take(this.#offline(clientId));
+    if (result.kind === 'taken') return this.#adopt(result.record, result.formerWill);
+    if (record === undefined || result.kind === 'absent') return undefined;
+    throw new StoreUnavailableError('the session went on to another node');
+  }
+
+  /** Asks for a session whose client is away. */
+  #offline(clientId: string): TakeRequest {
+    return {
+      clientId,
+      node: this.#parts.bus.self,
+      nowMs: this.#parts.nowMs(),
+      cleanStart: false,
+      durable: true,
+      expiryIntervalSeconds: 0,
+      connected: false,
+    };
   }
 
   /** A session that begins anew leaves nothing of the one before it. */
@@ -360,99 +350,6 @@ export class Sessions {
     return entry;
   }
 
-  async #take({ terms, will }: Connecting): Promise<Taken> {
-    const { bus, sessions } = this.#parts;
-    let request: TakeRequest = {
-      clientId: terms.clientId,
-      node: bus.self,
-      nowMs: this.#parts.nowMs(),
-      cleanStart: terms.cleanStart,
-      durable: terms.durable,
-      expiryIntervalSeconds: terms.sessionExpirySeconds,
-      connected: true,
-      ...(will && { will }),
-    };
-    let expected: (Expectation & { readonly isRouted: boolean }) | undefined;
-    let orphanOf: NodeRef | undefined;
-    const asked: NodeRef[] = [];
-    try {
-      for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
-        const result: TakeResult = await sessions.take(request);
-        if (result.kind === 'taken') {
-          for (const node of asked) this.#tellTaken(node, result.record);
-          const willIs = willAtTake(result, orphanOf !== undefined, this.#parts.nowMs());
-          if (willIs === 'cancelled') this.#parts.meter.will('cancelled');
-          return { ...result, expected, isWillDue: willIs === 'due', orphanOf };
-        }
-        if (result.kind === 'absent') break;
-        if (!bus.isAlive(bus.self)) throw new StoreUnavailableError('the lease is in doubt');
-        expected ??= await this.#expect(terms);
-        expected.begin();
-        const isReleased = await this.#askForRelease(terms.clientId, result, expected.isRouted);
-        const isAlive = bus.isAlive(result.owner);
-        asked.push(result.owner);
-        orphanOf = isReleased && isAlive ? undefined : result.owner;
-        request = { ...request, nowMs: this.#parts.nowMs(), replacesEpoch: result.epoch };
-      }
-      throw new StoreUnavailableError('the session changes hands too often');
-    } catch (error) {
-      // Its owner may have let it go, and this node is the one that is routed to.
-      if (expected !== undefined) this.#doubts.failed(terms.clientId, expected);
-      throw error;
-    }
-  }
-
-  /** Has the others route to this node, too, before the former owner stops to be routed to. */
-  async #expect({
-    clientId,
-    cleanStart,
-  }: ConnectionTerms): Promise<Expectation & { readonly isRouted: boolean }> {
-    const record = cleanStart ? undefined : await this.#parts.sessions.load(clientId);
-    const filters = record?.subscriptions.map(({ filter }) => filter) ?? [];
-    const expected = this.#router.expect(clientId, filters);
-    try {
-      const isRouted = filters.length === 0 || (await this.#announced());
-      return { ...expected, isRouted };
-    } catch (error) {
-      expected.end(undefined);
-      throw error;
-    }
-  }
-
-  /** An owner that does not answer is fenced: its later writes carry an old epoch. Resolves with whether it has answered. */
-  async #askForRelease(
-    clientId: string,
-    { owner, epoch }: { readonly owner: NodeRef; readonly epoch: number },
-    isRouted: boolean,
-  ): Promise<boolean> {
-    const { bus, log, meter } = this.#parts;
-    if (!bus.isAlive(owner)) return true;
-    const startedAtMs = this.#parts.nowMs();
-    let isReleased = true;
-    try {
-      await bus.request(owner.nodeId, { kind: 'release-session', clientId, epoch, isRouted });
-    } catch (error) {
-      isReleased = false;
-      log.warn('session-release-unanswered', { owner: owner.nodeId, reason: String(error) });
-    }
-    meter.sessionEvent('taken_over');
-    meter.takeoverDuration('remote', (this.#parts.nowMs() - startedAtMs) / 1000);
-    return isReleased;
-  }
-
-  /**
-   * A former owner that did not answer lets its connection go then; one that did is not routed to any more. One that is not
-   * alive may only have been away for longer than its lease, and goes on unless another node has claimed it meanwhile.
-   */
-  #tellTaken(owner: NodeRef, { clientId, epoch }: SessionRecord): void {
-    const { bus, log } = this.#parts;
-    const frame = encodeFrame({ kind: 'taken', clientId, epoch });
-    bus.sendDurable(owner, frame).catch((error: unknown) => {
-      if (!bus.isAlive(owner)) return;
-      log.warn('session-taken-untold', { owner: owner.nodeId, reason: String(error) });
-    });
-  }
-
   /** Keeps an offline session until its client comes or it expires. */
   #adopt(record: SessionRecord, formerWill: FormerWill | undefined): SessionEntry | undefined {
     if (this.#entries.has(record.clientId)) return undefined;
@@ -464,22 +361,20 @@ export class Sessions {
     this.#index(entry, record.subscriptions);
     entry.disconnectedAtMs = nowMs;
     entry.will = formerWill && pendingWillOf(formerWill, nowMs);
-    if (!record.durable) {
-      // The sweep publishes its will, and discards it.
-      entry.expiresAtMs = nowMs;
-      return entry;
-    }
-    const { expiryIntervalSeconds, connected } = record;
+    const { durable, connected, expiryIntervalSeconds } = record;
     entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
     // It was taken for a client that does not know it.
     if (connected) entry.expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
-    else if (formerWill?.dueAtMs !== 0) return entry;
-    // From now on it is known when it ends, and when its will is due, whoever has it then.
+    // One that ended with its connection: the sweep publishes its will, and discards it.
+    if (!durable) entry.expiresAtMs = nowMs;
+    if (!connected && formerWill?.dueAtMs !== 0) return entry;
+    // From now on it is known when it ends, and which will is due when, whoever has it then.
     entry.write({
       kind: 'disconnect',
       nowMs,
       expiryIntervalSeconds,
       ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
+      ...(entry.will && connected && { will: entry.will.will }),
     });
     return entry;
   }

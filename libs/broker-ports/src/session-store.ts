@@ -101,7 +101,13 @@ export type TakeResult =
       /** The will of the session's last connection, if it was neither published nor dropped. */
       readonly formerWill?: FormerWill;
     }
-  | { readonly kind: 'owned'; readonly owner: NodeRef; readonly epoch: number }
+  | {
+      readonly kind: 'owned';
+      readonly owner: NodeRef;
+      readonly epoch: number;
+      /** Whether there is a will that was neither published nor dropped. */
+      readonly hasWill: boolean;
+    }
   | { readonly kind: 'absent' };
 
 /**
@@ -130,13 +136,14 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
     | { readonly kind: 'unsubscribe'; readonly filters: readonly string[] }
     /**
      * The connection ended: the record stays until `nowMs` plus the interval (0xFFFFFFFF: for ever), and its will only with
-     * `willDueAtMs`.
+     * `willDueAtMs`; with `will`, that one stands in its place.
      */
     | {
         readonly kind: 'disconnect';
         readonly nowMs: number;
         readonly expiryIntervalSeconds: number;
         readonly willDueAtMs?: number;
+        readonly will?: StoredWill;
       }
     /** The will is about to be published: whoever takes the session from now on finds it due. */
     | { readonly kind: 'claim-will'; readonly dueAtMs: number }

@@ -94,7 +94,7 @@ export class LocalSessionStore implements SessionStore {
     const isThere = stored !== undefined && (isLive || former !== undefined);
     if (isThere && !mayTake(stored, request)) {
       const { owner, epoch } = stored.head;
-      return { kind: 'owned', owner, epoch };
+      return { kind: 'owned', owner, epoch, hasWill: former !== undefined };
     }
     const goesOn = isLive && stored.head.durable && !request.cleanStart;
     if (isThere && (goesOn || (former !== undefined && !request.connected))) {

@@ -186,7 +186,8 @@ export class LocalSession {
         for (const filter of operation.filters) this.#unsubscribe(filter);
         return;
       case 'disconnect': {
-        const { nowMs, expiryIntervalSeconds, willDueAtMs } = operation;
+        const { nowMs, expiryIntervalSeconds, willDueAtMs, will } = operation;
+        if (will !== undefined) this.replaceWill(will);
         if (willDueAtMs === undefined) this.#removeWill();
         else if (this.#will) this.#putWill({ ...this.#will, dueAtMs: willDueAtMs });
         const expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);

@@ -2,7 +2,6 @@ import {
   StoreUnavailableError,
   decodeQueued,
   decodeWill,
-  encodeWill,
   type FormerWill,
   type NodeRef,
   type QueuedMessage,
@@ -14,12 +13,17 @@ import {
   type TakeRequest,
   type TakeResult,
 } from '#libs/broker-ports';
-import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS, nodeText, ownedKey, ownersKey, parseNode, sessionKeys } from './keys.ts';
 import { readScript } from './lua-script.ts';
 import type { RedisConnection, RedisStep } from './redis-connection.ts';
 import { sessionCalls, type SessionCall } from './session-call.ts';
-import { decodePosition, decodeSession, encodePosition, type SessionView } from './session-view.ts';
+import {
+  decodePosition,
+  decodeSession,
+  encodePosition,
+  willText,
+  type SessionView,
+} from './session-view.ts';
 
 const TAKE = readScript('session', 'take-session');
 const LOAD = readScript('session', 'load-session');
@@ -33,7 +37,7 @@ const OWNED_PAGE = 1_000;
 
 type TakeReply =
   | readonly ['taken', present: number, view: SessionView, formerWill: string, dueAtMs: string]
-  | readonly ['owned', nodeId: string, incarnation: string, epoch: string]
+  | readonly ['owned', nodeId: string, incarnation: string, epoch: string, hasWill: number]
   | readonly ['absent'];
 
 type LoadReply = readonly ['found', view: SessionView] | readonly ['absent'];
@@ -303,7 +307,7 @@ function takeArguments(request: TakeRequest): (string | number)[] {
     connected ? 1 : 0,
     request.replacesEpoch ?? '',
     EXPIRY_SLACK_MS,
-    will === undefined ? '' : asBuffer(encodeWill(will)).toString('base64'),
+    will === undefined ? '' : willText(will),
   ];
 }
 
@@ -315,11 +319,12 @@ function takeResult(clientId: string, reply: TakeReply): TakeResult {
       return { kind, sessionPresent: present === 1, record, ...formerWill(will, dueAtMs) };
     }
     case 'owned': {
-      const [kind, nodeId, incarnation, epoch] = reply;
+      const [kind, nodeId, incarnation, epoch, hasWill] = reply;
       return {
         kind,
         owner: { nodeId, incarnation: Number(incarnation) },
         epoch: Number(epoch),
+        hasWill: hasWill === 1,
       };
     }
     case 'absent':

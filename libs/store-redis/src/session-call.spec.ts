@@ -76,12 +76,12 @@ describe('the calls of a turn', () => {
   it('leave the end of the connection to the end', () => {
     const disconnect = { ...by, kind: 'disconnect', nowMs: 5, expiryIntervalSeconds: 60 } as const;
     expect(encoded(disconnect, append(1))).toEqual([
-      ['append', '1', '7-1', '', 'disconnect', '3', '5', '60', ''],
+      ['append', '1', '7-1', '', 'disconnect', '4', '5', '60', '', ''],
     ]);
     const willDueAtMs = 9;
     const forget = { ...by, kind: 'forget-will' } as const;
     expect(encoded({ ...disconnect, willDueAtMs }, forget, append(1))).toEqual([
-      ['append', '1', '7-1', '', 'disconnect', '3', '5', '60', '9', 'forget-will', '0'],
+      ['append', '1', '7-1', '', 'disconnect', '4', '5', '60', '9', '', 'forget-will', '0'],
     ]);
   });
 

@@ -1,7 +1,13 @@
 import { encodeQueued, type QueuePosition, type SessionOperation } from '#libs/broker-ports';
 import { asBuffer } from './bytes.ts';
 import { EXPIRY_SLACK_MS } from './keys.ts';
-import { encodeBegun, encodeIdentity, encodePosition, encodeSubscription } from './session-view.ts';
+import {
+  encodeBegun,
+  encodeIdentity,
+  encodePosition,
+  encodeSubscription,
+  willText,
+} from './session-view.ts';
 
 /** How much one call may hold, about: Redis serves nobody else while it runs. */
 const CALL_ITEMS_MAX = 500;
@@ -108,10 +114,11 @@ export class SessionCall {
       case 'unsubscribe':
         return operation.filters.forEach((filter) => this.#put('unsubscribe', filter));
       case 'disconnect': {
-        const { nowMs, expiryIntervalSeconds, willDueAtMs = '' } = operation;
+        const { nowMs, expiryIntervalSeconds, willDueAtMs = '', will } = operation;
         const values = [nowMs, expiryIntervalSeconds, willDueAtMs].map(String);
-        this.#departure = ['disconnect', '3', ...values];
-        this.#discards ||= expiryIntervalSeconds === 0;
+        this.#departure = ['disconnect', '4', ...values, will === undefined ? '' : willText(will)];
+        // One that is over stays for its will.
+        this.#discards ||= expiryIntervalSeconds === 0 && willDueAtMs === '';
         return;
       }
       case 'claim-will':

@@ -1,11 +1,14 @@
-import type {
-  MessageIdentity,
-  QueuePosition,
-  BegunMessage,
-  ReceivingMessage,
-  SessionRecord,
-  StoredSubscription,
+import {
+  encodeWill,
+  type MessageIdentity,
+  type QueuePosition,
+  type BegunMessage,
+  type ReceivingMessage,
+  type SessionRecord,
+  type StoredSubscription,
+  type StoredWill,
 } from '#libs/broker-ports';
+import { asBuffer } from './bytes.ts';
 import { nodeText, parseNode } from './keys.ts';
 
 /** A session as `view()` of commands/session.lua gives it. */
@@ -62,6 +65,11 @@ export function encodeBegun(message: BegunMessage): string {
 function decodeBegun(text: string): BegunMessage {
   const split = text.lastIndexOf(' ');
   return { ...decodeIdentity(text.slice(0, split)), digest: Number(text.slice(split + 1)) };
+}
+
+/** A will as text. */
+export function willText(will: StoredWill): string {
+  return asBuffer(encodeWill(will)).toString('base64');
 }
 
 /** A queue position as the id of a stream entry. */

@@ -107,7 +107,7 @@ export function sessionTakeOverCases(current: Current): void {
       const { epoch } = await taken(store);
       const before = await store.load(CLIENT);
       const result = await store.take(takeRequest(partial));
-      expect(result).toEqual({ kind: 'owned', owner: NODE_A, epoch });
+      expect(result).toEqual({ kind: 'owned', owner: NODE_A, epoch, hasWill: false });
       expect(await store.load(CLIENT)).toEqual(before);
     });
 
@@ -132,7 +132,12 @@ export function sessionTakeOverCases(current: Current): void {
       const first = await taken(store);
       const second = await taken(store);
       const result = await store.take(takeRequest({ node, replacesEpoch: first.epoch }));
-      expect(result).toEqual({ kind: 'owned', owner: NODE_A, epoch: second.epoch });
+      expect(result).toEqual({
+        kind: 'owned',
+        owner: NODE_A,
+        epoch: second.epoch,
+        hasWill: false,
+      });
     });
 
     it('creates the session when the one to replace is gone', async () => {

@@ -85,6 +85,34 @@ export function sessionWillCases(current: Current): void {
       expect(formerOf(third)).toBeUndefined();
     });
 
+    it('are known to who asks for a session of another node', async () => {
+      const record = await taken(store(), { will: WILL });
+      const other = takeRequest({ node: NODE_B });
+      expect(await store().take(other)).toMatchObject({ kind: 'owned', hasWill: true });
+      await store().write([leftOf(record)]);
+      expect(await store().take(other)).toMatchObject({ kind: 'owned', hasWill: false });
+    });
+
+    it('of a connection that never was give way to those before', async () => {
+      for (const own of [{ will: { ...WILL, delaySeconds: 1 } }, {}]) {
+        const { epoch } = await taken(store(), { will: WILL });
+        const second = await taken(store(), { ...before(epoch), ...own });
+        await store().write([leftOf(second, { willDueAtMs: DUE_AT_MS, will: WILL })]);
+        const third = await store().take(takeRequest({ replacesEpoch: second.epoch }));
+        expect(formerOf(third)).toEqual({ will: plain(WILL), dueAtMs: DUE_AT_MS });
+        await store().write([{ clientId: CLIENT, epoch: second.epoch + 1, kind: 'discard' }]);
+      }
+    });
+
+    it('of a session that ends at once are left to who takes it', async () => {
+      const record = await taken(store(), { durable: false });
+      const over = { expiryIntervalSeconds: 0, willDueAtMs: DUE_AT_MS, will: WILL };
+      await store().write([leftOf(record, over)]);
+      const result = await store().take(takeRequest(before(record.epoch)));
+      expect(result).toMatchObject({ kind: 'taken', sessionPresent: false });
+      expect(formerOf(result)).toEqual({ will: plain(WILL), dueAtMs: DUE_AT_MS });
+    });
+
     it('that are claimed are due from then on, for whoever takes the session', async () => {
       for (const durable of [true, false]) {
         const { clientId, epoch } = await taken(store(), { durable, will: WILL });
@@ -169,7 +197,11 @@ export function sessionWillCases(current: Current): void {
 /** The end of the connection of a record. */
 function leftOf(
   { clientId, epoch }: SessionRecord,
-  partial: { readonly expiryIntervalSeconds?: number; readonly willDueAtMs?: number } = {},
+  partial: {
+    readonly expiryIntervalSeconds?: number;
+    readonly willDueAtMs?: number;
+    readonly will?: StoredWill;
+  } = {},
 ): SessionOperation {
   const kind = 'disconnect';
   return { clientId, epoch, kind, nowMs: NOW_MS, expiryIntervalSeconds: 3600, ...partial };

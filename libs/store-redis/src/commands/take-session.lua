@@ -10,7 +10,8 @@
 --
 -- {'taken', 1 or 0: session present, view, former will or empty, when it is due (ms) or 0}
 --                                           the asking node owns it, under a new epoch
--- {'owned', node id, incarnation, epoch}    another incarnation owns it, or the epoch is not the one to be replaced
+-- {'owned', node id, incarnation, epoch, 1 or 0: there is a will}
+--                                           another incarnation owns it, or the epoch is not the one to be replaced
 -- {'absent'}                                there is none (or it ended with its node), and none was asked for
 
 local nodeId, incarnation = ARGV[1], ARGV[2]
@@ -30,7 +31,7 @@ local there = present or formerWill ~= ''
 
 local isOwner = stored[2] == nodeId and stored[3] == incarnation
 if there and stored[1] ~= ARGV[8] and not (isOwner and ARGV[8] == '') then
-  return { 'owned', stored[2], stored[3], stored[1] }
+  return { 'owned', stored[2], stored[3], stored[1], formerWill ~= '' and 1 or 0 }
 end
 
 if not connecting then

@@ -9,7 +9,8 @@
 --          subscribe n, n times: filter, options    unsubscribe n, n filters
 --          receive n, n packet ids                  forget n, n packet ids
 --          release n, n packet ids                  complete n, n packet ids
---          disconnect 3, now (ms), interval (s), when the will is due (ms) or empty: there is none
+--          disconnect 4, now (ms), interval (s), when the will is due (ms) or empty: there is none, another will that
+--                        stands in its place or empty
 --          claim-will 1, when it is due (ms): now
 --          forget-will 0                            discard 0 (nothing may follow)
 --
@@ -87,6 +88,7 @@ local function perform(kind, from, to)
     if ARGV[from + 2] == '' then
       redis.call('HDEL', record, 'w', 'v')
     else
+      if ARGV[from + 3] ~= '' then redis.call('HSET', record, 'w', ARGV[from + 3]) end
       redis.call('HSET', record, 'v', ARGV[from + 2])
     end
   elseif kind == 'claim-will' then
