@@ -2,6 +2,26 @@ import type { QoS } from '#libs/mqtt-codec';
 import type { Message } from './message.ts';
 import type { PublishDone } from './hub.ts';
 
+/** A Kafka cluster. */
+export interface KafkaConnector {
+  readonly id: string;
+  readonly kind: 'kafka';
+  /** `host:port` of brokers to start from. */
+  readonly brokers: readonly string[];
+  /** Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`. */
+  readonly clientId: string;
+  readonly compression: 'none' | 'lz4' | 'gzip';
+}
+
+/** The other side of a bridge, and how to reach it. */
+export type Connector = KafkaConnector;
+
+/** What can be on the other side. */
+export type ConnectorKind = Connector['kind'];
+
+/** The connector of a kind. */
+export type ConnectorOf<Kind extends ConnectorKind> = Extract<Connector, { readonly kind: Kind }>;
+
 /** Sends MQTT messages into Kafka. Templates use `${clientId}`, `${topic}`, `${topic[n]}`, `${qos}`, `${payload}`. */
 export interface MqttToKafkaRule {
   readonly id: string;
@@ -82,6 +102,8 @@ export interface Bridge {
   offer(message: Message, done: PublishDone): void;
   /** Replaces the set of rules; unchanged ones go on undisturbed. */
   apply(rules: readonly BridgeRule[]): void;
+  /** What is wrong with a rule, naming the field; undefined when it can run. */
+  ruleFault(rule: BridgeRule): string | undefined;
   /** The state of each rule in force. */
   status(): readonly RuleStatus[];
   /** Whether every broker connection a rule needs is up; true without rules. */

@@ -70,6 +70,7 @@ function bridgeThat(offer: Bridge['offer']): Bridge {
   return {
     offer,
     apply: () => undefined,
+    ruleFault: () => undefined,
     status: () => [],
     connected: () => true,
     close: () => Promise.resolve(),

@@ -49,6 +49,12 @@ export {
 } from './redis-topologies.ts';
 export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
+export {
+  sinkContract,
+  type ReceivedRecord,
+  type ReceiverUnderTest,
+  type SinkContractOptions,
+} from './sink-contract.ts';
 export { ScramClient } from './scram-client.ts';
 export { seededRandom } from './seeded-random.ts';
 export { partialSessionStoreSuite, sessionStoreSuite } from './session-store-suite.ts';

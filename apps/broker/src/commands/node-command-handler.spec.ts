@@ -140,8 +140,12 @@ function setUp({ kafka = true } = {}) {
     rules: {
       store,
       configured: [rule('fixed')],
-      bridge: kafka ? { status: () => [runs] } : undefined,
-      ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
+      bridge: kafka
+        ? {
+            status: () => [runs],
+            ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
+          }
+        : undefined,
     },
     now: () => 5,
     log,

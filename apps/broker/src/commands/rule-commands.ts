@@ -10,9 +10,7 @@ export interface RuleCommandsOptions {
   /** The rules of the configuration: shown, never changed. */
   readonly configured: readonly BridgeRule[];
   /** Undefined without Kafka: no rule can be in force then. */
-  readonly bridge: Pick<Bridge, 'status'> | undefined;
-  /** Says what is wrong with a rule that cannot work. */
-  readonly ruleFault: (rule: BridgeRule) => string | undefined;
+  readonly bridge: Pick<Bridge, 'status' | 'ruleFault'> | undefined;
 }
 
 /** Bridge rules as the API sees them: those of the configuration and those it made itself. */
@@ -44,8 +42,8 @@ export class RuleCommands {
   async put({ rule: wire, revision }: CommandOf<'put-rule'>): Promise<WireRuleChange> {
     const rule = bridgeRuleOf(wire);
     if (this.#isConfigured(rule.id)) return { kind: 'read-only' };
-    const { bridge, ruleFault } = this.#options;
-    const detail = bridge === undefined ? NO_BRIDGE : ruleFault(rule);
+    const { bridge } = this.#options;
+    const detail = bridge === undefined ? NO_BRIDGE : bridge.ruleFault(rule);
     if (detail !== undefined) return { kind: 'invalid', detail };
     return changeOf(await this.#options.store.put(rule, revision));
   }

@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Lane, type LaneLimits } from './lane.ts';
+import type { OutboundRecord } from './outbound-record.ts';
+import { SinkError, type Sink, type SinkRecord } from './sink.ts';
+
+const LIMITS: LaneLimits = {
+  lingerMs: 10,
+  batchRecordsMax: 4,
+  batchBytesMax: 1_000,
+  ackTimeoutMs: 5_000,
+};
+
+interface Answer {
+  resolve(confirmed: number[]): void;
+  reject(error: SinkError): void;
+}
+
+/** Lane 0 of a sink whose every answer the test gives by hand. */
+class HandSink implements Pick<Sink, 'send' | 'renew'> {
+  readonly requests: string[] = [];
+  renewed = 0;
+  #answer: Answer | undefined;
+
+  send(_target: string, _lane: number, records: readonly SinkRecord[]): Promise<number[]> {
+    if (this.#answer !== undefined) throw new Error('two requests at a time');
+    this.requests.push(records.map(({ value }) => String(value)).join(' '));
+    return new Promise((resolve, reject) => {
+      this.#answer = { resolve, reject };
+    });
+  }
+
+  renew(): void {
+    this.renewed += 1;
+  }
+
+  async accept(confirmed = [0]): Promise<void> {
+    this.#take().resolve(confirmed);
+    await jest.advanceTimersByTimeAsync(0);
+  }
+
+  async refuse(code: SinkError['code']): Promise<void> {
+    this.#take().reject(new SinkError(code, code));
+    await jest.advanceTimersByTimeAsync(0);
+  }
+
+  #take(): Answer {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    if (answer === undefined) throw new Error('no request is open');
+    return answer;
+  }
+}
+
+describe('Lane', () => {
+  let sink: HandSink;
+  let lane: Lane;
+  let delivered: string[];
+  let failed: string[];
+  let retries: number;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    sink = new HandSink();
+    delivered = [];
+    failed = [];
+    retries = 0;
+    const texts = (records: readonly OutboundRecord[]): string[] =>
+      records.map(({ value }) => String(value));
+    lane = new Lane({
+      sink: sink as unknown as Sink,
+      target: 't',
+      lane: 0,
+      limits: LIMITS,
+      clock: Date.now,
+      events: {
+        delivered: (records) => delivered.push(...texts(records)),
+        failed: (records, failure) =>
+          failed.push(...texts(records).map((text) => `${text}:${failure}`)),
+        retried: () => (retries += 1),
+      },
+    });
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  function push(text: string, bytes = 10): void {
+    lane.push({
+      target: 't',
+      key: Buffer.from('k'),
+      value: Buffer.from(text),
+      headers: {},
+      timestampMs: Date.now(),
+      bytes,
+      gate: undefined,
+    });
+  }
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+  it('sends what one turn brings in one request when it was idle', async () => {
+    push('a');
+    push('b');
+    expect(sink.requests).toEqual([]);
+    await pass(0);
+    expect(sink.requests).toEqual(['a b']);
+    await sink.accept();
+    expect(delivered).toEqual(['a', 'b']);
+    expect(lane.size).toBe(0);
+  });
+
+  it('never has two requests under way, and lingers between small ones', async () => {
+    push('a');
+    await pass(0);
+    push('b');
+    await pass(3);
+    push('c');
+    await sink.accept();
+    expect(sink.requests).toEqual(['a']);
+    await pass(7);
+    expect(sink.requests).toEqual(['a', 'b c']);
+  });
+
+  it('does not linger with a full batch, by records or by bytes', async () => {
+    for (const text of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) push(text);
+    await pass(0);
+    await sink.accept();
+    await sink.accept();
+    expect(sink.requests).toEqual(['a b c d', 'e f g h']);
+    push('j', 990);
+    push('k', 990);
+    await pass(0);
+    await sink.accept();
+    await pass(10);
+    expect(sink.requests).toEqual(['a b c d', 'e f g h', 'i j', 'k']);
+  });
+
+  it('keeps the order and the batch while it repeats', async () => {
+    push('a');
+    push('b');
+    await pass(0);
+    push('c');
+    await sink.refuse('UNAVAILABLE');
+    push('d');
+    await pass(50);
+    await sink.refuse('UNAVAILABLE');
+    await pass(100);
+    expect(sink.requests).toEqual(['a b', 'a b', 'a b']);
+    await sink.accept();
+    await pass(10);
+    await sink.accept();
+    expect(delivered).toEqual(['a', 'b', 'c', 'd']);
+    expect(retries).toBe(2);
+    expect(sink.renewed).toBe(0);
+  });
+
+  it('repeats when the answer does not name its lane', async () => {
+    push('a');
+    await pass(0);
+    await sink.accept([]);
+    expect(delivered).toEqual([]);
+    await pass(50);
+    await sink.accept([1]);
+    await pass(100);
+    await sink.accept([0]);
+    expect(sink.requests).toEqual(['a', 'a', 'a']);
+    expect(delivered).toEqual(['a']);
+  });
+
+  it('splits a batch that is too large down to the record that is, and loses no other', async () => {
+    for (const text of ['a', 'b', 'X', 'd']) push(text);
+    await pass(0);
+    await sink.refuse('TOO_LARGE');
+    await sink.accept();
+    await sink.refuse('TOO_LARGE');
+    await sink.refuse('TOO_LARGE');
+    await sink.accept();
+    expect(sink.requests).toEqual(['a b X d', 'a b', 'X d', 'X', 'd']);
+    expect(delivered).toEqual(['a', 'b', 'd']);
+    expect(failed).toEqual(['X:too_large']);
+    expect(lane.size).toBe(0);
+    expect(sink.renewed).toBe(0);
+  });
+
+  it('finds the one record that the sink rejects', async () => {
+    push('a');
+    push('X');
+    await pass(0);
+    await sink.refuse('REJECTED');
+    await sink.accept();
+    await sink.refuse('REJECTED');
+    expect(delivered).toEqual(['a']);
+    expect(failed).toEqual(['X:other']);
+  });
+
+  it('renews the sink when it gives up what may have been stored', async () => {
+    push('a');
+    await pass(0);
+    await sink.refuse('UNAVAILABLE');
+    await pass(50);
+    await sink.refuse('NOT_AUTHORIZED');
+    expect(failed).toEqual(['a:not_authorized']);
+    expect(sink.renewed).toBe(1);
+    push('b');
+    await pass(10);
+    await sink.accept();
+    expect(delivered).toEqual(['b']);
+  });
+
+  it('waits for a missing target as long as a publisher waits, not longer', async () => {
+    push('a');
+    await pass(0);
+    for (let waited = 0; failed.length === 0 && waited < 20_000; waited += 2_000) {
+      await sink.refuse('UNKNOWN_TARGET');
+      await pass(2_000);
+    }
+    expect(failed).toEqual(['a:unknown_topic']);
+    expect(sink.requests.length).toBeGreaterThan(3);
+  });
+
+  it('gives everything up when it closes, and nothing twice', async () => {
+    push('a');
+    await pass(0);
+    push('b');
+    await sink.refuse('UNAVAILABLE');
+    lane.close();
+    await pass(0);
+    expect(failed).toEqual(['b:shutdown']);
+    await sink.accept();
+    expect(delivered).toEqual(['a']);
+    expect(lane.size).toBe(0);
+  });
+});

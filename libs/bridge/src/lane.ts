@@ -1,0 +1,222 @@
+import type { OutboundRecord } from './outbound-record.ts';
+import { SinkError, type Sink } from './sink.ts';
+
+/** Why a lane gave records up. */
+export type LaneFailure = 'too_large' | 'not_authorized' | 'unknown_topic' | 'other' | 'shutdown';
+
+/** What a lane tells its rule; records come in groups, never one by one. */
+export interface LaneEvents {
+  delivered(records: readonly OutboundRecord[], seconds: number): void;
+  failed(records: readonly OutboundRecord[], failure: LaneFailure): void;
+  /** An attempt failed and will be repeated. */
+  retried(error: SinkError): void;
+}
+
+/** The limits of a lane. */
+export interface LaneLimits {
+  /** Least time between the starts of two sends that are not full. */
+  readonly lingerMs: number;
+  readonly batchRecordsMax: number;
+  readonly batchBytesMax: number;
+  /** How old records of a target that does not exist may become. */
+  readonly ackTimeoutMs: number;
+}
+
+/** Where a lane leads, and what it works with. */
+export interface LaneOptions {
+  readonly sink: Sink;
+  readonly target: string;
+  readonly lane: number;
+  readonly limits: LaneLimits;
+  readonly clock: () => number;
+  readonly events: LaneEvents;
+}
+
+const BACKOFF_MIN_MS = 50;
+const BACKOFF_MAX_MS = 2_000;
+
+/**
+ * The way of all records to one lane of a target, for example a Kafka partition: a queue with at most one request under way, so that nothing overtakes.
+ *
+ * @remarks A batch, once begun, is repeated unchanged until the other side has it, so that it can tell a repeat. Records are
+ * given up only for reasons that repeating cannot cure; what follows them goes on. A lane that was idle sends at the end of
+ * the turn; a busy one collects for `lingerMs` or until a batch is full.
+ */
+export class Lane {
+  readonly #options: LaneOptions;
+  #queue: OutboundRecord[] = [];
+  #head = 0;
+  #bytes = 0;
+  /** Halves of a batch that was refused for its size: they go before the queue. */
+  #parts: (readonly OutboundRecord[])[] = [];
+  #underWay = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+  #restUntilMs = 0;
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  /** Records that are neither delivered nor given up. */
+  get size(): number {
+    let size = this.#queue.length - this.#head + this.#underWay;
+    for (const part of this.#parts) size += part.length;
+    return size;
+  }
+
+  push(record: OutboundRecord): void {
+    this.#queue.push(record);
+    this.#bytes += record.bytes;
+    this.#schedule();
+  }
+
+  /** Gives up everything at once, except what a request under way may still deliver. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
+    this.#wake?.();
+    const rest = [...this.#parts.flat(), ...this.#queue.slice(this.#head)];
+    this.#parts = [];
+    this.#queue = [];
+    this.#head = 0;
+    if (rest.length > 0) this.#options.events.failed(rest, 'shutdown');
+  }
+
+  get #full(): boolean {
+    const { batchRecordsMax, batchBytesMax } = this.#options.limits;
+    return this.#queue.length - this.#head >= batchRecordsMax || this.#bytes >= batchBytesMax;
+  }
+
+  #schedule(): void {
+    if (this.#underWay > 0 || this.#turn !== undefined) return;
+    if (this.#timer !== undefined && !this.#full) return;
+    const { clock, limits } = this.#options;
+    const restMs = this.#full ? 0 : Math.min(this.#restUntilMs - clock(), limits.lingerMs);
+    if (restMs > 0) {
+      this.#timer = setTimeout(this.#start, restMs);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#turn = setImmediate(this.#start);
+  }
+
+  readonly #start = (): void => {
+    this.#timer = undefined;
+    this.#turn = undefined;
+    void this.#run();
+  };
+
+  /** Sends until less than a full batch is left. */
+  async #run(): Promise<void> {
+    const { clock, limits } = this.#options;
+    do {
+      this.#restUntilMs = clock() + limits.lingerMs;
+      const batch = this.#nextBatch();
+      this.#underWay = batch.length;
+      await this.#deliver(batch);
+    } while (this.#parts.length > 0 || this.#full);
+    if (this.#queue.length > this.#head) this.#schedule();
+  }
+
+  #nextBatch(): readonly OutboundRecord[] {
+    const part = this.#parts.shift();
+    if (part !== undefined) return part;
+    const { batchRecordsMax, batchBytesMax } = this.#options.limits;
+    const batch: OutboundRecord[] = [];
+    let bytes = 0;
+    while (batch.length < batchRecordsMax) {
+      const record = this.#queue[this.#head];
+      if (record === undefined || (batch.length > 0 && bytes + record.bytes > batchBytesMax)) break;
+      batch.push(record);
+      bytes += record.bytes;
+      this.#head += 1;
+    }
+    this.#bytes -= bytes;
+    if (this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    return batch;
+  }
+
+  /** Repeats one batch until it is delivered, split or given up. */
+  async #deliver(batch: readonly OutboundRecord[]): Promise<void> {
+    const { clock, events } = this.#options;
+    for (let attempt = 0; ; attempt += 1) {
+      const startedMs = clock();
+      const error = await this.#attempt(batch);
+      if (error === undefined) {
+        this.#underWay = 0;
+        events.delivered(batch, (clock() - startedMs) / 1_000);
+        return;
+      }
+      const failure = this.#closed ? 'shutdown' : this.#verdict(batch, error);
+      if (failure !== undefined) {
+        // An earlier attempt may have been stored under the sequence numbers that come next.
+        if (attempt > 0) this.#options.sink.renew();
+        this.#giveUp(batch, failure);
+        return;
+      }
+      events.retried(error);
+      await this.#pause(Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS));
+    }
+  }
+
+  async #attempt(batch: readonly OutboundRecord[]): Promise<SinkError | undefined> {
+    const { sink, target, lane } = this.#options;
+    try {
+      const confirmed = await sink.send(target, lane, batch);
+      if (confirmed.includes(lane)) return undefined;
+      return new SinkError('UNKNOWN_TARGET', `no answer for lane ${lane} of ${target}`);
+    } catch (error) {
+      if (error instanceof SinkError) return error;
+      throw error;
+    }
+  }
+
+  /** Why repeating this batch is of no use; undefined when it is. */
+  #verdict(batch: readonly OutboundRecord[], error: SinkError): LaneFailure | undefined {
+    switch (error.code) {
+      case 'UNAVAILABLE':
+        return undefined;
+      case 'UNKNOWN_TARGET': {
+        const { clock, limits } = this.#options;
+        const ageMs = clock() - (batch.at(-1)?.timestampMs ?? 0);
+        return ageMs > limits.ackTimeoutMs ? 'unknown_topic' : undefined;
+      }
+      case 'TOO_LARGE':
+        return 'too_large';
+      case 'NOT_AUTHORIZED':
+        return 'not_authorized';
+      case 'REJECTED':
+        return 'other';
+    }
+  }
+
+  #giveUp(batch: readonly OutboundRecord[], failure: LaneFailure): void {
+    this.#underWay = 0;
+    if (batch.length > 1 && (failure === 'too_large' || failure === 'other')) {
+      // One bad record must not take its neighbours with it.
+      const half = batch.length >> 1;
+      this.#parts.unshift(batch.slice(0, half), batch.slice(half));
+    } else {
+      this.#options.events.failed(batch, failure);
+    }
+  }
+
+  #pause(pauseMs: number): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, pauseMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

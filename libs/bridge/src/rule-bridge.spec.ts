@@ -1,0 +1,489 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  PublishError,
+  type BridgeRecordCount,
+  type BridgeRule,
+  type Connector,
+  type InjectedMessage,
+  type Message,
+  type Meter,
+  type MqttToKafkaRule,
+} from '#libs/broker-ports';
+import { messageOf, RecordingLog } from '#libs/testkit';
+import { RuleBridge, type BridgeLimits } from './rule-bridge.ts';
+import { SinkError, type Sink, type SinkRecord } from './sink.ts';
+import type { Source, SourceHandler } from './source.ts';
+
+const LIMITS: BridgeLimits = {
+  ackTimeoutMs: 1_000,
+  lingerMs: 0,
+  batchRecordsMax: 100,
+  batchBytesMax: 100_000,
+  bufferBytesMax: 10_000,
+};
+
+const MESSAGE_LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 };
+
+const CONNECTOR: Connector = {
+  id: 'main',
+  kind: 'kafka',
+  brokers: ['127.0.0.1:1'],
+  clientId: 'skein',
+  compression: 'none',
+};
+
+/** A sink with one lane per target, and a source, that can be away. */
+class MemoryKafka implements Sink, Source {
+  readonly stored: SinkRecord[] = [];
+  away = false;
+  readonly missing = new Set<string>();
+  closed = 0;
+  consumer: { readonly topic: string; readonly handler: SourceHandler } | undefined;
+
+  async ping(): Promise<void> {
+    if (this.away) throw new SinkError('UNAVAILABLE', 'away');
+  }
+
+  async lanes(target: string): Promise<number> {
+    await this.ping();
+    if (this.missing.has(target)) throw new SinkError('UNKNOWN_TARGET', `no ${target}`);
+    return 1;
+  }
+
+  async send(_target: string, lane: number, records: readonly SinkRecord[]): Promise<number[]> {
+    await this.ping();
+    this.stored.push(...records);
+    return [lane];
+  }
+
+  renew(): void {}
+
+  async close(): Promise<void> {
+    this.closed += 1;
+  }
+}
+
+const targetFault = (target: string): string | undefined =>
+  target.includes('/') ? 'no slash' : undefined;
+
+function rule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
+  return {
+    id: 'r1',
+    direction: 'mqtt-to-kafka',
+    enabled: true,
+    filter: 'a/#',
+    topic: 'telemetry',
+    key: '${clientId}',
+    headers: {},
+    ack: 'kafka',
+    ...changes,
+  };
+}
+
+describe('RuleBridge', () => {
+  let kafkas: Map<string, MemoryKafka>;
+  let counts: Record<string, number>;
+  let answers: string[];
+  let bridge: RuleBridge;
+  let started: string[];
+  let injected: InjectedMessage[];
+  /** What the publish pipeline answers, by topic. */
+  let refusals: Map<string, PublishError>;
+  let log: RecordingLog;
+  let lag: number;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    kafkas = new Map();
+    counts = {};
+    answers = [];
+    started = [];
+    injected = [];
+    refusals = new Map();
+    log = new RecordingLog();
+    const count = ({ outcome, reason, count: records }: BridgeRecordCount): void => {
+      const name = `${outcome}/${reason}`;
+      counts[name] = (counts[name] ?? 0) + records;
+    };
+    const meter = new Proxy(
+      {},
+      {
+        get: (_target, name) => {
+          if (name === 'bridgeConsumerLag') {
+            return (_bridge: string, records: number) => (lag = records);
+          }
+          return name === 'bridgeRecords' ? count : () => undefined;
+        },
+      },
+    ) as Meter;
+    bridge = new RuleBridge({
+      connector: CONNECTOR,
+      sinks: {
+        kind: 'kafka',
+        targetFault,
+        open: (_connector, id) => {
+          started.push(id);
+          return kafka(id);
+        },
+      },
+      sources: {
+        kind: 'kafka',
+        topicFault: targetFault,
+        open: (_connector, { id, topic }, { handler }) => {
+          kafka(id).consumer = { topic, handler };
+          return kafka(id);
+        },
+      },
+      limits: LIMITS,
+      inject: (message, done) => {
+        injected.push(message);
+        done(refusals.get(message.topic));
+      },
+      messageLimits: MESSAGE_LIMITS,
+      clock: Date.now,
+      log,
+      meter,
+    });
+  });
+
+  afterEach(async () => {
+    const closed = bridge.close();
+    await jest.advanceTimersByTimeAsync(10_000);
+    await closed;
+    jest.useRealTimers();
+  });
+
+  function kafka(id = 'r1'): MemoryKafka {
+    const known = kafkas.get(id) ?? new MemoryKafka();
+    kafkas.set(id, known);
+    return known;
+  }
+
+  function offer(changes: Partial<Message> = {}): void {
+    const message = messageOf({ topic: 'a/b', receivedAtMs: Date.now(), ...changes });
+    bridge.offer(message, (error) => answers.push(error?.code ?? 'ok'));
+  }
+
+  const values = (id = 'r1'): string[] =>
+    kafka(id).stored.map(({ target, value }) => `${target}:${String(value)}`);
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+  it('answers at once without rules, and when none matches', async () => {
+    offer();
+    expect(bridge.connected()).toBe(true);
+    bridge.apply([rule()]);
+    offer({ topic: 'b' });
+    expect(answers).toEqual(['ok', 'ok']);
+  });
+
+  it('answers a QoS 1 message when Kafka has it, and a QoS 0 message at once', async () => {
+    bridge.apply([rule()]);
+    offer({ payload: Buffer.from('1') });
+    offer({ payload: Buffer.from('2'), qos: 0 });
+    expect(answers).toEqual(['ok']);
+    await pass(10);
+    expect(answers).toEqual(['ok', 'ok']);
+    expect(values()).toEqual(['telemetry:1', 'telemetry:2']);
+    expect(counts).toEqual({ 'delivered/ok': 2 });
+  });
+
+  it('keeps a copy: the bytes of a message live as long as the turn', async () => {
+    bridge.apply([rule({ key: '${payload}' })]);
+    const payload = Buffer.from('before');
+    offer({ payload });
+    payload.fill('x');
+    await pass(10);
+    expect(values()).toEqual(['telemetry:before']);
+    expect(String(kafka().stored[0]?.key)).toBe('before');
+  });
+
+  it('waits for the strictest of several rules', async () => {
+    kafka('r2').away = true;
+    bridge.apply([
+      rule(),
+      rule({ id: 'r2', filter: '+/b' }),
+      rule({ id: 'r3', filter: 'a/b', ack: 'none' }),
+    ]);
+    offer({ payload: Buffer.from('1') });
+    await pass(300);
+    expect(values('r1')).toEqual(['telemetry:1']);
+    expect(values('r3')).toEqual(['telemetry:1']);
+    expect(answers).toEqual([]);
+    kafka('r2').away = false;
+    await pass(1_000);
+    expect(answers).toEqual(['ok']);
+  });
+
+  it('does not send back what came from Kafka', async () => {
+    bridge.apply([rule({ filter: '#' })]);
+    offer({ origin: 'bridge' });
+    offer({ topic: '$SYS/uptime' });
+    await pass(10);
+    expect(answers).toEqual(['ok', 'ok']);
+    expect(values()).toEqual([]);
+  });
+
+  it('takes system topics only for a filter that names them', async () => {
+    bridge.apply([rule({ filter: '$SYS/#' })]);
+    offer({ topic: '$SYS/uptime', payload: Buffer.from('1') });
+    await pass(10);
+    expect(values()).toEqual(['telemetry:1']);
+  });
+
+  it('tells the publisher when Kafka takes too long, once, and may still deliver late', async () => {
+    kafka().away = true;
+    bridge.apply([rule()]);
+    offer({ payload: Buffer.from('1') });
+    await pass(900);
+    expect(answers).toEqual([]);
+    await pass(300);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
+    expect(bridge.connected()).toBe(false);
+    expect(bridge.status()).toEqual([{ id: 'r1', state: 'degraded', lastError: 'away' }]);
+    kafka().away = false;
+    await pass(1_000);
+    expect(values()).toEqual(['telemetry:1']);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
+    expect(bridge.status()).toEqual([{ id: 'r1', state: 'running', lastError: undefined }]);
+  });
+
+  it('refuses or drops what the buffer cannot hold, and counts it', async () => {
+    kafka().away = true;
+    kafka('r2').away = true;
+    bridge.apply([rule(), rule({ id: 'r2', filter: 'b', ack: 'none' })]);
+    for (let index = 0; index < 20; index += 1) offer({ payload: Buffer.alloc(1_000) });
+    expect(answers.length).toBeGreaterThan(10);
+    expect(new Set(answers)).toEqual(new Set(['QUOTA_EXCEEDED']));
+    const refused = answers.length;
+    offer({ topic: 'b', payload: Buffer.alloc(1_000) });
+    expect(answers.at(-1)).toBe('ok');
+    expect(counts).toEqual({ 'failed/buffer_full': refused, 'dropped/buffer_full': 1 });
+    kafka().away = false;
+    await pass(2_000);
+    expect(kafka().stored).toHaveLength(20 - refused);
+    offer({ payload: Buffer.alloc(1_000) });
+    await pass(100);
+    expect(answers.at(-1)).toBe('ok');
+  });
+
+  it('refuses a message whose Kafka topic would be illegal', async () => {
+    bridge.apply([rule({ topic: '${topic}' })]);
+    offer({ topic: 'a/b' });
+    offer({ topic: 'a/b', qos: 0 });
+    await pass(10);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE', 'ok']);
+    expect(counts).toEqual({ 'failed/invalid_topic': 1, 'dropped/invalid_topic': 1 });
+  });
+
+  it('does not let a missing topic hold up the others of its rule, nor the buffer', async () => {
+    kafka().missing.add('none');
+    bridge.apply([rule({ topic: '${topic[1]}' })]);
+    offer({ topic: 'a/none' });
+    offer({ topic: 'a/some', payload: Buffer.from('1') });
+    await pass(10);
+    expect(values()).toEqual(['some:1']);
+    expect(answers).toEqual(['ok']);
+    await pass(2_000);
+    expect(answers).toEqual(['ok', 'BRIDGE_UNAVAILABLE']);
+    expect(counts).toEqual({ 'delivered/ok': 1, 'failed/unknown_topic': 1 });
+    expect(bridge.status()[0]?.state).toBe('running');
+  });
+
+  it('leaves unchanged rules alone, and sends what a changed one held before the new one', async () => {
+    const other: BridgeRule = rule({ id: 'r2', filter: 'b' });
+    bridge.apply([rule(), other]);
+    kafka().away = true;
+    offer({ payload: Buffer.from('old') });
+    bridge.apply([{ ...other }, rule({ topic: 'elsewhere' })]);
+    offer({ payload: Buffer.from('new') });
+    expect(started).toEqual(['r1', 'r2', 'r1']);
+    await pass(200);
+    kafka().away = false;
+    await pass(1_000);
+    expect(values()).toEqual(['telemetry:old', 'elsewhere:new']);
+    expect(answers).toEqual(['ok', 'ok']);
+    bridge.apply([]);
+    await pass(100);
+    expect(kafka('r2').closed).toBe(1);
+    expect(bridge.status()).toEqual([]);
+  });
+
+  it('shows rules that do not run', () => {
+    bridge.apply([rule({ enabled: false }), rule({ id: 'r2', key: '${who}' })]);
+    expect(bridge.status()).toEqual([
+      { id: 'r1', state: 'stopped', lastError: undefined },
+      { id: 'r2', state: 'stopped', lastError: 'key: ${who} is not a known placeholder' },
+    ]);
+    expect(started).toEqual([]);
+  });
+
+  describe('from Kafka to MQTT', () => {
+    const headers = { kind: Buffer.from('reboot') };
+    let resolved: string[];
+
+    beforeEach(async () => {
+      resolved = [];
+      bridge.apply([
+        {
+          id: 'commands',
+          direction: 'kafka-to-mqtt',
+          enabled: true,
+          topic: 'commands',
+          mqttTopic: 'devices/${key}/${headers.kind}',
+          qos: 1,
+          retain: true,
+        },
+      ]);
+      await pass(0);
+    });
+
+    /** Lets records come, by their keys; returns how long the partition rests then. */
+    async function batch(
+      keys: readonly string[],
+      { partition = 0, value = Buffer.from('now') as Buffer | null, lag: behind = 0 } = {},
+    ): Promise<number | undefined> {
+      const records = keys.map((key, index) => ({
+        offset: String(7 + index),
+        key: Buffer.from(key),
+        value,
+        headers,
+        timestamp: '0',
+      }));
+      return kafka('commands').consumer?.handler.batch({
+        partition,
+        records,
+        lag: behind,
+        active: () => true,
+        resolve: (offset) => resolved.push(offset),
+        heartbeat: () => Promise.resolve(),
+      });
+    }
+
+    it('carries records', async () => {
+      const { topic, handler } = kafka('commands').consumer ?? {};
+      expect(topic).toBe('commands');
+      expect(bridge.connected()).toBe(false);
+      handler?.joined();
+      expect(bridge.connected()).toBe(true);
+      expect(await batch(['d1'])).toBe(0);
+      expect(await batch(['d2'], { value: null })).toBe(0);
+      const message = { qos: 1, retain: true };
+      expect(injected).toEqual([
+        { ...message, topic: 'devices/d1/reboot', payload: Buffer.from('now') },
+        { ...message, topic: 'devices/d2/reboot', payload: new Uint8Array(0) },
+      ]);
+      expect(resolved).toEqual(['7', '7']);
+      expect(counts).toEqual({ 'delivered/ok': 2 });
+      expect(log.lines).toEqual([]);
+    });
+
+    it('tells how far the worst partition is behind', async () => {
+      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
+      await batch(['d1'], { partition: 0, lag: 30 });
+      await batch(['d2', 'd3'], { partition: 1, lag: 40 });
+      await pass(100);
+      expect(lag).toBe(42);
+      refusals.clear();
+      await batch(['d2', 'd3'], { partition: 1 });
+      await pass(100);
+      expect(lag).toBe(30);
+    });
+
+    it('skips records that can never be published, counts each and logs each kind once', async () => {
+      refusals.set('devices/secret/reboot', new PublishError('NOT_AUTHORIZED', 'forbidden'));
+      refusals.set('devices/new/reboot', new PublishError('QUOTA_EXCEEDED', 'no room'));
+      expect(await batch(['#', 'a/b/c', 'secret', 'x'.repeat(65_535), 'd1', 'new'])).toBe(0);
+      expect(await batch(['d1'], { value: Buffer.alloc(501) })).toBe(0);
+      expect(await batch(['x'.repeat(800)], { value: Buffer.alloc(200) })).toBe(0);
+      expect(resolved).toEqual(['12', '7', '7']);
+      expect(injected.map(({ topic }) => topic)).toEqual([
+        'devices/secret/reboot',
+        'devices/d1/reboot',
+        'devices/new/reboot',
+      ]);
+      expect(counts).toEqual({
+        'delivered/ok': 1,
+        'failed/invalid_topic': 3,
+        'failed/too_large': 2,
+        'failed/not_authorized': 1,
+        'failed/other': 1,
+      });
+      const faults = log.of('bridge-record-skipped').map(({ fields }) => fields);
+      expect(faults).toHaveLength(4);
+      expect(faults[0]).toMatchObject({ rule: 'commands', partition: 0, offset: '7' });
+    });
+
+    it('lets a partition rest, longer each time, while its first record cannot be taken', async () => {
+      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
+      expect(await batch(['d1', 'd2', 'd3'])).toBe(100);
+      const rests: unknown[] = [];
+      for (let again = 0; again < 7; again += 1) rests.push(await batch(['d2', 'd3']));
+      expect(rests).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+      expect(await batch(['d4'], { partition: 1 })).toBe(0);
+      refusals.clear();
+      expect(await batch(['d2', 'd3'])).toBe(0);
+      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
+      expect(await batch(['d2'])).toBe(100);
+
+      expect(resolved).toEqual(['7', '7', '8']);
+      const times = (id: string) =>
+        injected.filter(({ topic }) => topic === `devices/${id}/reboot`).length;
+      expect([times('d1'), times('d2'), times('d3')]).toEqual([1, 10, 1]);
+      expect(log.lines.map(({ level, event }) => `${level} ${event}`)).toEqual([
+        'warn bridge-inject-refused',
+        'info bridge-inject-restored',
+        'warn bridge-inject-refused',
+      ]);
+      expect(log.lines[0]?.fields).toMatchObject({ partition: 0, error: 'Redis is away' });
+    });
+  });
+
+  it('flushes when it closes, and gives up at the deadline without a lie', async () => {
+    bridge.apply([rule(), rule({ id: 'r2', filter: 'b' })]);
+    await pass(10);
+    kafka('r2').away = true;
+    offer({ payload: Buffer.from('1') });
+    offer({ topic: 'b' });
+    let closed = false;
+    void bridge.close().then(() => (closed = true));
+    offer({ payload: Buffer.from('late') });
+    await pass(500);
+    expect(values()).toEqual(['telemetry:1']);
+    expect(closed).toBe(false);
+    await pass(5_000);
+    expect(closed).toBe(true);
+    expect(answers.toSorted()).toEqual(['BRIDGE_UNAVAILABLE', 'BRIDGE_UNAVAILABLE', 'ok']);
+  });
+
+  it('does not wait long for a Kafka that is away when it closes', async () => {
+    kafka().away = true;
+    bridge.apply([rule()]);
+    offer();
+    let closed = false;
+    void bridge.close().then(() => (closed = true));
+    await pass(1_000);
+    expect(closed).toBe(true);
+    expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
+  });
+
+  it('is on its way to a Kafka that is starting, and degraded when it does not come or goes', async () => {
+    const lines = (): string[] => log.lines.map(({ level, event }) => `${level} ${event}`);
+    kafka().away = true;
+    bridge.apply([rule()]);
+    await pass(9_000);
+    kafka().away = false;
+    await pass(1_000);
+    expect(lines()).toEqual(['info bridge-connecting', 'info bridge-connected']);
+    expect(log.lines[0]?.fields).toEqual({ rule: 'r1', error: 'away' });
+
+    kafka().away = true;
+    await pass(15_000);
+    kafka().away = false;
+    await pass(1_000);
+    expect(lines().slice(2)).toEqual(['warn bridge-degraded', 'info bridge-recovered']);
+    kafka('r2').away = true;
+    bridge.apply([rule(), rule({ id: 'r2' })]);
+    await pass(30_000);
+    expect(lines().slice(4)).toEqual(['info bridge-connecting', 'warn bridge-degraded']);
+  });
+});

@@ -1,0 +1,259 @@
+import {
+  PublishError,
+  type Bridge,
+  type BridgeRule,
+  type Connector,
+  type InjectedMessage,
+  type Log,
+  type Message,
+  type Meter,
+  type PublishDone,
+  type RuleStatus,
+} from '#libs/broker-ports';
+import { MatchCache, TopicTrie } from '#libs/topic-index';
+import { AckGate } from './ack-gate.ts';
+import type { BridgeContext } from './bridge-context.ts';
+import { BufferBudget } from './buffer-budget.ts';
+import { InboundRule, type InboundLimits, type InboundLink } from './inbound-rule.ts';
+import type { LaneLimits } from './lane.ts';
+import { OutboundRule } from './outbound-rule.ts';
+import { ruleFault } from './rule-fault.ts';
+import type { SinkFactory } from './sink.ts';
+import type { SourceFactory } from './source.ts';
+
+/** What holds for every connector. */
+export interface BridgeLimits extends LaneLimits {
+  /** Most bytes waiting for the other side, all rules together. */
+  readonly bufferBytesMax: number;
+}
+
+/** What a bridge needs of its node. */
+export interface RuleBridgeOptions {
+  readonly connector: Connector;
+  readonly sinks: SinkFactory;
+  readonly sources: SourceFactory;
+  readonly limits: BridgeLimits;
+  /** What a consumed record may become; one that would be more is skipped. */
+  readonly messageLimits: InboundLimits;
+  /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */
+  readonly inject: (message: InjectedMessage, done: PublishDone) => void;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+const SWEEP_MS = 100;
+/** How long a rule that ends may go on sending what it holds. */
+const CLOSE_DEADLINE_MS = 5_000;
+/** The same when the bridge ends while the other side is away: it is not likely to come back just then. */
+const AWAY_DEADLINE_MS = 500;
+const MATCH_CACHE_ENTRIES = 8_192;
+
+type RunningRule = OutboundRule | InboundRule;
+
+/**
+ * The bridge of a node, both directions: rules at work between MQTT and what their connector leads to.
+ *
+ * @remarks A record is ordered in offer(), per key and for good: it goes to a lane with one request under way at a time. With
+ * an `ack` of the sink's name the publisher's QoS 1 or 2 message is acknowledged when the sink has stored it for good. When
+ * that takes longer than `ackTimeoutMs` the publisher is told so and will send again, while the record stays in its lane and
+ * may be stored late: delivery is at least once. QoS 0, and rules of `ack: none`, never wait; when the buffer is full their
+ * records are dropped and counted. The sink's absence costs MQTT nothing but these answers.
+ *
+ * A consumer group that has no committed offset, as of a new rule, begins at the end of its topic: commands of the past are
+ * not sent to devices. From then on nothing is skipped, also not records that came while no node was there.
+ */
+export class RuleBridge implements Bridge {
+  readonly #options: RuleBridgeOptions;
+  readonly #context: BridgeContext;
+  readonly #rules = new Map<string, RunningRule>();
+  /** Rules that were taken out and still send what they hold. */
+  readonly #leaving = new Map<RunningRule, Promise<void>>();
+  #stopped: RuleStatus[] = [];
+  readonly #trie = new TopicTrie<OutboundRule>();
+  readonly #matches = new MatchCache<readonly OutboundRule[]>(MATCH_CACHE_ENTRIES);
+  #version = 0;
+  #outboundCount = 0;
+  /** Open gates in the order of their deadlines: all wait equally long. */
+  #gates: AckGate[] = [];
+  #sweeper: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RuleBridgeOptions) {
+    const { connector, limits, clock, log, meter } = options;
+    this.#options = options;
+    const budget = new BufferBudget(limits.bufferBytesMax);
+    this.#context = { bridge: connector.id, limits, budget, clock, log, meter };
+  }
+
+  offer(message: Message, done: PublishDone): void {
+    // What a rule brought in must not go round in circles.
+    if (this.#outboundCount === 0 || message.origin === 'bridge') return done();
+    const rules = this.#match(message.topic);
+    let gate: AckGate | undefined;
+    for (const rule of rules) {
+      const gated = message.qos > 0 && rule.rule.ack !== 'none';
+      if (gated) gate ??= this.#gate(done);
+      rule.offer(message, gated ? gate : undefined);
+    }
+    if (gate === undefined) done();
+    else gate.release();
+  }
+
+  apply(rules: readonly BridgeRule[]): void {
+    if (this.#closing !== undefined) return;
+    const wanted = new Map(rules.filter((rule) => rule.enabled).map((rule) => [rule.id, rule]));
+    this.#stopped = rules
+      .filter((rule) => !rule.enabled)
+      .map(({ id }) => ({ id, state: 'stopped', lastError: undefined }));
+    for (const running of this.#rules.values()) {
+      const { rule } = running;
+      if (sameRule(rule, wanted.get(rule.id))) wanted.delete(rule.id);
+      else this.#stop(running);
+    }
+    for (const rule of wanted.values()) this.#start(rule);
+  }
+
+  status(): readonly RuleStatus[] {
+    return [...[...this.#rules.values()].map((rule) => rule.status()), ...this.#stopped];
+  }
+
+  connected(): boolean {
+    for (const rule of this.#rules.values()) if (!rule.connected) return false;
+    return true;
+  }
+
+  ruleFault(rule: BridgeRule): string | undefined {
+    const { sinks, sources } = this.#options;
+    return ruleFault(rule, {
+      targetFault: (target) => sinks.targetFault(target),
+      topicFault: (topic) => sources.topicFault(topic),
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const rule of this.#rules.values()) {
+      this.#leave(rule, rule.connected ? CLOSE_DEADLINE_MS : AWAY_DEADLINE_MS);
+    }
+    await Promise.all(this.#leaving.values());
+    clearInterval(this.#sweeper);
+    this.#expireGates(Infinity);
+  }
+
+  #match(topic: string): readonly OutboundRule[] {
+    const cached = this.#matches.get(topic, this.#version);
+    if (cached !== undefined) return cached;
+    const rules: OutboundRule[] = [];
+    this.#trie.match(topic, rules);
+    this.#matches.set(topic, this.#version, rules);
+    return rules;
+  }
+
+  #gate(done: PublishDone): AckGate {
+    const { limits, clock } = this.#context;
+    const gate = new AckGate(done, clock() + limits.ackTimeoutMs);
+    this.#gates.push(gate);
+    return gate;
+  }
+
+  #start(rule: BridgeRule): void {
+    const fault = this.ruleFault(rule);
+    if (fault !== undefined) {
+      // Configuration and API refuse such a rule; an older or newer node may have stored it.
+      this.#context.log.error('bridge-rule-invalid', { rule: rule.id, error: fault });
+      this.#stopped.push({ id: rule.id, state: 'stopped', lastError: fault });
+      return;
+    }
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    const { connector, sinks, sources, messageLimits: limits, inject, log } = this.#options;
+    const after = this.#departed(rule.id);
+    if (rule.direction === 'kafka-to-mqtt') {
+      const open: InboundLink['open'] = (handler) =>
+        sources.open(connector, rule, { handler, log });
+      const inbound = new InboundRule(rule, this.#context, { open, after, limits, inject });
+      this.#rules.set(rule.id, inbound);
+      return;
+    }
+    const sink = sinks.open(connector, rule.id, log);
+    const targetFault = (target: string): string | undefined => sinks.targetFault(target);
+    const outbound = new OutboundRule(rule, this.#context, { sink, targetFault, after });
+    this.#rules.set(rule.id, outbound);
+    this.#trie.add(rule.filter, outbound);
+    this.#outboundCount += 1;
+    this.#version += 1;
+  }
+
+  #stop(running: RunningRule): void {
+    this.#rules.delete(running.rule.id);
+    if (running instanceof OutboundRule) {
+      this.#trie.remove(running.rule.filter, running);
+      this.#outboundCount -= 1;
+      this.#version += 1;
+    }
+    this.#leave(running, CLOSE_DEADLINE_MS);
+  }
+
+  #leave(running: RunningRule, deadlineMs: number): void {
+    const left = running
+      .close(this.#context.clock() + deadlineMs)
+      .finally(() => this.#leaving.delete(running));
+    this.#leaving.set(running, left);
+  }
+
+  /** Resolves when the earlier versions of a rule are gone: the next one must not overtake their records. */
+  async #departed(id: string): Promise<void> {
+    const earlier = [...this.#leaving].filter(([running]) => running.rule.id === id);
+    await Promise.all(earlier.map(([, left]) => left));
+  }
+
+  /** One timer for everything that waits: acknowledgements, metadata and gauges. */
+  #sweep(): void {
+    const nowMs = this.#context.clock();
+    const { bridge, budget, meter } = this.#context;
+    this.#expireGates(nowMs);
+    let lag = 0;
+    for (const rule of [...this.#rules.values(), ...this.#leaving.keys()]) {
+      if (rule instanceof OutboundRule) rule.sweep(nowMs);
+      else lag = Math.max(lag, rule.lag);
+    }
+    meter.bridgeBuffer(bridge, budget.records, budget.bytes);
+    meter.bridgeConsumerLag(bridge, lag);
+    meter.bridgeConnected(bridge, this.connected());
+  }
+
+  #expireGates(nowMs: number): void {
+    let passed = 0;
+    for (const gate of this.#gates) {
+      if (gate.open && gate.deadlineMs > nowMs) break;
+      passed += 1;
+      if (gate.open) {
+        gate.release(
+          new PublishError('BRIDGE_UNAVAILABLE', 'the bridge did not deliver the message in time'),
+        );
+      }
+    }
+    if (passed > 0) this.#gates = this.#gates.slice(passed);
+  }
+}
+
+function sameRule(left: BridgeRule, right: BridgeRule | undefined): boolean {
+  return (
+    right !== undefined && JSON.stringify(canonical(left)) === JSON.stringify(canonical(right))
+  );
+}
+
+/** Rules come from stores that keep no order of fields. */
+function canonical(value: object): unknown {
+  return Object.entries(value)
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, field]) => [
+      name,
+      typeof field === 'object' && field !== null ? canonical(field) : field,
+    ]);
+}

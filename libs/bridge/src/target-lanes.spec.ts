@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import { until } from '#libs/testkit';
+import { laneOf } from './murmur2.ts';
+import type { OutboundRecord } from './outbound-record.ts';
+import type { Sink, SinkRecord } from './sink.ts';
+import { TargetLanes } from './target-lanes.ts';
+
+function record(key: string, text: string, timestampMs = 0): OutboundRecord {
+  return {
+    target: 't',
+    key: Buffer.from(key),
+    value: Buffer.from(text),
+    headers: {},
+    timestampMs,
+    bytes: 10,
+    gate: undefined,
+  };
+}
+
+function setUp(): {
+  lanes: TargetLanes;
+  sent: string[];
+  answer: () => void;
+  delivered: string[];
+} {
+  const sent: string[] = [];
+  const delivered: string[] = [];
+  const answers: (() => void)[] = [];
+  const sink: Pick<Sink, 'send'> = {
+    send: (_target: string, lane: number, records: readonly SinkRecord[]) => {
+      sent.push(`${lane}: ${records.map(({ value }) => String(value)).join(' ')}`);
+      return new Promise((resolve) => answers.push(() => resolve([lane])));
+    },
+  };
+  const lanes = new TargetLanes('t', {
+    sink: sink as Sink,
+    limits: { lingerMs: 0, batchRecordsMax: 10, batchBytesMax: 1_000, ackTimeoutMs: 1_000 },
+    clock: () => 0,
+    events: {
+      delivered: (records) => {
+        delivered.push(...records.map(({ value }) => String(value)));
+        lanes.settle();
+      },
+      failed: () => undefined,
+      retried: () => undefined,
+    },
+  });
+  return { lanes, sent, delivered, answer: () => answers.shift()?.() };
+}
+
+describe('TargetLanes', () => {
+  it('holds records in order of arrival until the lanes are known', async () => {
+    const { lanes, sent } = setUp();
+    for (const text of ['1', '2', '3']) lanes.push(record('c1', text));
+    expect(lanes.idle).toBe(false);
+    lanes.open(6);
+    await until(() => sent.length === 1, 1_000);
+    expect(sent).toEqual([`${laneOf(Buffer.from('c1'), 6)}: 1 2 3`]);
+  });
+
+  it('drains the lanes of the old count before a new one comes into force', async () => {
+    const { lanes, sent, delivered, answer } = setUp();
+    lanes.open(1);
+    lanes.push(record('c1', 'old'));
+    await until(() => sent.length === 1, 1_000);
+    lanes.open(5);
+    lanes.push(record('c1', 'new'));
+    expect(sent).toEqual(['0: old']);
+    answer();
+    await until(() => sent.length === 2, 1_000);
+    expect(delivered).toEqual(['old']);
+    expect(sent[1]).toBe(`${laneOf(Buffer.from('c1'), 5)}: new`);
+  });
+
+  it('takes out only the held records that are too old', () => {
+    const { lanes } = setUp();
+    lanes.push(record('c1', 'old', 0));
+    lanes.push(record('c1', 'young', 500));
+    expect(lanes.takeExpired(1_200).map(({ value }) => String(value))).toEqual(['old']);
+    expect(lanes.idle).toBe(false);
+    expect(lanes.takeExpired(1_600).map(({ value }) => String(value))).toEqual(['young']);
+    expect(lanes.idle).toBe(true);
+  });
+});

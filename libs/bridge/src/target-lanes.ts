@@ -1,0 +1,85 @@
+import { Lane, type LaneOptions } from './lane.ts';
+import { laneOf } from './murmur2.ts';
+import type { OutboundRecord } from './outbound-record.ts';
+
+/**
+ * The lanes of one target of a sink.
+ *
+ * @remarks While the lane count is unknown, or while lanes of an older count still hold records, records wait in the order
+ * of arrival: the same key under two counts may mean two lanes, and the newer record could overtake.
+ */
+export class TargetLanes {
+  /** When the lane count is to be asked for again. */
+  lookupDueMs = 0;
+  readonly target: string;
+  readonly #laneOptions: Omit<LaneOptions, 'target' | 'lane'>;
+  #held: OutboundRecord[] = [];
+  #lanes = new Map<number, Lane>();
+  #count = 0;
+  #nextCount = 0;
+
+  constructor(target: string, laneOptions: Omit<LaneOptions, 'target' | 'lane'>) {
+    this.target = target;
+    this.#laneOptions = laneOptions;
+  }
+
+  /** Whether the target was ever found. */
+  get known(): boolean {
+    return this.#nextCount > 0;
+  }
+
+  /** Whether no record is here. */
+  get idle(): boolean {
+    return this.#held.length === 0 && this.#drained;
+  }
+
+  push(record: OutboundRecord): void {
+    if (this.#count === 0 || this.#count !== this.#nextCount) this.#held.push(record);
+    else this.#lane(laneOf(record.key, this.#count)).push(record);
+  }
+
+  /** Takes a lane count; a changed one comes into force when the lanes have drained. */
+  open(count: number): void {
+    this.#nextCount = count;
+    this.settle();
+  }
+
+  /** To be called when records are done with: a waiting lane count may come into force. */
+  settle(): void {
+    if (this.#count === this.#nextCount || !this.#drained) return;
+    this.#count = this.#nextCount;
+    this.#lanes.clear();
+    const held = this.#held;
+    this.#held = [];
+    for (const record of held) this.push(record);
+  }
+
+  /** The target does not exist: takes out the held records that are older than the limit. */
+  takeExpired(nowMs: number): readonly OutboundRecord[] {
+    const { ackTimeoutMs } = this.#laneOptions.limits;
+    const kept = this.#held.findIndex((record) => nowMs - record.timestampMs <= ackTimeoutMs);
+    return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
+  }
+
+  /** Gives up everything. */
+  close(): void {
+    const held = this.#held;
+    this.#held = [];
+    if (held.length > 0) this.#laneOptions.events.failed(held, 'shutdown');
+    for (const lane of this.#lanes.values()) lane.close();
+  }
+
+  get #drained(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.size > 0) return false;
+    return true;
+  }
+
+  #lane(index: number): Lane {
+    let lane = this.#lanes.get(index);
+    if (lane === undefined) {
+      lane = new Lane({ ...this.#laneOptions, target: this.target, lane: index });
+      this.#lanes.set(index, lane);
+    }
+    return lane;
+  }
+}

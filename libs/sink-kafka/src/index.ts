@@ -1,0 +1,1 @@
+export { kafkaSinks, kafkaSources } from './kafka-factories.ts';

@@ -1,0 +1,87 @@
+import kafkajs from 'kafkajs';
+import type { KafkaConnector } from '#libs/broker-ports';
+import {
+  freePort,
+  kafkaServer,
+  silentLog,
+  sinkContract,
+  until,
+  type ReceivedRecord,
+  type ReceiverUnderTest,
+} from '#libs/testkit';
+import { kafkaSinks } from './index.ts';
+
+const WAIT_MS = 30_000;
+
+async function openKafka(): Promise<ReceiverUnderTest> {
+  const server = kafkaServer();
+  await server.run('start', '1');
+  const nobody = `127.0.0.1:${String(await freePort())}`;
+  const client = new kafkajs.Kafka({
+    brokers: [server.brokers],
+    clientId: 'spec',
+    logLevel: kafkajs.logLevel.NOTHING,
+  });
+  let made = 0;
+
+  const sinkTo = (address: string) => {
+    const connector: KafkaConnector = {
+      id: 'main',
+      kind: 'kafka',
+      brokers: [address],
+      clientId: 'skein',
+      compression: 'lz4',
+    };
+    return kafkaSinks('n1').open(connector, 'rule', silentLog);
+  };
+
+  return {
+    open: () => sinkTo(server.brokers),
+    openAstray: () => sinkTo(nobody),
+    makeTarget: async (lanes) => {
+      made += 1;
+      const topic = `target-${made}`;
+      const admin = client.admin();
+      await admin.connect();
+      await admin.createTopics({
+        topics: [{ topic, numPartitions: lanes }],
+        waitForLeaders: true,
+      });
+      await admin.disconnect();
+      return topic;
+    },
+    received: async (topic, enough) => {
+      const records: ReceivedRecord[] = [];
+      const consumer = client.consumer({ groupId: `reader-${topic}`, maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachMessage: ({ message: { key, value, headers } }) => {
+          const texts = Object.entries(headers ?? {}).map(([name, header]) => [
+            name,
+            [header ?? []].flat().map(String),
+          ]);
+          records.push({
+            key: String(key),
+            value: String(value),
+            headers: Object.fromEntries(texts) as ReceivedRecord['headers'],
+          });
+          return Promise.resolve();
+        },
+      });
+      await until(() => enough(records), WAIT_MS);
+      await consumer.disconnect();
+      return records;
+    },
+    kill: () => server.run('kill', '1'),
+    restart: () => server.run('restart', '1'),
+    close: () => server.run('stop'),
+  };
+}
+
+sinkContract('KafkaSink', {
+  openReceiver: openKafka,
+  missingTarget: 'nobody-made-this',
+  refusedBytes: 2_000_000,
+});

@@ -1,0 +1,96 @@
+import kafkajs, { type Kafka, type Producer } from 'kafkajs';
+import { SinkError, type Sink, type SinkRecord } from '#libs/bridge';
+import type { KafkaConnector } from '#libs/broker-ports';
+import { KafkaConnections } from './kafka-connections.ts';
+import { REQUEST_TIMEOUT_MS, clientFailure } from './kafkajs-client.ts';
+
+const COMPRESSION = {
+  none: kafkajs.CompressionTypes.None,
+  lz4: kafkajs.CompressionTypes.LZ4,
+  gzip: kafkajs.CompressionTypes.GZIP,
+} as const;
+
+/**
+ * The sink on kafkajs: a target is a topic, a lane is one of its partitions.
+ *
+ * @remarks Records are stored on all in-sync replicas by an idempotent producer. Clients connect when they are first needed,
+ * and are replaced when they are spoiled.
+ */
+export class KafkaSink implements Sink {
+  readonly #kafka: Kafka;
+  readonly #compression: kafkajs.CompressionTypes;
+  readonly #connections: KafkaConnections;
+  #producer: Promise<Producer> | undefined;
+
+  constructor(kafka: Kafka, compression: KafkaConnector['compression']) {
+    this.#kafka = kafka;
+    this.#compression = COMPRESSION[compression];
+    this.#connections = new KafkaConnections(kafka);
+  }
+
+  async ping(): Promise<void> {
+    await this.#connections.ask((admin) => admin.describeCluster());
+  }
+
+  async lanes(topic: string): Promise<number> {
+    const { topics } = await this.#connections.ask((admin) =>
+      admin.fetchTopicMetadata({ topics: [topic] }),
+    );
+    const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
+    if (count === 0) throw new SinkError('UNKNOWN_TARGET', `${topic} has no partition`);
+    return count;
+  }
+
+  async send(
+    topic: string,
+    partition: number,
+    records: readonly SinkRecord[],
+  ): Promise<readonly number[]> {
+    const producer = (this.#producer ??= this.#connectProducer());
+    try {
+      const connected = await producer;
+      const confirmed = await connected.send({
+        topic,
+        acks: -1,
+        timeout: REQUEST_TIMEOUT_MS,
+        compression: this.#compression,
+        messages: records.map(({ key, value, headers, timestampMs }) => ({
+          key,
+          value,
+          headers,
+          partition,
+          timestamp: String(timestampMs),
+        })),
+      });
+      return confirmed
+        .filter(({ topicName, errorCode }) => topicName === topic && errorCode === 0)
+        .map((metadata) => metadata.partition);
+    } catch (failure) {
+      const { error, spoiled } = clientFailure(failure);
+      if (spoiled && this.#producer === producer) this.renew();
+      throw error;
+    }
+  }
+
+  renew(): void {
+    const old = this.#producer;
+    this.#producer = undefined;
+    void this.#connections.retire(old);
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  async #connectProducer(): Promise<Producer> {
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? 0,
+    });
+    return this.#connections.connect(producer, () => (this.#producer = undefined));
+  }
+}
