@@ -101,11 +101,11 @@ export class SimRedis {
   async take(request: TakeRequest): Promise<TakeResult> {
     const key = nodeKey(request.node);
     const owned = this.#owned.get(key) ?? new Set();
+    const isNews = !owned.has(request.clientId);
     this.#owned.set(key, owned.add(request.clientId));
     const result = await this.sessions.take(request);
-    const isHeld =
-      result.kind === 'taken' || (result.kind === 'owned' && nodeKey(result.owner) === key);
-    if (!isHeld) owned.delete(request.clientId);
+    const isElsewhere = result.kind === 'owned' && nodeKey(result.owner) !== key;
+    if (result.kind === 'absent' || (isNews && isElsewhere)) owned.delete(request.clientId);
     return result;
   }
 
@@ -134,6 +134,10 @@ export class SimRedis {
 
   ownedBy(node: NodeRef): string[] {
     return [...(this.#owned.get(nodeKey(node)) ?? [])];
+  }
+
+  disown(node: NodeRef, clientIds: readonly string[]): void {
+    for (const clientId of clientIds) this.#owned.get(nodeKey(node))?.delete(clientId);
   }
 
   abandon(node: NodeRef): void {

@@ -80,6 +80,11 @@ export class SimSessionStore implements SessionStore {
     return link.call(() => redis.ownedBy(owner));
   }
 
+  disown(owner: NodeRef, clientIds: readonly string[]): Promise<void> {
+    const { link, redis } = this.#parts;
+    return link.call(() => redis.disown(owner, clientIds));
+  }
+
   abandon(owner: NodeRef): Promise<void> {
     const { link, redis } = this.#parts;
     return link.call(() => redis.abandon(owner));

@@ -238,7 +238,7 @@ export class ClusterMember implements ClusterHandler {
   /** A session has not come here after all. Publishers have routed to this node for it, and may have relied on it. */
   gaveUp({ clientId, owner, epoch, subscriptions }: SessionRecord): void {
     const filters = subscriptions.map(({ filter }) => filter);
-    this.#remember(clientId, filters, { owner, epoch });
+    this.#remember(clientId, filters, { owner, epoch, mayReturn: true });
   }
 
   #remember(clientId: string, filters: readonly string[], move: Partial<Move> = {}): void {
@@ -252,9 +252,19 @@ export class ClusterMember implements ClusterHandler {
     });
   }
 
+  /**
+   * Takes sessions that moved away long ago off this node's list: nothing is late for them any more that an heir would have to
+   * pass on. A list that keeps one too many does no harm.
+   */
+  #disown(clientIds: readonly string[]): void {
+    const { bus, sessions } = this.#parts;
+    const away = clientIds.filter((clientId) => !this.#sessions.mayHave(clientId));
+    if (away.length > 0) sessions.disown(bus.self, away).catch(() => undefined);
+  }
+
   /** Tries again what a store could not take, and forgets what moved long ago; called by the sweep. */
   retry(): void {
-    this.#moved.sweep(this.#parts.nowMs());
+    this.#disown(this.#moved.sweep(this.#parts.nowMs()));
     this.#marks.sweep();
     this.#sessions.retry();
     this.#retryFailed();

@@ -10,6 +10,8 @@ export interface Move {
   readonly epoch: number;
   /** Whether the session had everything that came to this node alone. */
   readonly hasAll: boolean;
+  /** Whether a take of this node that has failed may still be carried out. */
+  readonly mayReturn: boolean;
 }
 
 interface Moved extends Move {
@@ -41,11 +43,11 @@ export class MovedSessions {
     subscribed: readonly string[],
     move: Partial<Move> & { readonly nowMs: number },
   ): void {
-    const { owner, epoch = Infinity, hasAll = false, nowMs } = move;
+    const { owner, epoch = Infinity, hasAll = false, mayReturn = false, nowMs } = move;
     const filters = subscribed
       .filter((filter) => parseShare(filter) === undefined)
       .map(plainFilter);
-    const moved = { clientId, owner, epoch, hasAll, filters, movedAtMs: nowMs };
+    const moved = { clientId, owner, epoch, hasAll, mayReturn, filters, movedAtMs: nowMs };
     for (const filter of filters) this.#byFilter.add(filter, moved);
     this.#inOrder.push(moved);
     this.#last.set(clientId, moved);
@@ -82,15 +84,19 @@ export class MovedSessions {
     }
   }
 
-  /** Forgets what moved long ago. */
-  sweep(nowMs: number): void {
+  /** Forgets what moved long ago. Returns the clients that moved away for good. */
+  sweep(nowMs: number): readonly string[] {
+    const settled: string[] = [];
     const keptFromMs = nowMs - PASSED_ON_MS;
     for (let moved = this.#inOrder.peek(); moved !== undefined; moved = this.#inOrder.peek()) {
-      if (moved.movedAtMs >= keptFromMs) return;
+      if (moved.movedAtMs >= keptFromMs) break;
       this.#forget(moved);
-      if (this.#last.get(moved.clientId) === moved) this.#last.delete(moved.clientId);
       this.#inOrder.shift();
+      if (this.#last.get(moved.clientId) !== moved) continue;
+      this.#last.delete(moved.clientId);
+      if (!moved.mayReturn) settled.push(moved.clientId);
     }
+    return settled;
   }
 
   #forget(moved: Moved): void {

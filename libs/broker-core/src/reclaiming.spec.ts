@@ -39,6 +39,7 @@ beforeEach(async () => {
     load: (clientId) => stored.load(clientId),
     owners: () => stored.owners(),
     ownedBy: (owner) => stored.ownedBy(owner),
+    disown: () => stored.disown(),
     abandon: (owner) => stored.abandon(owner),
     close: () => stored.close(),
   };

@@ -195,6 +195,12 @@ export class Sessions {
     return this.#doubts.has(clientId);
   }
 
+  /** Whether this node has a client's session, or may be about to. */
+  mayHave(clientId: string): boolean {
+    const isOpen = this.#locks.isHeld(clientId) || this.#doubts.has(clientId);
+    return isOpen || this.#entries.has(clientId);
+  }
+
   /** Another node has taken a session. Returns false when that is not news of one that this node has let go. */
   taken(clientId: string, epoch: number): boolean {
     return this.#doubts.taken(clientId, epoch);

@@ -195,8 +195,13 @@ export interface SessionStore {
   load(clientId: string): Promise<SessionRecord | undefined>;
   /** Every node incarnation that owns sessions, the dead ones included. */
   owners(): Promise<readonly NodeRef[]>;
-  /** The client ids an incarnation owns or owned last; after a take-over an id may be listed twice until {@link SessionStore.abandon}. */
+  /** The client ids an incarnation owns or has owned; after a take-over an id may be listed with the former owner, too, until that disowns it. */
   ownedBy(owner: NodeRef): Promise<readonly string[]>;
+  /**
+   * Takes clients off the list of an incarnation, by itself: it has not got them, takes none of them at this moment, and nothing that is
+   * for them comes to it any more.
+   */
+  disown(owner: NodeRef, clientIds: readonly string[]): Promise<void>;
   /** Forgets the list of a dead incarnation once all its sessions have been taken. */
   abandon(owner: NodeRef): Promise<void>;
   /** Ends the use of the store; a file store is flushed. */

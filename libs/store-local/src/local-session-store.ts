@@ -76,6 +76,11 @@ export class LocalSessionStore implements SessionStore {
     return [...(this.#owners.get(keyOf(owner))?.clientIds ?? [])];
   }
 
+  /** Nothing is left to disown: a client is listed with the owner of its session alone. */
+  async disown(): Promise<void> {
+    // Synchronous in all but form.
+  }
+
   /** Nothing is left to forget: an incarnation is listed exactly as long as it owns a session. */
   async abandon(_owner: NodeRef): Promise<void> {
     await this.#journal?.committed();

@@ -19,7 +19,8 @@ import type { NodeRef } from '#libs/broker-ports';
  *                                          32,768 of them, or after an hour, it takes the place of the next
  *   prefix:s:{client id}:had2     set      identities of those before
  *   prefix:owners                 set      `node#incarnation` of every incarnation that took a session
- *   prefix:owned:node#incarnation set      client ids that the incarnation owns or owned
+ *   prefix:owned:node#incarnation set      client ids that the incarnation owns, or owned within
+ *                                          the last minute or so
  *   prefix:{retained}:messages    hash     topic -> message in the form of encodeMessage: the truth
  *   prefix:{retained}:catalog     hash     topic -> payload bytes, expiry, identity: what a node's index is made of
  *   prefix:{retained}:log         stream   each change of the catalog, trimmed to about RETAINED_LOG_ENTRIES

@@ -193,6 +193,25 @@ describe('an owner’s list', () => {
     expect(await a.ownedBy(NODE_A)).toEqual([CLIENT]);
   });
 
+  it('keeps a client that has moved away until it is disowned, even if it asks for it again', async () => {
+    const { epoch } = await taken(a);
+    await taken(b, { replacesEpoch: epoch });
+    await expect(taken(a)).rejects.toThrow('owned');
+    expect(await a.ownedBy(NODE_A)).toEqual([CLIENT]);
+    await a.disown(NODE_A, [CLIENT]);
+    expect(await a.ownedBy(NODE_A)).toEqual([]);
+    expect(await a.ownedBy(NODE_B)).toEqual([CLIENT]);
+  });
+
+  it('loses many clients at once', async () => {
+    const clientIds = Array.from({ length: 2_500 }, (_, index) => `roaming-${String(index)}`);
+    await Promise.all(clientIds.map((clientId) => taken(a, { clientId })));
+    await taken(a);
+    const calls = await commandCalls(() => a.disown(NODE_A, clientIds));
+    expect(calls).toEqual({ srem: 3 });
+    expect(await a.ownedBy(NODE_A)).toEqual([CLIENT]);
+  });
+
   it('does not keep a client that another node did not give away', async () => {
     await taken(a);
     await expect(taken(b)).rejects.toThrow('owned');

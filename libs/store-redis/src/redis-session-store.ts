@@ -32,7 +32,7 @@ const WRITE = readScript('session', 'write-session');
 /** How Redis refuses an append under an epoch before the latest take. */
 const FORMER_EPOCH = /equal or smaller/;
 
-/** How many client ids one step of ownedBy() asks for. */
+/** How many client ids one step of ownedBy() asks for, and one of disown() removes. */
 const OWNED_PAGE = 1_000;
 
 type TakeReply =
@@ -79,8 +79,11 @@ export class RedisSessionStore implements SessionStore {
         ],
         [[keys[0], (to) => to.evalsha(TAKE.sha, keys.length, ...keys, ...takeArguments(request))]],
       ]);
-      const result = takeResult(clientId, replies.at(-1) as TakeReply);
-      if (!isHeldBy(result, node)) this.#leave(clientId, node, token);
+      const [, added, reply] = replies as [unknown, number, TakeReply];
+      const result = takeResult(clientId, reply);
+      // One that was listed before may have been this node's until lately: its heir is to know of it.
+      const isNews = added === 1 || result.kind === 'absent';
+      if (isNews && !isHeldBy(result, node)) this.#leave(clientId, node, token);
       return result;
     } finally {
       this.#end(clientId, token);
@@ -185,6 +188,16 @@ export class RedisSessionStore implements SessionStore {
       cursor = next;
     } while (cursor !== '0');
     return [...clientIds];
+  }
+
+  async disown(owner: NodeRef, clientIds: readonly string[]): Promise<void> {
+    const key = ownedKey(this.#redis.keyPrefix, owner);
+    const steps: RedisStep[] = [];
+    for (let from = 0; from < clientIds.length; from += OWNED_PAGE) {
+      const page = clientIds.slice(from, from + OWNED_PAGE);
+      steps.push([key, (to) => to.srem(key, ...page)]);
+    }
+    await this.#redis.pipeline('session_write', steps);
   }
 
   async abandon(owner: NodeRef): Promise<void> {

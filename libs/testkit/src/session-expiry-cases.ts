@@ -116,6 +116,16 @@ export function sessionOwnersCases(current: Current): void {
       expect(await store.owners()).toEqual(expect.arrayContaining([NODE_B]));
     });
 
+    it('lists a session with its new owner alone once the former one has disowned it', async () => {
+      const { store } = current();
+      const { epoch } = await taken(store);
+      await taken(store, { clientId: 'other' });
+      await taken(store, { node: NODE_B, replacesEpoch: epoch });
+      await store.disown(NODE_A, [CLIENT, 'unknown']);
+      expect(await store.ownedBy(NODE_A)).toEqual(['other']);
+      expect(await store.ownedBy(NODE_B)).toEqual([CLIENT]);
+    });
+
     it('forgets a dead incarnation whose sessions have all been taken', async () => {
       const { store } = current();
       for (const clientId of ids) {
