@@ -1,5 +1,6 @@
 import {
   PublishError,
+  StoreUnavailableError,
   decodeBatch,
   type ClusterHandler,
   type ClusterRequest,
@@ -46,7 +47,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #parts: NodeParts;
   readonly #router: Router;
   readonly #sessions: Sessions;
-  readonly #willsSettled: (clientId: string) => Promise<void>;
+  readonly #willsSettled: (clientId: string) => Promise<boolean>;
   readonly #onLeaseLost: () => void;
   /** Sessions that are with another node by now: the inbox may still get messages for them. */
   readonly #moved = new MovedSessions();
@@ -67,8 +68,8 @@ export class ClusterMember implements ClusterHandler {
       readonly router: Router;
       readonly sessions: Sessions;
       readonly outbox: Outbox;
-      /** Resolves when the wills that a client has left are published. */
-      readonly willsSettled: (clientId: string) => Promise<void>;
+      /** Resolves when the wills that a client has left are published, or cannot be at this moment: whether none is left. */
+      readonly willsSettled: (clientId: string) => Promise<boolean>;
       readonly onLeaseLost: () => void;
     },
   ) {
@@ -159,8 +160,9 @@ export class ClusterMember implements ClusterHandler {
         if (entry.durable) this.#rememberEntry(entry, { owner: from, hasAll });
       },
     });
-    // A will that is on its way here is not left to the node that asks.
-    await this.#willsSettled(clientId);
+    // A will that is on its way here is not left to the node that asks, unless it has to wait here: then it is that node's.
+    if (await this.#willsSettled(clientId)) return;
+    throw new StoreUnavailableError('a will cannot be published at this moment');
   }
 
   leaseLost(): void {
@@ -214,7 +216,7 @@ export class ClusterMember implements ClusterHandler {
   leave(): void {
     this.#isLeaving = true;
     this.#marks.close();
-    for (const entry of this.#sessions.all()) entry.endHeritage();
+    this.#sessions.leave();
     this.#retryFailed();
     this.#releaseHeld();
   }

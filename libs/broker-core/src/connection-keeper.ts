@@ -159,12 +159,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#end(entry, 'discarded');
   }
 
-  /** Resolves when the wills that a client has left are published, or cannot be at this moment. */
-  willsSettled(clientId: string): Promise<void> {
+  /** Resolves when the wills that a client has left are published, or cannot be at this moment: whether none is left. */
+  willsSettled(clientId: string): Promise<boolean> {
     return this.#wills.settled(clientId);
   }
 
-  /** The same for all clients. */
+  /** Resolves when this is so of all clients. */
   allWillsSettled(): Promise<void> {
     return this.#wills.allSettled();
   }

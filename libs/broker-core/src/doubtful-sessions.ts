@@ -22,6 +22,7 @@ interface Doubt {
  */
 export class DoubtfulSessions {
   readonly #doubts = new Map<string, Doubt>();
+  #isClosed = false;
 
   /** This node has let a session go for another one to take. */
   released({ clientId, epoch, will }: WillHolder, kept: Expectation): void {
@@ -88,6 +89,13 @@ export class DoubtfulSessions {
   unsettled(clientId: string): void {
     const known = this.#doubts.get(clientId);
     if (known !== undefined) known.state = 'due';
+    if (this.#isClosed) this.settled(clientId, undefined);
+  }
+
+  /** The store is not asked again. */
+  close(): void {
+    this.#isClosed = true;
+    for (const clientId of this.#doubts.keys()) this.settled(clientId, undefined);
   }
 
   /** The sessions to ask the store for; called by each sweep. */

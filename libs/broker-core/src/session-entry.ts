@@ -188,6 +188,12 @@ export class SessionEntry implements SessionOutput, Receiver {
     for (const deliver of behind) deliver();
   }
 
+  /** Nothing comes any more for what waits: it goes its way now. */
+  waitNoMore(): void {
+    this.endHeritage();
+    this.goOn();
+  }
+
   /** Puts the session's writes off until resume(): its epoch is about to change. */
   suspend(): void {
     this.#waitingWrites ??= [];

@@ -136,6 +136,12 @@ export class Sessions {
     for (const clientId of this.#doubts.due()) this.#settle(clientId);
   }
 
+  /** The node leaves: nothing waits any more for news of a session. */
+  leave(): void {
+    for (const entry of this.#entries.values()) entry.waitNoMore();
+    this.#doubts.close();
+  }
+
   /** Takes an offline session of a dead node. Returns the owner when somebody else already has it. */
   inherit(clientId: string, dead: NodeRef): Promise<NodeRef | undefined> {
     return this.#locks.run(clientId, async () => {
@@ -213,8 +219,7 @@ export class Sessions {
     for (const subscription of entry.subscriptions.values()) this.#router.remove(subscription);
     entry.subscriptions.clear();
     entry.session.detach();
-    entry.endHeritage();
-    entry.goOn();
+    entry.waitNoMore();
   }
 
   /** Ends a session here; its record goes when its will has been published. */

@@ -146,6 +146,19 @@ describe('the will of a client whose node dies', () => {
     expect(watcher.take()).toEqual([]);
   });
 
+  it('without a delay is published, even if its heir gives the session to a node whose clock is behind', async () => {
+    await connected(a, 'client', { ...DURABLE, will: will() });
+    const slow = fakeClock();
+    clock.advance(5_000);
+    const memory = new MemoryNode({ sessions, retained, clock: slow, bus: cluster.bus('node-c') });
+    await memory.node.start();
+    a.bus.kill();
+    await quiet(30);
+    await memory.client().connect({ clientId: 'client', ...DURABLE });
+    await pass(1_000, b);
+    expect(watcher.takeTexts()).toEqual(['gone']);
+  });
+
   it('is dropped when the client comes back before its delay has passed', async () => {
     await connected(a, 'client', { ...DURABLE, will: will(30) });
     a.bus.isUp = false;
@@ -197,6 +210,19 @@ describe('the will of a client that changes nodes', () => {
   it('is published when it has a delay and the session ends', async () => {
     await connected(a, 'client', { ...DURABLE, will: will(30) });
     await connected(b, 'client');
+    await pass(1_000, a, b);
+    expect(watcher.takeTexts()).toEqual(['gone']);
+  });
+
+  it.each([{}, DURABLE])('is published once when its node cannot do so (%j)', async (session) => {
+    const client = await connected(a, 'client', { ...session, will: will() });
+    const isAlive = a.bus.isAlive.bind(a.bus);
+    a.bus.isAlive = () => false;
+    client.cut();
+    await quiet();
+    expect(watcher.take()).toEqual([]);
+    await connected(b, 'client', session);
+    a.bus.isAlive = isAlive;
     await pass(1_000, a, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
@@ -293,6 +319,29 @@ describe('a node', () => {
       await pass(1_000, b);
       // Of QoS 1: those whom the former node had reached get it again.
       expect(watcher.takeTexts()).toEqual(['gone']);
+    },
+  );
+
+  it.each(['node-a', 'node-b'])(
+    'that stops while it does not know who has a session of %s keeps no will for it',
+    async (home) => {
+      const before = await connected(home === 'node-a' ? a : b, 'mover', DURABLE);
+      await before.subscribe('will/#');
+      await connected(a, 'client', { ...DURABLE, will: will() });
+      const take = sessions.take.bind(sessions);
+      sessions.take = async (request) => {
+        if (home === 'node-b' && request.replacesEpoch === undefined) return await take(request);
+        sessions.load = () => Promise.reject(new StoreUnavailableError('away'));
+        throw new StoreUnavailableError('away');
+      };
+      const refused = a.memory.client();
+      expect(await refused.connect({ clientId: 'mover', ...DURABLE })).toMatchObject({
+        reasonCode: REASON.serverUnavailable,
+      });
+      let isStopped = false;
+      void a.memory.node.stop().then(() => (isStopped = true));
+      await quiet(30);
+      expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
     },
   );
 

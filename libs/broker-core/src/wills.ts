@@ -118,9 +118,14 @@ export class Wills {
     }
   }
 
-  /** Resolves when a client's wills have been published and forgotten, or cannot be at this moment. */
-  async settled(clientId: string): Promise<void> {
+  /**
+   * Resolves when a client's wills have been published and forgotten, or cannot be at this moment.
+   *
+   * @returns whether none is left.
+   */
+  async settled(clientId: string): Promise<boolean> {
     await Promise.all((this.#departing.get(clientId) ?? []).map(idle));
+    return !this.#departing.has(clientId);
   }
 
   /** The same for all clients. */
@@ -274,6 +279,7 @@ export function willAtTake(
   const { will, dueAtMs } = formerWill;
   const wasConnected = dueAtMs === 0;
   if (wasConnected && !isOrphan) return 'absent';
-  const isDue = wasConnected ? will.delaySeconds === 0 : dueAtMs <= nowMs;
+  // When another node has noted when it is due, that was by its own clock.
+  const isDue = will.delaySeconds === 0 || (!wasConnected && dueAtMs <= nowMs);
   return isDue || !sessionPresent ? 'due' : 'cancelled';
 }
