@@ -349,7 +349,7 @@ export class ClusterMember implements ClusterHandler {
 
   /**
    * Gives a message to another member of its shared subscription, because the one that it was for has gone. Ends the
-   * obligation. While a member is about to come, the message is tried again.
+   * obligation. While there is nobody but a member that is about to come, the message waits for that.
    */
   regroup(message: Message, group: string, obligations: Obligations): void {
     this.#parts.meter.groupDelivery('redispatched');
@@ -375,13 +375,8 @@ export class ClusterMember implements ClusterHandler {
   }
 
   #toGroup(message: Message, group: string, obligations: Obligations): void {
-    const isTaken = this.#router.routeToGroup(message, group, { isPassedOn: true, obligations });
-    const isAwaited = !isTaken && this.#router.isGroupExpected(group);
-    obligations.end(
-      isAwaited
-        ? new PublishError('STORE_UNAVAILABLE', 'a member of the group is changing nodes')
-        : undefined,
-    );
+    this.#router.routeToGroup(message, group, { isPassedOn: true, obligations });
+    obligations.end();
   }
 
   /** Gets a message to a session as soon as it is somewhere. Ends the obligation. */

@@ -97,6 +97,24 @@ async function die({ bus }: Member): Promise<void> {
 }
 
 describe('a QoS 2 message that its publisher has to send again', () => {
+  it('comes once to a member of a shared subscription, and once for each way to it', async () => {
+    const member = await connected(b, 'member', DURABLE);
+    await member.subscribe('$share/group/t', { qos: 2 });
+    const both = await connected(b, 'both', DURABLE);
+    for (const filter of ['u', '$share/group/u']) await both.subscribe(filter, { qos: 2 });
+    const publisher = await connected(a, 'publisher', DURABLE);
+    loseWrites(a, 'receive');
+    publisher.publish('t', 'x', TWICE);
+    publisher.publish('u', 'y', { qos: 2, packetId: 8 });
+    for (let count = 0; count < 2; count += 1) await publisher.next('pubrec');
+    await die(a);
+    const again = await connected(c, 'publisher', DURABLE);
+    again.publish('t', 'x', { ...TWICE, dup: true });
+    await again.next('pubrec');
+    await quiet(40);
+    expect([member.takeTexts(), both.takeTexts()]).toEqual([['x'], ['y', 'y']]);
+  });
+
   it('is delivered once when its node died after it had gone on its way', async () => {
     const receivers = [
       await subscribed(b, 'durable', DURABLE),

@@ -9,7 +9,7 @@ export interface Offer {
   readonly message: Message;
   /** Undefined for QoS 0: nobody waits. */
   readonly obligations: Obligations | undefined;
-  /** Whether the session gets it once, however often it comes: true for what is routed with QoS 2. */
+  /** Whether the session gets it once, however often it comes: true for what is routed with QoS 2, unless it comes in several ways. */
   readonly once: boolean;
   /** Whether it comes out of a dead node's inbox. */
   readonly isHeritage?: boolean;

@@ -263,28 +263,21 @@ export class Router implements Flushable {
    * Gives a message to one member of a shared subscription, wherever one is.
    *
    * @param isPassedOn - another node has chosen this one: its own members come first.
-   *
-   * @returns false when nobody is there to take it.
    */
   routeToGroup(
     message: Message,
     filter: string,
     to: { readonly isPassedOn: boolean; readonly obligations: Obligations | undefined },
-  ): boolean {
+  ): void {
     const local = this.#shares.get(filter);
     const chosen = to.isPassedOn && local?.pick(message, this.#shareStrategy);
     if (chosen) {
       this.#deliverTo(chosen, new GroupPublish(message, true, filter), to.obligations);
-      return true;
+      return;
     }
     const remote = this.routes.places(filter);
-    if (local === undefined && remote === undefined) return false;
-    return this.#routeShare(message, { filter, local, remote }, to.obligations);
-  }
-
-  /** Whether a member of a shared subscription is about to come here. */
-  isGroupExpected(filter: string): boolean {
-    return this.#shares.isExpected(filter);
+    if (local === undefined && remote === undefined) return;
+    this.#routeShare(message, { filter, local, remote }, to.obligations);
   }
 
   /** Serves the local receivers of a message that another node has sent here. */
@@ -355,7 +348,7 @@ export class Router implements Flushable {
     return message.qos === 2 && !this.#had.add(message);
   }
 
-  #routeShare(message: Message, share: Share, obligations: Obligations | undefined): boolean {
+  #routeShare(message: Message, share: Share, obligations: Obligations | undefined): void {
     const { filter, local } = share;
     const chosen = this.#shares.place(message, share);
     const target = chosen ? undefined : local?.pick(message, this.#shareStrategy);
@@ -364,22 +357,38 @@ export class Router implements Flushable {
     if (node !== undefined) {
       if (obligations === undefined) this.#outbox.liveToGroup(node, filter, message);
       else this.#outbox.durableToGroup(node, { group: filter, message }, obligations);
-      return true;
+      return;
     }
-    if (target === undefined) {
-      this.#meter.groupDelivery('dropped');
-      this.#meter.deliveryDropped('no_subscribers', 1);
-      return false;
+    if (target !== undefined) {
+      return this.#deliverTo(target, new GroupPublish(message, false, filter), obligations);
     }
-    this.#deliverTo(target, new GroupPublish(message, false, filter), obligations);
-    return true;
+    if (obligations !== undefined && this.#awaitMember(message, filter, obligations)) return;
+    this.#meter.groupDelivery('dropped');
+    this.#meter.deliveryDropped('no_subscribers', 1);
+  }
+
+  /** Keeps a message until a member that is changing nodes has come. Returns false when there is none. */
+  #awaitMember(message: Message, filter: string, obligations: Obligations): boolean {
+    const isAwaited = this.#shares.awaitMember(filter, () => {
+      this.routeToGroup(message, filter, { isPassedOn: true, obligations });
+      obligations.end();
+    });
+    if (isAwaited) obligations.begin();
+    return isAwaited;
   }
 
   #deliverTo(target: Target, shared: GroupPublish, obligations: Obligations | undefined): void {
     const { message } = shared;
     this.#meter.groupDelivery('delivered');
     const form = target.form(message.qos, message.retain);
-    target.entry.deliver({ shared, form, message, obligations, once: false }, this.#nowMs());
+    const once = message.qos === 2 && this.#isOnlyWay(message, target);
+    target.entry.deliver({ shared, form, message, obligations, once }, this.#nowMs());
+  }
+
+  /** Whether a message reaches a member's session by one shared subscription alone: it comes once for each way. */
+  #isOnlyWay({ topic }: Message, { entry }: Target): boolean {
+    const { targets, shares } = this.#match(topic);
+    return shares.length === 1 && !targets.some((target) => target.entry === entry);
   }
 
   #match(topic: string): Match {

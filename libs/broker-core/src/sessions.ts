@@ -11,7 +11,6 @@ import { StoreUnavailableError } from '#libs/broker-ports';
 import { isSameNode } from '#libs/cluster';
 import { REASON } from '#libs/mqtt-codec';
 import type { StoredState } from '#libs/mqtt-engine';
-import { isShared } from '#libs/topic-index';
 import { DoubtfulSessions } from './doubtful-sessions.ts';
 import type { Exclusives } from './exclusives.ts';
 import { LeftMessages } from './left-messages.ts';
@@ -19,8 +18,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import { Obligations } from './obligations.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
-import { SessionEntry } from './session-entry.ts';
-import type { SessionHost } from './session-entry.ts';
+import { SessionEntry, type SessionHost } from './session-entry.ts';
 import { SessionTaker, type Connecting } from './session-taker.ts';
 import type { SessionWriter } from './session-writer.ts';
 import { leftWillOf, pendingWillOf } from './wills.ts';
@@ -189,8 +187,10 @@ export class Sessions {
       if (entry.isGone) return;
       own.leaving(entry, isCaughtUp);
       // Until it is known that the other node has the session, what is for it comes here, too.
-      const filters = [...entry.subscriptions.keys()].filter((filter) => !isShared(filter));
-      const kept = this.#router.expect(clientId, entry.durable ? filters : []);
+      const kept = this.#router.expect(
+        clientId,
+        entry.durable ? [...entry.subscriptions.keys()] : [],
+      );
       this.drop(entry);
       this.#doubts.released(entry, kept);
     });

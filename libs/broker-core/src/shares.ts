@@ -36,6 +36,8 @@ export class Shares {
   readonly #routes = new Map<string, string>();
   /** Groups of sessions that are about to come here, with how many there are of each. */
   readonly #expected = new Map<string, number>();
+  /** By group: what is to be done when one of them has come, or does not come after all. */
+  readonly #waiting = new Map<string, (() => void)[]>();
   readonly #turns = new WeakMap<SharePlaces, number>();
   #detours = 0;
   #size = 0;
@@ -70,10 +72,7 @@ export class Shares {
     const before = group.size;
     group.remove(subscription);
     this.#size += group.size - before;
-    if (group.size === 0) {
-      this.#groups.delete(filter);
-      this.#index.remove(matchedBy(filter), group);
-    }
+    this.#close(group);
     this.#announce(filter);
   }
 
@@ -83,20 +82,30 @@ export class Shares {
     this.#announce(filter);
   }
 
-  /** Announces a group before its member is here; the returned function ends that. */
+  /** Announces a group before its member is here, and matches it; the returned function ends that. */
   expect(filter: string): () => void {
+    const group = this.#groups.get(filter) ?? this.#open(filter);
     this.#expected.set(filter, (this.#expected.get(filter) ?? 0) + 1);
     this.#announce(filter);
     return () => {
       const left = (this.#expected.get(filter) ?? 1) - 1;
       if (left > 0) this.#expected.set(filter, left);
       else this.#expected.delete(filter);
+      this.#close(group);
       this.#announce(filter);
+      const waiting = this.#waiting.get(filter) ?? [];
+      this.#waiting.delete(filter);
+      for (const run of waiting) run();
     };
   }
 
-  isExpected(filter: string): boolean {
-    return this.#expected.has(filter);
+  /** Waits for a member that is about to come here, or does not come after all. Returns false when nobody is expected. */
+  awaitMember(filter: string, run: () => void): boolean {
+    if (!this.#expected.has(filter)) return false;
+    const waiting = this.#waiting.get(filter);
+    if (waiting === undefined) this.#waiting.set(filter, [run]);
+    else waiting.push(run);
+    return true;
   }
 
   get(filter: string): ShareGroup | undefined {
@@ -172,11 +181,18 @@ export class Shares {
     return group;
   }
 
+  /** Forgets a group without members, unless one is expected. */
+  #close(group: ShareGroup): void {
+    const { filter } = group;
+    if (group.size > 0 || this.#expected.has(filter)) return;
+    if (!this.#groups.delete(filter)) return;
+    this.#index.remove(matchedBy(filter), group);
+  }
+
   #announce(filter: string): void {
     const group = this.#groups.get(filter);
-    const isWanted = group !== undefined || this.#expected.has(filter);
     const before = this.#routes.get(filter);
-    const after = isWanted ? shareRoute(filter, group?.connected ?? 0) : undefined;
+    const after = group && shareRoute(filter, group.connected);
     if (before === after) return;
     if (after === undefined) this.#routes.delete(filter);
     else this.#routes.set(filter, after);

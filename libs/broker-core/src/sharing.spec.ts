@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
   MemoryCluster,
@@ -71,6 +72,67 @@ async function publish(
 
 const texts = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => String(index));
+
+describe('a shared subscription whose only member is changing nodes', () => {
+  const coming = (node: Member): MemoryClient => {
+    const client = node.memory.client();
+    client.write(client.connectPacket({ clientId: 'w', ...DURABLE }));
+    return client;
+  };
+
+  it.each([true, false])(
+    'keeps a message until it is there (from a live node: %s)',
+    async (isAlive) => {
+      const [a, b] = [await join('a'), await join('b')];
+      await worker(a, 'w', DURABLE);
+      const publisher = await connected(b, 'publisher');
+      a.bus.isUp = isAlive;
+      const take = sessions.take.bind(sessions);
+      let goOn = (): void => undefined;
+      const held = new Promise<void>((resolve) => (goOn = resolve));
+      sessions.take = async (request) => {
+        if (request.replacesEpoch !== undefined) await held;
+        return await take(request);
+      };
+      const after = coming(b);
+      await quiet();
+      publisher.publish('jobs/x', 'x', { qos: 1 });
+      await quiet();
+      const early = publisher.take();
+      goOn();
+      expect(await after.next('connack')).toMatchObject({ sessionPresent: true });
+      await quiet();
+      const late = publisher.take();
+      // A former owner that lives has it in its inbox.
+      expect([early.length, late.length]).toEqual(isAlive ? [1, 0] : [0, 1]);
+      expect([...early, ...late]).toMatchObject([{ kind: 'puback', reasonCode: 0 }]);
+      expect(after.takeTexts()).toEqual(['x']);
+    },
+  );
+
+  it('loses nothing when nobody has the member for a while', async () => {
+    const [a, b, c] = [await join('a'), await join('b'), await join('c')];
+    await worker(a, 'w', DURABLE);
+    const publisher = await connected(c, 'publisher');
+    const take = sessions.take.bind(sessions);
+    sessions.take = async (request) => {
+      if (request.replacesEpoch !== undefined) throw new StoreUnavailableError('away');
+      return await take(request);
+    };
+    expect((await coming(b).next('connack')).reasonCode).toBe(0x88);
+    sessions.take = take;
+    await quiet();
+    publisher.publish('jobs/x', 'x', { qos: 1 });
+    for (let second = 0; second < 3; second += 1) {
+      for (const { memory } of [a, b, c]) memory.sweepAfter(1_000);
+      await quiet();
+    }
+    expect((await publisher.next('puback')).reasonCode).toBe(0);
+    const after = await connected(c, 'w', DURABLE);
+    await quiet();
+    expect(after.takeTexts()).toEqual(['x']);
+  });
+});
 
 describe('a shared subscription', () => {
   it.each([0, 1] as const)('gives each QoS %d message to one member, in turn', async (qos) => {
