@@ -11,9 +11,11 @@ describe('a planted defect', () => {
     { plant: 'no-once', profile: 'kill', failure: /qos2Duplicated/u },
     { plant: 'early-ack', profile: 'redis', failure: /lost/u },
     { plant: 'lost-batch', profile: 'suback', failure: /lost/u },
+    { plant: 'lost-batch', profile: 'rolling', failure: /to the group lost/u },
+    { plant: 'lost-will', profile: 'pause', failure: /lost/u },
     { plant: 'unconfirmed-routes', profile: 'suback', failure: /after SUBACK lost/u },
   ])(
-    'is found: $plant',
+    'is found: $plant, by profile $profile',
     async ({ plant, profile, failure }) => {
       const found: string[] = [];
       for (let seed = 0; seed < SEEDS_MAX && !found.some((text) => failure.test(text)); seed += 1) {

@@ -81,11 +81,15 @@ const SUBACK: Profile = {
   },
 };
 
-/** Clients that stay, one that is away, one that is slow, and perhaps one that moves, under faults. */
+/** Clients that stay, one that is away, and perhaps one that is slow, one that moves, one that leaves wills and a group, under faults. */
 function faulty(
   name: string,
   faults: readonly SimFault[],
-  more: { readonly moves?: number } = {},
+  more: {
+    readonly moves?: number;
+    /** Whether no will may be lost. */
+    readonly keepsWills?: boolean;
+  } = {},
 ): Profile {
   return {
     name,
@@ -102,6 +106,9 @@ function faulty(
       fleet.addSource(1);
       fleet.addSource(2);
       if (world.chance(0.5)) fleet.addSource(2);
+      if (world.chance(0.5)) fleet.addTestator(more.keepsWills === true);
+      const members = world.pick([0, 0, 2, 3]);
+      for (let count = 0; count < members; count += 1) fleet.addMember();
     },
     run: async (cluster, fleet) => {
       const { world } = cluster;
@@ -111,6 +118,7 @@ function faulty(
         perSecond: (world.pick([40, 120]) * 1_000) / forMs,
         burst: 1 + world.below(6),
       });
+      fleet.bereave(forMs, forMs / 5);
       wreck(cluster, fleet, { faults, forMs, pauseMs: world.pick([500, 3_000, 12_000]) });
       const nomad = fleet.sinks.find(({ receiver }) => receiver.name === 'nomad');
       if (nomad !== undefined) new Storm(cluster, fleet, nomad).run(forMs, forMs / 5);
@@ -125,9 +133,9 @@ function faulty(
 export const PROFILES: readonly Profile[] = [
   STORM,
   faulty('kill', [kill, cut], { moves: 0.3 }),
-  faulty('pause', [pause, cut, cables], { moves: 0.3 }),
+  faulty('pause', [pause, cut, cables], { moves: 0.3, keepsWills: true }),
   faulty('redis', [redisAway, redisFrozen, redisSlow, partition, carrierLossy], { moves: 0.3 }),
-  faulty('rolling', [stop, stop, cut], { moves: 0.3 }),
+  faulty('rolling', [stop, stop, cut], { moves: 0.3, keepsWills: true }),
   SUBACK,
   faulty('partition', [partition, cables, carrierLossy, cut], { moves: 0.5 }),
   faulty(

@@ -1,4 +1,4 @@
-import { nodeKey } from '#libs/cluster';
+import { nodeKey, parseShareRoute } from '#libs/cluster';
 import { isShared, plainFilter } from '#libs/topic-index';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimFleet } from './sim-fleet.ts';
@@ -48,7 +48,7 @@ async function remainsOf({ nodes, redis }: SimCluster, fleet: SimFleet): Promise
     const filters = wanted.get(nodeKey(record.owner));
     if (filters === undefined) wrong.push(`${clientId} is at ${nodeKey(record.owner)}`);
     for (const { filter } of record.subscriptions) {
-      if (!isShared(filter)) filters?.add(plainFilter(filter));
+      filters?.add(isShared(filter) ? filter : plainFilter(filter));
     }
     const left = record.queueMessages + record.releasedPacketIds.length;
     if (left > 0) wrong.push(`${clientId} has ${String(left)} messages left`);
@@ -60,7 +60,8 @@ async function remainsOf({ nodes, redis }: SimCluster, fleet: SimFleet): Promise
     if (size > 0) wrong.push(`the inbox of ${key} has ${String(size)} batches left`);
   }
   for (const node of redis.memberKeys()) {
-    const filters = redis.routesOf(node).toSorted();
+    const routes = redis.routesOf(node);
+    const filters = routes.map((route) => parseShareRoute(route)?.filter ?? route).toSorted();
     const expected = [...(wanted.get(nodeKey(node)) ?? [])].toSorted();
     if (filters.join(' ') !== expected.join(' ')) {
       wrong.push(`${nodeKey(node)} is routed ${filters.join(' ')}, not ${expected.join(' ')}`);

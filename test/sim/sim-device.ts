@@ -30,7 +30,8 @@ export interface SimDeviceOptions {
   /** False: its session ends with its connection. */
   readonly isDurable: boolean;
   readonly receiveMaximum?: number;
-  readonly will?: ConnectPacket['will'];
+  /** The will of its next connection. */
+  readonly will?: () => NonNullable<ConnectPacket['will']>;
   /** How long it takes to answer. */
   readonly thinkMs?: number;
 }
@@ -98,7 +99,7 @@ export class SimDevice implements Link {
     this.#write({
       ...{ kind: 'connect', version, clientId, cleanStart: !isDurable },
       keepAlive: Math.ceil(keepAliveMs / 1_000),
-      ...(will && { will }),
+      ...(will && { will: will() }),
       ...(version === 5 && {
         properties: { sessionExpiryInterval: isDurable ? SESSION_EXPIRY_S : 0, receiveMaximum },
       }),

@@ -2,9 +2,11 @@ import type { Publication } from '../faults/history.ts';
 import { topicOf } from '../faults/payload.ts';
 import { Publisher } from '../faults/publisher.ts';
 import { Receiver } from '../faults/receiver.ts';
+import { Group } from './group.ts';
 import { LateSubscribers } from './late-subscribers.ts';
 import { SimDevice, type SimDeviceOptions } from './sim-device.ts';
 import type { SimCluster } from './sim-cluster.ts';
+import { Testator } from './testator.ts';
 import type { World } from './world.ts';
 
 const KEEP_ALIVE_MS = 5_000;
@@ -38,11 +40,17 @@ export class SimFleet {
   readonly sinks: Sink[] = [];
   readonly devices: SimDevice[] = [];
   readonly late: LateSubscribers;
+  readonly group: Group;
+  /** Those that leave wills. */
+  readonly testators: SimDevice[] = [];
+  /** By the index of the publisher, testators among them. */
+  readonly #publishers: { readonly publications: readonly Publication[] }[] = [];
   readonly #cluster: SimCluster;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     this.late = new LateSubscribers(this, cluster.world);
+    this.group = new Group(() => this.publications);
   }
 
   get #world(): World {
@@ -51,7 +59,7 @@ export class SimFleet {
 
   /** Everything that was to be published, by publisher. */
   get publications(): readonly (readonly Publication[])[] {
-    return this.sources.map(({ publisher }) => publisher.publications);
+    return this.#publishers.map(({ publications }) => publications);
   }
 
   get isIdle(): boolean {
@@ -59,12 +67,30 @@ export class SimFleet {
   }
 
   addSource(qos: 1 | 2): Source {
-    const index = this.sources.length;
+    const index = this.#publishers.length;
     const publisher = new Publisher(index, qos, () => this.#world.nowMs);
     const device = this.addDevice({ clientId: `p${String(index)}`, role: publisher });
     const source = { publisher, device };
     this.sources.push(source);
+    this.#publishers.push(publisher);
     return source;
+  }
+
+  /** A client that leaves a will whenever it goes. */
+  addTestator(isOwed: boolean): void {
+    const index = this.#publishers.length;
+    const isDurable = this.#world.chance(0.5);
+    const options = { qos: this.#world.pick([1, 2] as const), isOwed };
+    const role = new Testator(index, options, () => this.#world.nowMs);
+    const { will } = role;
+    this.testators.push(this.addDevice({ clientId: `w${String(index)}`, role, will, isDurable }));
+    this.#publishers.push(role);
+  }
+
+  /** One more member of the shared subscription. */
+  addMember(): void {
+    const role = this.group.add(() => this.#world.nowMs);
+    this.addDevice({ clientId: role.name, role });
   }
 
   addSink({ name, of, ...options }: SinkOptions): Sink {
@@ -106,12 +132,12 @@ export class SimFleet {
 
   /** Connects all that is there and waits until it is subscribed. */
   async begin(): Promise<void> {
-    for (const { device } of this.sinks) device.connect();
-    await this.#until('subscribers', () =>
-      this.sinks.every(({ receiver }) => receiver.isSubscribed),
-    );
-    for (const { device } of this.sources) device.connect();
-    await this.#until('publishers', () => this.sources.every(({ device }) => device.isConnected));
+    const receivers = [...this.sinks.map(({ receiver }) => receiver), ...this.group.members];
+    const publishers = [...this.sources.map(({ device }) => device), ...this.testators];
+    for (const device of this.devices) if (!publishers.includes(device)) device.connect();
+    await this.#until('subscribers', () => receivers.every(({ isSubscribed }) => isSubscribed));
+    for (const device of publishers) device.connect();
+    await this.#until('publishers', () => publishers.every(({ isConnected }) => isConnected));
   }
 
   /** Has messages published for a time: `perSecond` of each publisher, in bursts of up to so many. */
@@ -139,8 +165,21 @@ export class SimFleet {
     for (const device of this.devices) if (device.isConnected) device.drop('once more');
   }
 
+  /** Has those who leave wills go for a time, now and then. */
+  bereave(forMs: number, pauseMs: number): void {
+    const world = this.#world;
+    const untilMs = world.nowMs + forMs;
+    const next = (): void => {
+      if (world.nowMs >= untilMs) return;
+      world.pick(this.testators).drop('dies');
+      world.after(world.delay(10, pauseMs), next);
+    };
+    if (this.testators.length > 0) next();
+  }
+
   /** Whether every subscriber has all that was acknowledged. */
   get isDelivered(): boolean {
+    if (!this.late.isDelivered || !this.group.isDelivered) return false;
     return this.sinks.every(({ receiver }) =>
       this.publications.every(
         (publications, publisher) =>

@@ -10,9 +10,10 @@ import { SimProcess } from './sim-process.ts';
 import type { SimRedis } from './sim-redis.ts';
 import { SimRetainedStore, SimSessionStore } from './sim-stores.ts';
 import { SimWire, type WireEnd, type WireTempo } from './sim-wire.ts';
-import type { World } from './world.ts';
+import type { Cancel, World } from './world.ts';
 
 const SWEEP_MS = 1_000;
+const STOP_DEADLINE_MS = 25_000;
 
 /** What all nodes of a simulation share. */
 export interface SimNodeParts {
@@ -34,6 +35,7 @@ interface Life {
   readonly node: BrokerNode;
   readonly wires: Set<SimWire>;
   isServing: boolean;
+  endSweeps: Cancel;
 }
 
 /** A node with its supervisor: the real BrokerNode in a simulated process, started again whenever that ends. */
@@ -120,14 +122,22 @@ export class SimNode {
     };
     const node = new BrokerNode(parts, () => this.#leaseLost(life));
     const all = [...Object.values(links), stores];
-    const life: Life = { process, links: all, bus, node, wires: new Set(), isServing: false };
+    const life: Life = {
+      process,
+      links: all,
+      bus,
+      node,
+      wires: new Set(),
+      isServing: false,
+      endSweeps: () => undefined,
+    };
     this.#life = life;
     this.#tell('starts');
     if (this.#isCut) this.partition(true);
     void node.start().then(() => {
       life.isServing = true;
       this.#tell('serves');
-      process.every(SWEEP_MS, () => node.sweep());
+      life.endSweeps = process.every(SWEEP_MS, () => node.sweep());
     }, rethrowUnlessClosed);
   }
 
@@ -166,8 +176,14 @@ export class SimNode {
     if (life === undefined) return;
     this.#tell('is told to end');
     life.isServing = false;
-    void life.node.stop().then(() => {
+    life.endSweeps();
+    const end = (): void => {
       if (this.#life === life) this.kill();
+    };
+    void life.node.stop().then(end);
+    life.process.after(STOP_DEADLINE_MS, () => {
+      this.#parts.failed(`${this.nodeId} has not stopped in time`);
+      end();
     });
   }
 

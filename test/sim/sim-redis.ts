@@ -103,7 +103,9 @@ export class SimRedis {
     const owned = this.#owned.get(key) ?? new Set();
     const isNews = !owned.has(request.clientId);
     this.#owned.set(key, owned.add(request.clientId));
-    const result = await this.sessions.take(request);
+    const { will, ...rest } = request;
+    const isTold = will !== undefined && this.plant !== 'lost-will';
+    const result = await this.sessions.take(isTold ? { ...rest, will } : rest);
     const isElsewhere = result.kind === 'owned' && nodeKey(result.owner) !== key;
     if (result.kind === 'absent' || (isNews && isElsewhere)) owned.delete(request.clientId);
     return result;

@@ -38,7 +38,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   await fleet.begin();
   await profile.run(cluster, fleet);
   world.tell('', () => 'all faults are over');
-  const isDone = (): boolean => fleet.isIdle && fleet.isDelivered && fleet.late.isDelivered;
+  const isDone = (): boolean => fleet.isIdle && fleet.isDelivered;
   if (!(await world.runUntil(isDone, HEAL_MS))) failures.push('not all has come');
   // Leases of dead nodes run out, and copies that come late are there.
   await world.runUntil(() => false, QUIET_MS);
@@ -53,10 +53,13 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   });
   failures.push(...failuresOf(verdict), ...cluster.errors);
   const examples = [...examplesOf(verdict)];
-  for (const history of fleet.late.histories()) {
-    const late = verdictOf(history);
-    failures.push(...failuresOf({ ...late, unanswered: 0 }).map((text) => `after SUBACK ${text}`));
-    examples.push(...examplesOf(late));
+  const others = { 'after SUBACK': fleet.late, 'to the group': fleet.group };
+  for (const [name, receivers] of Object.entries(others)) {
+    for (const history of receivers.histories()) {
+      const own = verdictOf(history);
+      failures.push(...failuresOf({ ...own, unanswered: 0 }).map((text) => `${name} ${text}`));
+      examples.push(...examplesOf(own));
+    }
   }
   failures.push(...misplacedOf(profile, fleet));
   return {
