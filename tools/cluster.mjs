@@ -106,7 +106,7 @@ async function main({ withKafka }) {
     await createTopics(brokers, ['telemetry', 'commands']);
     Object.assign(shared, {
       SKEIN_CONFIG: join(root, 'deploy/dev/cluster.yaml'),
-      SKEIN_KAFKA_BROKERS: brokers,
+      SKEIN_BRIDGES: JSON.stringify([{ id: 'main', kind: 'kafka', brokers: brokers.split(',') }]),
     });
   }
   const apps = NODES.map((node) => startApp('broker', node.id, nodeEnv(node, shared)));

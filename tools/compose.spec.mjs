@@ -29,7 +29,7 @@ describe('compose.yaml', () => {
 
     expect(config.node.id).toBe(name);
     expect(config.redis.url).toBe('redis://redis:6379');
-    expect(config.kafka.rules.map(({ id }) => id)).toEqual(['telemetry', 'commands']);
+    expect(config.bridgeRules.map(({ id }) => id)).toEqual(['telemetry', 'commands']);
     expect(config.ops.host).toBe('0.0.0.0');
   });
 

@@ -1,7 +1,13 @@
 // Writes docs/configuration.md from the schema; with --check it only tells whether the page is what the schema says.
 // usage: npm run config-docs [-- --check]
 import { readFileSync, writeFileSync } from 'node:fs';
-import { BRIDGE_RULE_SETTINGS, SETTINGS, TOPIC_RULE_SETTINGS, USER_SETTINGS } from '#libs/config';
+import {
+  BRIDGE_RULE_SETTINGS,
+  BRIDGE_SETTINGS,
+  SETTINGS,
+  TOPIC_RULE_SETTINGS,
+  USER_SETTINGS,
+} from '#libs/config';
 import { format, resolveConfig } from 'prettier';
 
 const page = new URL('../docs/configuration.md', import.meta.url);
@@ -21,27 +27,41 @@ One YAML file, variables and flags. A flag beats a variable, a variable beats th
 * Every fault is told in one line with its fix, never with the value; the process ends with exit code 2.
 `;
 
+const BRIDGES_HEAD = `## Bridges
+
+Items of \`bridges\`; \`kind\` decides the other keys. A rule names the bridge that it carries to or from.
+
+\`\`\`yaml
+bridges:
+  - id: main
+    kind: kafka
+    brokers: [localhost:9092]
+\`\`\`
+
+\`SKEIN_BRIDGES\` and \`SKEIN_BRIDGE_RULES\` hold the same as JSON: \`SKEIN_BRIDGES='[{"id":"main","kind":"kafka","brokers":["localhost:9092"]}]'\`.
+`;
+
 const RULES_HEAD = `## Bridge rules
 
-Items of \`kafka.rules\`; \`direction\` decides the other keys. Templates of \`mqtt-to-kafka\` may hold \`\${clientId}\`, \`\${topic}\`,
+Items of \`bridgeRules\`; \`direction\` decides the other keys. Templates of \`mqtt-to-kafka\` may hold \`\${clientId}\`, \`\${topic}\`,
 \`\${topic[n]}\` (level n of the topic, from 0), \`\${qos}\`, \`\${payload}\` and \`\${node}\`; those of \`kafka-to-mqtt\` \`\${key}\`, \`\${topic}\`, \`\${partition}\`,
 \`\${offset}\` and \`\${headers.name}\`.
 
 \`\`\`yaml
-kafka:
-  brokers: [localhost:9092]
-  rules:
-    - id: telemetry
-      direction: mqtt-to-kafka
-      filter: devices/+/telemetry
-      topic: telemetry
-      key: \${clientId}
-      headers: { device: '\${topic[1]}' }
-      ack: kafka
-    - id: commands
-      direction: kafka-to-mqtt
-      topic: commands
-      mqttTopic: devices/\${key}/commands
+bridgeRules:
+  - id: telemetry
+    bridge: main
+    direction: mqtt-to-kafka
+    filter: devices/+/telemetry
+    topic: telemetry
+    key: \${clientId}
+    headers: { device: '\${topic[1]}' }
+    ack: kafka
+  - id: commands
+    bridge: main
+    direction: kafka-to-mqtt
+    topic: commands
+    mqttTopic: devices/\${key}/commands
 \`\`\`
 `;
 
@@ -96,14 +116,15 @@ function table(settings, withVariable) {
 function render() {
   const sections = Map.groupBy(SETTINGS, ({ path }) => path.split('.')[0]);
   const parts = [...sections].map(([name, list]) => `## ${name}\n\n${table(list, true)}\n`);
-  const rules = Object.entries(BRIDGE_RULE_SETTINGS).map(
-    ([name, list]) => `### ${name}\n\n${table(list, false)}\n`,
-  );
+  const itemsOf = (tables) =>
+    Object.entries(tables).map(([name, list]) => `### ${name}\n\n${table(list, false)}\n`);
+  const bridges = [BRIDGES_HEAD, ...itemsOf(BRIDGE_SETTINGS)];
+  const rules = [RULES_HEAD, ...itemsOf(BRIDGE_RULE_SETTINGS)];
   const topics = Object.entries(TOPIC_RULE_SETTINGS).map(
     ([name, list]) => `### topics.${name}\n\n${table(list, false)}\n`,
   );
   const users = [USERS_HEAD, `${table(USER_SETTINGS, false)}\n`];
-  return [HEAD, ...parts, RULES_HEAD, ...rules, TOPICS_HEAD, ...topics, ...users].join('\n');
+  return [HEAD, ...parts, ...bridges, ...rules, TOPICS_HEAD, ...topics, ...users].join('\n');
 }
 
 const options = await resolveConfig(page);

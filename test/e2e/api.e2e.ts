@@ -7,6 +7,7 @@ import { Broker } from './harness/broker.ts';
 import { run } from './harness/child.ts';
 import { Client } from './harness/client.ts';
 import { startCluster, type Cluster } from './harness/cluster.ts';
+import { bridgeTo } from './harness/kafka.ts';
 import { Scope } from './harness/scope.ts';
 
 const ADMINISTRATIVE_ACTION = 0x98;
@@ -29,6 +30,7 @@ async function promtoolOn(ops: Ops): Promise<string> {
 
 const RULE = {
   id: 'telemetry',
+  bridge: 'main',
   direction: 'mqtt-to-kafka',
   filter: 'devices/+/telemetry',
   topic: 'telemetry',
@@ -117,12 +119,12 @@ describe('the API beside one embedded node', () => {
     expect((await api.call('listRetainedMessages', { query })).body).toMatchObject({ items: [] });
   });
 
-  it('refuses a bridge rule while the node has no Kafka, and says which key to set', async () => {
+  it('refuses a rule of a bridge that the node does not have, and says which key to set', async () => {
     const refused = await api.call('createBridgeRule', { body: RULE });
     expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(refused).toMatchObject({
       status: 422,
-      body: { code: 'unprocessable', detail: expect.stringContaining('`kafka.brokers`') },
+      body: { code: 'unprocessable', detail: expect.stringContaining('add main to `bridges`') },
     });
     expect((await api.call('listBridgeRules')).body).toMatchObject({ items: [] });
   });
@@ -157,7 +159,7 @@ describe('the API beside one embedded node', () => {
 
 it('the API creates, shows, replaces and deletes a bridge rule, and says how it fares', async () => {
   // Nobody listens there.
-  const node = await Broker.start(scope, { KAFKA_BROKERS: '127.0.0.1:1' });
+  const node = await Broker.start(scope, bridgeTo('127.0.0.1:1'));
   const api = await Api.start(scope, node.settings);
   const path = { rule_id: RULE.id };
   expect((await api.call('createBridgeRule', { body: RULE })).status).toBe(201);

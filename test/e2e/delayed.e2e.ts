@@ -8,6 +8,7 @@ import { Broker } from './harness/broker.ts';
 import { Child } from './harness/child.ts';
 import { Client } from './harness/client.ts';
 import { startCluster } from './harness/cluster.ts';
+import { bridgeTo } from './harness/kafka.ts';
 import { MosquittoSub, mosquittoPub } from './harness/mosquitto.ts';
 import { Scope } from './harness/scope.ts';
 
@@ -130,9 +131,8 @@ describe('wills of QoS 2', () => {
     };
     const { nodes } = await startCluster(scope, {
       REDIS_LEASE_MS: LEASE_MS,
-      KAFKA_BROKERS: `127.0.0.1:${String(await freePort())}`,
-      KAFKA_RULES: JSON.stringify([rule]),
-      KAFKA_ACK_TIMEOUT_MS: 500,
+      ...bridgeTo(`127.0.0.1:${String(await freePort())}`, [rule]),
+      BRIDGE_ACK_TIMEOUT_MS: 500,
     });
     const [first, ...others] = nodes;
     const watched = await Promise.all(

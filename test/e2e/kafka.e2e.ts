@@ -3,7 +3,7 @@ import { freePort } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
 import { startCluster } from './harness/cluster.ts';
-import { KafkaForTests } from './harness/kafka.ts';
+import { KafkaForTests, bridgeTo } from './harness/kafka.ts';
 import { MosquittoSub, mosquittoPub } from './harness/mosquitto.ts';
 import { Scope } from './harness/scope.ts';
 
@@ -44,7 +44,7 @@ describe('three nodes and a Kafka', () => {
         qos: 1,
       },
     ];
-    const settings = { KAFKA_BROKERS: kafka.brokers, KAFKA_RULES: JSON.stringify(rules) };
+    const settings = bridgeTo(kafka.brokers, rules);
     const [first, second, third] = (await startCluster(scope, settings)).nodes;
 
     const reader = ['-V', '5', '-t', 'devices/+/telemetry', '-q', '1'];
@@ -96,9 +96,8 @@ describe('without the Kafka of its rules', () => {
       ack,
     }));
     const node = await Broker.start(scope, {
-      KAFKA_BROKERS: `127.0.0.1:${String(await freePort())}`,
-      KAFKA_RULES: JSON.stringify(rules),
-      KAFKA_ACK_TIMEOUT_MS: 500,
+      ...bridgeTo(`127.0.0.1:${String(await freePort())}`, rules),
+      BRIDGE_ACK_TIMEOUT_MS: 500,
     });
     const client = await Client.connect(scope, node.url);
     await client.subscribe('#');

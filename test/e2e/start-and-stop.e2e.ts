@@ -5,6 +5,7 @@ import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
 import type { Child } from './harness/child.ts';
 import { startCluster } from './harness/cluster.ts';
+import { bridgeTo } from './harness/kafka.ts';
 import { Scope } from './harness/scope.ts';
 
 /** Far below the time after which a node that drains is killed. */
@@ -46,10 +47,8 @@ it('a node stops in a moment while its Kafka is away', async () => {
     { id: 'out', direction: 'mqtt-to-kafka', filter: 'a/#', topic: 't', ack: 'none' },
     { id: 'in', direction: 'kafka-to-mqtt', topic: 'commands', mqttTopic: 'd/${key}', qos: 1 },
   ];
-  const node = await Broker.start(scope, {
-    KAFKA_BROKERS: `127.0.0.1:${String(await freePort())}`,
-    KAFKA_RULES: JSON.stringify(rules),
-  });
+  const kafka = `127.0.0.1:${String(await freePort())}`;
+  const node = await Broker.start(scope, bridgeTo(kafka, rules));
   const client = await Client.connect(scope, node.url);
   await client.publish('a/b', '1');
   await until(() => node.child.output.split('bridge-connecting').length === 3, DEADLINE_MS);

@@ -36,6 +36,7 @@ describe('with one embedded node and a key', () => {
       revision: 0,
       rule: {
         id: 'fixed',
+        bridge: 'main',
         direction: 'kafka-to-mqtt',
         enabled: true,
         topic: 'k',
@@ -181,7 +182,13 @@ describe('with one embedded node and a key', () => {
   });
 
   it('creates, shows, replaces and deletes a rule, each change on what its author saw', async () => {
-    const rule = { id: 'r1', direction: 'mqtt-to-kafka', filter: 'a/+', topic: 't' };
+    const rule = {
+      id: 'r1',
+      bridge: 'main',
+      direction: 'mqtt-to-kafka',
+      filter: 'a/+',
+      topic: 't',
+    };
     const path = '/api/v1/bridge-rules/r1';
     const made = await operate(api, 'createBridgeRule', { json: rule });
     const etag = made.headers.get('etag') ?? '';

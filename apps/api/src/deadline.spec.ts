@@ -40,6 +40,7 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
 const NODE_VIEWS = new Set<OperationId>(['listNodes', 'getNode']);
 
 const RULE = {
+  bridge: 'main',
   direction: 'mqtt-to-kafka',
   enabled: true,
   filter: 't/#',

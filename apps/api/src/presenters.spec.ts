@@ -95,8 +95,8 @@ it.each([
 });
 
 it.each([
-  { id: 'a', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
-  { id: 'b', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
+  { id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
+  { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
 ])('carries a rule there and back: %j', (given) => {
   const rule = bridgeRuleCreateSchema.parse(given);
   const view = presentRule({ rule: wireRuleOf(rule), source: 'api', revision: 1 });

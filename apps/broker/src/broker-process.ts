@@ -17,7 +17,7 @@ export interface BrokerProcessParts {
   readonly meter: PromMeter;
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
-  readonly bridge: Bridge | undefined;
+  readonly bridge: Bridge;
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: readonly Listener[];
@@ -86,7 +86,7 @@ export class BrokerProcess {
     clearInterval(this.#sweeper);
     const closed = listeners.map((listener) => listener.close());
     await node.stop();
-    await bridge?.close();
+    await bridge.close();
     await Promise.all(closed);
     await commands.close();
     await stores.close();
@@ -102,8 +102,7 @@ export class BrokerProcess {
 
   #startBridge(): void {
     const { config, bridge, stores } = this.#parts;
-    if (bridge === undefined) return;
-    const seeded = config.kafka.rules;
+    const seeded = config.bridgeRules;
     bridge.apply(seeded);
     stores.rules.watch((stored) => {
       const names = new Set(seeded.map(({ id }) => id));

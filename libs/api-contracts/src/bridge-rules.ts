@@ -9,10 +9,18 @@ const ruleId = z
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/)
   .describe('1 to 64 letters, digits, dots, hyphens and underscores; not `.` or `..`.');
 
+const bridgeId = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/)
+  .describe(
+    'The bridge that it carries to or from: the id of one of `bridges` in the configuration.',
+  );
+
 const template = z.string().min(1).max(1024);
 const kafkaTopic = template.describe('Kafka topic.');
 
 const outward = {
+  bridge: bridgeId,
   direction: z.literal('mqtt-to-kafka'),
   enabled: z.boolean().default(true),
   filter: topicFilterSchema,
@@ -29,6 +37,7 @@ const outward = {
 };
 
 const inward = {
+  bridge: bridgeId,
   direction: z.literal('kafka-to-mqtt'),
   enabled: z.boolean().default(true),
   topic: kafkaTopic.describe('The Kafka topic to consume.'),
@@ -62,7 +71,7 @@ export const bridgeRuleStateSchema = named(
     node: z.string(),
     state: z
       .enum(['running', 'degraded', 'stopped'])
-      .describe('`degraded`: Kafka refuses or does not answer.'),
+      .describe('`degraded`: the other side refuses or does not answer.'),
     last_error: z.string().nullable().describe('Why it does not run; null when it does.'),
   }),
 );
@@ -72,6 +81,7 @@ export const bridgeRuleSchema = named(
   'BridgeRule',
   z.object({
     id: z.string(),
+    bridge: z.string(),
     source: z
       .enum(['config', 'api'])
       .describe('Rules of the configuration cannot be changed over REST.'),
@@ -110,6 +120,7 @@ const ifMatch = { 'If-Match': 'The ETag last read, or `*`.' };
 
 const exampleBody = {
   id: 'telemetry',
+  bridge: 'main',
   direction: 'mqtt-to-kafka',
   filter: 'devices/+/telemetry',
   topic: 'telemetry',
@@ -151,7 +162,7 @@ export const BRIDGE_RULE_OPERATIONS = {
     tag: 'Bridge',
     summary: 'Create a bridge rule',
     description:
-      'Every node applies it within two seconds. Nodes without `kafka.brokers` refuse it with 422.',
+      'Every node applies it within two seconds. A rule whose bridge is not configured, or is of another kind than its direction needs, is refused with 422.',
     access: 'key',
     query: z.strictObject({}),
     body: bridgeRuleCreateSchema,

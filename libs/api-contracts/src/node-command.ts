@@ -93,6 +93,7 @@ export interface WireRetained {
 export type WireRule =
   | {
       readonly id: string;
+      readonly bridge: string;
       readonly direction: 'mqtt-to-kafka';
       readonly enabled: boolean;
       readonly filter: string;
@@ -103,6 +104,7 @@ export type WireRule =
     }
   | {
       readonly id: string;
+      readonly bridge: string;
       readonly direction: 'kafka-to-mqtt';
       readonly enabled: boolean;
       readonly topic: string;

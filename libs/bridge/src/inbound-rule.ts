@@ -8,6 +8,7 @@ import {
 } from '#libs/broker-ports';
 import { topicNameFault } from '#libs/topic-index';
 import type { BridgeContext } from './bridge-context.ts';
+import { LABEL_OF } from './direction.ts';
 import { recordPlaceholder, type RecordSource } from './placeholders.ts';
 import { RecordPump } from './record-pump.ts';
 import { RuleHealth } from './rule-health.ts';
@@ -190,7 +191,7 @@ export class InboundRule {
     this.#count('delivered', 'ok');
     this.#context.meter.bridgeEndToEnd(
       this.#context.bridge,
-      'kafka_to_mqtt',
+      LABEL_OF[this.rule.direction],
       Math.max(0, this.#context.clock() - Number(record.timestamp)) / 1_000,
     );
   }
@@ -198,7 +199,7 @@ export class InboundRule {
   #count(outcome: BridgeRecordCount['outcome'], reason: BridgeRecordCount['reason']): void {
     this.#context.meter.bridgeRecords({
       bridge: this.#context.bridge,
-      direction: 'kafka_to_mqtt',
+      direction: LABEL_OF[this.rule.direction],
       outcome,
       reason,
       count: 1,

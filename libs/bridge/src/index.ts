@@ -1,8 +1,9 @@
+export type { BridgeLimits, RuleBridgeOptions } from './bridge-options.ts';
 export { Deferred, waitAtMost } from './deferred.ts';
 export type { InboundLimits } from './inbound-rule.ts';
 export type { LaneLimits } from './lane.ts';
 export { laneOf } from './murmur2.ts';
-export { RuleBridge, type BridgeLimits, type RuleBridgeOptions } from './rule-bridge.ts';
+export { RuleBridge } from './rule-bridge.ts';
 export { SinkError, type Sink, type SinkFactory, type SinkRecord } from './sink.ts';
 export type {
   ConsumedRecord,

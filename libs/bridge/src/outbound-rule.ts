@@ -8,6 +8,7 @@ import {
 import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
+import { LABEL_OF } from './direction.ts';
 import type { LaneEvents, LaneFailure } from './lane.ts';
 import { outboundRecord, type OutboundRecord, type RecordTemplates } from './outbound-record.ts';
 import { messagePlaceholder } from './placeholders.ts';
@@ -182,7 +183,7 @@ export class OutboundRule {
     for (const record of records) {
       meter.bridgeEndToEnd(
         this.#context.bridge,
-        'mqtt_to_kafka',
+        LABEL_OF[this.rule.direction],
         Math.max(0, nowMs - record.timestampMs) / 1_000,
       );
       this.#forget(record);
@@ -241,7 +242,7 @@ export class OutboundRule {
   #count(count: Pick<BridgeRecordCount, 'outcome' | 'reason' | 'count'>): void {
     this.#context.meter.bridgeRecords({
       bridge: this.#context.bridge,
-      direction: 'mqtt_to_kafka',
+      direction: LABEL_OF[this.rule.direction],
       ...count,
     });
   }

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
-  PublishError,
   type BridgeRecordCount,
   type BridgeRule,
   type Connector,
@@ -10,7 +9,8 @@ import {
   type MqttToKafkaRule,
 } from '#libs/broker-ports';
 import { messageOf, RecordingLog } from '#libs/testkit';
-import { RuleBridge, type BridgeLimits } from './rule-bridge.ts';
+import type { BridgeLimits } from './bridge-options.ts';
+import { RuleBridge } from './rule-bridge.ts';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 import type { Source, SourceHandler } from './source.ts';
 
@@ -24,13 +24,13 @@ const LIMITS: BridgeLimits = {
 
 const MESSAGE_LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 };
 
-const CONNECTOR: Connector = {
-  id: 'main',
+const CONNECTORS = ['main', 'other'].map((id): Connector => ({
+  id,
   kind: 'kafka',
   brokers: ['127.0.0.1:1'],
   clientId: 'skein',
   compression: 'none',
-};
+}));
 
 /** A sink with one lane per target, and a source, that can be away. */
 class MemoryKafka implements Sink, Source {
@@ -38,7 +38,7 @@ class MemoryKafka implements Sink, Source {
   away = false;
   readonly missing = new Set<string>();
   closed = 0;
-  consumer: { readonly topic: string; readonly handler: SourceHandler } | undefined;
+  consumer: SourceHandler | undefined;
 
   async ping(): Promise<void> {
     if (this.away) throw new SinkError('UNAVAILABLE', 'away');
@@ -69,6 +69,7 @@ const targetFault = (target: string): string | undefined =>
 function rule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
   return {
     id: 'r1',
+    bridge: 'main',
     direction: 'mqtt-to-kafka',
     enabled: true,
     filter: 'a/#',
@@ -87,57 +88,62 @@ describe('RuleBridge', () => {
   let bridge: RuleBridge;
   let started: string[];
   let injected: InjectedMessage[];
-  /** What the publish pipeline answers, by topic. */
-  let refusals: Map<string, PublishError>;
   let log: RecordingLog;
-  let lag: number;
+  /** The last value of each gauge, by `connector/name`. */
+  let gauges: Record<string, unknown>;
 
   beforeEach(() => {
     jest.useFakeTimers();
     kafkas = new Map();
     counts = {};
+    gauges = {};
     answers = [];
     started = [];
     injected = [];
-    refusals = new Map();
     log = new RecordingLog();
     const count = ({ outcome, reason, count: records }: BridgeRecordCount): void => {
       const name = `${outcome}/${reason}`;
       counts[name] = (counts[name] ?? 0) + records;
     };
+    const gauge = (name: string) => (connector: string, value: unknown) => {
+      gauges[`${connector}/${name}`] = value;
+    };
+    const told: Readonly<Record<string | symbol, unknown>> = {
+      bridgeRecords: count,
+      bridgeConsumerLag: gauge('lag'),
+      bridgeConnected: gauge('connected'),
+      bridgeBuffer: gauge('records'),
+    };
     const meter = new Proxy(
       {},
-      {
-        get: (_target, name) => {
-          if (name === 'bridgeConsumerLag') {
-            return (_bridge: string, records: number) => (lag = records);
-          }
-          return name === 'bridgeRecords' ? count : () => undefined;
-        },
-      },
+      { get: (_target, name) => told[name] ?? (() => undefined) },
     ) as Meter;
     bridge = new RuleBridge({
-      connector: CONNECTOR,
-      sinks: {
-        kind: 'kafka',
-        targetFault,
-        open: (_connector, id) => {
-          started.push(id);
-          return kafka(id);
+      connectors: CONNECTORS,
+      sinks: [
+        {
+          kind: 'kafka',
+          targetFault,
+          open: (_connector, id) => {
+            started.push(id);
+            return kafka(id);
+          },
         },
-      },
-      sources: {
-        kind: 'kafka',
-        topicFault: targetFault,
-        open: (_connector, { id, topic }, { handler }) => {
-          kafka(id).consumer = { topic, handler };
-          return kafka(id);
+      ],
+      sources: [
+        {
+          kind: 'kafka',
+          topicFault: targetFault,
+          open: (_connector, { id }, { handler }) => {
+            kafka(id).consumer = handler;
+            return kafka(id);
+          },
         },
-      },
+      ],
       limits: LIMITS,
       inject: (message, done) => {
         injected.push(message);
-        done(refusals.get(message.topic));
+        done();
       },
       messageLimits: MESSAGE_LIMITS,
       clock: Date.now,
@@ -308,134 +314,85 @@ describe('RuleBridge', () => {
     expect(bridge.status()).toEqual([]);
   });
 
+  it('gives every connector a buffer and metrics of its own', async () => {
+    kafka().away = true;
+    bridge.apply([rule(), rule({ id: 'r2', bridge: 'other', filter: 'b' })]);
+    for (let index = 0; index < 20; index += 1) offer({ payload: Buffer.alloc(1_000) });
+    expect(answers).toContain('QUOTA_EXCEEDED');
+    const waiting = 20 - answers.length;
+    offer({ topic: 'b', payload: Buffer.alloc(1_000) });
+    await pass(200);
+    expect(answers.at(-1)).toBe('ok');
+    expect(gauges).toEqual({
+      'main/connected': false,
+      'main/lag': 0,
+      'main/records': waiting,
+      'other/connected': true,
+      'other/lag': 0,
+      'other/records': 0,
+    });
+  });
+
+  it('is idle while no rule takes messages', () => {
+    expect(bridge.idle).toBe(true);
+    bridge.apply([rule({ enabled: false })]);
+    expect(bridge.idle).toBe(true);
+    bridge.apply([rule()]);
+    expect(bridge.idle).toBe(false);
+    bridge.apply([]);
+    expect(bridge.idle).toBe(true);
+  });
+
   it('shows rules that do not run', () => {
-    bridge.apply([rule({ enabled: false }), rule({ id: 'r2', key: '${who}' })]);
+    bridge.apply([
+      rule({ enabled: false }),
+      rule({ id: 'r2', key: '${who}' }),
+      rule({ id: 'r3', bridge: 'gone' }),
+    ]);
     expect(bridge.status()).toEqual([
       { id: 'r1', state: 'stopped', lastError: undefined },
       { id: 'r2', state: 'stopped', lastError: 'key: ${who} is not a known placeholder' },
+      {
+        id: 'r3',
+        state: 'stopped',
+        lastError: 'bridge: there are only main, other; add gone to `bridges` (SKEIN_BRIDGES)',
+      },
     ]);
     expect(started).toEqual([]);
   });
 
-  describe('from Kafka to MQTT', () => {
-    const headers = { kind: Buffer.from('reboot') };
-    let resolved: string[];
-
-    beforeEach(async () => {
-      resolved = [];
-      bridge.apply([
-        {
-          id: 'commands',
-          direction: 'kafka-to-mqtt',
-          enabled: true,
-          topic: 'commands',
-          mqttTopic: 'devices/${key}/${headers.kind}',
-          qos: 1,
-          retain: true,
-        },
-      ]);
-      await pass(0);
+  it('sets rules of the other direction to work as well', async () => {
+    const inbound: BridgeRule = {
+      id: 'commands',
+      bridge: 'main',
+      direction: 'kafka-to-mqtt',
+      enabled: true,
+      topic: 'commands',
+      mqttTopic: 'devices/${key}',
+      qos: 1,
+      retain: false,
+    };
+    bridge.apply([inbound]);
+    await pass(0);
+    expect(bridge.idle).toBe(true);
+    expect(bridge.connected()).toBe(false);
+    kafka('commands').consumer?.joined();
+    expect(bridge.connected()).toBe(true);
+    const record = { offset: '7', key: Buffer.from('d1'), value: Buffer.from('now') };
+    await kafka('commands').consumer?.batch({
+      partition: 0,
+      records: [{ ...record, timestamp: '0' }],
+      lag: 5,
+      active: () => true,
+      resolve: () => undefined,
+      heartbeat: () => Promise.resolve(),
     });
-
-    /** Lets records come, by their keys; returns how long the partition rests then. */
-    async function batch(
-      keys: readonly string[],
-      { partition = 0, value = Buffer.from('now') as Buffer | null, lag: behind = 0 } = {},
-    ): Promise<number | undefined> {
-      const records = keys.map((key, index) => ({
-        offset: String(7 + index),
-        key: Buffer.from(key),
-        value,
-        headers,
-        timestamp: '0',
-      }));
-      return kafka('commands').consumer?.handler.batch({
-        partition,
-        records,
-        lag: behind,
-        active: () => true,
-        resolve: (offset) => resolved.push(offset),
-        heartbeat: () => Promise.resolve(),
-      });
-    }
-
-    it('carries records', async () => {
-      const { topic, handler } = kafka('commands').consumer ?? {};
-      expect(topic).toBe('commands');
-      expect(bridge.connected()).toBe(false);
-      handler?.joined();
-      expect(bridge.connected()).toBe(true);
-      expect(await batch(['d1'])).toBe(0);
-      expect(await batch(['d2'], { value: null })).toBe(0);
-      const message = { qos: 1, retain: true };
-      expect(injected).toEqual([
-        { ...message, topic: 'devices/d1/reboot', payload: Buffer.from('now') },
-        { ...message, topic: 'devices/d2/reboot', payload: new Uint8Array(0) },
-      ]);
-      expect(resolved).toEqual(['7', '7']);
-      expect(counts).toEqual({ 'delivered/ok': 2 });
-      expect(log.lines).toEqual([]);
-    });
-
-    it('tells how far the worst partition is behind', async () => {
-      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
-      await batch(['d1'], { partition: 0, lag: 30 });
-      await batch(['d2', 'd3'], { partition: 1, lag: 40 });
-      await pass(100);
-      expect(lag).toBe(42);
-      refusals.clear();
-      await batch(['d2', 'd3'], { partition: 1 });
-      await pass(100);
-      expect(lag).toBe(30);
-    });
-
-    it('skips records that can never be published, counts each and logs each kind once', async () => {
-      refusals.set('devices/secret/reboot', new PublishError('NOT_AUTHORIZED', 'forbidden'));
-      refusals.set('devices/new/reboot', new PublishError('QUOTA_EXCEEDED', 'no room'));
-      expect(await batch(['#', 'a/b/c', 'secret', 'x'.repeat(65_535), 'd1', 'new'])).toBe(0);
-      expect(await batch(['d1'], { value: Buffer.alloc(501) })).toBe(0);
-      expect(await batch(['x'.repeat(800)], { value: Buffer.alloc(200) })).toBe(0);
-      expect(resolved).toEqual(['12', '7', '7']);
-      expect(injected.map(({ topic }) => topic)).toEqual([
-        'devices/secret/reboot',
-        'devices/d1/reboot',
-        'devices/new/reboot',
-      ]);
-      expect(counts).toEqual({
-        'delivered/ok': 1,
-        'failed/invalid_topic': 3,
-        'failed/too_large': 2,
-        'failed/not_authorized': 1,
-        'failed/other': 1,
-      });
-      const faults = log.of('bridge-record-skipped').map(({ fields }) => fields);
-      expect(faults).toHaveLength(4);
-      expect(faults[0]).toMatchObject({ rule: 'commands', partition: 0, offset: '7' });
-    });
-
-    it('lets a partition rest, longer each time, while its first record cannot be taken', async () => {
-      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
-      expect(await batch(['d1', 'd2', 'd3'])).toBe(100);
-      const rests: unknown[] = [];
-      for (let again = 0; again < 7; again += 1) rests.push(await batch(['d2', 'd3']));
-      expect(rests).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
-      expect(await batch(['d4'], { partition: 1 })).toBe(0);
-      refusals.clear();
-      expect(await batch(['d2', 'd3'])).toBe(0);
-      refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
-      expect(await batch(['d2'])).toBe(100);
-
-      expect(resolved).toEqual(['7', '7', '8']);
-      const times = (id: string) =>
-        injected.filter(({ topic }) => topic === `devices/${id}/reboot`).length;
-      expect([times('d1'), times('d2'), times('d3')]).toEqual([1, 10, 1]);
-      expect(log.lines.map(({ level, event }) => `${level} ${event}`)).toEqual([
-        'warn bridge-inject-refused',
-        'info bridge-inject-restored',
-        'warn bridge-inject-refused',
-      ]);
-      expect(log.lines[0]?.fields).toMatchObject({ partition: 0, error: 'Redis is away' });
-    });
+    expect(injected.map(({ topic }) => topic)).toEqual(['devices/d1']);
+    await pass(100);
+    expect(gauges['main/lag']).toBe(5);
+    bridge.apply([]);
+    await pass(0);
+    expect(kafka('commands').closed).toBe(1);
   });
 
   it('flushes when it closes, and gives up at the deadline without a lie', async () => {

@@ -2,46 +2,16 @@ import {
   PublishError,
   type Bridge,
   type BridgeRule,
-  type Connector,
-  type InjectedMessage,
-  type Log,
   type Message,
-  type Meter,
   type PublishDone,
   type RuleStatus,
 } from '#libs/broker-ports';
 import { MatchCache, TopicTrie } from '#libs/topic-index';
 import { AckGate } from './ack-gate.ts';
-import type { BridgeContext } from './bridge-context.ts';
-import { BufferBudget } from './buffer-budget.ts';
-import { InboundRule, type InboundLimits, type InboundLink } from './inbound-rule.ts';
-import type { LaneLimits } from './lane.ts';
+import type { RuleBridgeOptions } from './bridge-options.ts';
+import { Connection, type RunningRule } from './connection.ts';
 import { OutboundRule } from './outbound-rule.ts';
-import { ruleFault } from './rule-fault.ts';
-import type { SinkFactory } from './sink.ts';
-import type { SourceFactory } from './source.ts';
-
-/** What holds for every connector. */
-export interface BridgeLimits extends LaneLimits {
-  /** Most bytes waiting for the other side, all rules together. */
-  readonly bufferBytesMax: number;
-}
-
-/** What a bridge needs of its node. */
-export interface RuleBridgeOptions {
-  readonly connector: Connector;
-  readonly sinks: SinkFactory;
-  readonly sources: SourceFactory;
-  readonly limits: BridgeLimits;
-  /** What a consumed record may become; one that would be more is skipped. */
-  readonly messageLimits: InboundLimits;
-  /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */
-  readonly inject: (message: InjectedMessage, done: PublishDone) => void;
-  /** Milliseconds since 1970. */
-  readonly clock: () => number;
-  readonly log: Log;
-  readonly meter: Meter;
-}
+import { bridgeFault } from './rule-fault.ts';
 
 const SWEEP_MS = 100;
 /** How long a rule that ends may go on sending what it holds. */
@@ -50,10 +20,8 @@ const CLOSE_DEADLINE_MS = 5_000;
 const AWAY_DEADLINE_MS = 500;
 const MATCH_CACHE_ENTRIES = 8_192;
 
-type RunningRule = OutboundRule | InboundRule;
-
 /**
- * The bridge of a node, both directions: rules at work between MQTT and what their connector leads to.
+ * The bridge of a node, both directions: rules at work between MQTT and what their connectors lead to.
  *
  * @remarks A record is ordered in offer(), per key and for good: it goes to a lane with one request under way at a time. With
  * an `ack` of the sink's name the publisher's QoS 1 or 2 message is acknowledged when the sink has stored it for good. When
@@ -66,7 +34,7 @@ type RunningRule = OutboundRule | InboundRule;
  */
 export class RuleBridge implements Bridge {
   readonly #options: RuleBridgeOptions;
-  readonly #context: BridgeContext;
+  readonly #connections: ReadonlyMap<string, Connection>;
   readonly #rules = new Map<string, RunningRule>();
   /** Rules that were taken out and still send what they hold. */
   readonly #leaving = new Map<RunningRule, Promise<void>>();
@@ -81,10 +49,14 @@ export class RuleBridge implements Bridge {
   #closing: Promise<void> | undefined;
 
   constructor(options: RuleBridgeOptions) {
-    const { connector, limits, clock, log, meter } = options;
     this.#options = options;
-    const budget = new BufferBudget(limits.bufferBytesMax);
-    this.#context = { bridge: connector.id, limits, budget, clock, log, meter };
+    this.#connections = new Map(
+      options.connectors.map((connector) => [connector.id, new Connection(connector, options)]),
+    );
+  }
+
+  get idle(): boolean {
+    return this.#outboundCount === 0;
   }
 
   offer(message: Message, done: PublishDone): void {
@@ -125,11 +97,8 @@ export class RuleBridge implements Bridge {
   }
 
   ruleFault(rule: BridgeRule): string | undefined {
-    const { sinks, sources } = this.#options;
-    return ruleFault(rule, {
-      targetFault: (target) => sinks.targetFault(target),
-      topicFault: (topic) => sources.topicFault(topic),
-    });
+    const fault = bridgeFault(rule, this.#options.connectors);
+    return fault ?? this.#connections.get(rule.bridge)?.ruleFault(rule);
   }
 
   close(): Promise<void> {
@@ -156,7 +125,7 @@ export class RuleBridge implements Bridge {
   }
 
   #gate(done: PublishDone): AckGate {
-    const { limits, clock } = this.#context;
+    const { limits, clock } = this.#options;
     const gate = new AckGate(done, clock() + limits.ackTimeoutMs);
     this.#gates.push(gate);
     return gate;
@@ -164,27 +133,18 @@ export class RuleBridge implements Bridge {
 
   #start(rule: BridgeRule): void {
     const fault = this.ruleFault(rule);
-    if (fault !== undefined) {
+    const connection = this.#connections.get(rule.bridge);
+    if (fault !== undefined || connection === undefined) {
       // Configuration and API refuse such a rule; an older or newer node may have stored it.
-      this.#context.log.error('bridge-rule-invalid', { rule: rule.id, error: fault });
+      this.#options.log.error('bridge-rule-invalid', { rule: rule.id, error: fault });
       this.#stopped.push({ id: rule.id, state: 'stopped', lastError: fault });
       return;
     }
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    const { connector, sinks, sources, messageLimits: limits, inject, log } = this.#options;
-    const after = this.#departed(rule.id);
-    if (rule.direction === 'kafka-to-mqtt') {
-      const open: InboundLink['open'] = (handler) =>
-        sources.open(connector, rule, { handler, log });
-      const inbound = new InboundRule(rule, this.#context, { open, after, limits, inject });
-      this.#rules.set(rule.id, inbound);
-      return;
-    }
-    const sink = sinks.open(connector, rule.id, log);
-    const targetFault = (target: string): string | undefined => sinks.targetFault(target);
-    const outbound = new OutboundRule(rule, this.#context, { sink, targetFault, after });
-    this.#rules.set(rule.id, outbound);
-    this.#trie.add(rule.filter, outbound);
+    const running = connection.open(rule, this.#departed(rule.id));
+    this.#rules.set(rule.id, running);
+    if (!(running instanceof OutboundRule)) return;
+    this.#trie.add(running.rule.filter, running);
     this.#outboundCount += 1;
     this.#version += 1;
   }
@@ -201,7 +161,7 @@ export class RuleBridge implements Bridge {
 
   #leave(running: RunningRule, deadlineMs: number): void {
     const left = running
-      .close(this.#context.clock() + deadlineMs)
+      .close(this.#options.clock() + deadlineMs)
       .finally(() => this.#leaving.delete(running));
     this.#leaving.set(running, left);
   }
@@ -214,17 +174,15 @@ export class RuleBridge implements Bridge {
 
   /** One timer for everything that waits: acknowledgements, metadata and gauges. */
   #sweep(): void {
-    const nowMs = this.#context.clock();
-    const { bridge, budget, meter } = this.#context;
+    const nowMs = this.#options.clock();
     this.#expireGates(nowMs);
-    let lag = 0;
     for (const rule of [...this.#rules.values(), ...this.#leaving.keys()]) {
       if (rule instanceof OutboundRule) rule.sweep(nowMs);
-      else lag = Math.max(lag, rule.lag);
     }
-    meter.bridgeBuffer(bridge, budget.records, budget.bytes);
-    meter.bridgeConsumerLag(bridge, lag);
-    meter.bridgeConnected(bridge, this.connected());
+    const rules = [...this.#rules.values()];
+    for (const [id, connection] of this.#connections) {
+      connection.tell(rules.filter(({ rule }) => rule.bridge === id));
+    }
   }
 
   #expireGates(nowMs: number): void {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { KafkaToMqttRule, MqttToKafkaRule } from '#libs/broker-ports';
-import { ruleFault, type KindFaults } from './rule-fault.ts';
+import type { Connector, KafkaToMqttRule, MqttToKafkaRule } from '#libs/broker-ports';
+import { bridgeFault, ruleFault, type NameFaults } from './rule-fault.ts';
 
 const outbound: MqttToKafkaRule = {
   id: 'r',
+  bridge: 'main',
   direction: 'mqtt-to-kafka',
   enabled: true,
   filter: 'devices/+/telemetry',
@@ -14,6 +15,7 @@ const outbound: MqttToKafkaRule = {
 };
 const inbound: KafkaToMqttRule = {
   id: 'r',
+  bridge: 'main',
   direction: 'kafka-to-mqtt',
   enabled: true,
   topic: 'commands',
@@ -22,15 +24,48 @@ const inbound: KafkaToMqttRule = {
   retain: false,
 };
 
-const kind: KindFaults = {
-  targetFault: (target) => (target.includes('/') ? 'no slash' : undefined),
-  topicFault: (topic) => (topic.includes(' ') ? 'no space' : undefined),
+const names: NameFaults = {
+  target: (target) => (target.includes('/') ? 'no slash' : undefined),
+  topic: (topic) => (topic.includes(' ') ? 'no space' : undefined),
 };
+
+const connector: Connector = {
+  id: 'main',
+  kind: 'kafka',
+  brokers: ['k:9092'],
+  clientId: 'skein',
+  compression: 'none',
+};
+
+describe('bridgeFault', () => {
+  it('finds nothing wrong with a rule that names a bridge of the kind it needs', () => {
+    expect(bridgeFault(outbound, [connector])).toBeUndefined();
+    expect(bridgeFault(inbound, [connector])).toBeUndefined();
+  });
+
+  it('says which bridges there are when the rule names another', () => {
+    const other = { ...connector, id: 'other' };
+    expect(bridgeFault(outbound, [other])).toBe(
+      'bridge: there are only other; add main to `bridges` (SKEIN_BRIDGES)',
+    );
+    expect(bridgeFault(inbound, [])).toBe(
+      'bridge: there is none; add main to `bridges` (SKEIN_BRIDGES)',
+    );
+  });
+
+  it('says which kind the direction needs', () => {
+    // A kind that only a newer version knows.
+    const kind = 'pigeon' as Connector['kind'];
+    expect(bridgeFault(inbound, [{ ...connector, kind }])).toBe(
+      'direction: needs a bridge of kind kafka, and main is of kind pigeon',
+    );
+  });
+});
 
 describe('ruleFault', () => {
   it('finds nothing wrong with good rules', () => {
-    expect(ruleFault(outbound, kind)).toBeUndefined();
-    expect(ruleFault(inbound, kind)).toBeUndefined();
+    expect(ruleFault(outbound, names)).toBeUndefined();
+    expect(ruleFault(inbound, names)).toBeUndefined();
   });
 
   it.each([
@@ -41,7 +76,7 @@ describe('ruleFault', () => {
     [{ key: '${' }, /^key: \$\{ has no closing brace$/],
     [{ headers: { site: '${key}' } }, /^headers.site: \$\{key\} is not a known placeholder$/],
   ])('names the field of an outbound rule: %j', (change, fault) => {
-    expect(ruleFault({ ...outbound, ...change }, kind)).toMatch(fault);
+    expect(ruleFault({ ...outbound, ...change }, names)).toMatch(fault);
   });
 
   it.each([
@@ -49,6 +84,6 @@ describe('ruleFault', () => {
     [{ mqttTopic: '${clientId}' }, /^mqttTopic: \$\{clientId\} is not a known placeholder$/],
     [{ mqttTopic: 'a/+' }, /^mqttTopic: /],
   ])('names the field of an inbound rule: %j', (change, fault) => {
-    expect(ruleFault({ ...inbound, ...change }, kind)).toMatch(fault);
+    expect(ruleFault({ ...inbound, ...change }, names)).toMatch(fault);
   });
 });

@@ -1,18 +1,37 @@
-import type { BridgeRule } from '#libs/broker-ports';
+import type { BridgeRule, Connector } from '#libs/broker-ports';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
+import { KIND_OF } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
-import type { SinkFactory } from './sink.ts';
-import type { SourceFactory } from './source.ts';
 import { Template, TemplateError, type PlaceholderTable } from './template.ts';
+
+/**
+ * Checks whether a rule names a bridge that suits it.
+ *
+ * @returns what is wrong, naming the field; undefined when all is well.
+ */
+export function bridgeFault(
+  { bridge, direction }: BridgeRule,
+  connectors: readonly Connector[],
+): string | undefined {
+  const named = connectors.find(({ id }) => id === bridge);
+  if (named === undefined) {
+    const ids = connectors.map(({ id }) => id).join(', ');
+    const known = ids === '' ? 'there is none' : `there are only ${ids}`;
+    return `bridge: ${known}; add ${bridge} to \`bridges\` (SKEIN_BRIDGES)`;
+  }
+  const needed: string = KIND_OF[direction];
+  if (named.kind === needed) return undefined;
+  return `direction: needs a bridge of kind ${needed}, and ${bridge} is of kind ${named.kind}`;
+}
 
 /**
  * Checks what the bridge must understand of a rule: the filter, the names on the other side and every template.
  *
  * @returns what is wrong, naming the field and the placeholder; undefined when the rule can run.
  */
-export function ruleFault(rule: BridgeRule, kind: KindFaults): string | undefined {
+export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefined {
   if (rule.direction === 'kafka-to-mqtt') {
-    const fault = kind.topicFault(rule.topic);
+    const fault = names.topic(rule.topic);
     if (fault !== undefined) return `topic: ${fault}`;
     return templateFault('mqttTopic', rule.mqttTopic, {
       table: recordPlaceholder,
@@ -26,7 +45,7 @@ export function ruleFault(rule: BridgeRule, kind: KindFaults): string | undefine
   return (
     templateFault('topic', rule.topic, {
       table: messagePlaceholder,
-      constantFault: (target) => kind.targetFault(target),
+      constantFault: (target) => names.target(target),
     }) ??
     templateFault('key', rule.key, { table: messagePlaceholder }) ??
     Object.entries(rule.headers)
@@ -35,8 +54,11 @@ export function ruleFault(rule: BridgeRule, kind: KindFaults): string | undefine
   );
 }
 
-/** What a kind of connector knows of the names on its side. */
-export type KindFaults = Pick<SinkFactory, 'targetFault'> & Pick<SourceFactory, 'topicFault'>;
+/** Why there can be nothing of a name on the other side; undefined when there can. */
+export interface NameFaults {
+  target(name: string): string | undefined;
+  topic(name: string): string | undefined;
+}
 
 interface TemplateRules<Source> {
   readonly table: PlaceholderTable<Source>;

@@ -4,6 +4,7 @@ import type { PublishDone } from './hub.ts';
 
 /** A Kafka cluster. */
 export interface KafkaConnector {
+  /** Rules and metrics call it so. */
   readonly id: string;
   readonly kind: 'kafka';
   /** `host:port` of brokers to start from. */
@@ -13,7 +14,7 @@ export interface KafkaConnector {
   readonly compression: 'none' | 'lz4' | 'gzip';
 }
 
-/** The other side of a bridge, and how to reach it. */
+/** The other side of a bridge, and how to reach it: what the configuration and the API call a bridge. */
 export type Connector = KafkaConnector;
 
 /** What can be on the other side. */
@@ -25,6 +26,8 @@ export type ConnectorOf<Kind extends ConnectorKind> = Extract<Connector, { reado
 /** Sends MQTT messages into Kafka. Templates use `${clientId}`, `${topic}`, `${topic[n]}`, `${qos}`, `${payload}`. */
 export interface MqttToKafkaRule {
   readonly id: string;
+  /** The id of the connector. */
+  readonly bridge: string;
   readonly direction: 'mqtt-to-kafka';
   readonly enabled: boolean;
   /** The MQTT topic filter that selects messages. */
@@ -42,6 +45,8 @@ export interface MqttToKafkaRule {
 /** Sends Kafka records to MQTT. Templates use `${key}`, `${topic}`, `${partition}`, `${offset}`, `${headers.name}`. */
 export interface KafkaToMqttRule {
   readonly id: string;
+  /** The id of the connector. */
+  readonly bridge: string;
   readonly direction: 'kafka-to-mqtt';
   readonly enabled: boolean;
   /** The Kafka topic to consume. */
@@ -52,7 +57,7 @@ export interface KafkaToMqttRule {
   readonly retain: boolean;
 }
 
-/** A bridge rule of either direction. */
+/** A rule of any direction. */
 export type BridgeRule = MqttToKafkaRule | KafkaToMqttRule;
 
 /** A rule with what the store knows of it. Rules from the configuration cannot be changed over REST. */
@@ -86,18 +91,20 @@ export interface RuleStore {
 /** The state of one rule on one node. */
 export interface RuleStatus {
   readonly id: string;
-  /** `degraded`: Kafka refuses or does not answer; the last error says why. */
+  /** `degraded`: the other side refuses or does not answer; the last error says why. */
   readonly state: 'running' | 'degraded' | 'stopped';
   readonly lastError: string | undefined;
 }
 
 /** The bridge of a node, both directions. */
 export interface Bridge {
+  /** Whether no rule takes messages, so that offering them is of no use. */
+  readonly idle: boolean;
   /**
    * Offers a message that a client of this node published. Records are ordered here, synchronously.
    *
-   * @remarks Calls `done` exactly once: at once when no matching rule gates the acknowledgement, else when Kafka has
-   * accepted the records of every gating rule, or with BRIDGE_UNAVAILABLE / QUOTA_EXCEEDED. The payload is copied if kept.
+   * @remarks Calls `done` exactly once: at once when no matching rule gates the acknowledgement, else when the other side
+   * has the records of every gating rule, or with BRIDGE_UNAVAILABLE / QUOTA_EXCEEDED. The payload is copied if kept.
    */
   offer(message: Message, done: PublishDone): void;
   /** Replaces the set of rules; unchanged ones go on undisturbed. */
@@ -106,7 +113,7 @@ export interface Bridge {
   ruleFault(rule: BridgeRule): string | undefined;
   /** The state of each rule in force. */
   status(): readonly RuleStatus[];
-  /** Whether every broker connection a rule needs is up; true without rules. */
+  /** Whether every connection a rule needs is up; true without rules. */
   connected(): boolean;
   /** Sends what is buffered within the deadline, then stops. */
   close(): Promise<void>;

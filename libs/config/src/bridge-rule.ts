@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { connector } from './connector.ts';
 
 const id = z
   .string()
@@ -9,6 +10,12 @@ const id = z
     description: 'Name of the rule, unique.',
     expects: '1 to 64 letters, digits, `.`, `_`, `-`',
   });
+
+const bridge = z
+  .string({ error: 'must be the id of a bridge' })
+  .min(1, { error: 'must be the id of a bridge' })
+  .max(64, { error: 'must be the id of a bridge' })
+  .meta({ description: 'What it carries to or from.', expects: 'the id of one of `bridges`' });
 
 const text = (description: string, expects: string) => {
   const error = `must be ${expects} of 1 to 1,024 characters`;
@@ -24,6 +31,7 @@ const direction = <Name extends string>(name: Name) =>
 /** Messages of clients to Kafka, as the file states the rule. */
 export const mqttToKafka = z.strictObject({
   id,
+  bridge,
   direction: direction('mqtt-to-kafka'),
   enabled: flag('Whether the rule is in force.', true),
   filter: text('Which topics it takes.', 'an MQTT topic filter'),
@@ -44,6 +52,7 @@ export const mqttToKafka = z.strictObject({
 /** Records of Kafka to clients, as the file states the rule. */
 export const kafkaToMqtt = z.strictObject({
   id,
+  bridge,
   direction: direction('kafka-to-mqtt'),
   enabled: flag('Whether the rule is in force.', true),
   topic: text('Kafka topic to consume.', 'a topic name'),
@@ -62,3 +71,12 @@ export const kafkaToMqtt = z.strictObject({
 export const bridgeRule = z.discriminatedUnion('direction', [mqttToKafka, kafkaToMqtt], {
   error: 'must have the direction mqtt-to-kafka or kafka-to-mqtt',
 });
+
+const KINDS = { 'mqtt-to-kafka': 'kafka', 'kafka-to-mqtt': 'kafka' } as const satisfies Record<
+  z.output<typeof bridgeRule>['direction'],
+  z.output<typeof connector>['kind']
+>;
+
+/** The kind of bridge that a direction needs. */
+export const kindOf = (direction: keyof typeof KINDS): z.output<typeof connector>['kind'] =>
+  KINDS[direction];

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { bridgeFaults } from './bridge-faults.ts';
 import type { ConfigFault } from './config-error.ts';
 import { redisFaults } from './redis-faults.ts';
 import { hasRedis } from './redis-target.ts';
@@ -8,7 +9,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Finds what is wrong between settings that are each right alone. */
 export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
-  const faults: ConfigFault[] = [...redisFaults(config.redis)];
+  const faults: ConfigFault[] = [...redisFaults(config.redis), ...bridgeFaults(config)];
   if (config.data.dir !== undefined && hasRedis(config.redis)) {
     faults.push({
       field: 'data.dir',
@@ -28,22 +29,6 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
       field: 'auth.saltSecret',
       problem: 'is required by users with scram: their salts stay, so those of others must as well',
       fix: 'set SKEIN_AUTH_SALT_SECRET to random characters, the same on all nodes',
-    });
-  }
-  if (config.kafka.rules.length > 0 && config.kafka.brokers.length === 0) {
-    faults.push({
-      field: 'kafka.brokers',
-      problem: 'is required by kafka.rules',
-      fix: 'list at least one host:port, or remove the rules',
-    });
-  }
-  const ids = config.kafka.rules.map(({ id }) => id);
-  for (const [index, id] of ids.entries()) {
-    if (ids.indexOf(id) === index) continue;
-    faults.push({
-      field: `kafka.rules[${index}].id`,
-      problem: 'is the id of an earlier rule',
-      fix: 'give every rule an id of its own',
     });
   }
   return faults;

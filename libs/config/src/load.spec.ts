@@ -52,7 +52,7 @@ describe('without a source', () => {
     expect(config.redis.url).toBeUndefined();
     expect(config.node.version).toMatch(/^\d+\.\d+\.\d+/);
     expect(Object.isFrozen(config.listeners.tcp)).toBe(true);
-    expect(Object.isFrozen(config.kafka.brokers)).toBe(true);
+    expect(Object.isFrozen(config.bridges)).toBe(true);
   });
 
   it('names the node after the host, in letters that a node id may have', () => {
@@ -89,18 +89,27 @@ describe('the order of sources', () => {
   });
 
   it('reads lists and rules from variables', () => {
-    const { kafka } = load({
+    const { bridges, bridgeRules } = load({
       env: {
-        SKEIN_KAFKA_BROKERS: 'one:9092, two:9092',
-        SKEIN_KAFKA_RULES:
-          '[{"id":"t","direction":"mqtt-to-kafka","filter":"devices/+/telemetry","topic":"telemetry"}]',
+        SKEIN_BRIDGES: '[{"id":"main","kind":"kafka","brokers":["one:9092","two:9092"]}]',
+        SKEIN_BRIDGE_RULES:
+          '[{ id: t, bridge: main, direction: mqtt-to-kafka, filter: devices/+/telemetry, topic: telemetry }]',
       },
     });
 
-    expect(kafka.brokers).toEqual(['one:9092', 'two:9092']);
-    expect(kafka.rules).toEqual([
+    expect(bridges).toEqual([
+      {
+        id: 'main',
+        kind: 'kafka',
+        brokers: ['one:9092', 'two:9092'],
+        clientId: 'skein',
+        compression: 'lz4',
+      },
+    ]);
+    expect(bridgeRules).toEqual([
       {
         id: 't',
+        bridge: 'main',
         direction: 'mqtt-to-kafka',
         enabled: true,
         filter: 'devices/+/telemetry',
@@ -199,21 +208,30 @@ describe('faults', () => {
     expect(faultsOf({ env: { SKEIN_AUTH_USERS: 'ann:hunter2' } }).join()).not.toContain('hunter2');
   });
 
-  it('reach into bridge rules', () => {
+  it('reach into bridges and their rules', () => {
     const file = write(
       'rules.yaml',
       [
-        'kafka:',
-        '  brokers: [localhost:9092]',
-        '  rules:',
-        '    - { id: a, direction: mqtt-to-kafka, filter: a/+, topc: t, topic: t }',
-        '    - { id: b, direction: kafka-to-mqtt, topic: t, mqttTopic: m, qos: 3 }',
+        'bridges:',
+        '  - { id: main, kind: kafka, brokers: [localhost:9092], compresion: lz4 }',
+        '  - { id: other, kind: pigeon }',
+        '  - { id: none, kind: kafka }',
+        '  - { id: bad, kind: kafka, brokers: [localhost] }',
+        'bridgeRules:',
+        '  - { id: a, bridge: main, direction: mqtt-to-kafka, filter: a/+, topc: t, topic: t }',
+        '  - { id: b, bridge: main, direction: kafka-to-mqtt, topic: t, mqttTopic: m, qos: 3 }',
+        '  - { id: c, direction: kafka-to-mqtt, topic: t, mqttTopic: m }',
       ].join('\n'),
     );
 
     expect(faultsOf({ file })).toEqual([
-      'kafka.rules[0].topc: is not a known key; the nearest is kafka.rules[0].topic, see docs/configuration.md',
-      'kafka.rules[1].qos: must be 0, 1 or 2; see kafka.rules in docs/configuration.md',
+      'bridges[0].compresion: is not a known key; the nearest is bridges[0].compression, see docs/configuration.md',
+      'bridges[1].kind: must have the kind kafka; see bridges in docs/configuration.md',
+      'bridges[2].brokers: must be a list of 1 to 64 host:port; see bridges in docs/configuration.md',
+      'bridges[3].brokers[0]: must be host:port; see bridges in docs/configuration.md',
+      'bridgeRules[0].topc: is not a known key; the nearest is bridgeRules[0].topic, see docs/configuration.md',
+      'bridgeRules[1].qos: must be 0, 1 or 2; see bridgeRules in docs/configuration.md',
+      'bridgeRules[2].bridge: must be the id of a bridge; see bridgeRules in docs/configuration.md',
     ]);
   });
 });
@@ -302,19 +320,40 @@ describe('topic rules', () => {
 
 describe('rules between settings', () => {
   const SCRAM = 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy';
-  const RULE = { id: 'r', direction: 'kafka-to-mqtt', topic: 't', mqttTopic: 'm' };
+  const BRIDGE = { id: 'main', kind: 'kafka', brokers: ['k:9092'] };
+  const RULE = {
+    id: 'r',
+    bridge: 'main',
+    direction: 'kafka-to-mqtt',
+    topic: 't',
+    mqttTopic: 'm',
+  };
 
   it.each([
     ['data.dir', { SKEIN_DATA_DIR: 'd', SKEIN_REDIS_URL: 'redis://localhost' }],
     ['api.key', { SKEIN_API_HOST: '0.0.0.0' }],
-    ['kafka.brokers', { SKEIN_KAFKA_RULES: JSON.stringify([RULE]) }],
+    ['bridges[1].id', { SKEIN_BRIDGES: JSON.stringify([BRIDGE, BRIDGE]) }],
     ['auth.saltSecret', { SKEIN_AUTH_USERS: JSON.stringify([{ name: 'n', scram: [SCRAM] }]) }],
     [
-      'kafka.rules[1].id',
-      { SKEIN_KAFKA_BROKERS: 'k:9092', SKEIN_KAFKA_RULES: JSON.stringify([RULE, RULE]) },
+      'bridgeRules[1].id',
+      {
+        SKEIN_BRIDGES: JSON.stringify([BRIDGE]),
+        SKEIN_BRIDGE_RULES: JSON.stringify([RULE, RULE]),
+      },
     ],
   ])('hold for %s', (field, env) => {
     expect(faultsOf({ env }).map((fault) => fault.split(': ')[0])).toEqual([field]);
+  });
+
+  it('name the bridges that a rule may name', () => {
+    const SKEIN_BRIDGE_RULES = JSON.stringify([RULE]);
+    const SKEIN_BRIDGES = JSON.stringify([{ ...BRIDGE, id: 'other' }]);
+    expect(faultsOf({ env: { SKEIN_BRIDGE_RULES } })).toEqual([
+      'bridgeRules[0].bridge: is main, and there is no bridge of that id; add it to `bridges` (SKEIN_BRIDGES)',
+    ]);
+    expect(faultsOf({ env: { SKEIN_BRIDGES, SKEIN_BRIDGE_RULES } })).toEqual([
+      'bridgeRules[0].bridge: is main, and there is no bridge of that id; name one of other, or add it to `bridges`',
+    ]);
   });
 
   it('refuse a socket buffer too small for a socket to tell when it has drained', () => {

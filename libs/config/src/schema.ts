@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bridgeRule } from './bridge-rule.ts';
+import { bridge, bridgeRules, bridges } from './bridge-section.ts';
 import { connectionsMax, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
 import { redis } from './redis-section.ts';
 import { autoSubscription, mountpoint, rewriteRule } from './topic-rule.ts';
@@ -123,51 +123,6 @@ const data = section({
     description:
       'Directory where a single node keeps sessions, retained messages and rules. Without it they end with the process. Excludes Redis.',
     expects: 'a directory path',
-  }),
-});
-
-const kafka = section({
-  brokers: z
-    .array(z.string().regex(/^[^\s,/]{1,253}:\d{1,5}$/))
-    .max(64)
-    .default([])
-    .meta({
-      description: 'Kafka brokers to start from. Empty: no bridge.',
-      expects: 'a list of host:port',
-    }),
-  clientId: name('Name under which Kafka sees the nodes.').default('skein'),
-  ackTimeoutMs: milliseconds(
-    'How long a PUBACK may wait for Kafka under a rule of `ack: kafka`. Below `limits.publishDeadlineMs`, so that the cause is told.',
-    { default: 10_000, min: 100, max: 300_000 },
-  ),
-  lingerMs: milliseconds('How long a batch waits for more records.', {
-    default: 10,
-    min: 0,
-    max: 1_000,
-  }),
-  batchRecordsMax: whole('Most records of a batch.', {
-    default: 500,
-    min: 1,
-    max: 500,
-    unit: 'records',
-  }),
-  batchBytesMax: whole('Most bytes of a batch.', {
-    default: 256 * KIB,
-    min: KIB,
-    max: 64 * MIB,
-    unit: 'bytes',
-  }),
-  bufferBytesMax: whole(
-    'Most bytes waiting for Kafka; beyond it a publish is refused (`ack: kafka`) or the record dropped and counted (`ack: none`).',
-    { default: 64 * MIB, min: MIB, max: 4096 * MIB, unit: 'bytes' },
-  ),
-  compression: z
-    .enum(['none', 'gzip', 'lz4'])
-    .default('lz4')
-    .meta({ description: 'Compression of batches. lz4 costs the least CPU.' }),
-  rules: z.array(bridgeRule).max(200).default([]).meta({
-    description: 'Bridge rules. Those named here are read-only over the admin API.',
-    expects: 'a list of bridge rules',
   }),
 });
 
@@ -377,7 +332,9 @@ export const schema = z.strictObject({
   commands,
   redis,
   data,
-  kafka,
+  bridges,
+  bridgeRules,
+  bridge,
   limits,
   topics,
   sharedSubscriptions,

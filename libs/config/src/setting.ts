@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { kafkaToMqtt, mqttToKafka } from './bridge-rule.ts';
+import { kafkaConnector } from './connector.ts';
 import { schema } from './schema.ts';
 import { autoSubscription, rewriteRule } from './topic-rule.ts';
 import { user } from './user.ts';
@@ -74,6 +75,11 @@ function shapeOf(type: z.ZodType): Shape {
 /** Every key of the configuration in the order of the schema. */
 export const SETTINGS: readonly Setting[] = settingsOf(shapeOf(schema), []);
 
+/** The keys of a bridge of each kind; `env` has no meaning for them. */
+export const BRIDGE_SETTINGS: Readonly<Record<'kafka', readonly Setting[]>> = {
+  kafka: settingsOf(shapeOf(kafkaConnector), []),
+};
+
 /** The keys of a bridge rule of each direction; `env` has no meaning for them. */
 export const BRIDGE_RULE_SETTINGS: Readonly<
   Record<'mqtt-to-kafka' | 'kafka-to-mqtt', readonly Setting[]>
@@ -95,7 +101,8 @@ export const USER_SETTINGS: readonly Setting[] = settingsOf(shapeOf(user), []);
 
 /** The keys that items may have, by the path of their list. */
 export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['kafka.rules', Object.values(BRIDGE_RULE_SETTINGS).flatMap(pathsOf)],
+  ['bridges', Object.values(BRIDGE_SETTINGS).flatMap(pathsOf)],
+  ['bridgeRules', Object.values(BRIDGE_RULE_SETTINGS).flatMap(pathsOf)],
   ['topics.rewrite', pathsOf(TOPIC_RULE_SETTINGS.rewrite)],
   ['topics.autoSubscribe', pathsOf(TOPIC_RULE_SETTINGS.autoSubscribe)],
   ['auth.users', pathsOf(USER_SETTINGS)],

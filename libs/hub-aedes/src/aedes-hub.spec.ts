@@ -66,8 +66,9 @@ function message(text: string, partial: Partial<Message> = {}): Message {
   return messageOf({ topic: 't', payload: Buffer.from(text), ...partial });
 }
 
-function bridgeThat(offer: Bridge['offer']): Bridge {
+function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
   return {
+    idle,
     offer,
     apply: () => undefined,
     ruleFault: () => undefined,
@@ -116,6 +117,18 @@ describe('obligations', () => {
     own.publish(message('x', { qos: 0 }), CLIENT, (error) => results.push(error));
     expect([core.lines, offered, results]).toEqual([['route x'], ['x'], [undefined]]);
   });
+});
+
+it('an idle bridge is offered nothing', async () => {
+  const { hub: own } = await opened();
+  const offered: string[] = [];
+  own.connectBridge(bridgeThat((offer) => offered.push(textOf(offer)), true));
+  const results: unknown[] = [];
+  for (const qos of [0, 1] as const) {
+    own.publish(message('x', { qos }), CLIENT, (error) => results.push(error));
+  }
+  own.publish(message('x', { retain: true }), CLIENT, (error) => results.push(error));
+  expect([offered, results]).toEqual([[], [undefined, undefined, undefined]]);
 });
 
 describe('hooks', () => {

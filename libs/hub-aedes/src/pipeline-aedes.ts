@@ -52,13 +52,14 @@ export class PipelineAedes extends Aedes {
   begin(message: Message, client: AedesClient | null, done: PublishDone): void {
     const { handler } = this;
     if (handler === undefined) return done();
+    const bridge = this.bridge?.idle === false ? this.bridge : undefined;
     const isQuiet = this.#isQuiet();
     if (isQuiet && !message.retain) {
       // One obligation, or none that is waited for: no bookkeeping.
-      if (this.bridge === undefined) return handler.route(message, done);
+      if (bridge === undefined) return handler.route(message, done);
       if (message.qos === 0) {
         handler.route(message, nobodyWaits);
-        this.bridge.offer(message, nobodyWaits);
+        bridge.offer(message, nobodyWaits);
         return done();
       }
     }
@@ -69,9 +70,9 @@ export class PipelineAedes extends Aedes {
     }
     obligations.begin();
     handler.route(message, obligations.end);
-    if (this.bridge !== undefined) {
+    if (bridge !== undefined) {
       obligations.begin();
-      this.bridge.offer(message, obligations.end);
+      bridge.offer(message, obligations.end);
     }
     if (!isQuiet) this.#tellPlugins(message, client, obligations);
     obligations.end();

@@ -164,7 +164,7 @@ export const BROKER_COUNTERS = {
     'Records that the bridge has finished with.',
     ...['bridge', 'direction', 'outcome', 'reason'],
   ),
-  bridgeRetries: metric('skein_bridge_retries_total', 'Batches sent to Kafka again.', 'bridge'),
+  bridgeRetries: metric('skein_bridge_retries_total', 'Batches sent again.', 'bridge'),
   bridgeRuleMatches: metric(
     'skein_bridge_rule_matches_total',
     'Messages and records selected by a rule.',
@@ -251,18 +251,22 @@ export const BROKER_GAUGES = {
   heapLimit: metric('skein_broker_heap_limit_bytes', 'Largest heap V8 may use.'),
   bridgeConnected: metric(
     'skein_bridge_connected',
-    'Whether Kafka is connected, 0 or 1.',
+    'Whether the other side serves every rule of the bridge, 0 or 1.',
     'bridge',
   ),
-  bridgeBufferBytes: metric('skein_bridge_buffer_bytes', 'Bytes waiting for Kafka.', 'bridge'),
+  bridgeBufferBytes: metric(
+    'skein_bridge_buffer_bytes',
+    'Bytes waiting for the other side.',
+    'bridge',
+  ),
   bridgeBufferLimit: metric(
     'skein_bridge_buffer_limit_bytes',
-    'Most bytes that may wait for Kafka.',
+    'Most bytes that may wait for the other side.',
     'bridge',
   ),
   bridgeBufferRecords: metric(
     'skein_bridge_buffer_records',
-    'Records waiting for Kafka.',
+    'Records waiting for the other side.',
     'bridge',
   ),
   bridgeConsumerLag: metric(
@@ -334,7 +338,7 @@ export const BROKER_HISTOGRAMS = {
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5],
   ),
   bridgeProduceDuration: histogram(
-    metric('skein_bridge_produce_duration_seconds', 'Time of a batch to Kafka.', 'bridge'),
+    metric('skein_bridge_produce_duration_seconds', 'Time of a batch to the other side.', 'bridge'),
     BRIDGE_SECONDS,
   ),
   bridgeEndToEnd: histogram(
@@ -346,7 +350,7 @@ export const BROKER_HISTOGRAMS = {
     BRIDGE_SECONDS,
   ),
   bridgeBatchRecords: histogram(
-    metric('skein_bridge_batch_records', 'Records of a batch to Kafka.', 'bridge'),
+    metric('skein_bridge_batch_records', 'Records of a batch, in either direction.', 'bridge'),
     [1, 5, 10, 25, 50, 100, 250, 500],
   ),
 } as const satisfies Readonly<Record<string, HistogramSpec>>;

@@ -89,9 +89,9 @@ function bridge(
 ): RuleBridge {
   const { compression = 'lz4', ...limits } = settings;
   return new RuleBridge({
-    connector: { id: 'main', kind: 'kafka', brokers, clientId: `skein-${RUN}`, compression },
-    sinks: kafkaSinks('n1'),
-    sources: kafkaSources('n1'),
+    connectors: [{ id: 'main', kind: 'kafka', brokers, clientId: `skein-${RUN}`, compression }],
+    sinks: [kafkaSinks('n1')],
+    sources: [kafkaSources('n1')],
     limits: {
       ackTimeoutMs: 10_000,
       lingerMs: 10,
@@ -115,6 +115,7 @@ function bridge(
 function outbound(topic: string, changes: object = {}): BridgeRule {
   return {
     id: 'telemetry',
+    bridge: 'main',
     direction: 'mqtt-to-kafka',
     enabled: true,
     filter: 'devices/+/telemetry',
@@ -129,6 +130,7 @@ function outbound(topic: string, changes: object = {}): BridgeRule {
 function inbound(topic: string): BridgeRule {
   return {
     id: `commands-${topic}`,
+    bridge: 'main',
     direction: 'kafka-to-mqtt',
     enabled: true,
     topic,

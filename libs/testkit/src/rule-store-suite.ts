@@ -22,6 +22,7 @@ export function ruleStoreSuite(name: string, factory: StoreFactory<RuleStore>): 
 function ruleOf(id: string, filter = 'devices/+/telemetry'): BridgeRule {
   return {
     id,
+    bridge: 'main',
     direction: 'mqtt-to-kafka',
     enabled: true,
     filter,
@@ -34,6 +35,7 @@ function ruleOf(id: string, filter = 'devices/+/telemetry'): BridgeRule {
 
 const COMMANDS: BridgeRule = {
   id: 'commands: {1}',
+  bridge: 'main',
   direction: 'kafka-to-mqtt',
   enabled: false,
   topic: 'commands',

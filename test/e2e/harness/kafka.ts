@@ -5,6 +5,14 @@ import type { Scope } from './scope.ts';
 
 const RUN = String(Date.now());
 
+/** The settings of a bridge called `main` that leads to a Kafka, with rules if given. */
+export function bridgeTo(brokers: string, rules: readonly object[] = []): Record<string, string> {
+  return {
+    BRIDGES: JSON.stringify([{ id: 'main', kind: 'kafka', brokers: brokers.split(',') }]),
+    BRIDGE_RULES: JSON.stringify(rules.map((rule) => ({ bridge: 'main', ...rule }))),
+  };
+}
+
 /** A Kafka for tests, and kcat. Topics get a name of their own per run, since a Kafka that was given keeps them. */
 export class KafkaForTests {
   readonly brokers: string;

@@ -27,6 +27,7 @@ const info = {
 
 const rule = (id: string): WireRule & BridgeRule => ({
   id,
+  bridge: 'main',
   direction: 'kafka-to-mqtt',
   enabled: true,
   topic: 't',
@@ -121,7 +122,7 @@ class FakeRetained implements RetainedStore {
 
 const runs: RuleStatus = { id: 'fixed', state: 'running', lastError: undefined };
 
-function setUp({ kafka = true } = {}) {
+function setUp() {
   const admin = new FakeAdmin();
   const retained = new FakeRetained();
   const log = new RecordingLog();
@@ -140,12 +141,10 @@ function setUp({ kafka = true } = {}) {
     rules: {
       store,
       configured: [rule('fixed')],
-      bridge: kafka
-        ? {
-            status: () => [runs],
-            ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
-          }
-        : undefined,
+      bridge: {
+        status: () => [runs],
+        ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
+      },
     },
     now: () => 5,
     log,
@@ -245,22 +244,6 @@ describe('rules', () => {
     expect(await handler.handle({ kind: 'rule-states' })).toEqual({
       kind: 'done',
       answer: { states: [runs] },
-    });
-  });
-
-  it('refuses and stops all of them while there is no Kafka to carry to', async () => {
-    const { handler } = setUp({ kafka: false });
-    const lastError = expect.stringContaining('set `kafka.brokers`');
-
-    expect(await handler.handle({ kind: 'put-rule', rule: rule('new') })).toEqual({
-      kind: 'done',
-      answer: { kind: 'invalid', detail: lastError },
-    });
-    expect(await handler.handle({ kind: 'rule-states' })).toEqual({
-      kind: 'done',
-      answer: {
-        states: ['fixed', 'made'].map((id) => ({ id, state: 'stopped', lastError })),
-      },
     });
   });
 

@@ -84,7 +84,7 @@ export class NodeCommandHandler {
       case 'rules':
         return { rules: await this.#rules.list() };
       case 'rule-states':
-        return { states: await this.#rules.states() };
+        return { states: this.#rules.states() };
       case 'put-rule':
         return this.#rules.put(command);
       case 'remove-rule':

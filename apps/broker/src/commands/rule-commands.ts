@@ -2,15 +2,12 @@ import type { Bridge, BridgeRule, RuleStore, RuleWriteResult } from '#libs/broke
 import type { CommandOf, WireRuleChange, WireRuleState, WireStoredRule } from '#libs/api-contracts';
 import { bridgeRuleOf } from './wire.ts';
 
-const NO_BRIDGE = 'The nodes have no Kafka: set `kafka.brokers` (SKEIN_KAFKA_BROKERS) first';
-
 /** What rule commands work on. */
 export interface RuleCommandsOptions {
   readonly store: RuleStore;
   /** The rules of the configuration: shown, never changed. */
   readonly configured: readonly BridgeRule[];
-  /** Undefined without Kafka: no rule can be in force then. */
-  readonly bridge: Pick<Bridge, 'status' | 'ruleFault'> | undefined;
+  readonly bridge: Pick<Bridge, 'status' | 'ruleFault'>;
 }
 
 /** Bridge rules as the API sees them: those of the configuration and those it made itself. */
@@ -32,18 +29,14 @@ export class RuleCommands {
   }
 
   /** How each rule fares on this node. */
-  async states(): Promise<readonly WireRuleState[]> {
-    const { bridge } = this.#options;
-    if (bridge !== undefined) return bridge.status();
-    const rules = await this.list();
-    return rules.map(({ rule }) => ({ id: rule.id, state: 'stopped', lastError: NO_BRIDGE }));
+  states(): readonly WireRuleState[] {
+    return this.#options.bridge.status();
   }
 
   async put({ rule: wire, revision }: CommandOf<'put-rule'>): Promise<WireRuleChange> {
     const rule = bridgeRuleOf(wire);
     if (this.#isConfigured(rule.id)) return { kind: 'read-only' };
-    const { bridge } = this.#options;
-    const detail = bridge === undefined ? NO_BRIDGE : bridge.ruleFault(rule);
+    const detail = this.#options.bridge.ruleFault(rule);
     if (detail !== undefined) return { kind: 'invalid', detail };
     return changeOf(await this.#options.store.put(rule, revision));
   }

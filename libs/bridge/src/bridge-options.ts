@@ -1,0 +1,29 @@
+import type { Connector, InjectedMessage, Log, Meter, PublishDone } from '#libs/broker-ports';
+import type { InboundLimits } from './inbound-rule.ts';
+import type { LaneLimits } from './lane.ts';
+import type { SinkFactory } from './sink.ts';
+import type { SourceFactory } from './source.ts';
+
+/** What holds for every connector. */
+export interface BridgeLimits extends LaneLimits {
+  /** Most bytes waiting for one connector, all its rules together: one that is away takes no room from the others. */
+  readonly bufferBytesMax: number;
+}
+
+/** What a bridge needs of its node. */
+export interface RuleBridgeOptions {
+  readonly connectors: readonly Connector[];
+  /** One of each kind there is. */
+  readonly sinks: readonly SinkFactory[];
+  /** One of each kind that can be consumed from. */
+  readonly sources: readonly SourceFactory[];
+  readonly limits: BridgeLimits;
+  /** What a consumed record may become; one that would be more is skipped. */
+  readonly messageLimits: InboundLimits;
+  /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */
+  readonly inject: (message: InjectedMessage, done: PublishDone) => void;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly log: Log;
+  readonly meter: Meter;
+}

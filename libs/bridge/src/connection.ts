@@ -1,0 +1,75 @@
+import type { BridgeRule, Connector } from '#libs/broker-ports';
+import type { BridgeContext } from './bridge-context.ts';
+import type { RuleBridgeOptions } from './bridge-options.ts';
+import { BufferBudget } from './buffer-budget.ts';
+import { InboundRule, type InboundLink } from './inbound-rule.ts';
+import { OutboundRule } from './outbound-rule.ts';
+import { ruleFault } from './rule-fault.ts';
+import type { SinkFactory } from './sink.ts';
+import type { SourceFactory } from './source.ts';
+
+/** A rule at work. */
+export type RunningRule = OutboundRule | InboundRule;
+
+/** A connector at work: its rules share a buffer and the `bridge` label of metrics. */
+export class Connection {
+  readonly #connector: Connector;
+  readonly #options: RuleBridgeOptions;
+  readonly #context: BridgeContext;
+  readonly #sinks: SinkFactory;
+  readonly #sources: SourceFactory | undefined;
+
+  /** @throws Error when no factory is of the connector's kind. */
+  constructor(connector: Connector, options: RuleBridgeOptions) {
+    const { limits, clock, log, meter } = options;
+    const budget = new BufferBudget(limits.bufferBytesMax);
+    this.#connector = connector;
+    this.#options = options;
+    this.#context = { bridge: connector.id, limits, budget, clock, log, meter };
+    const sinks = options.sinks.find(({ kind }) => kind === connector.kind);
+    if (sinks === undefined) throw new Error(`nothing makes sinks of kind ${connector.kind}`);
+    this.#sinks = sinks;
+    this.#sources = options.sources.find(({ kind }) => kind === connector.kind);
+  }
+
+  /** What is wrong with a rule of this connector, naming the field; undefined when it can run. */
+  ruleFault(rule: BridgeRule): string | undefined {
+    return ruleFault(rule, {
+      target: (name) => this.#sinks.targetFault(name),
+      topic: (name) => this.#sources?.topicFault(name),
+    });
+  }
+
+  /**
+   * Sets a rule to work, as soon as its earlier versions are gone.
+   *
+   * @throws TemplateError when a template of the rule cannot be compiled.
+   */
+  open(rule: BridgeRule, after: Promise<void>): RunningRule {
+    const { messageLimits: limits, inject, log } = this.#options;
+    if (rule.direction === 'kafka-to-mqtt') {
+      const sources = this.#sources;
+      if (sources === undefined) throw new Error(`nothing consumes from ${this.#connector.kind}`);
+      const open: InboundLink['open'] = (handler) =>
+        sources.open(this.#connector, rule, { handler, log });
+      return new InboundRule(rule, this.#context, { open, after, limits, inject });
+    }
+    return new OutboundRule(rule, this.#context, {
+      sink: this.#sinks.open(this.#connector, rule.id, log),
+      targetFault: (target) => this.#sinks.targetFault(target),
+      after,
+    });
+  }
+
+  /** Tells the meter how this connector fares, from the rules that work on it now. */
+  tell(rules: readonly RunningRule[]): void {
+    const { bridge, budget, meter } = this.#context;
+    const lags = rules.map((rule) => (rule instanceof InboundRule ? rule.lag : 0));
+    meter.bridgeBuffer(bridge, budget.records, budget.bytes);
+    meter.bridgeConsumerLag(bridge, Math.max(0, ...lags));
+    meter.bridgeConnected(
+      bridge,
+      rules.every((rule) => rule.connected),
+    );
+  }
+}

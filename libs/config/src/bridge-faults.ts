@@ -1,0 +1,47 @@
+import type { z } from 'zod';
+import type { ConfigFault } from './config-error.ts';
+import { kindOf } from './bridge-rule.ts';
+import type { schema } from './schema.ts';
+
+type Bridges = Pick<z.output<typeof schema>, 'bridges' | 'bridgeRules'>;
+
+/** Finds what is wrong between bridges and their rules. */
+export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly ConfigFault[] {
+  const faults = [...repeatedIds('bridges', bridges), ...repeatedIds('bridgeRules', bridgeRules)];
+  for (const [index, { bridge, direction }] of bridgeRules.entries()) {
+    const named = bridges.find(({ id }) => id === bridge);
+    const needed: string = kindOf(direction);
+    if (named === undefined) {
+      faults.push({
+        field: `bridgeRules[${index}].bridge`,
+        problem: `is ${bridge}, and there is no bridge of that id`,
+        fix:
+          bridges.length === 0
+            ? 'add it to `bridges` (SKEIN_BRIDGES)'
+            : `name one of ${bridges.map(({ id }) => id).join(', ')}, or add it to \`bridges\``,
+      });
+    } else if (named.kind !== needed) {
+      faults.push({
+        field: `bridgeRules[${index}].direction`,
+        problem: `needs a bridge of kind ${needed}, and ${bridge} is of kind ${named.kind}`,
+        fix: 'name another bridge or correct the direction',
+      });
+    }
+  }
+  return faults;
+}
+
+function repeatedIds(list: string, items: readonly { readonly id: string }[]): ConfigFault[] {
+  const ids = items.map(({ id }) => id);
+  return ids.flatMap((id, index) =>
+    ids.indexOf(id) === index
+      ? []
+      : [
+          {
+            field: `${list}[${index}].id`,
+            problem: 'is the id of an earlier one',
+            fix: 'give every item of the list an id of its own',
+          },
+        ],
+  );
+}
