@@ -3,6 +3,7 @@ import type {
   NodeAnswers,
   NodeCommand,
   NodeReply,
+  WireBridge,
   WireClient,
   WireClientQuery,
   WirePage,
@@ -42,6 +43,7 @@ export class FakeNode {
   readonly retained = new Map<string, WireRetained>();
   readonly rules = new Map<string, WireStoredRule>();
   states: readonly WireRuleState[] = [];
+  bridges: readonly WireBridge[] = [];
   /** A frozen node takes commands and answers none. */
   frozen = false;
   /** Kinds of commands that get no answer. */
@@ -112,6 +114,8 @@ export class FakeNode {
       }
       case 'clear-retained':
         return { found: this.retained.delete(command.topic) };
+      case 'bridges':
+        return { bridges: this.bridges };
       case 'rules':
         return { rules: [...this.rules.values()] };
       case 'rule-states':

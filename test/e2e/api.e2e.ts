@@ -176,6 +176,9 @@ it('the API creates, shows, replaces and deletes a bridge rule, and says how it 
     source: 'api',
     states: [{ node: node.id, state: 'degraded', last_error: expect.any(String) }],
   });
+  expect((await api.call('listBridges')).body).toMatchObject({
+    items: [{ id: 'main', kind: 'kafka', states: [{ node: node.id, state: 'disconnected' }] }],
+  });
   const headers = { 'if-match': shown.headers.get('etag') ?? '' };
   const body = { ...RULE, topic: 'other' };
   const replaced = await api.call('replaceBridgeRule', { path, headers, body });

@@ -52,6 +52,45 @@ describe('with two nodes behind Redis', () => {
     expect(partial).toBe(false);
   });
 
+  it('shows each bridge once, with how it fares on both', async () => {
+    const connector = {
+      kind: 'kafka',
+      brokers: ['k:9092'],
+      clientId: 's',
+      compression: 'lz4',
+    } as const;
+    const [first, second] = nodes;
+    const bridgeOf = (id: string) =>
+      ({ connector: { ...connector, id }, state: 'connected' }) as const;
+    if (first !== undefined) first.bridges = [bridgeOf('main'), bridgeOf('extra')];
+    if (second !== undefined) {
+      second.bridges = [{ ...bridgeOf('main'), state: 'disconnected', lastError: 'refused' }];
+    }
+    const extra = { id: 'extra', states: [{ node: 'n1', state: 'connected', last_error: null }] };
+    const main = {
+      id: 'main',
+      kind: 'kafka',
+      source: 'config',
+      brokers: ['k:9092'],
+      client_id: 's',
+      compression: 'lz4',
+      states: [
+        { node: 'n1', state: 'connected', last_error: null },
+        { node: 'n2', state: 'disconnected', last_error: 'refused' },
+      ],
+    };
+
+    const page = await operate(api, 'listBridges', { path: '?limit=1' });
+    expect(page.body).toMatchObject({ items: [extra], page: { has_more: true } });
+    const next = (page.body as { page: { next_cursor?: string } }).page.next_cursor ?? '';
+    const last = await operate(api, 'listBridges', { path: `?limit=1&cursor=${next}` });
+    expect(last.body).toMatchObject({ items: [main], page: { has_more: false } });
+    const shown = await operate(api, 'getBridge', { path: '/api/v1/bridges/main' });
+    expect(shown.body).toEqual(main);
+    const none = await operate(api, 'getBridge', { path: '/api/v1/bridges/none' });
+    expect(none.status).toBe(404);
+  });
+
   it('asks one node when a filter names it', async () => {
     const { body } = await operate(api, 'listClients', { path: '?node=n2&client_id%5Blike%5D=c' });
     const { items } = body as { items: { node: string }[] };

@@ -1,13 +1,14 @@
 import type {
   BridgeRuleCreate,
-  BridgeRuleState,
   BridgeRuleView,
+  BridgeView,
   Client,
   ClusterNode,
   MessageProperties,
   MessagePublish,
   RetainedMessage,
   Subscription,
+  WireBridge,
   WireClient,
   WireMessage,
   WireNode,
@@ -15,7 +16,6 @@ import type {
   WireProperties,
   WireRetained,
   WireRule,
-  WireRuleState,
   WireStoredRule,
   WireSubscription,
 } from '#libs/api-contracts';
@@ -168,11 +168,17 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   return { ...rest, mqtt_topic: mqttTopic, source };
 }
 
-/** How a rule fares on a node, as the API shows it. */
-export function presentRuleState(
+/** A bridge as the API shows it, without states yet. */
+export function presentBridge(connector: WireBridge['connector']): BridgeView {
+  const { clientId, brokers, ...rest } = connector;
+  return { ...rest, source: 'config', brokers: [...brokers], client_id: clientId, states: [] };
+}
+
+/** How a bridge or a rule fares on a node, as the API shows it. */
+export function presentState<State>(
   node: string,
-  { state, lastError }: WireRuleState,
-): BridgeRuleState {
+  { state, lastError }: { readonly state: State; readonly lastError?: string | undefined },
+): { node: string; state: State; last_error: string | null } {
   return { node, state, last_error: lastError ?? null };
 }
 

@@ -7,6 +7,7 @@ export {
   type BridgeRuleState,
   type BridgeRuleView,
 } from './bridge-rules.ts';
+export { bridgeSchema, bridgeStateSchema, type BridgeState, type BridgeView } from './bridges.ts';
 export { clientSchema, type Client } from './clients.ts';
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';
@@ -24,6 +25,7 @@ export type {
   NodeAnswers,
   NodeCommand,
   NodeReply,
+  WireBridge,
   WireClient,
   WireClientQuery,
   WireMessage,

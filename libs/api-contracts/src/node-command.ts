@@ -89,6 +89,19 @@ export interface WireRetained {
   readonly properties: WireProperties;
 }
 
+/** A bridge of the configuration, and how it fares on a node. */
+export interface WireBridge {
+  readonly connector: {
+    readonly id: string;
+    readonly kind: 'kafka';
+    readonly brokers: readonly string[];
+    readonly clientId: string;
+    readonly compression: 'none' | 'gzip' | 'lz4';
+  };
+  readonly state: 'connected' | 'disconnected' | 'unused';
+  readonly lastError?: string | undefined;
+}
+
 /** A bridge rule of either direction. */
 export type WireRule =
   | {
@@ -178,6 +191,7 @@ export type NodeCommand =
   | { readonly kind: 'publish'; readonly message: WireMessage }
   | { readonly kind: 'retained'; readonly query: WireRetainedQuery }
   | { readonly kind: 'clear-retained'; readonly topic: string }
+  | { readonly kind: 'bridges' }
   | { readonly kind: 'rules' }
   | { readonly kind: 'rule-states' }
   /** Creates without a revision, else replaces exactly that one. */
@@ -202,6 +216,7 @@ export interface NodeAnswers {
       };
   readonly retained: WirePage<WireRetained>;
   readonly 'clear-retained': { readonly found: boolean };
+  readonly bridges: { readonly bridges: readonly WireBridge[] };
   readonly rules: { readonly rules: readonly WireStoredRule[] };
   readonly 'rule-states': { readonly states: readonly WireRuleState[] };
   readonly 'put-rule': WireRuleChange;

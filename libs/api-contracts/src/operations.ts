@@ -1,4 +1,5 @@
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rules.ts';
+import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
@@ -12,6 +13,7 @@ export const OPERATIONS = {
   ...CLIENT_OPERATIONS,
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,
+  ...BRIDGE_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;

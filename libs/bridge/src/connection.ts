@@ -1,4 +1,4 @@
-import type { BridgeRule, Connector } from '#libs/broker-ports';
+import type { BridgeRule, Connector, ConnectorStatus } from '#libs/broker-ports';
 import type { BridgeContext } from './bridge-context.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { BufferBudget } from './buffer-budget.ts';
@@ -61,15 +61,22 @@ export class Connection {
     });
   }
 
+  /** How this connector fares, by the rules that work on it now. */
+  status(rules: readonly RunningRule[]): ConnectorStatus {
+    const { id } = this.#connector;
+    const troubled = rules.find((rule) => !rule.connected);
+    if (troubled !== undefined) {
+      return { id, state: 'disconnected', lastError: troubled.status().lastError };
+    }
+    return { id, state: rules.length === 0 ? 'unused' : 'connected', lastError: undefined };
+  }
+
   /** Tells the meter how this connector fares, from the rules that work on it now. */
   tell(rules: readonly RunningRule[]): void {
     const { bridge, budget, meter } = this.#context;
     const lags = rules.map((rule) => (rule instanceof InboundRule ? rule.lag : 0));
     meter.bridgeBuffer(bridge, budget.records, budget.bytes);
     meter.bridgeConsumerLag(bridge, Math.max(0, ...lags));
-    meter.bridgeConnected(
-      bridge,
-      rules.every((rule) => rule.connected),
-    );
+    meter.bridgeConnected(bridge, this.status(rules).state !== 'disconnected');
   }
 }

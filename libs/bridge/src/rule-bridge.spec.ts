@@ -172,11 +172,13 @@ describe('RuleBridge', () => {
 
   const values = (id = 'r1'): string[] =>
     kafka(id).stored.map(({ target, value }) => `${target}:${String(value)}`);
+  const connected = (): boolean =>
+    bridge.connectors().every(({ state }) => state !== 'disconnected');
   const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
 
   it('answers at once without rules, and when none matches', async () => {
     offer();
-    expect(bridge.connected()).toBe(true);
+    expect(connected()).toBe(true);
     bridge.apply([rule()]);
     offer({ topic: 'b' });
     expect(answers).toEqual(['ok', 'ok']);
@@ -244,7 +246,7 @@ describe('RuleBridge', () => {
     expect(answers).toEqual([]);
     await pass(300);
     expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
-    expect(bridge.connected()).toBe(false);
+    expect(connected()).toBe(false);
     expect(bridge.status()).toEqual([{ id: 'r1', state: 'degraded', lastError: 'away' }]);
     kafka().away = false;
     await pass(1_000);
@@ -331,6 +333,12 @@ describe('RuleBridge', () => {
       'other/lag': 0,
       'other/records': 0,
     });
+    expect(bridge.connectors()).toEqual([
+      { id: 'main', state: 'disconnected', lastError: 'away' },
+      { id: 'other', state: 'connected', lastError: undefined },
+    ]);
+    bridge.apply([]);
+    expect(bridge.connectors().map(({ state }) => state)).toEqual(['unused', 'unused']);
   });
 
   it('is idle while no rule takes messages', () => {
@@ -375,9 +383,9 @@ describe('RuleBridge', () => {
     bridge.apply([inbound]);
     await pass(0);
     expect(bridge.idle).toBe(true);
-    expect(bridge.connected()).toBe(false);
+    expect(connected()).toBe(false);
     kafka('commands').consumer?.joined();
-    expect(bridge.connected()).toBe(true);
+    expect(connected()).toBe(true);
     const record = { offset: '7', key: Buffer.from('d1'), value: Buffer.from('now') };
     await kafka('commands').consumer?.batch({
       partition: 0,

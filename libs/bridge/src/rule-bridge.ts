@@ -2,6 +2,7 @@ import {
   PublishError,
   type Bridge,
   type BridgeRule,
+  type ConnectorStatus,
   type Message,
   type PublishDone,
   type RuleStatus,
@@ -91,9 +92,8 @@ export class RuleBridge implements Bridge {
     return [...[...this.#rules.values()].map((rule) => rule.status()), ...this.#stopped];
   }
 
-  connected(): boolean {
-    for (const rule of this.#rules.values()) if (!rule.connected) return false;
-    return true;
+  connectors(): readonly ConnectorStatus[] {
+    return [...this.#connections].map(([id, connection]) => connection.status(this.#rulesOf(id)));
   }
 
   ruleFault(rule: BridgeRule): string | undefined {
@@ -179,10 +179,11 @@ export class RuleBridge implements Bridge {
     for (const rule of [...this.#rules.values(), ...this.#leaving.keys()]) {
       if (rule instanceof OutboundRule) rule.sweep(nowMs);
     }
-    const rules = [...this.#rules.values()];
-    for (const [id, connection] of this.#connections) {
-      connection.tell(rules.filter(({ rule }) => rule.bridge === id));
-    }
+    for (const [id, connection] of this.#connections) connection.tell(this.#rulesOf(id));
+  }
+
+  #rulesOf(connector: string): readonly RunningRule[] {
+    return [...this.#rules.values()].filter(({ rule }) => rule.bridge === connector);
   }
 
   #expireGates(nowMs: number): void {

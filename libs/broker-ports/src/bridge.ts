@@ -96,6 +96,14 @@ export interface RuleStatus {
   readonly lastError: string | undefined;
 }
 
+/** The state of one connector on one node. */
+export interface ConnectorStatus {
+  readonly id: string;
+  /** `disconnected`: a rule does not reach the other side; the last error says why, if known. `unused`: no rule runs. */
+  readonly state: 'connected' | 'disconnected' | 'unused';
+  readonly lastError: string | undefined;
+}
+
 /** The bridge of a node, both directions. */
 export interface Bridge {
   /** Whether no rule takes messages, so that offering them is of no use. */
@@ -113,8 +121,8 @@ export interface Bridge {
   ruleFault(rule: BridgeRule): string | undefined;
   /** The state of each rule in force. */
   status(): readonly RuleStatus[];
-  /** Whether every connection a rule needs is up; true without rules. */
-  connected(): boolean;
+  /** The state of each connector. */
+  connectors(): readonly ConnectorStatus[];
   /** Sends what is buffered within the deadline, then stops. */
   close(): Promise<void>;
 }

@@ -73,7 +73,7 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     apply: () => undefined,
     ruleFault: () => undefined,
     status: () => [],
-    connected: () => true,
+    connectors: () => [],
     close: () => Promise.resolve(),
   };
 }

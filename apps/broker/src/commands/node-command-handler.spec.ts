@@ -3,6 +3,7 @@ import {
   PublishError,
   StoreUnavailableError,
   type BridgeRule,
+  type Connector,
   type InjectedMessage,
   type Message,
   type NodeAdmin,
@@ -120,6 +121,14 @@ class FakeRetained implements RetainedStore {
   }
 }
 
+const connector: Connector = {
+  id: 'main',
+  kind: 'kafka',
+  brokers: ['k:9092'],
+  clientId: 'skein',
+  compression: 'none',
+};
+
 const runs: RuleStatus = { id: 'fixed', state: 'running', lastError: undefined };
 
 function setUp() {
@@ -138,11 +147,13 @@ function setUp() {
   const handler = new NodeCommandHandler({
     admin,
     retained,
-    rules: {
+    bridges: {
+      connectors: [connector],
       store,
       configured: [rule('fixed')],
       bridge: {
         status: () => [runs],
+        connectors: () => [{ id: 'main', state: 'connected', lastError: undefined }],
         ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
       },
     },
@@ -220,6 +231,15 @@ describe('retained messages', () => {
       code: 'storage-unavailable',
     });
     expect(log.lines).toEqual([]);
+  });
+});
+
+it('lists bridges with how they fare', async () => {
+  const { handler } = setUp();
+
+  expect(await handler.handle({ kind: 'bridges' })).toEqual({
+    kind: 'done',
+    answer: { bridges: [{ connector, state: 'connected', lastError: undefined }] },
   });
 });
 

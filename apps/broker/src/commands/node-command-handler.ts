@@ -7,14 +7,14 @@ import type {
   WirePage,
   WireRetained,
 } from '#libs/api-contracts';
-import { RuleCommands, type RuleCommandsOptions } from './rule-commands.ts';
+import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
 import { injectedOf, wireRetainedOf } from './wire.ts';
 
 /** The parts of a node that commands reach. */
 export interface NodeCommandHandlerOptions {
   readonly admin: NodeAdmin;
   readonly retained: RetainedStore;
-  readonly rules: RuleCommandsOptions;
+  readonly bridges: BridgeCommandsOptions;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -29,11 +29,11 @@ const PAGE_PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 /** Carries out what the admin API asks of this node. */
 export class NodeCommandHandler {
   readonly #options: NodeCommandHandlerOptions;
-  readonly #rules: RuleCommands;
+  readonly #bridges: BridgeCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
     this.#options = options;
-    this.#rules = new RuleCommands(options.rules);
+    this.#bridges = new BridgeCommands(options.bridges);
   }
 
   /** Whether every node may answer the command at once. */
@@ -81,14 +81,16 @@ export class NodeCommandHandler {
         return this.#listRetained(command);
       case 'clear-retained':
         return this.#clearRetained(command.topic);
+      case 'bridges':
+        return { bridges: this.#bridges.bridges() };
       case 'rules':
-        return { rules: await this.#rules.list() };
+        return { rules: await this.#bridges.list() };
       case 'rule-states':
-        return { states: this.#rules.states() };
+        return { states: this.#bridges.states() };
       case 'put-rule':
-        return this.#rules.put(command);
+        return this.#bridges.put(command);
       case 'remove-rule':
-        return this.#rules.remove(command);
+        return this.#bridges.remove(command);
       default:
         return undefined;
     }

@@ -1,21 +1,37 @@
-import type { Bridge, BridgeRule, RuleStore, RuleWriteResult } from '#libs/broker-ports';
-import type { CommandOf, WireRuleChange, WireRuleState, WireStoredRule } from '#libs/api-contracts';
+import type { Bridge, BridgeRule, Connector, RuleStore, RuleWriteResult } from '#libs/broker-ports';
+import type {
+  CommandOf,
+  WireBridge,
+  WireRuleChange,
+  WireRuleState,
+  WireStoredRule,
+} from '#libs/api-contracts';
 import { bridgeRuleOf } from './wire.ts';
 
-/** What rule commands work on. */
-export interface RuleCommandsOptions {
+/** What commands on bridges and their rules work on. */
+export interface BridgeCommandsOptions {
+  readonly connectors: readonly Connector[];
   readonly store: RuleStore;
   /** The rules of the configuration: shown, never changed. */
   readonly configured: readonly BridgeRule[];
-  readonly bridge: Pick<Bridge, 'status' | 'ruleFault'>;
+  readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault'>;
 }
 
-/** Bridge rules as the API sees them: those of the configuration and those it made itself. */
-export class RuleCommands {
-  readonly #options: RuleCommandsOptions;
+/** Bridges and rules as the API sees them: those of the configuration, and the rules it made itself. */
+export class BridgeCommands {
+  readonly #options: BridgeCommandsOptions;
 
-  constructor(options: RuleCommandsOptions) {
+  constructor(options: BridgeCommandsOptions) {
     this.#options = options;
+  }
+
+  /** The bridges of this node, and how they fare. */
+  bridges(): readonly WireBridge[] {
+    const { bridge, connectors } = this.#options;
+    return bridge.connectors().flatMap(({ id, state, lastError }) => {
+      const connector = connectors.find((each) => each.id === id);
+      return connector === undefined ? [] : [{ connector, state, lastError }];
+    });
   }
 
   /** All rules. One of the configuration hides a stored one of the same id, as it does in the bridge. */

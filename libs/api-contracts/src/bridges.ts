@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { Operation } from './operation.ts';
+import { listOf, pageQuery, pageReply } from './page.ts';
+import { named } from './schema.ts';
+
+/** How a bridge fares on one node. */
+export const bridgeStateSchema = named(
+  'BridgeState',
+  z.object({
+    node: z.string(),
+    state: z
+      .enum(['connected', 'disconnected', 'unused'])
+      .describe('`disconnected`: a rule does not reach the other side. `unused`: no rule runs.'),
+    last_error: z.string().nullable().describe('Why it is not reached, when that is known.'),
+  }),
+);
+
+/** A bridge as the API shows it: what rules carry to or from. */
+export const bridgeSchema = named(
+  'Bridge',
+  z.object({
+    id: z.string(),
+    kind: z.enum(['kafka']).describe('What is on the other side.'),
+    source: z
+      .enum(['config'])
+      .describe('Bridges of the configuration cannot be changed over REST.'),
+    brokers: z.array(z.string()).describe('`host:port` of Kafka brokers to start from.'),
+    client_id: z.string(),
+    compression: z.enum(['none', 'gzip', 'lz4']),
+    states: z
+      .array(bridgeStateSchema)
+      .describe('How the bridge fares, by node: of each node that answers and has it.'),
+  }),
+);
+
+/** How a bridge fares on one node. */
+export type BridgeState = z.infer<typeof bridgeStateSchema>;
+
+/** A bridge as the API shows it. */
+export type BridgeView = z.infer<typeof bridgeSchema>;
+
+const exampleBridge = {
+  id: 'main',
+  kind: 'kafka',
+  source: 'config',
+  brokers: ['kafka.internal:9092'],
+  client_id: 'skein',
+  compression: 'lz4',
+  states: [{ node: 'node-1', state: 'connected', last_error: null }],
+};
+
+/** Operations on bridges. */
+export const BRIDGE_OPERATIONS = {
+  listBridges: {
+    method: 'get',
+    path: '/api/v1/bridges',
+    tag: 'Bridge',
+    summary: 'List bridges',
+    description: 'What rules carry to or from, in the order of their ids.',
+    access: 'key',
+    query: z.strictObject({ ...pageQuery }),
+    replies: { 200: pageReply('A page of bridges.', listOf('BridgeList', bridgeSchema)) },
+    problems: ['invalid-cursor', 'node-unavailable'],
+    example: {
+      reply: {
+        items: [exampleBridge],
+        page: { has_more: false, limit: 100 },
+        meta: { partial: false, unavailable_nodes: [] },
+      },
+    },
+  },
+  getBridge: {
+    method: 'get',
+    path: '/api/v1/bridges/{bridge_id}',
+    tag: 'Bridge',
+    summary: 'Show a bridge',
+    access: 'key',
+    pathParameters: z.strictObject({ bridge_id: z.string().min(1).max(64) }),
+    query: z.strictObject({}),
+    replies: { 200: { description: 'The bridge.', schema: bridgeSchema } },
+    problems: ['not-found', 'node-unavailable'],
+    example: { path: { bridge_id: 'main' }, reply: exampleBridge },
+  },
+} as const satisfies Readonly<Record<string, Operation>>;
