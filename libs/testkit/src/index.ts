@@ -21,6 +21,7 @@ export {
 } from './memory-client.ts';
 export { MemoryBus, MemoryCluster } from './memory-cluster.ts';
 export { MemoryHub } from './memory-hub.ts';
+export { MemorySpoolStore, openMemorySpool } from './memory-spool-store.ts';
 export { MemoryNode, quiet, WIDE_LIMITS, type MemoryNodeOptions } from './memory-node.ts';
 export {
   messagePropertiesArbitrary,
@@ -58,6 +59,7 @@ export {
 export { ScramClient } from './scram-client.ts';
 export { seededRandom } from './seeded-random.ts';
 export { partialSessionStoreSuite, sessionStoreSuite } from './session-store-suite.ts';
+export { spoolContract, type SpoolUnderTest } from './spool-suite.ts';
 export type { StoreFactory, StoreUnderTest } from './store-under-test.ts';
 export { openTcpGate, type TcpGate } from './tcp-gate.ts';
 export { until } from './until.ts';

@@ -1,0 +1,109 @@
+/** A record as it comes back from a spool. */
+export interface SpoolEntry {
+  readonly sequence: number;
+  /** When it was appended, as the caller said: milliseconds since 1970. */
+  readonly atMs: number;
+  /** The reader's to keep. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Told once of every append, in the order of the appends of a log, never before the call of append has returned.
+ *
+ * @remarks Without an error the record is durable. One function may serve all records of a log.
+ */
+export type SpoolDone = (sequence: number, error?: SpoolError) => void;
+
+/** What dropOldest has dropped. */
+export interface SpoolDropped {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/**
+ * The records of one rule that its sink does not have yet, in the order of their appends.
+ *
+ * @remarks Nothing of a record stays in memory once it is durable.
+ */
+export interface SpoolLog {
+  /** The lowest sequence that is not released. Equal to `next` when nothing waits. */
+  readonly first: number;
+  /** What the next append gets. Sequences begin at 1, grow by one and are never given twice. */
+  readonly next: number;
+  /** How many sequences wait: records, also such as are on their way to the disk, and failed appends, until they are released. */
+  readonly records: number;
+  /** What they take of the spool. It shrinks in steps, some time after the release: records are kept in blocks. */
+  readonly bytes: number;
+  /**
+   * Takes a record, synchronously and in order.
+   *
+   * @remarks Records of all logs that come in the same turn, or while the disk is busy, become durable together. When that
+   * fails all of them have failed. A record whose append failed may come back after a restart when the outcome was unknown.
+   *
+   * @param bytes - must not change until `done` was called.
+   * @returns its sequence, or undefined when the spool has no room for it or has ended: then nothing was taken and `done` is
+   * not called.
+   */
+  append(bytes: Uint8Array, atMs: number, done: SpoolDone): number | undefined;
+  /**
+   * Reads durable records from the log, in order, from a sequence on or from `first` if that is higher.
+   *
+   * @returns records of about so many bytes together, at least one if there is one.
+   * @throws SpoolError when they cannot be read.
+   */
+  read(from: number, bytesMax: number): Promise<readonly SpoolEntry[]>;
+  /**
+   * Forgets all records up to a sequence, itself included; nothing happens when they are forgotten.
+   *
+   * @remarks Durable some time later, with the next group: after a crash the latest ones come again.
+   */
+  release(upTo: number): void;
+  /**
+   * Makes room for at least so many bytes by releasing the oldest durable records of this log, in whole blocks.
+   *
+   * @remarks The room counts at once, so that an append right after the call finds it.
+   *
+   * @returns what was dropped; nothing of it was released before.
+   * @throws SpoolError when the log cannot be read.
+   */
+  dropOldest(bytes: number): Promise<SpoolDropped>;
+}
+
+/**
+ * A durable store of records on their way to a sink, a log for each rule: the spool of one node.
+ *
+ * @remarks When it cannot write, appends fail until it can again. It never says that something is durable that is not.
+ */
+export interface Spool {
+  /** What all logs take, bounded by `bytesMax`. */
+  readonly bytes: number;
+  /** Beyond it appends find no room. */
+  readonly bytesMax: number;
+  /** The log of a rule, with what it held before a restart; made if there is none. Each call gives the same one. */
+  open(rule: string): SpoolLog;
+  /** The rules that have a log, also such as nobody has opened. */
+  rules(): readonly string[];
+  /**
+   * Ends a log and removes what it holds; appends that are not durable fail. The rule may be opened anew.
+   *
+   * @throws SpoolError when it could not be removed.
+   */
+  remove(rule: string): Promise<void>;
+  /** Makes durable what was appended and released, and ends the use. Later appends take nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * The spool could not do what it was asked to.
+ *
+ * @remarks `FULL`: the disk, or the memory of Redis, has no room. `FAILED`: anything else; the cause says what.
+ */
+export class SpoolError extends Error {
+  override readonly name = 'SpoolError';
+  readonly code: 'FULL' | 'FAILED';
+
+  constructor(code: SpoolError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,1 @@
+export { openLocalSpool, type LocalSpoolOptions } from './local-spool.ts';

@@ -1,0 +1,245 @@
+import type { SpoolDone, SpoolDropped, SpoolEntry, SpoolError, SpoolLog } from '#libs/broker-ports';
+import { blockCount, decodeBlock, encodeBlock, recordBytes } from './block.ts';
+import type {
+  SpoolBlock,
+  SpoolChange,
+  SpoolChanged,
+  SpoolStore,
+  StoredLog,
+} from './spool-store.ts';
+
+/** How large a block grows: less waste than with small ones, and the step in which room becomes free. */
+const BLOCK_BYTES_MAX = 60_000;
+
+/** How much of one log goes into a group: Redis has a deadline for it, and memory holds it twice. */
+const GROUP_BYTES_MAX = 4 * 1024 * 1024;
+
+/** How much dropOldest() reads at a time. */
+const DROP_BYTES_MAX = 1024 * 1024;
+
+/** What a log needs of its spool. @internal */
+export interface LogHost {
+  readonly store: SpoolStore;
+  /** Whether so many bytes more are too many. */
+  isFull(bytes: number): boolean;
+  /** The log has something to write. */
+  changed(log: GroupedLog): void;
+  /** Resolves when an attempt was made to write what has changed. */
+  flushed(): Promise<void>;
+}
+
+interface Unstored {
+  readonly bytes: Uint8Array;
+  readonly atMs: number;
+  readonly done: SpoolDone;
+}
+
+/** Records that are written together, and what is written. @internal */
+export interface LogGroup {
+  readonly log: GroupedLog;
+  readonly records: readonly Unstored[];
+  /** The sequence of the first of the records. */
+  readonly from: number;
+  readonly change: SpoolChange;
+}
+
+/** A log of a GroupedSpool. @internal */
+export class GroupedLog implements SpoolLog {
+  readonly rule: string;
+  readonly #host: LogHost;
+  /** What is not given to the store yet, and the sequence of the first of it. */
+  #unstored: Unstored[] = [];
+  #unstoredFrom: number;
+  /** Bytes of what is not stored yet, be it with the store or not. */
+  #unstoredBytes = 0;
+  #first: number;
+  #next: number;
+  #end: number;
+  #base: number;
+  /** `first` as it is in the store. */
+  #storedFirst: number;
+  #isTidy = true;
+  /** Room that dropOldest() will have made. */
+  #dropping = 0;
+  #isEnded = false;
+
+  constructor(stored: StoredLog, host: LogHost) {
+    this.rule = stored.rule;
+    this.#host = host;
+    this.#first = stored.first;
+    this.#storedFirst = stored.first;
+    this.#next = stored.next;
+    this.#unstoredFrom = stored.next;
+    this.#end = stored.end;
+    this.#base = stored.base;
+  }
+
+  get first(): number {
+    return this.#first;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  get records(): number {
+    return this.#next - this.#first;
+  }
+
+  get bytes(): number {
+    return this.#end - this.#base + this.#unstoredBytes;
+  }
+
+  /** Bytes that will be free in a moment. */
+  get dropping(): number {
+    return this.#dropping;
+  }
+
+  /** Whether the store holds more than it has to. */
+  get isUntidy(): boolean {
+    return !this.#isTidy || this.#storedFirst < this.#first;
+  }
+
+  append(bytes: Uint8Array, atMs: number, done: SpoolDone): number | undefined {
+    const size = recordBytes(bytes);
+    if (this.#isEnded || this.#host.isFull(size)) return undefined;
+    const sequence = this.#next;
+    this.#next += 1;
+    this.#unstored.push({ bytes, atMs, done });
+    this.#unstoredBytes += size;
+    this.#host.changed(this);
+    return sequence;
+  }
+
+  async read(from: number, bytesMax: number): Promise<readonly SpoolEntry[]> {
+    const lowest = Math.max(from, this.#first);
+    const entries: SpoolEntry[] = [];
+    let bytes = 0;
+    for (const block of await this.#host.store.read(this.rule, lowest, bytesMax)) {
+      for (const entry of decodeBlock(block)) {
+        if (entry.sequence < lowest) continue;
+        bytes += entry.bytes.length;
+        if (bytes > bytesMax && entries.length > 0) return entries;
+        entries.push(entry);
+      }
+    }
+    return entries;
+  }
+
+  release(upTo: number): void {
+    const first = Math.min(upTo + 1, this.#next);
+    if (first <= this.#first) return;
+    this.#first = first;
+    if (!this.#isEnded) this.#host.changed(this);
+  }
+
+  async dropOldest(bytes: number): Promise<SpoolDropped> {
+    this.#dropping += bytes;
+    try {
+      const dropped = await this.#drop(bytes);
+      await this.#host.flushed();
+      return dropped;
+    } finally {
+      this.#dropping -= bytes;
+    }
+  }
+
+  /** What is to be written now; without records it only tells the store what was released. */
+  take(withRecords: boolean): LogGroup {
+    const from = this.#unstoredFrom;
+    const records = withRecords ? this.#taken() : [];
+    const next = from + records.length;
+    const blocks = blocksOf(records, from, this.#end);
+    const end = blocks.reduce((sum, block) => sum + block.bytes.length, this.#end);
+    const change = { rule: this.rule, blocks, first: Math.min(this.#first, next), next, end };
+    return { log: this, records, from, change };
+  }
+
+  /** A group of this log is durable. */
+  stored({ change, records, from }: LogGroup, { base, isTidy }: SpoolChanged): void {
+    this.#end = change.end;
+    this.#base = base;
+    this.#isTidy = isTidy;
+    this.#storedFirst = change.first;
+    this.#settle(records, from, undefined);
+    if (this.#unstored.length > 0 || !isTidy) this.#host.changed(this);
+  }
+
+  /** A group of this log could not be written. */
+  failed({ records, from }: LogGroup, error: SpoolError): void {
+    this.#isTidy = false;
+    this.#settle(records, from, error);
+    if (this.#unstored.length > 0) this.#host.changed(this);
+  }
+
+  /** Takes nothing any more; what has not gone to the store fails. */
+  endWith(error: SpoolError): void {
+    this.#isEnded = true;
+    const from = this.#unstoredFrom;
+    const records = this.#unstored;
+    this.#unstored = [];
+    this.#unstoredFrom = this.#next;
+    this.#settle(records, from, error);
+  }
+
+  #taken(): readonly Unstored[] {
+    let bytes = 0;
+    let count = 0;
+    for (const record of this.#unstored) {
+      bytes += recordBytes(record.bytes);
+      if (count > 0 && bytes > GROUP_BYTES_MAX) break;
+      count += 1;
+    }
+    this.#unstoredFrom += count;
+    if (count === this.#unstored.length) {
+      const all = this.#unstored;
+      this.#unstored = [];
+      return all;
+    }
+    return this.#unstored.splice(0, count);
+  }
+
+  #settle(records: readonly Unstored[], from: number, error: SpoolError | undefined): void {
+    for (const { bytes } of records) this.#unstoredBytes -= recordBytes(bytes);
+    for (const [index, { done }] of records.entries()) done(from + index, error);
+  }
+
+  async #drop(bytes: number): Promise<SpoolDropped> {
+    const { store } = this.#host;
+    let records = 0;
+    let dropped = 0;
+    while (dropped < bytes) {
+      const wanted = Math.min(bytes - dropped, DROP_BYTES_MAX);
+      const blocks = await store.read(this.rule, this.#first, wanted);
+      if (blocks.length === 0) break;
+      for (const block of blocks) {
+        const lowest = Math.max(this.#first, block.last - blockCount(block) + 1);
+        records += Math.max(0, block.last - lowest + 1);
+        dropped += block.bytes.length;
+        this.release(block.last);
+      }
+    }
+    return { records, bytes: dropped };
+  }
+}
+
+function blocksOf(records: readonly Unstored[], from: number, end: number): SpoolBlock[] {
+  const blocks: SpoolBlock[] = [];
+  let before = end;
+  let begin = 0;
+  let size = 0;
+  const cut = (to: number): void => {
+    if (to === begin) return;
+    const bytes = encodeBlock(records.slice(begin, to));
+    blocks.push({ last: from + to - 1, before, bytes });
+    before += bytes.length;
+    begin = to;
+    size = 0;
+  };
+  for (const [index, record] of records.entries()) {
+    if (size + recordBytes(record.bytes) > BLOCK_BYTES_MAX) cut(index);
+    size += recordBytes(record.bytes);
+  }
+  cut(records.length);
+  return blocks;
+}
