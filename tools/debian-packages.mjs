@@ -15,6 +15,10 @@ export const TEST_PROGRAMS = {
   promtool: 'prometheus',
   paho_c_sub: 'paho.mqtt.c-examples',
   '/usr/lib/python3/dist-packages/paho/mqtt/client.py': 'python3-paho-mqtt',
+  // For the mock Kafka, which is compiled when it is first needed.
+  cc: 'gcc',
+  '/usr/include/stdlib.h': 'libc6-dev',
+  '/usr/include/librdkafka/rdkafka_mock.h': 'librdkafka-dev',
 };
 
 /** What a Kafka without containers needs. */

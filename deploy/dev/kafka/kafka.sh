@@ -8,6 +8,8 @@
 #   kafka.sh kill NODE                 SIGKILL, a crash
 #   kafka.sh pause NODE, resume NODE   SIGSTOP and SIGCONT, a hung broker
 #   kafka.sh restart NODE              starts a stopped or killed broker on its old data and waits
+#   kafka.sh destroy                   SIGKILL for every broker, and removes the directory
+#   kafka.sh quota BYTES               how many bytes a second a producer may send to a broker; 0: any number
 #   kafka.sh status                    one line per broker; exit code 0 only when all run
 #
 #   KAFKA_PORT       broker of node n listens on KAFKA_PORT+2(n-1), its controller on the port above  [20092]
@@ -15,6 +17,7 @@
 #   KAFKA_CACHE      where the jars are kept                                [~/.cache/skein]
 #   KAFKA_HEAP       memory options of each broker                          [-Xms192m -Xmx256m]
 #   KAFKA_WAIT       seconds to wait for readiness and for a stop           [90]
+#   KAFKA_OWNER      a pid: the brokers are destroyed once that process is gone    [none]
 #   KAFKA_AUTO_CREATE  true lets brokers create topics on first use         [false]
 set -euo pipefail
 
@@ -27,9 +30,12 @@ jars=${KAFKA_CACHE:-$HOME/.cache/skein}/kafka/$version
 # Small and quick to start rather than fast: C1 only, one collector thread.
 jvm=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -XX:MaxDirectMemorySize=64m -Djava.awt.headless=true)
 read -ra heap <<<"${KAFKA_HEAP:--Xms192m -Xmx256m}"
+# What is started so outlives the terminal and the process group of the caller.
+detach=(nohup)
+command -v setsid >/dev/null && detach=(setsid nohup)
 
 fail() { echo "kafka.sh: $*" >&2; exit 1; }
-usage() { sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 need() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
 broker_port() { echo $((port + 2 * ($1 - 1))); }
 controller_port() { echo $((port + 2 * ($1 - 1) + 1)); }
@@ -99,8 +105,7 @@ signal() { alive "$2" || fail "node $2 does not run"; kill "-$1" "$(cat "$dir/no
 nodes() { seq "$(cat "$dir/count" 2>/dev/null || echo 0)"; }
 
 launch() { # NODE
-  local home=$dir/node$1 detach=(nohup)
-  command -v setsid >/dev/null && detach=(setsid nohup)
+  local home=$dir/node$1
   : >"$home/log"
   "${detach[@]}" java "${heap[@]}" "${jvm[@]}" -cp "$jars/*" kafka.Kafka "$home/server.properties" \
     >>"$home/log" 2>&1 </dev/null &
@@ -135,6 +140,9 @@ start() {
     rm -rf "$dir"
   fi
   mkdir -p "$dir"; echo "$count" >"$dir/count"
+  if [ -n "${KAFKA_OWNER:-}" ]; then
+    KAFKA_DIR=$dir "${detach[@]}" "${BASH_SOURCE[0]}" guard >/dev/null 2>&1 </dev/null &
+  fi
   for node in $(seq "$count"); do
     mkdir -p "$dir/node$node"
     properties "$node" "$count" >"$dir/node$node/server.properties"
@@ -148,6 +156,27 @@ start() {
   for node in $(seq "$count"); do await_ready "$node"; done
   echo "kafka.sh: $count broker(s) ready after $SECONDS s" >&2
   echo "$list"
+}
+
+# Whoever starts Kafka for itself may be killed before it can stop it.
+guard() {
+  while kill -0 "$KAFKA_OWNER" && [ -f "$dir/count" ]; do sleep 1; done
+  destroy
+}
+
+destroy() {
+  local node
+  for node in $(nodes); do if alive "$node"; then signal KILL "$node"; fi; done
+  for node in $(nodes); do await_end "$node"; done
+  rm -rf "$dir"
+}
+
+quota() { # BYTES
+  local change=(--add-config "producer_byte_rate=$1")
+  [[ $1 =~ ^[0-9]+$ ]] || fail "quota takes a number of bytes a second"
+  [ "$1" -gt 0 ] || change=(--delete-config producer_byte_rate)
+  java -Xmx128m "${jvm[@]}" -cp "$jars/*" kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$(broker_port 1)" \
+    --alter --entity-type clients --entity-default "${change[@]}" >&2
 }
 
 stop_all() {
@@ -177,6 +206,9 @@ case "${1:-}" in
   pause) node_of "${2:-}"; signal STOP "$2" ;;
   resume) node_of "${2:-}"; signal CONT "$2" ;;
   restart) node_of "${2:-}"; alive "$2" && fail "node $2 runs"; launch "$2"; await_ready "$2" ;;
+  destroy) destroy ;;
+  guard) guard ;;
+  quota) quota "${2:-}" ;;
   status) status ;;
   -h | --help) usage ;;
   *) usage >&2; exit 2 ;;

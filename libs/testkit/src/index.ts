@@ -3,6 +3,7 @@ export { delayedStoreSuite, sharedDelayedStoreSuite } from './delayed-store-suit
 export { exclusiveStoreSuite } from './exclusive-store-suite.ts';
 export { fakeClock, FakeClock } from './fake-clock.ts';
 export { GIVEN_KAFKA, kafkaServer, type KafkaServer } from './kafka-server.ts';
+export { startKafka, type KafkaCluster } from './kafka-cluster.ts';
 export { RecordingLog, silentLog, type LogLine } from './logs.ts';
 export {
   comparable,
@@ -30,10 +31,12 @@ export {
   topicArbitrary,
 } from './packet-arbitrary.ts';
 export { decodeHex, encodeHex, refusalOf } from './packet-hex.ts';
+export { MockKafka, type KafkaApi, type KafkaErrorName, type MockedAnswer } from './mock-kafka.ts';
 export { RecordingClusterHandler, type ReceivedFrame } from './recording-cluster-handler.ts';
 export { RecordingOutput, type SentPublish } from './recording-output.ts';
 export {
   freePort,
+  freePorts,
   GIVEN_REDIS,
   startRedis,
   type RedisServer,

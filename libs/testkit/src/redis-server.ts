@@ -53,13 +53,25 @@ let portsTried = Math.floor(Math.random() * PORTS);
  *
  * @throws Error when none is free.
  */
-export async function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
+  return freePorts(1);
+}
+
+/**
+ * The first of so many loopback ports in a row that were free a moment ago.
+ *
+ * @throws Error when there are none.
+ */
+export async function freePorts(count: number): Promise<number> {
+  let inARow = 0;
   for (let attempt = 0; attempt < PORTS; attempt += 1) {
     portsTried += 1;
-    const port = FIRST_PORT + (portsTried % PORTS);
-    if (await isFree(port)) return port;
+    const place = portsTried % PORTS;
+    const isNext = place >= inARow && (await isFree(FIRST_PORT + place));
+    inARow = isNext ? inARow + 1 : 0;
+    if (inARow === count) return FIRST_PORT + place - count + 1;
   }
-  throw new Error('no port is free');
+  throw new Error(`no ${String(count)} ports in a row are free`);
 }
 
 async function isFree(port: number): Promise<boolean> {
