@@ -30,6 +30,7 @@ export class DoubtfulSessions {
     doubt.kept.push(kept);
     doubt.epoch = Math.max(doubt.epoch, epoch);
     doubt.will = will;
+    if (this.#isClosed) this.settled(clientId, undefined);
   }
 
   /**

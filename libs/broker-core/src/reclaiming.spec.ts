@@ -122,6 +122,54 @@ describe('a session whose take was carried out and its answer lost', () => {
   });
 });
 
+describe('a session whose client came back to its node, and the answer to the take was lost', () => {
+  function willOf(payload: string): Will {
+    const properties = { willDelayInterval: 10 };
+    return { topic: 'gone', payload: Buffer.from(payload), qos: 1, retain: false, properties };
+  }
+
+  async function refused(options: Partial<ConnectPacket> = {}): Promise<void> {
+    let isLost = false;
+    storeB.take = async (request) => {
+      const result = await stored.take(request);
+      if (isLost) return result;
+      isLost = true;
+      throw new StoreUnavailableError('answer lost');
+    };
+    const packet = { clientId: 'client', ...DURABLE, will: willOf('of the refused'), ...options };
+    expect(await b.client().connect(packet)).toMatchObject({ reasonCode: 0x88 });
+  }
+
+  it('leaves its will to the heir, and ends as any other', async () => {
+    const watcher = await connected(a, 'watcher');
+    await watcher.subscribe('gone');
+    (await connected(b, 'client', { ...DURABLE, will: willOf('left') })).cut();
+    await quiet();
+    await refused();
+    await pass(3);
+    busB.kill();
+    await quiet();
+    nodes = [a];
+    await pass(12);
+    expect(watcher.takeTexts()).toEqual(['left']);
+    await pass(60);
+    expect([await stored.load('client'), watcher.takeTexts()]).toEqual([undefined, []]);
+  });
+
+  it('wants nothing any more if it has begun anew', async () => {
+    const client = await connected(b, 'client', DURABLE);
+    await client.subscribe('t');
+    client.cut();
+    await pass(1);
+    await refused({ cleanStart: true });
+    await pass(3);
+    const publisher = await connected(a, 'publisher');
+    publisher.publish('t', 'late', { qos: 1 });
+    expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
+    expect(await stored.load('client')).toMatchObject({ subscriptions: [], queueMessages: 0 });
+  });
+});
+
 describe('a will of a silent node whose session was taken, and the answer lost', () => {
   const CASES = [
     { which: 'to the take that leaves the will in the store', isConnected: false },
@@ -196,6 +244,20 @@ describe('a will of a silent node whose session was taken, and the answer lost',
       await refused(isConnected, own);
       await connected(c, 'client', own);
       await pass(3);
+      expect(watcher.takeTexts()).toEqual(['left']);
+    },
+  );
+
+  it.each(CASES)(
+    'comes once when that node inherits it meanwhile ($which, $kind)',
+    async ({ isConnected, own }) => {
+      // The list of a node still has what has just been taken from it.
+      storeB.ownedBy = async (owner) => [...(await stored.ownedBy(owner)), 'client'];
+      await refused(isConnected, own);
+      busA.kill();
+      await quiet();
+      nodes = [b];
+      await pass(70);
       expect(watcher.takeTexts()).toEqual(['left']);
     },
   );

@@ -51,6 +51,7 @@ export class Sessions {
   readonly #left: LeftMessages;
   readonly #host: SessionHost;
   readonly #gaveUp: (record: SessionRecord) => void;
+  #isLeaving = false;
 
   constructor(
     parts: NodeParts,
@@ -136,6 +137,7 @@ export class Sessions {
 
   /** The node leaves: nothing waits any more for news of a session. */
   leave(): void {
+    this.#isLeaving = true;
     for (const entry of this.#entries.values()) entry.waitNoMore();
     this.#doubts.close();
   }
@@ -144,6 +146,8 @@ export class Sessions {
   inherit(clientId: string, dead: NodeRef): Promise<NodeRef | undefined> {
     return this.#locks.run(clientId, async () => {
       const { self } = this.#parts.bus;
+      // A take for the client that has failed may have been carried out, and only this node knows of the will before it.
+      if (this.#doubts.hasFailed(clientId)) await this.#reclaim(clientId);
       const existing = this.#entries.get(clientId);
       if (existing !== undefined) {
         const record = await this.#parts.sessions.load(clientId);
@@ -158,7 +162,10 @@ export class Sessions {
         result = await this.#parts.sessions.take({ ...request, replacesEpoch: result.epoch });
       }
       if (result.kind === 'owned') return result.owner;
-      if (result.kind === 'taken') this.#adopt(result.record, result.formerWill)?.awaitHeritage();
+      if (result.kind === 'taken') {
+        const entry = this.#adopt(result.record, result.formerWill);
+        if (!this.#isLeaving) entry?.awaitHeritage();
+      }
       return undefined;
     });
   }
@@ -305,7 +312,9 @@ export class Sessions {
     const hasFailed = this.#doubts.hasFailed(clientId);
     if (entry === undefined && (isOwn || (record === undefined && hasFailed))) {
       entry = await this.#regain(clientId, record);
-    } else if (isOwn && entry !== undefined && entry.epoch < record.epoch) entry.resume(record);
+    } else if (isOwn && entry !== undefined && entry.epoch < record.epoch) {
+      entry = this.#renew(entry, record);
+    }
     entry?.goOn();
     if (record !== undefined && !isOwn && hasFailed) this.#gaveUp(record);
     this.#doubts.settled(clientId, isOwn ? entry : undefined);
@@ -328,6 +337,20 @@ export class Sessions {
     if (result.kind === 'taken') return this.#adopt(result.record, result.formerWill);
     if (record === undefined || result.kind === 'absent') return undefined;
     throw new StoreUnavailableError('the session went on to another node');
+  }
+
+  /** The store has given a session that is here to this node once more, for a client that does not know it. */
+  #renew(entry: SessionEntry, record: SessionRecord): SessionEntry | undefined {
+    const { connection, createdAtMs, will } = entry;
+    if (connection === undefined && createdAtMs !== record.createdAtMs) {
+      // It has begun anew.
+      this.#exclusives.releaseAll(entry);
+      this.drop(entry);
+      return this.#adopt(record, will);
+    }
+    entry.resume(record);
+    if (connection === undefined) this.#keepOffline(entry, record);
+    return entry;
   }
 
   /** Asks for a session whose client is away. */
@@ -370,16 +393,23 @@ export class Sessions {
     entry.arrived(nowMs);
     entry.resume(record);
     this.#index(entry, record.subscriptions);
-    entry.disconnectedAtMs = nowMs;
     entry.will = formerWill && pendingWillOf(formerWill, nowMs);
+    this.#keepOffline(entry, record, !record.connected && formerWill?.dueAtMs !== 0);
+    return entry;
+  }
+
+  /** @param isNoted - whether the store knows when the session ends, and which will is due when. */
+  #keepOffline(entry: SessionEntry, record: SessionRecord, isNoted = false): void {
+    const nowMs = this.#parts.nowMs();
     const { durable, connected, expiryIntervalSeconds } = record;
+    entry.disconnectedAtMs = nowMs;
     entry.expiresAtMs = record.expiresAtMs === 0 ? Infinity : record.expiresAtMs;
     // It was taken for a client that does not know it.
     if (connected) entry.expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
     // One that ended with its connection: the sweep publishes its will, and discards it.
     if (!durable) entry.expiresAtMs = nowMs;
-    if (!connected && formerWill?.dueAtMs !== 0) return entry;
-    // From now on it is known when it ends, and which will is due when, whoever has it then.
+    if (isNoted) return;
+    // From now on it is known to whoever has it then.
     entry.write({
       kind: 'disconnect',
       nowMs,
@@ -387,7 +417,6 @@ export class Sessions {
       ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
       ...(entry.will && connected && { will: entry.will.will }),
     });
-    return entry;
   }
 
   #index(entry: SessionEntry, subscriptions: readonly StoredSubscription[]): void {

@@ -361,6 +361,40 @@ describe('a node', () => {
     expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
   });
 
+  it('that stops while it takes the sessions of a dead node keeps no will behind its inbox', async () => {
+    const c = await join('node-c');
+    const away = await connected(c, 'heir', DURABLE);
+    await away.subscribe('will/#');
+    away.cut();
+    await connected(a, 'client', { ...DURABLE, will: will() });
+    for (const { bus } of [a, b]) bus.drainInbox = () => new Promise(() => undefined);
+    b.bus.claimDead = async () => false;
+    const held: (() => void)[] = [];
+    const hold = (): Promise<void> => new Promise((resolve) => void held.push(resolve));
+    const { take, write } = {
+      take: sessions.take.bind(sessions),
+      write: sessions.write.bind(sessions),
+    };
+    sessions.take = async (request) => {
+      if (request.replacesEpoch !== undefined) await hold();
+      return await take(request);
+    };
+    c.bus.kill();
+    await quiet(30);
+    sessions.write = async (operations) => {
+      await hold();
+      return await write(operations);
+    };
+    let isStopped = false;
+    void a.memory.node.stop().then(() => (isStopped = true));
+    for (let turn = 0; turn < 30; turn += 1) {
+      await quiet();
+      held.shift()?.();
+    }
+    expect(await sessions.load('heir')).toMatchObject({ owner: a.bus.self, queueMessages: 1 });
+    expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
+  });
+
   it('that comes back alone publishes the wills of its former life', async () => {
     await connected(a, 'client', { will: will() });
     await connected(a, 'durable', { ...DURABLE, will: will(30) });
