@@ -47,6 +47,7 @@ const RULE = {
   filter: 't/#',
   topic: 'k',
   key: '${clientId}',
+  partition: 'key',
   headers: {},
   ack: 'kafka',
 };

@@ -96,6 +96,15 @@ it.each([
 
 it.each([
   { id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
+  {
+    id: 'c',
+    bridge: 'main',
+    direction: 'mqtt-to-kafka',
+    filter: '#',
+    topic: '${topic[0]}',
+    allow_topics: ['a', 'b-*'],
+    partition: 'round-robin',
+  },
   { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
 ])('carries a rule there and back: %j', (given) => {
   const rule = bridgeRuleCreateSchema.parse(given);

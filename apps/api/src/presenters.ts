@@ -163,7 +163,11 @@ function payloadOf({ payload, payload_encoding: encoding }: MessagePublish): str
 
 /** A bridge rule as the API shows it. */
 export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
-  if (rule.direction === 'mqtt-to-kafka') return { ...rule, source };
+  if (rule.direction === 'mqtt-to-kafka') {
+    const { allowTopics, ...rest } = rule;
+    if (allowTopics === undefined) return { ...rest, source };
+    return { ...rest, allow_topics: [...allowTopics], source };
+  }
   const { mqttTopic, ...rest } = rule;
   return { ...rest, mqtt_topic: mqttTopic, source };
 }
@@ -184,7 +188,10 @@ export function presentState<State>(
 
 /** A bridge rule of a request as nodes take it. */
 export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
-  if (rule.direction === 'mqtt-to-kafka') return rule;
+  if (rule.direction === 'mqtt-to-kafka') {
+    const { allow_topics: allowTopics, ...rest } = rule;
+    return allowTopics === undefined ? rest : { ...rest, allowTopics };
+  }
   const { mqtt_topic: mqttTopic, ...rest } = rule;
   return { ...rest, mqttTopic };
 }

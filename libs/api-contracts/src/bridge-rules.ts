@@ -25,7 +25,18 @@ const outward = {
   enabled: z.boolean().default(true),
   filter: topicFilterSchema,
   topic: kafkaTopic.describe('Template of the Kafka topic.'),
+  allow_topics: z
+    .array(z.string().regex(/^[\w.-]{1,249}\*?$|^\*$/))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('What the template of `topic` may give; `tenant-*` allows all that begin so.'),
   key: template.default('${clientId}').describe('Template of the record key.'),
+  partition: template
+    .default('key')
+    .describe(
+      '`key`: by the key. `round-robin`: in no order. Else a template that gives a number, modulo the number of partitions.',
+    ),
   headers: z
     .record(z.string().min(1).max(256), z.string().max(1024))
     .default({})
@@ -89,7 +100,9 @@ export const bridgeRuleSchema = named(
     enabled: z.boolean(),
     filter: z.string().optional(),
     topic: z.string(),
+    allow_topics: z.array(z.string()).optional(),
     key: z.string().optional(),
+    partition: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
     ack: z.enum(['none', 'kafka']).optional(),
     mqtt_topic: z.string().optional(),
@@ -128,7 +141,7 @@ const exampleBody = {
   headers: { 'mqtt-topic': '${topic}' },
   ack: 'kafka',
 };
-const exampleRule = { ...exampleBody, source: 'api', enabled: true };
+const exampleRule = { ...exampleBody, partition: 'key', source: 'api', enabled: true };
 const exampleShown = {
   ...exampleRule,
   states: [{ node: 'node-1', state: 'running', last_error: null }],

@@ -111,7 +111,9 @@ export type WireRule =
       readonly enabled: boolean;
       readonly filter: string;
       readonly topic: string;
+      readonly allowTopics?: readonly string[] | undefined;
       readonly key: string;
+      readonly partition: string;
       readonly headers: Readonly<Record<string, string>>;
       readonly ack: 'none' | 'kafka';
     }

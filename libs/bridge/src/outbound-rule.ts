@@ -10,12 +10,11 @@ import type { BridgeContext } from './bridge-context.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
 import { LABEL_OF } from './direction.ts';
 import type { LaneEvents, LaneFailure } from './lane.ts';
-import { outboundRecord, type OutboundRecord, type RecordTemplates } from './outbound-record.ts';
-import { messagePlaceholder } from './placeholders.ts';
+import type { OutboundRecord } from './outbound-record.ts';
+import { RecordMaker } from './record-maker.ts';
 import { RuleHealth } from './rule-health.ts';
 import { SinkError, type Sink } from './sink.ts';
 import { TargetLanes } from './target-lanes.ts';
-import { Template } from './template.ts';
 
 /** How an outbound rule is joined to its sink. */
 export interface OutboundLink {
@@ -37,8 +36,7 @@ export class OutboundRule {
   readonly rule: MqttToKafkaRule;
   readonly #context: BridgeContext;
   readonly #link: OutboundLink;
-  readonly #target: Template<Message>;
-  readonly #templates: RecordTemplates;
+  readonly #maker: RecordMaker;
   readonly #health: RuleHealth;
   readonly #targets = new Map<string, TargetLanes>();
   readonly #lookups = new Set<TargetLanes>();
@@ -53,16 +51,10 @@ export class OutboundRule {
     this.rule = rule;
     this.#context = context;
     this.#link = link;
-    this.#target = new Template(rule.topic, messagePlaceholder);
-    this.#templates = {
-      key: new Template(rule.key, messagePlaceholder),
-      headers: Object.entries(rule.headers).map(
-        ([name, text]) => [name, new Template(text, messagePlaceholder)] as const,
-      ),
-    };
+    this.#maker = new RecordMaker(rule);
     this.#health = new RuleHealth(rule.id, context);
-    const { constant } = this.#target;
-    if (constant !== undefined && link.targetFault(constant) === undefined) this.#lanes(constant);
+    const { constantTarget } = this.#maker;
+    if (constantTarget !== undefined) this.#lanesOf(constantTarget);
   }
 
   get connected(): boolean {
@@ -77,12 +69,12 @@ export class OutboundRule {
   offer(message: Message, gate: AckGate | undefined): void {
     this.#context.meter.bridgeRuleMatched(this.rule.id);
     gate?.hold();
-    const target = this.#target.render(message);
-    if (this.#link.targetFault(target) !== undefined) return this.#refuse('invalid_topic', gate);
     if (this.#closing) return this.#refuse('shutdown', gate);
-    const lanes = this.#lanes(target);
-    if (lanes === undefined) return this.#refuse('unknown_topic', gate);
-    const record = outboundRecord(message, this.#templates, { target, gate });
+    const target = this.#maker.target(message);
+    const lanes = this.#lanesOf(target);
+    if (typeof lanes === 'string') return this.#refuse(lanes, gate);
+    const record = this.#maker.record(message, { target, gate });
+    if (record === undefined) return this.#refuse('template_error', gate);
     if (!this.#context.budget.take(record.bytes)) return this.#refuse('buffer_full', gate);
     this.#records += 1;
     lanes.push(record);
@@ -105,9 +97,17 @@ export class OutboundRule {
     await this.#link.sink.close();
   }
 
-  #lanes(target: string): TargetLanes | undefined {
+  /** The lanes of a target, or why there are none. */
+  #lanesOf(target: string): TargetLanes | 'invalid_topic' | 'unknown_topic' {
     const existing = this.#targets.get(target);
-    if (existing !== undefined || this.#targets.size >= TARGETS_MAX) return existing;
+    if (existing !== undefined) return existing;
+    if (this.#link.targetFault(target) !== undefined || !this.#maker.allows(target)) {
+      return 'invalid_topic';
+    }
+    return this.#targets.size < TARGETS_MAX ? this.#openLanes(target) : 'unknown_topic';
+  }
+
+  #openLanes(target: string): TargetLanes {
     const { limits, clock } = this.#context;
     const events: LaneEvents = {
       delivered: (records, seconds) => this.#delivered(records, seconds, lanes),
@@ -161,7 +161,7 @@ export class OutboundRule {
       if (fault.code !== 'UNKNOWN_TARGET') return;
       const expired = lanes.takeExpired(clock());
       if (expired.length > 0) this.#failed(expired, 'unknown_topic', lanes);
-      if (!lanes.known && lanes.idle && this.#target.constant === undefined) {
+      if (!lanes.known && lanes.idle && this.#maker.constantTarget === undefined) {
         this.#targets.delete(lanes.target);
       }
     }
@@ -169,8 +169,8 @@ export class OutboundRule {
 
   /** A target that a device named wrongly is no fault of the rule. */
   #troubled(error: SinkError): void {
-    const { constant } = this.#target;
-    if (error.code !== 'UNKNOWN_TARGET' || constant !== undefined) this.#health.failed(error);
+    const isOfRule = this.#maker.constantTarget !== undefined;
+    if (error.code !== 'UNKNOWN_TARGET' || isOfRule) this.#health.failed(error);
   }
 
   #delivered(records: readonly OutboundRecord[], seconds: number, lanes: TargetLanes): void {
@@ -216,12 +216,13 @@ export class OutboundRule {
 
   /** The record cannot even be taken; the next one may. */
   #refuse(
-    reason: 'invalid_topic' | 'unknown_topic' | 'buffer_full' | 'shutdown',
+    reason: 'invalid_topic' | 'unknown_topic' | 'template_error' | 'buffer_full' | 'shutdown',
     gate: AckGate | undefined,
   ): void {
     const full = reason === 'buffer_full';
     this.#count({ outcome: gate === undefined ? 'dropped' : 'failed', reason, count: 1 });
-    if (!full) this.#context.meter.bridgeRuleError(this.rule.id, 'topic');
+    const stage = reason === 'template_error' ? 'template' : 'topic';
+    if (!full) this.#context.meter.bridgeRuleError(this.rule.id, stage);
     gate?.release(
       new PublishError(
         full ? 'QUOTA_EXCEEDED' : 'BRIDGE_UNAVAILABLE',

@@ -75,6 +75,7 @@ function rule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
     filter: 'a/#',
     topic: 'telemetry',
     key: '${clientId}',
+    partition: 'key',
     headers: {},
     ack: 'kafka',
     ...changes,
@@ -281,6 +282,26 @@ describe('RuleBridge', () => {
     await pass(10);
     expect(answers).toEqual(['BRIDGE_UNAVAILABLE', 'ok']);
     expect(counts).toEqual({ 'failed/invalid_topic': 1, 'dropped/invalid_topic': 1 });
+  });
+
+  it('refuses a topic that the rule may not write to, and one whose partition is no number', async () => {
+    bridge.apply([
+      rule({ topic: '${topic[1]}', allowTopics: ['b', 'c-*'], partition: '${payload}' }),
+    ]);
+    for (const topic of ['a/b', 'a/c-1', 'a/bc', 'a/c'])
+      offer({ topic, payload: Buffer.from('7') });
+    offer({ topic: 'a/b', payload: Buffer.from('-1') });
+    await pass(10);
+    expect(values()).toEqual(['b:7', 'c-1:7']);
+    expect(counts).toEqual({
+      'delivered/ok': 2,
+      'failed/invalid_topic': 2,
+      'failed/template_error': 1,
+    });
+    expect(answers.toSorted()).toEqual([
+      ...Array.from({ length: 3 }, () => 'BRIDGE_UNAVAILABLE'),
+      ...Array.from({ length: 2 }, () => 'ok'),
+    ]);
   });
 
   it('does not let a missing topic hold up the others of its rule, nor the buffer', async () => {

@@ -10,6 +10,7 @@ const outbound: MqttToKafkaRule = {
   filter: 'devices/+/telemetry',
   topic: 'telemetry',
   key: '${clientId}',
+  partition: 'key',
   headers: { site: '${topic[0]}' },
   ack: 'kafka',
 };
@@ -66,6 +67,9 @@ describe('ruleFault', () => {
   it('finds nothing wrong with good rules', () => {
     expect(ruleFault(outbound, names)).toBeUndefined();
     expect(ruleFault(inbound, names)).toBeUndefined();
+    for (const partition of ['round-robin', '7', '${topic[1]}']) {
+      expect(ruleFault({ ...outbound, partition, allowTopics: ['tele*'] }, names)).toBeUndefined();
+    }
   });
 
   it.each([
@@ -73,6 +77,9 @@ describe('ruleFault', () => {
     [{ filter: '$share/g/a' }, /^filter: a shared subscription/],
     [{ topic: '${topics}' }, /^topic: \$\{topics\} is not a known placeholder$/],
     [{ topic: 'a/b' }, /^topic: no slash$/],
+    [{ allowTopics: ['telemetr', 'other*'] }, /^topic: is none of allowTopics$/],
+    [{ partition: 'first' }, /^partition: must be key, round-robin, a number/],
+    [{ partition: '${level}' }, /^partition: \$\{level\} is not a known placeholder$/],
     [{ key: '${' }, /^key: \$\{ has no closing brace$/],
     [{ headers: { site: '${key}' } }, /^headers.site: \$\{key\} is not a known placeholder$/],
   ])('names the field of an outbound rule: %j', (change, fault) => {

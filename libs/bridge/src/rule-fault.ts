@@ -2,6 +2,7 @@ import type { BridgeRule, Connector } from '#libs/broker-ports';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
 import { KIND_OF } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
+import { isAllowed, laneFault } from './record-maker.ts';
 import { Template, TemplateError, type PlaceholderTable } from './template.ts';
 
 /**
@@ -45,9 +46,12 @@ export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefin
   return (
     templateFault('topic', rule.topic, {
       table: messagePlaceholder,
-      constantFault: (target) => names.target(target),
+      constantFault: (target) =>
+        names.target(target) ??
+        (isAllowed(target, rule.allowTopics) ? undefined : 'is none of allowTopics'),
     }) ??
     templateFault('key', rule.key, { table: messagePlaceholder }) ??
+    partitionFault(rule.partition) ??
     Object.entries(rule.headers)
       .map(([name, text]) => templateFault(`headers.${name}`, text, { table: messagePlaceholder }))
       .find((headerFault) => headerFault !== undefined)
@@ -58,6 +62,14 @@ export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefin
 export interface NameFaults {
   target(name: string): string | undefined;
   topic(name: string): string | undefined;
+}
+
+function partitionFault(partition: string): string | undefined {
+  if (partition === 'key' || partition === 'round-robin') return undefined;
+  return templateFault('partition', partition, {
+    table: messagePlaceholder,
+    constantFault: laneFault,
+  });
 }
 
 interface TemplateRules<Source> {

@@ -6,6 +6,8 @@ export interface SinkRecord {
   readonly target: string;
   /** What must stay in order: records of one key take the same lane. */
   readonly key: Buffer;
+  /** Decides the lane instead of the key, modulo the number of lanes. */
+  readonly lane?: number | undefined;
   readonly value: Buffer;
   /** A list repeats the header. */
   readonly headers: Readonly<Record<string, string | Buffer | string[]>>;

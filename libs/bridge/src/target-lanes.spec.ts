@@ -72,6 +72,14 @@ describe('TargetLanes', () => {
     expect(sent[1]).toBe(`${laneOf(Buffer.from('c1'), 5)}: new`);
   });
 
+  it('puts a record into the lane that it names, modulo their number', async () => {
+    const { lanes, sent } = setUp();
+    lanes.open(3);
+    lanes.push({ ...record('c1', 'a'), lane: 7 });
+    await until(() => sent.length === 1, 1_000);
+    expect(sent).toEqual(['1: a']);
+  });
+
   it('takes out only the held records that are too old', () => {
     const { lanes } = setUp();
     lanes.push(record('c1', 'old', 0));

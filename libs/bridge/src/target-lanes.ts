@@ -35,7 +35,7 @@ export class TargetLanes {
 
   push(record: OutboundRecord): void {
     if (this.#count === 0 || this.#count !== this.#nextCount) this.#held.push(record);
-    else this.#lane(laneOf(record.key, this.#count)).push(record);
+    else this.#lane(this.#laneOf(record)).push(record);
   }
 
   /** Takes a lane count; a changed one comes into force when the lanes have drained. */
@@ -72,6 +72,10 @@ export class TargetLanes {
   get #drained(): boolean {
     for (const lane of this.#lanes.values()) if (lane.size > 0) return false;
     return true;
+  }
+
+  #laneOf({ key, lane }: OutboundRecord): number {
+    return lane === undefined ? laneOf(key, this.#count) : lane % this.#count;
   }
 
   #lane(index: number): Lane {

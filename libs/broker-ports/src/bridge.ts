@@ -34,8 +34,15 @@ export interface MqttToKafkaRule {
   readonly filter: string;
   /** Template of the Kafka topic. */
   readonly topic: string;
+  /** What the topic template may give: names, and beginnings of names that end in `*`. @defaultValue every legal name */
+  readonly allowTopics?: readonly string[] | undefined;
   /** Template of the record key. @defaultValue `${clientId}` */
   readonly key: string;
+  /**
+   * The partition of a record. `key`: by its key, in order per key. `round-robin`: one after the other, in no order. Else a
+   * template that gives a number, which counts modulo the number of partitions. @defaultValue `key`
+   */
+  readonly partition: string;
   /** Extra headers: name to template. */
   readonly headers: Readonly<Record<string, string>>;
   /** `kafka`: PUBACK waits for acks=all. `none`: memory only, lost with the node. */

@@ -28,6 +28,9 @@ const flag = (description: string, fallback: boolean) =>
 const direction = <Name extends string>(name: Name) =>
   z.literal(name).meta({ description: 'Which way the rule carries.', expects: `\`${name}\`` });
 
+const TOPIC_ENTRIES = 'topic names, or beginnings of names with `*` behind';
+const TOPIC_ENTRY = 'must be a topic name, or the beginning of one with `*` behind';
+
 /** Messages of clients to Kafka, as the file states the rule. */
 export const mqttToKafka = z.strictObject({
   id,
@@ -36,7 +39,23 @@ export const mqttToKafka = z.strictObject({
   enabled: flag('Whether the rule is in force.', true),
   filter: text('Which topics it takes.', 'an MQTT topic filter'),
   topic: text('Kafka topic of the records.', 'a template'),
+  allowTopics: z
+    .array(z.string().regex(/^[\w.-]{1,249}\*?$|^\*$/, { error: TOPIC_ENTRY }), {
+      error: `must be a list of ${TOPIC_ENTRIES}`,
+    })
+    .min(1, { error: `must be a list of 1 to 100 ${TOPIC_ENTRIES}` })
+    .max(100, { error: `must be a list of 1 to 100 ${TOPIC_ENTRIES}` })
+    .exactOptional()
+    .meta({
+      description:
+        'What the template of `topic` may give; `tenant-*` allows all that begin so. Without it every legal name.',
+      expects: `a list of 1 to 100 ${TOPIC_ENTRIES}`,
+    }),
   key: text('Key of the records; order holds per key.', 'a template').default('${clientId}'),
+  partition: text(
+    'Partition of the records: by `key`; `round-robin`, which keeps no order; or a template that gives a number, modulo the number of partitions.',
+    '`key`, `round-robin` or a template',
+  ).default('key'),
   headers: z
     .record(z.string().min(1).max(256), z.string().max(1_024), {
       error: 'must be a map of header names to templates',

@@ -115,6 +115,7 @@ describe('the order of sources', () => {
         filter: 'devices/+/telemetry',
         topic: 'telemetry',
         key: '${clientId}',
+        partition: 'key',
         headers: {},
         ack: 'kafka',
       },

@@ -112,8 +112,7 @@ function bridge(
   });
 }
 
-const isConnected = (node: RuleBridge): boolean =>
-  node.connectors().every(({ state }) => state === 'connected');
+const isConnected = (node: RuleBridge): boolean => node.connectors()[0]?.state === 'connected';
 
 function outbound(topic: string, changes: object = {}): BridgeRule {
   return {
@@ -124,6 +123,7 @@ function outbound(topic: string, changes: object = {}): BridgeRule {
     filter: 'devices/+/telemetry',
     topic,
     key: '${clientId}',
+    partition: 'key',
     headers: { device: '${topic[1]}' },
     ack: 'kafka',
     ...changes,
@@ -242,6 +242,19 @@ describe('RuleBridge on a real Kafka', () => {
     expect(Math.abs(Number(one?.timestamp) - Date.now())).toBeLessThan(60_000);
     expect(isConnected(node)).toBe(true);
     expect(node.status()).toEqual([{ id: 'telemetry', state: 'running', lastError: undefined }]);
+    await node.close();
+  }, 60_000);
+
+  it('puts records into the partition that a template gives', async () => {
+    const topic = await topicOf('partitions');
+    const node = bridge(kafka);
+    node.apply([outbound(topic, { filter: 'p/+', partition: '${topic[1]}' })]);
+    for (const name of ['p/0', 'p/2', 'p/4']) {
+      node.offer(message(1, name, { topic: name }), () => undefined);
+    }
+    const seen = await readTopic(kafka, topic, ({ length }) => length === 3);
+    const places = seen.map(({ value, partition }) => `${value} ${partition}`).toSorted();
+    expect(places).toEqual(['p/0 0', 'p/2 2', 'p/4 1']);
     await node.close();
   }, 60_000);
 

@@ -27,7 +27,9 @@ function ruleOf(id: string, filter = 'devices/+/telemetry'): BridgeRule {
     enabled: true,
     filter,
     topic: '${topic[1]} é 😀',
+    allowTopics: ['a-*'],
     key: '${clientId}',
+    partition: 'key',
     headers: { 'x-{}': '${qos}', second: '' },
     ack: 'kafka',
   };

@@ -1,0 +1,122 @@
+import type { Message, MqttToKafkaRule } from '#libs/broker-ports';
+import type { OutboundRecord } from './outbound-record.ts';
+import { messagePlaceholder } from './placeholders.ts';
+import type { SinkRecord } from './sink.ts';
+import { Template } from './template.ts';
+
+/** Chooses the lane of a message's record; undefined leaves it to the key. @returns NaN when no lane can be chosen. */
+type LaneChoice = (message: Message) => number | undefined;
+
+// Objects and header names of a record, measured roughly; what varies is counted.
+const RECORD_OVERHEAD_BYTES = 512;
+const LANE = /^\d{1,9}$/;
+
+/** Makes the records of one rule: what is told of a message to whom. */
+export class RecordMaker {
+  readonly #target: Template<Message>;
+  readonly #allowed: readonly string[] | undefined;
+  readonly #key: Template<Message>;
+  readonly #lane: LaneChoice;
+  readonly #headers: readonly (readonly [name: string, template: Template<Message>])[];
+
+  /** @throws TemplateError when a template of the rule cannot be compiled. */
+  constructor(rule: MqttToKafkaRule) {
+    this.#target = new Template(rule.topic, messagePlaceholder);
+    this.#allowed = rule.allowTopics;
+    this.#key = new Template(rule.key, messagePlaceholder);
+    this.#lane = laneChoice(rule.partition);
+    this.#headers = Object.entries(rule.headers).map(
+      ([name, text]) => [name, new Template(text, messagePlaceholder)] as const,
+    );
+  }
+
+  /** The target, when it is the same for every message. */
+  get constantTarget(): string | undefined {
+    return this.#target.constant;
+  }
+
+  target(message: Message): string {
+    return this.#target.render(message);
+  }
+
+  /** Whether the rule may write to a target. */
+  allows(target: string): boolean {
+    return isAllowed(target, this.#allowed);
+  }
+
+  /**
+   * Makes the record of a message; the payload is copied, since the message's bytes live only as long as the turn.
+   *
+   * @returns undefined when the rule gives no lane for the message.
+   */
+  record(
+    message: Message,
+    way: Pick<OutboundRecord, 'target' | 'gate'>,
+  ): OutboundRecord | undefined {
+    const lane = this.#lane(message);
+    if (Number.isNaN(lane)) return undefined;
+    const key = Buffer.from(this.#key.bytes(message));
+    const value = Buffer.from(message.payload);
+    const headers = this.#headersOf(message);
+    let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length;
+    for (const header of Object.values(headers)) {
+      if (Array.isArray(header)) for (const text of header) bytes += text.length;
+      else bytes += header.length;
+    }
+    return { ...way, key, lane, value, headers, timestampMs: message.receivedAtMs, bytes };
+  }
+
+  #headersOf(message: Message): SinkRecord['headers'] {
+    const { source, properties } = message;
+    const headers: Record<string, string | Buffer | string[]> = {
+      'mqtt-topic': message.topic,
+      'mqtt-client-id': message.publisher,
+      'mqtt-qos': String(message.qos),
+      'mqtt-retain': String(message.retain),
+      'mqtt-msg-id': `${source.nodeId}-${source.incarnation}-${message.sequence}`,
+      'mqtt-node': source.nodeId,
+    };
+    if (properties !== undefined) {
+      const { contentType, responseTopic, correlationData, userProperties } = properties;
+      if (contentType !== undefined) headers['content-type'] = contentType;
+      if (responseTopic !== undefined) headers['response-topic'] = responseTopic;
+      if (correlationData !== undefined) headers['correlation-data'] = Buffer.from(correlationData);
+      for (const [name, value] of userProperties ?? []) {
+        const earlier = headers[`up.${name}`];
+        if (Array.isArray(earlier)) earlier.push(value);
+        else headers[`up.${name}`] = [value];
+      }
+    }
+    for (const [name, template] of this.#headers) headers[name] = template.render(message);
+    return headers;
+  }
+}
+
+/** Whether a name is one of the allowed, or begins as one that ends in `*`. */
+export function isAllowed(name: string, allowed: readonly string[] | undefined): boolean {
+  return (
+    allowed === undefined ||
+    allowed.some((entry) =>
+      entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry,
+    )
+  );
+}
+
+/** Why a constant text chooses no lane. */
+export function laneFault(text: string): string | undefined {
+  if (LANE.test(text)) return undefined;
+  return 'must be key, round-robin, a number, or a template that gives one';
+}
+
+function laneChoice(partition: string): LaneChoice {
+  if (partition === 'key') return () => undefined;
+  if (partition === 'round-robin') {
+    let next = 0;
+    return () => (next = (next + 1) % Number.MAX_SAFE_INTEGER);
+  }
+  const template = new Template(partition, messagePlaceholder);
+  return (message) => {
+    const text = template.render(message);
+    return LANE.test(text) ? Number(text) : NaN;
+  };
+}
