@@ -37,6 +37,7 @@ const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] = [
   ['xrange', 'KEY', '-', '+'],
   ['xrevrange', 'KEY', '+', '-'],
   ['xread', 'COUNT', '1', 'STREAMS', 'KEY', '0'],
+  ['xtrim', 'KEY', 'MINID', '0'],
   ['xinfo', 'STREAM', 'KEY'],
   ['memory', 'USAGE', 'KEY'],
   ['zadd', 'KEY', '1', 'm'],

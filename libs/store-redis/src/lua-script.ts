@@ -1,16 +1,6 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-
-/** A Lua command: its text goes to Redis once per connection, its SHA-1 with each call. */
-export interface LuaScript {
-  readonly text: string;
-  readonly sha: string;
-}
+import { readLuaScript, type LuaScript } from '#libs/redis-client';
 
 /** Reads a command from `commands/`, with the text of those it stands upon before it. */
 export function readScript(...names: readonly string[]): LuaScript {
-  const text = names
-    .map((name) => readFileSync(new URL(`./commands/${name}.lua`, import.meta.url), 'utf8'))
-    .join('\n');
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+  return readLuaScript(new URL('./commands/', import.meta.url), names);
 }

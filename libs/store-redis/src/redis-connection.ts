@@ -5,9 +5,15 @@ import {
   type Meter,
   type RedisOperation,
 } from '#libs/broker-ports';
-import { RedisRoute, type RedisTarget, type ReplicaWait, type SlotMap } from '#libs/redis-client';
-import type { LuaScript } from './lua-script.ts';
-import { RedisLink, type RedisLinkOptions } from './redis-link.ts';
+import {
+  RedisLink,
+  RedisRoute,
+  type LuaScript,
+  type RedisLinkOptions,
+  type RedisTarget,
+  type ReplicaWait,
+  type SlotMap,
+} from '#libs/redis-client';
 
 /** The label of the connection's metrics and log lines. */
 const ROLE = 'store';

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import { ReplicaWait, openRedis, type ReplicaWaitOptions } from '#libs/redis-client';
 import type { LuaScript } from './lua-script.ts';
+import { openRedis } from './open-redis.ts';
+import { ReplicaWait, type ReplicaWaitOptions } from './replica-wait.ts';
 
 const RECONNECT_DELAY_STEP_MS = 100;
 const RECONNECT_DELAY_MS_MAX = 2_000;

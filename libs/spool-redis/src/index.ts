@@ -1,0 +1,1 @@
+export { openRedisSpool, type RedisSpoolOptions } from './redis-spool.ts';

@@ -1,0 +1,25 @@
+/*
+ * Every key of this lib, after the configured prefix, which holds no braces. All of a node are in one slot of a Redis Cluster,
+ * so that one command writes a group. `T` stands for `{prefix:spool:node id}`:
+ *
+ *   prefix:T:owner       string   who writes: a token of the process that opened the spool last
+ *   prefix:T:logs        hash     rule id -> `first next end`, the state of its log
+ *   prefix:T:log:RULE    stream   the blocks of the log; the id of an entry is `last-before`, its value is the block, under the
+ *                                 empty field name
+ */
+
+/** The keys of the spool of one node. */
+export interface SpoolKeys {
+  readonly owner: string;
+  readonly logs: string;
+  /** The stream of a rule. */
+  readonly log: (rule: string) => string;
+}
+
+/** The keys of the spool of one node, whatever its id holds. */
+export function spoolKeys(prefix: string, nodeId: string): SpoolKeys {
+  // A tag ends at the first closing brace, so it may hold none; the sign of the escape is escaped too.
+  const id = nodeId.replaceAll('%', '%25').replaceAll('}', '%7D');
+  const base = `${prefix}:{${prefix}:spool:${id}}`;
+  return { owner: `${base}:owner`, logs: `${base}:logs`, log: (rule) => `${base}:log:${rule}` };
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Spool, SpoolError } from '#libs/broker-ports';
+import { silentLog, startRedis, until, type RedisServer } from '#libs/testkit';
+import { openRedisSpool } from './redis-spool.ts';
+
+const DEADLINE_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 500;
+
+describe('openRedisSpool', () => {
+  let server: RedisServer;
+  let spool: Spool;
+
+  const open = (): Promise<Spool> =>
+    openRedisSpool({
+      ...{ url: server.url, keyPrefix: 'test', nodeId: 'a', bytesMax: Infinity },
+      ...{ commandTimeoutMs: COMMAND_TIMEOUT_MS, log: silentLog },
+    });
+
+  beforeEach(async () => {
+    server = await startRedis({ appendOnly: true, args: ['--maxmemory', '20mb'] });
+    spool = await open();
+  });
+
+  afterEach(async () => {
+    await spool.close();
+    await server.stop();
+  });
+
+  /** What becomes of a record: `ok`, or the code of its error. */
+  function append(bytes: number, to = spool): Promise<string> {
+    return new Promise((resolve) => {
+      const done = (_: number, error?: SpoolError): void => resolve(error?.code ?? 'ok');
+      to.open('rule').append(new Uint8Array(bytes), 0, done);
+    });
+  }
+
+  async function waiting(): Promise<number> {
+    return (await spool.open('rule').read(0, Infinity)).length;
+  }
+
+  it('takes nothing while Redis is away, and has all that was durable when it is back', async () => {
+    expect(await append(100)).toBe('ok');
+    await server.kill();
+    expect(await append(100)).toBe('FAILED');
+    await server.restart();
+    await until(async () => expect(await append(100)).toBe('ok'), DEADLINE_MS);
+    expect(await waiting()).toBe(2);
+    await spool.close();
+    spool = await open();
+    expect(await waiting()).toBe(2);
+  });
+
+  it('says that nothing is durable that Redis does not answer', async () => {
+    server.pause();
+    expect(await append(100)).toBe('FAILED');
+    server.resume();
+    await until(async () => expect(await append(100)).toBe('ok'), DEADLINE_MS);
+  });
+
+  it('is full when the memory of Redis is, and has room again after a release', async () => {
+    let stored = 0;
+    while ((await append(500_000)) === 'ok') stored += 1;
+    expect(await append(500_000)).toBe('FULL');
+    expect(await waiting()).toBe(stored);
+    const log = spool.open('rule');
+    log.release(log.next);
+    await until(async () => expect(await append(500_000)).toBe('ok'), DEADLINE_MS);
+    expect(await waiting()).toBe(1);
+  });
+
+  it('fences off a process that had it before', async () => {
+    expect(await append(100)).toBe('ok');
+    const later = await open();
+    expect(await append(100)).toBe('FAILED');
+    expect(await append(100, later)).toBe('ok');
+    expect((await later.open('rule').read(0, Infinity)).map(({ sequence }) => sequence)).toEqual([
+      1, 2,
+    ]);
+    await later.close();
+  });
+
+  it('is not opened without Redis', async () => {
+    const { url } = server;
+    await server.kill();
+    await expect(open()).rejects.toMatchObject({ code: 'FAILED' });
+    await server.restart();
+    expect(url).toBe(server.url);
+  });
+});
