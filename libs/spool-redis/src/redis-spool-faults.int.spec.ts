@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Spool, SpoolError } from '#libs/broker-ports';
 import { silentLog, startRedis, until, type RedisServer } from '#libs/testkit';
 import { openRedisSpool } from './redis-spool.ts';
 
 const DEADLINE_MS = 10_000;
 const COMMAND_TIMEOUT_MS = 500;
+
+// A server that syncs each command starts slowly beside other tests.
+jest.setTimeout(3 * DEADLINE_MS);
 
 describe('openRedisSpool', () => {
   let server: RedisServer;
@@ -80,10 +83,8 @@ describe('openRedisSpool', () => {
   });
 
   it('is not opened without Redis', async () => {
-    const { url } = server;
     await server.kill();
     await expect(open()).rejects.toMatchObject({ code: 'FAILED' });
     await server.restart();
-    expect(url).toBe(server.url);
   });
 });
