@@ -1,7 +1,7 @@
 // Three real nodes, a real Redis, a fleet under load, and a fault; see --help.
 import { parseArgs } from 'node:util';
 import { buildIfStale } from './build.mjs';
-import { TEST_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
+import { ensurePrograms } from './debian-packages.mjs';
 import { onStopSignal } from './process-group.mjs';
 import './without-jest.mjs';
 
@@ -79,7 +79,9 @@ const GROUPS = { faults: ROWS, measurements: MEASUREMENTS };
 const ALL = [...ROWS, ...MEASUREMENTS];
 const rows = (values.row?.split(',') ?? Object.keys(GROUPS)).flatMap(
   (name) =>
-    GROUPS[name] ?? ALL.find((row) => row.name === name) ?? usage(`--row: ${name} is not a row`),
+    GROUPS[name] ??
+    ALL.find((row) => row.name === name) ??
+    usage(`--row: ${name} is not a row, --list prints them`),
 );
 const options = {
   seconds: wholeNumber('seconds', values.seconds, 1),
@@ -88,7 +90,7 @@ const options = {
   leaseMs: wholeNumber('lease-ms', values['lease-ms'], 1_000),
 };
 
-await ensurePrograms(TEST_PROGRAMS);
+await ensurePrograms({ 'redis-server': 'redis-server' });
 await buildIfStale();
 console.error(`seed ${options.seed}`);
 /** What the row at hand has opened. */

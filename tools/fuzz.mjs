@@ -43,7 +43,7 @@ if (values.help) {
 const number = (text) => {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  console.error(`not a whole number: ${text}`);
+  console.error(`${text}: is not a whole number; see --help`);
   process.exit(2);
 };
 

@@ -60,7 +60,7 @@ const profile =
   values.profile === undefined
     ? undefined
     : (PROFILES.find(({ name }) => name === values.profile) ??
-      usage(`--profile: ${values.profile} is none`));
+      usage(`--profile: ${values.profile} is not a profile`));
 
 let seedAtHand = from;
 process.on('unhandledRejection', (error) => {

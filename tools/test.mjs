@@ -72,9 +72,14 @@ async function main() {
   return total;
 }
 
-if (process.argv.includes('--help')) {
+const [flag] = process.argv.slice(2);
+if (flag === '--help') {
   console.log(HELP);
   process.exit(0);
+}
+if (flag !== undefined) {
+  console.error(`${flag}: is not a known flag; see --help. Some tests: npm run jest -- FILE`);
+  process.exit(2);
 }
 process.once('SIGINT', stop);
 process.once('SIGTERM', stop);
