@@ -36,14 +36,21 @@ bridges:
   - id: main
     kind: kafka
     brokers: [localhost:9092]
+  - id: alarms
+    kind: webhook
+    url: https://alarms.example/hooks
+    headers: { authorization: { file: /run/secrets/alarms } }
 \`\`\`
+
+A secret stands in a file (its first line) or in a variable whose name does not begin with \`SKEIN_\`; the setting names it, \`{ file: PATH }\` or
+\`{ env: NAME }\`. It is read when a rule needs it, and again after it was refused, so that it can be replaced without a restart.
 
 \`SKEIN_BRIDGES\` and \`SKEIN_BRIDGE_RULES\` hold the same as JSON: \`SKEIN_BRIDGES='[{"id":"main","kind":"kafka","brokers":["localhost:9092"]}]'\`.
 `;
 
 const RULES_HEAD = `## Bridge rules
 
-Items of \`bridgeRules\`; \`direction\` decides the other keys. Templates of \`mqtt-to-kafka\` may hold \`\${clientId}\`, \`\${topic}\`,
+Items of \`bridgeRules\`; \`direction\` decides the other keys. Templates of rules from MQTT may hold \`\${clientId}\`, \`\${topic}\`,
 \`\${topic[n]}\` (level n of the topic, from 0), \`\${qos}\`, \`\${payload}\` and \`\${node}\`; those of \`kafka-to-mqtt\` \`\${key}\`, \`\${topic}\`, \`\${partition}\`,
 \`\${offset}\` and \`\${headers.name}\`.
 
@@ -62,6 +69,12 @@ bridgeRules:
     direction: kafka-to-mqtt
     topic: commands
     mqttTopic: devices/\${key}/commands
+  - id: alarms
+    bridge: alarms
+    direction: mqtt-to-webhook
+    filter: devices/+/alarms
+    path: /devices/\${topic[1]}
+    ack: webhook
 \`\`\`
 `;
 

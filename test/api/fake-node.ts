@@ -172,7 +172,8 @@ export class FakeNode {
   private putRule({ rule, revision }: CommandOf<'put-rule'>): WireRuleChange {
     const stored = this.rules.get(rule.id);
     if (stored?.source === 'config') return { kind: 'read-only' };
-    if (rule.topic === 'bad') return { kind: 'invalid', detail: 'topic: is bad' };
+    if ('topic' in rule && rule.topic === 'bad')
+      return { kind: 'invalid', detail: 'topic: is bad' };
     if (revision !== stored?.revision) return { kind: 'conflict' };
     const next = { rule, source: 'api' as const, revision: (stored?.revision ?? 0) + 1 };
     this.rules.set(rule.id, next);

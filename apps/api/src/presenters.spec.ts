@@ -2,11 +2,14 @@ import { expect, it } from '@jest/globals';
 import {
   bridgeRuleCreateSchema,
   bridgeRuleSchema,
+  bridgeSchema,
   clientSchema,
   nodeSchema,
   retainedMessageSchema,
+  type WireConnector,
 } from '#libs/api-contracts';
 import {
+  presentBridge,
   presentClient,
   presentNode,
   presentRetained,
@@ -106,10 +109,30 @@ it.each([
     partition: 'round-robin',
   },
   { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
+  { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', path: '/t' },
 ])('carries a rule there and back: %j', (given) => {
   const rule = bridgeRuleCreateSchema.parse(given);
   const view = presentRule({ rule: wireRuleOf(rule), source: 'api', revision: 1 });
 
   expect(bridgeRuleSchema.strict().safeParse(view).error).toBeUndefined();
   expect(view).toEqual({ ...rule, source: 'api' });
+});
+
+it.each<WireConnector>([
+  { id: 'a', kind: 'kafka', brokers: ['k:9092'], clientId: 's', compression: 'lz4' },
+  {
+    id: 'b',
+    kind: 'webhook',
+    url: { env: 'HOOK_URL' },
+    headers: { authorization: { file: '/run/token' }, accept: '*/*' },
+    caFile: '/ca.pem',
+    timeoutMs: 1_000,
+    concurrency: 2,
+    format: 'json',
+  },
+])('shows a bridge as its contract says: %j', (connector) => {
+  const view = presentBridge(connector);
+
+  expect(bridgeSchema.parse(view)).toEqual(view);
+  expect(view).toMatchObject({ id: connector.id, kind: connector.kind, source: 'config' });
 });

@@ -8,8 +8,8 @@ import type {
   MessagePublish,
   RetainedMessage,
   Subscription,
-  WireBridge,
   WireClient,
+  WireConnector,
   WireMessage,
   WireNode,
   WireNodeStatus,
@@ -168,14 +168,21 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
     if (allowTopics === undefined) return { ...rest, source };
     return { ...rest, allow_topics: [...allowTopics], source };
   }
+  if (rule.direction === 'mqtt-to-webhook') return { ...rule, source };
   const { mqttTopic, ...rest } = rule;
   return { ...rest, mqtt_topic: mqttTopic, source };
 }
 
 /** A bridge as the API shows it, without states yet. */
-export function presentBridge(connector: WireBridge['connector']): BridgeView {
-  const { clientId, brokers, ...rest } = connector;
-  return { ...rest, source: 'config', brokers: [...brokers], client_id: clientId, states: [] };
+export function presentBridge(connector: WireConnector): BridgeView {
+  const origin = { source: 'config', states: [] } satisfies Partial<BridgeView>;
+  if (connector.kind === 'kafka') {
+    const { clientId, brokers, ...rest } = connector;
+    return { ...rest, ...origin, brokers: [...brokers], client_id: clientId };
+  }
+  const { caFile, timeoutMs, ...rest } = connector;
+  const authorities = caFile === undefined ? {} : { ca_file: caFile };
+  return { ...rest, ...origin, ...authorities, timeout_ms: timeoutMs };
 }
 
 /** How a bridge or a rule fares on a node, as the API shows it. */
@@ -192,6 +199,7 @@ export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
     const { allow_topics: allowTopics, ...rest } = rule;
     return allowTopics === undefined ? rest : { ...rest, allowTopics };
   }
+  if (rule.direction === 'mqtt-to-webhook') return rule;
   const { mqtt_topic: mqttTopic, ...rest } = rule;
   return { ...rest, mqttTopic };
 }

@@ -21,9 +21,18 @@ const kafkaTopic = template.describe('Kafka topic.');
 
 const outward = {
   bridge: bridgeId,
-  direction: z.literal('mqtt-to-kafka'),
   enabled: z.boolean().default(true),
   filter: topicFilterSchema,
+  key: template.default('${clientId}').describe('Template of the record key; order holds per key.'),
+  headers: z
+    .record(z.string().min(1).max(256), z.string().max(1024))
+    .default({})
+    .describe('Header name to template.'),
+};
+
+const kafkaWay = {
+  ...outward,
+  direction: z.literal('mqtt-to-kafka'),
   topic: kafkaTopic.describe('Template of the Kafka topic.'),
   allow_topics: z
     .array(z.string().regex(/^[\w.-]{1,249}\*?$|^\*$/))
@@ -31,20 +40,27 @@ const outward = {
     .max(100)
     .optional()
     .describe('What the template of `topic` may give; `tenant-*` allows all that begin so.'),
-  key: template.default('${clientId}').describe('Template of the record key.'),
   partition: template
     .default('key')
     .describe(
       '`key`: by the key. `round-robin`: in no order. Else a template that gives a number, modulo the number of partitions.',
     ),
-  headers: z
-    .record(z.string().min(1).max(256), z.string().max(1024))
-    .default({})
-    .describe('Header name to template.'),
   ack: z
     .enum(['none', 'kafka'])
     .default('kafka')
     .describe('`kafka`: PUBACK waits until all in-sync replicas have the record.'),
+};
+
+const webhookWay = {
+  ...outward,
+  direction: z.literal('mqtt-to-webhook'),
+  path: template
+    .default('/')
+    .describe("Template of the path behind that of the bridge's URL; `/` means the URL itself."),
+  ack: z
+    .enum(['none', 'webhook'])
+    .default('webhook')
+    .describe('`webhook`: PUBACK waits until the endpoint has answered with 2xx.'),
 };
 
 const inward = {
@@ -57,21 +73,23 @@ const inward = {
   retain: z.boolean().default(false),
 };
 
-const toKafka = named('MqttToKafkaRule', z.strictObject({ id: ruleId, ...outward }));
+const toKafka = named('MqttToKafkaRule', z.strictObject({ id: ruleId, ...kafkaWay }));
+const toWebhook = named('MqttToWebhookRule', z.strictObject({ id: ruleId, ...webhookWay }));
 const toMqtt = named('KafkaToMqttRule', z.strictObject({ id: ruleId, ...inward }));
 
 /** A rule to create. Its id is chosen by the caller. */
 export const bridgeRuleCreateSchema = named(
   'BridgeRuleCreate',
-  z.discriminatedUnion('direction', [toKafka, toMqtt]),
+  z.discriminatedUnion('direction', [toKafka, toMqtt, toWebhook]),
 );
 
 /** A rule as PUT gives it: the id is that of the path. */
 export const bridgeRuleReplaceSchema = named(
   'BridgeRuleReplace',
   z.discriminatedUnion('direction', [
-    named('MqttToKafkaRuleReplace', z.strictObject({ id: ruleId.optional(), ...outward })),
+    named('MqttToKafkaRuleReplace', z.strictObject({ id: ruleId.optional(), ...kafkaWay })),
     named('KafkaToMqttRuleReplace', z.strictObject({ id: ruleId.optional(), ...inward })),
+    named('MqttToWebhookRuleReplace', z.strictObject({ id: ruleId.optional(), ...webhookWay })),
   ]),
 );
 
@@ -96,15 +114,16 @@ export const bridgeRuleSchema = named(
     source: z
       .enum(['config', 'api'])
       .describe('Rules of the configuration cannot be changed over REST.'),
-    direction: z.enum(['mqtt-to-kafka', 'kafka-to-mqtt']),
+    direction: z.enum(['mqtt-to-kafka', 'kafka-to-mqtt', 'mqtt-to-webhook']),
     enabled: z.boolean(),
     filter: z.string().optional(),
-    topic: z.string(),
+    topic: z.string().optional().describe('The Kafka topic, or its template.'),
     allow_topics: z.array(z.string()).optional(),
+    path: z.string().optional(),
     key: z.string().optional(),
     partition: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
-    ack: z.enum(['none', 'kafka']).optional(),
+    ack: z.enum(['none', 'kafka', 'webhook']).optional(),
     mqtt_topic: z.string().optional(),
     qos: z.literal([0, 1, 2]).optional(),
     retain: z.boolean().optional(),

@@ -15,22 +15,47 @@ export const bridgeStateSchema = named(
   }),
 );
 
+const common = {
+  id: z.string(),
+  source: z.enum(['config']).describe('Bridges of the configuration cannot be changed over REST.'),
+  states: z
+    .array(bridgeStateSchema)
+    .describe('How the bridge fares, by node: of each node that answers and has it.'),
+};
+
+const secret = named(
+  'SecretReference',
+  z
+    .union([z.object({ file: z.string() }), z.object({ env: z.string() })])
+    .describe('Where a secret is kept: a file, or an environment variable of the node.'),
+);
+
+const kafkaBridge = z.object({
+  ...common,
+  kind: z.literal('kafka'),
+  brokers: z.array(z.string()).describe('`host:port` of Kafka brokers to start from.'),
+  client_id: z.string(),
+  compression: z.enum(['none', 'gzip', 'lz4']),
+});
+
+const webhookBridge = z.object({
+  ...common,
+  kind: z.literal('webhook'),
+  url: z.union([z.string(), secret]),
+  headers: z.record(z.string(), z.union([z.string(), secret])),
+  ca_file: z.string().optional(),
+  timeout_ms: z.int(),
+  concurrency: z.int(),
+  format: z.enum(['single', 'json', 'ndjson']),
+});
+
 /** A bridge as the API shows it: what rules carry to or from. */
 export const bridgeSchema = named(
   'Bridge',
-  z.object({
-    id: z.string(),
-    kind: z.enum(['kafka']).describe('What is on the other side.'),
-    source: z
-      .enum(['config'])
-      .describe('Bridges of the configuration cannot be changed over REST.'),
-    brokers: z.array(z.string()).describe('`host:port` of Kafka brokers to start from.'),
-    client_id: z.string(),
-    compression: z.enum(['none', 'gzip', 'lz4']),
-    states: z
-      .array(bridgeStateSchema)
-      .describe('How the bridge fares, by node: of each node that answers and has it.'),
-  }),
+  z.discriminatedUnion('kind', [
+    named('KafkaBridge', kafkaBridge),
+    named('WebhookBridge', webhookBridge),
+  ]),
 );
 
 /** How a bridge fares on one node. */

@@ -89,34 +89,60 @@ export interface WireRetained {
   readonly properties: WireProperties;
 }
 
+/** Where a secret is kept. */
+export type WireSecret = { readonly file: string } | { readonly env: string };
+
+/** What a bridge leads to. */
+export type WireConnector =
+  | {
+      readonly id: string;
+      readonly kind: 'kafka';
+      readonly brokers: readonly string[];
+      readonly clientId: string;
+      readonly compression: 'none' | 'gzip' | 'lz4';
+    }
+  | {
+      readonly id: string;
+      readonly kind: 'webhook';
+      readonly url: string | WireSecret;
+      readonly headers: Readonly<Record<string, string | WireSecret>>;
+      readonly caFile?: string;
+      readonly timeoutMs: number;
+      readonly concurrency: number;
+      readonly format: 'single' | 'json' | 'ndjson';
+    };
+
 /** A bridge of the configuration, and how it fares on a node. */
 export interface WireBridge {
-  readonly connector: {
-    readonly id: string;
-    readonly kind: 'kafka';
-    readonly brokers: readonly string[];
-    readonly clientId: string;
-    readonly compression: 'none' | 'gzip' | 'lz4';
-  };
+  readonly connector: WireConnector;
   readonly state: 'connected' | 'disconnected' | 'unused';
   readonly lastError?: string | undefined;
 }
 
-/** A bridge rule of either direction. */
+/** What bridge rules from MQTT have in common. */
+export interface WireOutboundRule {
+  readonly id: string;
+  readonly bridge: string;
+  readonly enabled: boolean;
+  readonly filter: string;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A bridge rule of any direction. */
 export type WireRule =
-  | {
-      readonly id: string;
-      readonly bridge: string;
+  | (WireOutboundRule & {
       readonly direction: 'mqtt-to-kafka';
-      readonly enabled: boolean;
-      readonly filter: string;
       readonly topic: string;
       readonly allowTopics?: readonly string[] | undefined;
-      readonly key: string;
       readonly partition: string;
-      readonly headers: Readonly<Record<string, string>>;
       readonly ack: 'none' | 'kafka';
-    }
+    })
+  | (WireOutboundRule & {
+      readonly direction: 'mqtt-to-webhook';
+      readonly path: string;
+      readonly ack: 'none' | 'webhook';
+    })
   | {
       readonly id: string;
       readonly bridge: string;

@@ -20,9 +20,11 @@ class HandSink implements Pick<Sink, 'send' | 'renew'> {
   readonly requests: string[] = [];
   renewed = 0;
   #answer: Answer | undefined;
+  #records: readonly SinkRecord[] = [];
 
   send(_target: string, _lane: number, records: readonly SinkRecord[]): Promise<number[]> {
     if (this.#answer !== undefined) throw new Error('two requests at a time');
+    this.#records = records;
     this.requests.push(records.map(({ value }) => String(value)).join(' '));
     return new Promise((resolve, reject) => {
       this.#answer = { resolve, reject };
@@ -38,8 +40,16 @@ class HandSink implements Pick<Sink, 'send' | 'renew'> {
     await jest.advanceTimersByTimeAsync(0);
   }
 
-  async refuse(code: SinkError['code']): Promise<void> {
-    this.#take().reject(new SinkError(code, code));
+  async refuse(code: SinkError['code'], retryAfterMs?: number): Promise<void> {
+    const details = retryAfterMs === undefined ? {} : { retryAfterMs };
+    this.#take().reject(new SinkError(code, code, details));
+    await jest.advanceTimersByTimeAsync(0);
+  }
+
+  /** Refuses those of the records under way that have this value, and stores the others. */
+  async refuseOne(code: SinkError['code'], value: string): Promise<void> {
+    const refused = new Set(this.#records.filter((record) => String(record.value) === value));
+    this.#take().reject(new SinkError(code, code, { refused }));
     await jest.advanceTimersByTimeAsync(0);
   }
 
@@ -205,6 +215,32 @@ describe('Lane', () => {
     await pass(10);
     await sink.accept();
     expect(delivered).toEqual(['b']);
+  });
+
+  it('gives up the records that were refused, and delivers the others of their batch', async () => {
+    for (const value of ['a', 'b', 'c']) push(value);
+    await pass(0);
+    await sink.refuseOne('REJECTED', 'b');
+    expect(failed).toEqual(['b:other']);
+    expect(delivered).toEqual(['a', 'c']);
+    push('d');
+    await pass(10);
+    // It does not wait for a place that a record of many has none of.
+    await sink.refuseOne('UNKNOWN_TARGET', 'd');
+    expect(failed).toEqual(['b:other', 'd:unknown_topic']);
+    expect(lane.size).toBe(0);
+  });
+
+  it('leaves the other side alone for as long as it asks', async () => {
+    push('a');
+    await pass(0);
+    await sink.refuse('UNAVAILABLE', 60_000);
+    await pass(59_000);
+    expect(sink.requests).toEqual(['a']);
+    await pass(1_000);
+    expect(sink.requests).toEqual(['a', 'a']);
+    await sink.accept();
+    expect(delivered).toEqual(['a']);
   });
 
   it('waits for a missing target as long as a publisher waits, not longer', async () => {

@@ -1,5 +1,5 @@
 import type { OutboundRecord } from './outbound-record.ts';
-import { SinkError, type Sink } from './sink.ts';
+import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 
 /** Why a lane gave records up. */
 export type LaneFailure = 'too_large' | 'not_authorized' | 'unknown_topic' | 'other' | 'shutdown';
@@ -31,6 +31,14 @@ export interface LaneOptions {
   readonly clock: () => number;
   readonly events: LaneEvents;
 }
+
+const FAILURES: Readonly<Record<SinkError['code'], LaneFailure>> = {
+  UNAVAILABLE: 'other',
+  UNKNOWN_TARGET: 'unknown_topic',
+  TOO_LARGE: 'too_large',
+  NOT_AUTHORIZED: 'not_authorized',
+  REJECTED: 'other',
+};
 
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2_000;
@@ -155,6 +163,10 @@ export class Lane {
         events.delivered(batch, (clock() - startedMs) / 1_000);
         return;
       }
+      if (error.refused !== undefined) {
+        this.#part(batch, error.refused, { error, seconds: (clock() - startedMs) / 1_000 });
+        return;
+      }
       const failure = this.#closed ? 'shutdown' : this.#verdict(batch, error);
       if (failure !== undefined) {
         // An earlier attempt may have been stored under the sequence numbers that come next.
@@ -163,7 +175,8 @@ export class Lane {
         return;
       }
       events.retried(error);
-      await this.#pause(Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS));
+      const backoffMs = Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS);
+      await this.#pause(Math.max(backoffMs, error.retryAfterMs ?? 0));
     }
   }
 
@@ -179,23 +192,29 @@ export class Lane {
     }
   }
 
+  /** Ends a batch of which the other side has refused a part and stored the rest. */
+  #part(
+    batch: readonly OutboundRecord[],
+    refused: ReadonlySet<SinkRecord>,
+    outcome: { readonly error: SinkError; readonly seconds: number },
+  ): void {
+    const { events } = this.#options;
+    this.#underWay = 0;
+    const stored = batch.filter((record) => !refused.has(record));
+    if (stored.length > 0) events.delivered(stored, outcome.seconds);
+    const left = batch.filter((record) => refused.has(record));
+    if (left.length > 0) events.failed(left, FAILURES[outcome.error.code]);
+  }
+
   /** Why repeating this batch is of no use; undefined when it is. */
-  #verdict(batch: readonly OutboundRecord[], error: SinkError): LaneFailure | undefined {
-    switch (error.code) {
-      case 'UNAVAILABLE':
-        return undefined;
-      case 'UNKNOWN_TARGET': {
-        const { clock, limits } = this.#options;
-        const ageMs = clock() - (batch.at(-1)?.timestampMs ?? 0);
-        return ageMs > limits.ackTimeoutMs ? 'unknown_topic' : undefined;
-      }
-      case 'TOO_LARGE':
-        return 'too_large';
-      case 'NOT_AUTHORIZED':
-        return 'not_authorized';
-      case 'REJECTED':
-        return 'other';
+  #verdict(batch: readonly OutboundRecord[], { code }: SinkError): LaneFailure | undefined {
+    if (code === 'UNAVAILABLE') return undefined;
+    if (code === 'UNKNOWN_TARGET') {
+      const { clock, limits } = this.#options;
+      const ageMs = clock() - (batch.at(-1)?.timestampMs ?? 0);
+      if (ageMs <= limits.ackTimeoutMs) return undefined;
     }
+    return FAILURES[code];
   }
 
   #giveUp(batch: readonly OutboundRecord[], failure: LaneFailure): void {

@@ -2,7 +2,7 @@ import {
   PublishError,
   type BridgeRecordCount,
   type Message,
-  type MqttToKafkaRule,
+  type OutboundBridgeRule,
   type RuleStatus,
 } from '#libs/broker-ports';
 import type { AckGate } from './ack-gate.ts';
@@ -33,7 +33,7 @@ const RETRY_MS = 500;
 
 /** One rule from MQTT to a sink at work. */
 export class OutboundRule {
-  readonly rule: MqttToKafkaRule;
+  readonly rule: OutboundBridgeRule;
   readonly #context: BridgeContext;
   readonly #link: OutboundLink;
   readonly #maker: RecordMaker;
@@ -47,7 +47,7 @@ export class OutboundRule {
   readonly #drained = new Deferred();
 
   /** @throws TemplateError when a template of the rule cannot be compiled. */
-  constructor(rule: MqttToKafkaRule, context: BridgeContext, link: OutboundLink) {
+  constructor(rule: OutboundBridgeRule, context: BridgeContext, link: OutboundLink) {
     this.rule = rule;
     this.#context = context;
     this.#link = link;

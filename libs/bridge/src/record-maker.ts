@@ -1,4 +1,5 @@
-import type { Message, MqttToKafkaRule } from '#libs/broker-ports';
+import type { Message, OutboundBridgeRule } from '#libs/broker-ports';
+import { wayOf } from './direction.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { messagePlaceholder } from './placeholders.ts';
 import type { SinkRecord } from './sink.ts';
@@ -20,11 +21,12 @@ export class RecordMaker {
   readonly #headers: readonly (readonly [name: string, template: Template<Message>])[];
 
   /** @throws TemplateError when a template of the rule cannot be compiled. */
-  constructor(rule: MqttToKafkaRule) {
-    this.#target = new Template(rule.topic, messagePlaceholder);
-    this.#allowed = rule.allowTopics;
+  constructor(rule: OutboundBridgeRule) {
+    const { target, allowed, partition } = wayOf(rule);
+    this.#target = new Template(target, messagePlaceholder);
+    this.#allowed = allowed;
     this.#key = new Template(rule.key, messagePlaceholder);
-    this.#lane = laneChoice(rule.partition);
+    this.#lane = laneChoice(partition);
     this.#headers = Object.entries(rule.headers).map(
       ([name, text]) => [name, new Template(text, messagePlaceholder)] as const,
     );

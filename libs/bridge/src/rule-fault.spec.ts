@@ -56,7 +56,7 @@ describe('bridgeFault', () => {
 
   it('says which kind the direction needs', () => {
     // A kind that only a newer version knows.
-    const kind = 'pigeon' as Connector['kind'];
+    const kind = 'pigeon' as 'kafka';
     expect(bridgeFault(inbound, [{ ...connector, kind }])).toBe(
       'direction: needs a bridge of kind kafka, and main is of kind pigeon',
     );

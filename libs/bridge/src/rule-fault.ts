@@ -1,6 +1,6 @@
 import type { BridgeRule, Connector } from '#libs/broker-ports';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
-import { KIND_OF } from './direction.ts';
+import { KIND_OF, wayOf } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
 import { isAllowed, laneFault } from './record-maker.ts';
 import { Template, TemplateError, type PlaceholderTable } from './template.ts';
@@ -39,19 +39,19 @@ export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefin
       constantFault: (topic) => topicNameFault(topic, Infinity),
     });
   }
+  const way = wayOf(rule);
   const fault =
     filterFault(rule.filter, Infinity) ??
     (parseShare(rule.filter) && 'a shared subscription cannot select messages');
   if (fault !== undefined) return `filter: ${fault}`;
   return (
-    templateFault('topic', rule.topic, {
+    templateFault(way.field, way.target, {
       table: messagePlaceholder,
-      constantFault: (target) =>
-        names.target(target) ??
-        (isAllowed(target, rule.allowTopics) ? undefined : 'is none of allowTopics'),
+      constantFault: (name) =>
+        names.target(name) ?? (isAllowed(name, way.allowed) ? undefined : 'is none of allowTopics'),
     }) ??
     templateFault('key', rule.key, { table: messagePlaceholder }) ??
-    partitionFault(rule.partition) ??
+    partitionFault(way.partition) ??
     Object.entries(rule.headers)
       .map(([name, text]) => templateFault(`headers.${name}`, text, { table: messagePlaceholder }))
       .find((headerFault) => headerFault !== undefined)

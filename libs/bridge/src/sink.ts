@@ -25,10 +25,20 @@ export interface SinkRecord {
 export class SinkError extends Error {
   override readonly name = 'SinkError';
   readonly code: 'UNAVAILABLE' | 'UNKNOWN_TARGET' | 'TOO_LARGE' | 'NOT_AUTHORIZED' | 'REJECTED';
+  /** The other side asked to be left alone for so long. */
+  readonly retryAfterMs: number | undefined;
+  /** The records that were refused for good, when all others of the batch are stored; undefined when that is not known. */
+  readonly refused: ReadonlySet<SinkRecord> | undefined;
 
-  constructor(code: SinkError['code'], message: string) {
+  constructor(
+    code: SinkError['code'],
+    message: string,
+    details: Partial<Pick<SinkError, 'retryAfterMs' | 'refused'>> = {},
+  ) {
     super(message);
     this.code = code;
+    this.retryAfterMs = details.retryAfterMs;
+    this.refused = details.refused;
   }
 }
 

@@ -14,39 +14,88 @@ export interface KafkaConnector {
   readonly compression: 'none' | 'lz4' | 'gzip';
 }
 
+/** Where a secret is kept. It is read when it is needed and never part of a setting, so that it shows nowhere. */
+export type SecretReference =
+  | {
+      /** The first line of this file. */
+      readonly file: string;
+    }
+  | {
+      /** The value of this environment variable. */
+      readonly env: string;
+    };
+
+/** An HTTP endpoint that takes records by POST. */
+export interface WebhookConnector {
+  /** Rules and metrics call it so. */
+  readonly id: string;
+  readonly kind: 'webhook';
+  /** `http:` or `https:`; a rule's path is appended to that of the URL. */
+  readonly url: string | SecretReference;
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string | SecretReference>>;
+  /** Authorities to trust instead of the usual ones, in PEM. */
+  readonly caFile?: string;
+  /** How long a request may take. */
+  readonly timeoutMs: number;
+  /** Requests of one rule and path side by side; those of one key never are. */
+  readonly concurrency: number;
+  /** `single`: a request per record, its body the payload. `json`, `ndjson`: a batch, as an array or line by line. */
+  readonly format: 'single' | 'json' | 'ndjson';
+}
+
 /** The other side of a bridge, and how to reach it: what the configuration and the API call a bridge. */
-export type Connector = KafkaConnector;
+export type Connector = ConnectorOf<ConnectorKind>;
+
+/** The connector of each kind. */
+export interface ConnectorKinds {
+  readonly kafka: KafkaConnector;
+  readonly webhook: WebhookConnector;
+}
 
 /** What can be on the other side. */
-export type ConnectorKind = Connector['kind'];
+export type ConnectorKind = keyof ConnectorKinds;
 
 /** The connector of a kind. */
-export type ConnectorOf<Kind extends ConnectorKind> = Extract<Connector, { readonly kind: Kind }>;
+export type ConnectorOf<Kind extends ConnectorKind> = ConnectorKinds[Kind];
 
-/** Sends MQTT messages into Kafka. Templates use `${clientId}`, `${topic}`, `${topic[n]}`, `${qos}`, `${payload}`. */
-export interface MqttToKafkaRule {
+/** What rules from MQTT have in common. Templates use `${clientId}`, `${topic}`, `${topic[n]}`, `${qos}`, `${payload}`. */
+export interface OutboundRuleFields {
   readonly id: string;
   /** The id of the connector. */
   readonly bridge: string;
-  readonly direction: 'mqtt-to-kafka';
   readonly enabled: boolean;
   /** The MQTT topic filter that selects messages. */
   readonly filter: string;
+  /** Template of the record key: order holds per key. @defaultValue `${clientId}` */
+  readonly key: string;
+  /** Extra headers: name to template. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Sends MQTT messages into Kafka. */
+export interface MqttToKafkaRule extends OutboundRuleFields {
+  readonly direction: 'mqtt-to-kafka';
   /** Template of the Kafka topic. */
   readonly topic: string;
   /** What the topic template may give: names, and beginnings of names that end in `*`. @defaultValue every legal name */
   readonly allowTopics?: readonly string[] | undefined;
-  /** Template of the record key. @defaultValue `${clientId}` */
-  readonly key: string;
   /**
    * The partition of a record. `key`: by its key, in order per key. `round-robin`: one after the other, in no order. Else a
    * template that gives a number, which counts modulo the number of partitions. @defaultValue `key`
    */
   readonly partition: string;
-  /** Extra headers: name to template. */
-  readonly headers: Readonly<Record<string, string>>;
   /** `kafka`: PUBACK waits for acks=all. `none`: memory only, lost with the node. */
   readonly ack: 'none' | 'kafka';
+}
+
+/** Posts MQTT messages to an HTTP endpoint. */
+export interface MqttToWebhookRule extends OutboundRuleFields {
+  readonly direction: 'mqtt-to-webhook';
+  /** Template of the path behind that of the connector's URL; `/` means the URL itself. @defaultValue `/` */
+  readonly path: string;
+  /** `webhook`: PUBACK waits for a 2xx. `none`: memory only, lost with the node. */
+  readonly ack: 'none' | 'webhook';
 }
 
 /** Sends Kafka records to MQTT. Templates use `${key}`, `${topic}`, `${partition}`, `${offset}`, `${headers.name}`. */
@@ -64,8 +113,11 @@ export interface KafkaToMqttRule {
   readonly retain: boolean;
 }
 
+/** A rule from MQTT to any kind of other side. */
+export type OutboundBridgeRule = MqttToKafkaRule | MqttToWebhookRule;
+
 /** A rule of any direction. */
-export type BridgeRule = MqttToKafkaRule | KafkaToMqttRule;
+export type BridgeRule = OutboundBridgeRule | KafkaToMqttRule;
 
 /** A rule with what the store knows of it. Rules from the configuration cannot be changed over REST. */
 export interface StoredRule {

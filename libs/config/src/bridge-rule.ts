@@ -31,13 +31,30 @@ const direction = <Name extends string>(name: Name) =>
 const TOPIC_ENTRIES = 'topic names, or beginnings of names with `*` behind';
 const TOPIC_ENTRY = 'must be a topic name, or the beginning of one with `*` behind';
 
+const source = {
+  enabled: flag('Whether the rule is in force.', true),
+  filter: text('Which topics it takes.', 'an MQTT topic filter'),
+};
+
+const record = {
+  key: text('Key of the records; order holds per key.', 'a template').default('${clientId}'),
+  headers: z
+    .record(z.string().min(1).max(256), z.string().max(1_024), {
+      error: 'must be a map of header names to templates',
+    })
+    .default({})
+    .meta({ description: 'Extra headers of the records.', expects: 'a map of names to templates' }),
+};
+
+const whenAcknowledged = (stored: string) =>
+  `When a QoS 1 or 2 message is acknowledged: after ${stored}, or at once and lost with the node.`;
+
 /** Messages of clients to Kafka, as the file states the rule. */
 export const mqttToKafka = z.strictObject({
   id,
   bridge,
   direction: direction('mqtt-to-kafka'),
-  enabled: flag('Whether the rule is in force.', true),
-  filter: text('Which topics it takes.', 'an MQTT topic filter'),
+  ...source,
   topic: text('Kafka topic of the records.', 'a template'),
   allowTopics: z
     .array(z.string().regex(/^[\w.-]{1,249}\*?$|^\*$/, { error: TOPIC_ENTRY }), {
@@ -51,21 +68,32 @@ export const mqttToKafka = z.strictObject({
         'What the template of `topic` may give; `tenant-*` allows all that begin so. Without it every legal name.',
       expects: `a list of 1 to 100 ${TOPIC_ENTRIES}`,
     }),
-  key: text('Key of the records; order holds per key.', 'a template').default('${clientId}'),
   partition: text(
     'Partition of the records: by `key`; `round-robin`, which keeps no order; or a template that gives a number, modulo the number of partitions.',
     '`key`, `round-robin` or a template',
   ).default('key'),
-  headers: z
-    .record(z.string().min(1).max(256), z.string().max(1_024), {
-      error: 'must be a map of header names to templates',
-    })
-    .default({})
-    .meta({ description: 'Extra headers of the records.', expects: 'a map of names to templates' }),
-  ack: z.enum(['none', 'kafka'], { error: 'must be none or kafka' }).default('kafka').meta({
-    description:
-      'When a QoS 1 or 2 message is acknowledged: after Kafka has it (acks=all), or at once and lost with the node.',
-  }),
+  ...record,
+  ack: z
+    .enum(['none', 'kafka'], { error: 'must be none or kafka' })
+    .default('kafka')
+    .meta({ description: whenAcknowledged('Kafka has it (acks=all)') }),
+});
+
+/** Messages of clients to an HTTP endpoint, as the file states the rule. */
+export const mqttToWebhook = z.strictObject({
+  id,
+  bridge,
+  direction: direction('mqtt-to-webhook'),
+  ...source,
+  path: text(
+    "Path behind that of the bridge's URL; `/` means the URL itself.",
+    'a template',
+  ).default('/'),
+  ...record,
+  ack: z
+    .enum(['none', 'webhook'], { error: 'must be none or webhook' })
+    .default('webhook')
+    .meta({ description: whenAcknowledged('the endpoint has answered with 2xx') }),
 });
 
 /** Records of Kafka to clients, as the file states the rule. */
@@ -86,12 +114,18 @@ export const kafkaToMqtt = z.strictObject({
   retain: flag('Whether the messages are retained.', false),
 });
 
-/** A bridge rule of either direction; the output has the shape of the port's BridgeRule. */
-export const bridgeRule = z.discriminatedUnion('direction', [mqttToKafka, kafkaToMqtt], {
-  error: 'must have the direction mqtt-to-kafka or kafka-to-mqtt',
-});
+/** A bridge rule of any direction; the output has the shape of the port's BridgeRule. */
+export const bridgeRule = z.discriminatedUnion(
+  'direction',
+  [mqttToKafka, kafkaToMqtt, mqttToWebhook],
+  { error: 'must have the direction mqtt-to-kafka, kafka-to-mqtt or mqtt-to-webhook' },
+);
 
-const KINDS = { 'mqtt-to-kafka': 'kafka', 'kafka-to-mqtt': 'kafka' } as const satisfies Record<
+const KINDS = {
+  'mqtt-to-kafka': 'kafka',
+  'kafka-to-mqtt': 'kafka',
+  'mqtt-to-webhook': 'webhook',
+} as const satisfies Record<
   z.output<typeof bridgeRule>['direction'],
   z.output<typeof connector>['kind']
 >;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { file, milliseconds, whole } from './kinds.ts';
+import { secretReference } from './secret-reference.ts';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NAME_EXPECTED = '1 to 64 letters, digits, dots, underscores or hyphens';
@@ -31,7 +33,64 @@ export const kafkaConnector = z.strictObject({
     .meta({ description: 'Compression of batches. lz4 costs the least CPU.' }),
 });
 
+const URL_EXPECTED =
+  'an http: or https: URL without a user name, or { file: PATH } or { env: NAME }';
+const HEADERS_EXPECTED = 'a map of names to texts, { file: PATH } or { env: NAME }';
+
+const URL_FAULT = `must be ${URL_EXPECTED}`;
+
+const httpUrl = z.string().refine(isHttpUrl, { error: URL_FAULT });
+
+/** A user name would show in what is printed; a secret may have one. */
+function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false;
+  return url.protocol === 'http:' || url.protocol === 'https:';
+}
+
+/** An HTTP endpoint, as the file states it. */
+export const webhookConnector = z.strictObject({
+  id: name('Name of the bridge, unique; rules and metrics call it so.'),
+  kind: z
+    .literal('webhook')
+    .meta({ description: 'What is on the other side.', expects: '`webhook`' }),
+  url: z.union([httpUrl, secretReference], { error: URL_FAULT }).meta({
+    description: 'Where to post; the path of a rule is appended to its path.',
+    expects: URL_EXPECTED,
+  }),
+  headers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$/),
+      z.union([z.string().regex(/^[ -~]{0,4096}$/), secretReference]),
+      { error: `must be ${HEADERS_EXPECTED}` },
+    )
+    .default({})
+    .meta({
+      description: 'Headers of every request. Secrets by reference only: texts are shown.',
+      expects: HEADERS_EXPECTED,
+    }),
+  caFile: file('Certificates of authorities to trust instead of the usual ones, in PEM.'),
+  timeoutMs: milliseconds('How long a request may take.', {
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+  }),
+  concurrency: whole('Requests of one rule and path side by side. Those of one key never are.', {
+    default: 8,
+    min: 1,
+    max: 256,
+    unit: 'requests',
+  }),
+  format: z
+    .enum(['single', 'json', 'ndjson'], { error: 'must be single, json or ndjson' })
+    .default('single')
+    .meta({
+      description:
+        'What a request holds: the payload of one message, or a batch as a JSON array or as lines of JSON.',
+    }),
+});
+
 /** What a bridge leads to; the output has the shape of the port's Connector. */
-export const connector = z.discriminatedUnion('kind', [kafkaConnector], {
-  error: 'must have the kind kafka',
+export const connector = z.discriminatedUnion('kind', [kafkaConnector, webhookConnector], {
+  error: 'must have the kind kafka or webhook',
 });

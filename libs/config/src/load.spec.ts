@@ -209,6 +209,34 @@ describe('faults', () => {
     expect(faultsOf({ env: { SKEIN_AUTH_USERS: 'ann:hunter2' } }).join()).not.toContain('hunter2');
   });
 
+  it('reach into webhooks', () => {
+    const file = write(
+      'webhooks.yaml',
+      [
+        'bridges:',
+        '  - { id: a, kind: webhook, url: { env: HOOK_URL }, headers: { authorization: { file: /run/token } } }',
+        '  - { id: b, kind: webhook, url: "ftp://h/" }',
+        '  - { id: c, kind: webhook, url: "https://ann:hunter2@h/" }',
+        '  - { id: d, kind: webhook, url: { env: SKEIN_URL } }',
+        '  - { id: e, kind: webhook, url: "https://h/", headers: { "a b": x } }',
+        'bridgeRules:',
+        '  - { id: a, bridge: a, direction: mqtt-to-webhook, filter: a/+, ack: kafka }',
+        '  - { id: b, bridge: a, direction: mqtt-to-webhook, filter: a/+, topic: t }',
+      ].join('\n'),
+    );
+
+    const place =
+      'must be an http: or https: URL without a user name, or { file: PATH } or { env: NAME }; see bridges in docs/configuration.md';
+    expect(faultsOf({ file })).toEqual([
+      `bridges[1].url: ${place}`,
+      `bridges[2].url: ${place}`,
+      'bridges[3].url.env: must be { file: PATH } or { env: NAME }; see bridges in docs/configuration.md',
+      expect.stringContaining('bridges[4].headers'),
+      'bridgeRules[0].ack: must be none or webhook; see bridgeRules in docs/configuration.md',
+      expect.stringContaining('bridgeRules[1].topic: is not a known key'),
+    ]);
+  });
+
   it('reach into bridges and their rules', () => {
     const file = write(
       'rules.yaml',
@@ -227,7 +255,7 @@ describe('faults', () => {
 
     expect(faultsOf({ file })).toEqual([
       'bridges[0].compresion: is not a known key; the nearest is bridges[0].compression, see docs/configuration.md',
-      'bridges[1].kind: must have the kind kafka; see bridges in docs/configuration.md',
+      'bridges[1].kind: must have the kind kafka or webhook; see bridges in docs/configuration.md',
       'bridges[2].brokers: must be a list of 1 to 64 host:port; see bridges in docs/configuration.md',
       'bridges[3].brokers[0]: must be host:port; see bridges in docs/configuration.md',
       'bridgeRules[0].topc: is not a known key; the nearest is bridgeRules[0].topic, see docs/configuration.md',

@@ -85,7 +85,11 @@ export const REDIS_OPERATIONS: readonly RedisOperation[] = [
   'exclusive',
 ];
 
-const BRIDGE_DIRECTIONS: readonly BridgeDirection[] = ['mqtt_to_kafka', 'kafka_to_mqtt'];
+const BRIDGE_DIRECTIONS: readonly BridgeDirection[] = [
+  'mqtt_to_kafka',
+  'kafka_to_mqtt',
+  'mqtt_to_webhook',
+];
 const BRIDGE_FAILURES: readonly BridgeRecordCount['reason'][] = [
   'timeout',
   'buffer_full',

@@ -53,6 +53,7 @@ export {
 } from './redis-topologies.ts';
 export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts';
 export { ruleStoreSuite } from './rule-store-suite.ts';
+export { clientSequences, offerLoad, type OutboundLoad } from './outbound-load.ts';
 export {
   sinkContract,
   type ReceivedRecord,
@@ -66,3 +67,9 @@ export { spoolContract, type SpoolUnderTest } from './spool-suite.ts';
 export type { StoreFactory, StoreUnderTest } from './store-under-test.ts';
 export { openTcpGate, type TcpGate } from './tcp-gate.ts';
 export { until } from './until.ts';
+export {
+  startWebhookServer,
+  WebhookServer,
+  type PostedRequest,
+  type WebhookAnswer,
+} from './webhook-server.ts';

@@ -170,11 +170,10 @@ async function busPortOf(redis: Redis): Promise<string> {
 }
 
 /** Makes certificates with openssl. */
-export async function makeCertificates(): Promise<Certificates> {
+export async function makeCertificates(serverName = 'redis.test'): Promise<Certificates> {
   const run = promisify(execFile);
   const directory = await mkdtemp(join(tmpdir(), 'skein-tls-'));
   const file = (name: string): string => join(directory, name);
-  const serverName = 'redis.test';
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const paths = { caFile: file('ca.pem'), certFile: file('cert.pem'), keyFile: file('key.pem') };
   await run('openssl', [
