@@ -45,6 +45,8 @@ export interface Expectation {
 export type Arrived = (entry: Receiver | undefined) => void;
 
 const NOBODY: readonly string[] = [];
+/** For how long a message may come again: until a dead node has been judged and its inbox read, also where all are busy. */
+const HAD = { messagesMin: REMEMBERED_MESSAGES, ageMs: 300_000, messagesMax: 524_288 };
 const MATCH_CACHE_TOPICS = 50_000;
 const MATCH_CACHE_BYTES = 64 * 1024 * 1024;
 /** What a match takes in the cache apart from its topic, and what each receiver adds: mostly a reference. */
@@ -76,7 +78,7 @@ export class Router implements Flushable {
   /** Those of them that nobody may have at this moment, with what came for them, in its order. */
   readonly #arriving = new Map<string, Arrived[]>();
   /** Messages of QoS 2 that sessions in memory have had: nothing else would recognise those that come again. */
-  readonly #had = new MessageMemory(REMEMBERED_MESSAGES);
+  readonly #had: MessageMemory;
   #changes: RouteChange[] = [];
   /** What changed and could not be written down: whoever asks whether it is known has it tried again, as it is then. */
   readonly #failed = new Set<string>();
@@ -99,6 +101,7 @@ export class Router implements Flushable {
     this.#meter = parts.meter;
     this.#log = parts.log;
     this.#nowMs = parts.nowMs;
+    this.#had = new MessageMemory(HAD, parts.nowMs);
     this.#shareStrategy = parts.shareStrategy;
     this.#shares = new Shares({
       strategy: parts.shareStrategy,

@@ -40,7 +40,7 @@ import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './wills.ts';
 
 /** What a session remembers of what it has had since it came: all that a busy one gets until a dead node's inbox is read. */
-const ARRIVALS_MIN = 131_072;
+const ARRIVALS = { messagesMin: 131_072, ageMs: PASSED_ON_MS, messagesMax: 524_288 };
 
 /** How much of a full queue is looked through for what is over, and when again after that was nothing. */
 const MAKE_ROOM_MESSAGES = 500;
@@ -153,7 +153,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** The session has come here from another node. */
   arrived(nowMs: number): void {
     this.arrivedAtMs = nowMs;
-    this.#arrivals = new MessageMemory(ARRIVALS_MIN);
+    this.#arrivals = new MessageMemory(ARRIVALS, this.#host.nowMs);
   }
 
   /** A QoS 2 message that its client has sent before under a packet id, and may have to send again. */

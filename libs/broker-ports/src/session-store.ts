@@ -164,8 +164,9 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
 export type SessionWriteOutcome = 'done' | 'fenced' | 'repeat' | 'failed';
 
 /**
- * How many messages a session remembers at least, the latest ones and none for ever, to recognise those that come again:
- * more than what a busy session gets until a dead node has been judged and its inbox read.
+ * How many messages a session remembers at least, the latest ones and none for ever, to recognise those that come again. A
+ * store that several nodes share remembers more of a session that gets many: what comes until a dead node has been judged
+ * and its inbox read, which takes minutes where all are busy.
  */
 export const REMEMBERED_MESSAGES = 32_768;
 

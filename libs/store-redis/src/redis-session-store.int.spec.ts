@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  REMEMBERED_MESSAGES,
   StoreUnavailableError,
   type Meter,
   type SessionOperation,
@@ -16,6 +17,9 @@ const silentMeter = new Proxy({}, { get: () => () => undefined }) as Meter;
 const NODE_A = { nodeId: 'a', incarnation: 1 };
 const NODE_B = { nodeId: 'b', incarnation: 1 };
 const CLIENT = 'client';
+/** As many as a script takes at once without making others wait. */
+const PIECE = 8_192;
+const LONG_MS = 60_000;
 
 /** Two nodes on one Redis. */
 let server: RedisServer;
@@ -75,13 +79,15 @@ async function taken(
 
 function appends(record: SessionRecord, from: number, count: number): SessionOperation[] {
   const { clientId, epoch } = record;
-  return Array.from({ length: count }, (_, index) => ({
-    clientId,
-    epoch,
-    kind: 'append',
-    queued: queuedOf({ epoch, sequence: from + index }),
-    once: false,
-  }));
+  return Array.from({ length: count }, (_, index) => {
+    const sequence = from + index;
+    const queued = queuedOf({ epoch, sequence }, { sequence });
+    return { clientId, epoch, kind: 'append', queued, once: false };
+  });
+}
+
+function once(operations: readonly SessionOperation[]): SessionOperation[] {
+  return operations.map((each) => (each.kind === 'append' ? { ...each, once: true } : each));
 }
 
 /** Every key of the server with its time to live in milliseconds; -1 for ever. */
@@ -275,6 +281,23 @@ describe('keys', () => {
     expect(session).toHaveLength(2);
     for (const [, ttlMs] of session) expect(ttlMs).toBeGreaterThan(0);
   });
+});
+
+describe('the messages of QoS 2 that a session has had', () => {
+  it(
+    'are known for minutes, also when it gets very many',
+    async () => {
+      const record = await taken(a);
+      const { epoch } = record;
+      for (let from = 1; from < 3 * REMEMBERED_MESSAGES; from += PIECE) {
+        const operations = once(appends(record, from, PIECE));
+        const positions = operations.map((_, index) => ({ epoch, sequence: from + index }));
+        await a.write([...operations, { clientId: CLIENT, epoch, kind: 'settle', positions }]);
+      }
+      expect(await a.write(once(appends(record, 1, 1)))).toEqual(['repeat']);
+    },
+    LONG_MS,
+  );
 });
 
 describe('a queue', () => {

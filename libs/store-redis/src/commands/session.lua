@@ -7,8 +7,10 @@ local record, queue, filters, received, released, had, hadBefore = unpack(KEYS)
 -- An expiry interval that has no end.
 local NEVER = 4294967295
 
--- A session remembers this many of the messages that may be queued once only, and each for this long, at least.
+-- A session remembers the messages that may be queued once only for two hours at most, and for one unless they are more than
+-- this many. Those that are more than that are remembered for this long, unless they are too many.
 local REMEMBERED, REMEMBERED_MS = 32768, 3600000
+local LATE_MS, REMEMBERED_MAX = 300000, 262144
 
 -- When a session whose connection ends now expires; 0 never.
 local function expiryOf(nowMs, intervalSeconds)

@@ -52,7 +52,13 @@ local function keepRemembered()
   if begunMs == 0 then
     redis.call('HSET', record, 'h', nowMs)
     redis.call('PEXPIRE', had, 2 * REMEMBERED_MS)
-  elseif count >= REMEMBERED or nowMs - begunMs >= REMEMBERED_MS then
+    return
+  end
+  local ageMs = nowMs - begunMs
+  local isOver = ageMs >= REMEMBERED_MS or count >= REMEMBERED_MAX
+  if isOver or (count >= REMEMBERED and ageMs >= LATE_MS) then
+    -- RENAME would free the elder one at once, member by member.
+    redis.call('UNLINK', hadBefore)
     redis.call('RENAME', had, hadBefore)
     redis.call('PEXPIRE', hadBefore, REMEMBERED_MS)
     redis.call('HDEL', record, 'h')
