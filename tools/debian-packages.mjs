@@ -6,6 +6,13 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { step } from './progress.mjs';
 
+/** What the mock Kafka needs, which is compiled when it is first started. */
+export const MOCK_KAFKA_PROGRAMS = {
+  cc: 'gcc',
+  '/usr/include/stdlib.h': 'libc6-dev',
+  '/usr/include/librdkafka/rdkafka_mock.h': 'librdkafka-dev',
+};
+
 /** A program, or a file by its path, and the Debian package that brings it. */
 export const TEST_PROGRAMS = {
   'redis-server': 'redis-server',
@@ -15,10 +22,7 @@ export const TEST_PROGRAMS = {
   promtool: 'prometheus',
   paho_c_sub: 'paho.mqtt.c-examples',
   '/usr/lib/python3/dist-packages/paho/mqtt/client.py': 'python3-paho-mqtt',
-  // For the mock Kafka, which is compiled when it is first needed.
-  cc: 'gcc',
-  '/usr/include/stdlib.h': 'libc6-dev',
-  '/usr/include/librdkafka/rdkafka_mock.h': 'librdkafka-dev',
+  ...MOCK_KAFKA_PROGRAMS,
 };
 
 /** What a Kafka without containers needs. */

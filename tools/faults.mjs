@@ -1,7 +1,7 @@
 // Three real nodes, a real Redis, a fleet under load, and a fault; see --help.
 import { parseArgs } from 'node:util';
 import { buildIfStale } from './build.mjs';
-import { ensurePrograms } from './debian-packages.mjs';
+import { KAFKA_PROGRAMS, MOCK_KAFKA_PROGRAMS, ensurePrograms } from './debian-packages.mjs';
 import { onStopSignal } from './process-group.mjs';
 import './without-jest.mjs';
 
@@ -9,6 +9,10 @@ const { Scope } = await import('../test/e2e/harness/scope.ts');
 const { ROWS } = await import('../test/faults/rows.ts');
 const { holds, runRow } = await import('../test/faults/row.ts');
 const { linesOf, table } = await import('../test/faults/table.ts');
+const { BRIDGE_ROWS, REAL_KAFKA_ROWS } = await import('../test/faults/bridge/bridge-rows.ts');
+const { CONSUME_ROWS } = await import('../test/faults/bridge/consume-rows.ts');
+const { bridgeHolds } = await import('../test/faults/bridge/bridge-row.ts');
+const { bridgeLines, bridgeTable } = await import('../test/faults/bridge/bridge-table.ts');
 const { MEASUREMENTS } = await import('../test/faults/measurements/measurements.ts');
 const { runMeasurement } = await import('../test/faults/measurements/measurement.ts');
 
@@ -16,9 +20,10 @@ const HELP = `usage: npm run faults -- [options]
 
 Starts a Redis that keeps what it is told and three broker processes, lets a fleet of clients with durable sessions publish
 with QoS 1 and 2 and receive, applies a fault while it does, and checks the history of what was acknowledged and what came.
-Then measures, without a fault, what sessions, filters, queues and retained messages take.
+Then measures, without a fault, what sessions, filters, queues and retained messages take. Then does the same with a bridge to
+Kafka: a mock that fails at one request, or three real brokers that are killed and paused, and a check of what Kafka has.
 
-  --row LIST        rows of faults and measurements, separated by commas; or "faults", "measurements" (default: all)
+  --row LIST        rows, separated by commas; or "faults", "measurements", "bridge" (default: all)
   --seconds N       load of a row (default 60); a row whose fault lasts longer goes on until it is over
   --rate N          messages a second, of all publishers together (default 2000)
   --seed N          chooses the moments of the faults (default: one is chosen and printed)
@@ -28,7 +33,8 @@ Then measures, without a fault, what sessions, filters, queues and retained mess
   --help            print this and exit
 
 A row holds when nothing acknowledged was lost, no QoS 2 message came twice, nothing came that was not published, every message
-had its answer, and no process ended that was not told to. Exit code 0 only when all rows hold.
+had its answer, and no process ended that was not told to. A row of the bridge holds when all that was acknowledged is in Kafka,
+in order for each client, and nothing is there twice but what a client sent again. Exit code 0 only when all rows hold.
 docs/fault-report.md says what the columns mean.`;
 
 const EXIT_USAGE = 2;
@@ -71,12 +77,16 @@ if (values.help) {
   process.exit(0);
 }
 if (values.list) {
-  for (const { name, title } of [...ROWS, ...MEASUREMENTS])
-    console.log(`${name.padEnd(24)} ${title}`);
+  for (const { name, title } of [...ROWS, ...MEASUREMENTS, ...BRIDGE_ROWS, ...CONSUME_ROWS])
+    console.log(`${name.padEnd(26)} ${title}`);
   process.exit(0);
 }
-const GROUPS = { faults: ROWS, measurements: MEASUREMENTS };
-const ALL = [...ROWS, ...MEASUREMENTS];
+const GROUPS = {
+  faults: ROWS,
+  measurements: MEASUREMENTS,
+  bridge: [...BRIDGE_ROWS, ...CONSUME_ROWS],
+};
+const ALL = Object.values(GROUPS).flat();
 const rows = (values.row?.split(',') ?? Object.keys(GROUPS)).flatMap(
   (name) =>
     GROUPS[name] ??
@@ -90,7 +100,13 @@ const options = {
   leaseMs: wholeNumber('lease-ms', values['lease-ms'], 1_000),
 };
 
-await ensurePrograms({ 'redis-server': 'redis-server' });
+const usesBridge = rows.some((row) => GROUPS.bridge.includes(row));
+const usesRealKafka = rows.some((row) => REAL_KAFKA_ROWS.includes(row));
+await ensurePrograms({
+  'redis-server': 'redis-server',
+  ...(usesBridge && { kcat: 'kcat', ...MOCK_KAFKA_PROGRAMS }),
+  ...(usesRealKafka && KAFKA_PROGRAMS),
+});
 await buildIfStale();
 console.error(`seed ${options.seed}`);
 /** What the row at hand has opened. */
@@ -103,14 +119,24 @@ onStopSignal(
   () => process.exit(EXIT_STOPPED),
 );
 const results = [];
+const bridgeResults = [];
 let failed = 0;
 
 async function runFault(row) {
-  const result = await runRow(scope, row, options);
+  const isConsumption = CONSUME_ROWS.includes(row);
+  const result = await (isConsumption ? row.run(scope, options) : runRow(scope, row, options));
   results.push(result);
   if (!holds(result)) failed += 1;
   if (values.json) console.log(JSON.stringify({ ...result, holds: holds(result) }));
   else for (const line of linesOf(result)) console.error(line);
+}
+
+async function runBridge(row) {
+  const result = await row.run(scope, options);
+  bridgeResults.push(result);
+  if (!bridgeHolds(result)) failed += 1;
+  if (values.json) console.log(JSON.stringify({ ...result, holds: bridgeHolds(result) }));
+  else for (const line of bridgeLines(result)) console.error(line);
 }
 
 async function measure(measurement) {
@@ -129,7 +155,9 @@ async function measure(measurement) {
 for (const row of rows) {
   console.error(`${row.name}: ${row.title} ...`);
   try {
-    await (ROWS.includes(row) ? runFault(row) : measure(row));
+    if (ROWS.includes(row) || CONSUME_ROWS.includes(row)) await runFault(row);
+    else if (BRIDGE_ROWS.includes(row)) await runBridge(row);
+    else await measure(row);
   } catch (error) {
     failed += 1;
     console.error(`${row.name} could not be run: ${error.stack}`);
@@ -137,4 +165,5 @@ for (const row of rows) {
   await scope.close();
 }
 if (!values.json && results.length > 0) console.log(table(results));
+if (!values.json && bridgeResults.length > 0) console.log(bridgeTable(bridgeResults));
 process.exitCode = failed > 0 ? 1 : 0;

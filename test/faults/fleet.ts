@@ -200,6 +200,15 @@ export class Fleet {
     await delay(2 * LOOK_MS);
   }
 
+  /** Ends the load, and waits until all that was due has its answer. */
+  async answered(deadlineMs: number): Promise<void> {
+    clearInterval(this.#pacer);
+    // Who reads the history sees what has none.
+    await until(() => this.publishers.every(({ isIdle }) => isIdle), deadlineMs).catch(
+      () => undefined,
+    );
+  }
+
   /** Ends all connections. */
   close(): void {
     clearInterval(this.#pacer);

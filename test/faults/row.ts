@@ -56,7 +56,7 @@ export interface RowResult extends Verdict {
 }
 
 /** Queues that hold all that a run can leave in them: what is dropped because a queue is full is not lost by a fault. */
-const QUEUES: Settings = {
+export const QUEUES: Settings = {
   LIMITS_QUEUE_MESSAGES_MAX: 1_000_000,
   LIMITS_QUEUE_BYTES_MAX: 1_073_741_824,
 };
@@ -93,16 +93,16 @@ export function holds(result: RowResult): boolean {
 }
 
 function rowRun(parts: Pick<RowRun, 'options' | 'cluster' | 'fleet' | 'random'>): RowRun {
+  const { options, random } = parts;
+  return { ...parts, notes: {}, failures: [], moment: momentsOf(options.seconds, random) };
+}
+
+/** Chooses moments of a run that begins now. */
+export function momentsOf(seconds: number, random: () => number): RowRun['moment'] {
   const beganAtMs = performance.now();
-  const lengthMs = parts.options.seconds * 1_000;
-  return {
-    ...parts,
-    notes: {},
-    failures: [],
-    moment: async (from, to) => {
-      const atMs = beganAtMs + lengthMs * (from + parts.random() * (to - from));
-      await delay(Math.max(0, atMs - performance.now()));
-    },
+  return async (from, to) => {
+    const atMs = beganAtMs + seconds * 1_000 * (from + random() * (to - from));
+    await delay(Math.max(0, atMs - performance.now()));
   };
 }
 

@@ -1,7 +1,10 @@
 import type { Example } from './checker.ts';
 import { holds, type RowResult } from './row.ts';
 
-const COLUMNS: readonly (readonly [string, (result: RowResult) => string])[] = [
+/** A title, and the cell of a result; the first column is aligned to the left. */
+export type Column<Result> = readonly [string, (result: Result) => string];
+
+const COLUMNS: readonly Column<RowResult>[] = [
   ['row', ({ row }) => row],
   ['acknowledged', ({ acknowledged }) => count(acknowledged)],
   ['delivered', ({ delivered }) => count(delivered)],
@@ -19,12 +22,18 @@ const COLUMNS: readonly (readonly [string, (result: RowResult) => string])[] = [
 const count = (value: number): string => value.toLocaleString('en');
 
 /** The results as a Markdown table. */
-export function table(results: readonly RowResult[]): string {
+export const table = (results: readonly RowResult[]): string => markdown(COLUMNS, results);
+
+/** A Markdown table with a row for each result. */
+export function markdown<Result>(
+  columns: readonly Column<Result>[],
+  results: readonly Result[],
+): string {
   const cells = [
-    COLUMNS.map(([title]) => title),
-    ...results.map((result) => COLUMNS.map(([, cellOf]) => cellOf(result))),
+    columns.map(([title]) => title),
+    ...results.map((result) => columns.map(([, cellOf]) => cellOf(result))),
   ];
-  const widths = COLUMNS.map((_, column) =>
+  const widths = columns.map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),
   );
   const lineOf = (row: readonly string[]): string => {

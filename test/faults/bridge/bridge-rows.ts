@@ -1,0 +1,15 @@
+import type { BridgeRow } from './bridge-row.ts';
+import { CONSUME_ROWS } from './consume-rows.ts';
+import { mockRows } from './mock-rows.ts';
+import { realRows } from './real-rows.ts';
+
+const REAL_ROWS = realRows('kafka');
+
+/** Rows on the way from clients to Kafka. */
+export const BRIDGE_ROWS: readonly BridgeRow[] = [...mockRows('kafka'), ...REAL_ROWS];
+
+/** Rows on three real brokers. */
+export const REAL_KAFKA_ROWS: readonly { readonly name: string }[] = [
+  ...REAL_ROWS,
+  ...CONSUME_ROWS,
+];

@@ -1,0 +1,232 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { MockKafka, type KafkaApi, type KafkaErrorName } from '#libs/testkit';
+import type { Scope } from '../../e2e/harness/scope.ts';
+import {
+  TOPIC,
+  bridgeRows,
+  type BridgeFault,
+  type BridgeRow,
+  type BridgeRun,
+} from './bridge-row.ts';
+import type { Ack } from './node-settings.ts';
+
+type Run = BridgeRun<MockForRows>;
+
+const BROKERS = [1, 2, 3];
+const PARTITIONS = [0, 1, 2];
+const AWAY_MS = 2_000;
+const SLOW_MS = 200;
+const PAUSE_MS = 150;
+const SECONDS_MAX = 10;
+
+/** A mock Kafka, each of whose brokers leads a partition of each topic. */
+class MockForRows {
+  readonly knowsRepeats = false;
+  readonly mock: MockKafka;
+
+  private constructor(mock: MockKafka) {
+    this.mock = mock;
+  }
+
+  static async open(this: void, scope: Scope): Promise<MockForRows> {
+    const mock = await MockKafka.start();
+    scope.add(() => mock.stop());
+    return new MockForRows(mock);
+  }
+
+  get brokers(): string {
+    return this.mock.brokers;
+  }
+
+  async topic(name: string): Promise<void> {
+    await this.mock.topic(name, PARTITIONS.length, BROKERS.length);
+    for (const partition of PARTITIONS) await this.mock.leader(name, partition, partition + 1);
+  }
+
+  async each(act: (broker: number) => Promise<void>): Promise<void> {
+    for (const broker of BROKERS) await act(broker);
+  }
+}
+
+const repeat = (error: KafkaErrorName, times: number): readonly KafkaErrorName[] =>
+  Array.from({ length: times }, () => error);
+
+/** Makes requests of an API fail, early and again later. */
+function failing(api: KafkaApi, errors: readonly KafkaErrorName[]) {
+  return async ({ fleet, kafka, moment }: Run): Promise<void> => {
+    for (const from of [0.1, 0.4, 0.7]) {
+      await moment(from, from + 0.1);
+      fleet.fault();
+      await kafka.mock.fail(api, errors);
+    }
+  };
+}
+
+/** Does something, and undoes it after a while. */
+function forAWhile(begin: (kafka: MockForRows) => Promise<void>, end: typeof begin) {
+  return async ({ fleet, kafka, moment }: Run): Promise<void> => {
+    await moment(0.2, 0.3);
+    fleet.fault();
+    await begin(kafka);
+    await delay(AWAY_MS);
+    await end(kafka);
+  };
+}
+
+/** A fault that refuses messages must be told to somebody. */
+function expectRefusals({ failures }: Run, { refused }: { readonly refused: number }): void {
+  if (refused === 0) failures.push('no message was refused');
+}
+
+async function moveLeaders({ fleet, kafka, moment }: Run): Promise<void> {
+  for (const round of [1, 2, 3, 4, 5, 6]) {
+    await moment(round * 0.12, round * 0.12 + 0.08);
+    fleet.fault();
+    for (const partition of PARTITIONS) {
+      await kafka.mock.leader(TOPIC, partition, 1 + ((partition + round) % BROKERS.length));
+    }
+  }
+}
+
+async function loseAnswers({ fleet, kafka, moment }: Run): Promise<void> {
+  for (const broker of BROKERS) {
+    await moment(broker * 0.2, broker * 0.2 + 0.1);
+    fleet.fault();
+    await kafka.mock.loseAnswer(broker, 'produce');
+  }
+}
+
+async function forgetProducers({ fleet, kafka, moment }: Run): Promise<void> {
+  const errors = ['outOfOrderSequenceNumber', 'unknownProducerId', 'invalidProducerEpoch'] as const;
+  for (const [index, error] of errors.entries()) {
+    await moment(0.1 + index * 0.25, 0.2 + index * 0.25);
+    fleet.fault();
+    await kafka.mock.fail('produce', [error]);
+  }
+}
+
+/** The errors end one by one, so that halves of a batch are refused as well. */
+async function refuseSizes({ fleet, kafka, moment }: Run): Promise<void> {
+  for (const count of [1, 2, 3]) {
+    await moment(count * 0.2, count * 0.2 + 0.1);
+    fleet.fault();
+    for (let index = 0; index < count; index += 1) {
+      await kafka.mock.fail('produce', ['messageTooLarge']);
+      await delay(PAUSE_MS);
+    }
+  }
+}
+
+const FAULTS: readonly BridgeFault<MockForRows>[] = [
+  {
+    name: 'bridge-start-without',
+    title: 'nodes start while no broker can be reached',
+    prepare: async (kafka) => {
+      await kafka.topic(TOPIC);
+      await kafka.each((broker) => kafka.mock.down(broker));
+    },
+    inject: async ({ fleet, kafka, moment }) => {
+      await moment(0.2, 0.3);
+      fleet.fault();
+      await kafka.each((broker) => kafka.mock.up(broker));
+    },
+  },
+  {
+    name: 'bridge-broker-down',
+    title: 'a broker cannot be reached for two seconds, and stays leader',
+    inject: forAWhile(
+      ({ mock }) => mock.down(2),
+      ({ mock }) => mock.up(2),
+    ),
+  },
+  {
+    name: 'bridge-slow',
+    title: `brokers answer ${String(SLOW_MS)} ms late`,
+    inject: forAWhile(
+      (kafka) => kafka.each((broker) => kafka.mock.slow(broker, SLOW_MS)),
+      (kafka) => kafka.each((broker) => kafka.mock.slow(broker, 0)),
+    ),
+  },
+  {
+    name: 'bridge-leader-change',
+    title: 'all leaders move, six times',
+    inject: moveLeaders,
+  },
+  {
+    name: 'bridge-leaderless',
+    title: 'a partition has no leader for two seconds',
+    inject: forAWhile(
+      ({ mock }) => mock.leader(TOPIC, 0, undefined),
+      ({ mock }) => mock.leader(TOPIC, 0, 1),
+    ),
+  },
+  {
+    name: 'bridge-replicas',
+    title: 'NOT_ENOUGH_REPLICAS, before and after the append, ten at a time',
+    inject: failing('produce', [
+      ...repeat('notEnoughReplicas', 5),
+      ...repeat('notEnoughReplicasAfterAppend', 5),
+    ]),
+  },
+  {
+    name: 'bridge-unknown-topic',
+    title: 'metadata does not know the topic for two seconds, nor do leaders',
+    inject: forAWhile(
+      async ({ mock }) => {
+        await mock.topicError(TOPIC, 'unknownTopicOrPartition');
+        await mock.fail('produce', repeat('unknownTopicOrPartition', 5));
+      },
+      ({ mock }) => mock.topicError(TOPIC, 'none'),
+    ),
+  },
+  {
+    name: 'bridge-not-authorized',
+    title: 'TOPIC_AUTHORIZATION_FAILED, three batches at a time',
+    inject: failing('produce', repeat('topicAuthorizationFailed', 3)),
+    inspect: expectRefusals,
+  },
+  {
+    name: 'bridge-too-large',
+    title: 'MESSAGE_TOO_LARGE for batches and their halves',
+    inject: refuseSizes,
+  },
+  {
+    name: 'bridge-lost-answer',
+    title: 'a batch is stored and its answer lost, once by each broker',
+    inject: loseAnswers,
+  },
+  {
+    name: 'bridge-producer-state',
+    title: 'brokers have forgotten the producer, in three ways',
+    inject: forgetProducers,
+  },
+  {
+    name: 'bridge-cut',
+    title: 'connections are cut instead of an answer; nothing was stored',
+    inject: failing('produce', repeat('cutConnection', 5)),
+  },
+  {
+    name: 'bridge-timed-out',
+    title: 'REQUEST_TIMED_OUT and a failing disk, ten at a time',
+    inject: failing('produce', [
+      ...repeat('requestTimedOut', 5),
+      ...repeat('kafkaStorageError', 5),
+    ]),
+  },
+  {
+    name: 'bridge-metadata',
+    title: 'leaders move while metadata requests fail',
+    inject: async (run) => {
+      await run.kafka.mock.fail('metadata', repeat('cutConnection', 5));
+      await moveLeaders(run);
+    },
+  },
+];
+
+/** Faults at single requests, on a mock Kafka. */
+export const mockRows = (ack: Ack): readonly BridgeRow[] =>
+  bridgeRows(
+    ack,
+    MockForRows.open,
+    FAULTS.map((fault) => ({ secondsMax: SECONDS_MAX, ...fault })),
+  );
