@@ -75,10 +75,10 @@ describe('InboundRule', () => {
   /** Lets records come, by their keys; returns how long the partition rests then. */
   async function batch(
     keys: readonly string[],
-    { partition = 0, value = Buffer.from('now') as Buffer | null, lag: behind = 0 } = {},
+    { partition = 0, from = 7, value = Buffer.from('now') as Buffer | null, lag: behind = 0 } = {},
   ): Promise<number | undefined> {
     const records = keys.map((key, index) => ({
-      offset: String(7 + index),
+      offset: String(from + index),
       key: Buffer.from(key),
       value,
       headers,
@@ -144,19 +144,35 @@ describe('InboundRule', () => {
     expect(faults[0]).toMatchObject({ rule: 'commands', partition: 0, offset: '7' });
   });
 
+  it('does not hold up other keys for long', async () => {
+    refusals.set('devices/d1/reboot', new PublishError('STORE_UNAVAILABLE', 'its node is away'));
+    expect(await batch(['d1', 'd2'])).toBe(100);
+    for (let again = 0; again < 7; again += 1) await batch(['d1', 'd2']);
+    expect(await batch(['d1', 'd2', 'd3'])).toBe(1_000);
+    expect(resolved).toEqual([]);
+    refusals.clear();
+    expect(await batch(['d1', 'd2', 'd3', 'd1'])).toBe(0);
+    expect(resolved).toEqual(['10']);
+    const carried = injected.map(({ topic }) => topic.split('/')[1]);
+    expect(carried.filter((id) => id !== 'd1')).toEqual(['d2', 'd3']);
+    handler?.joined();
+    await batch(['d1', 'd2']);
+    expect(injected).toHaveLength(carried.length + 2);
+  });
+
   it('lets a partition rest, longer each time, while its first record cannot be taken', async () => {
     refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
     expect(await batch(['d1', 'd2', 'd3'])).toBe(100);
     const rests: unknown[] = [];
-    for (let again = 0; again < 7; again += 1) rests.push(await batch(['d2', 'd3']));
+    for (let again = 0; again < 7; again += 1) rests.push(await batch(['d2', 'd3'], { from: 8 }));
     expect(rests).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
     expect(await batch(['d4'], { partition: 1 })).toBe(0);
     refusals.clear();
-    expect(await batch(['d2', 'd3'])).toBe(0);
+    expect(await batch(['d2', 'd3'], { from: 8 })).toBe(0);
     refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
     expect(await batch(['d2'])).toBe(100);
 
-    expect(resolved).toEqual(['7', '7', '8']);
+    expect(resolved).toEqual(['7', '7', '9']);
     const times = (id: string) =>
       injected.filter(({ topic }) => topic === `devices/${id}/reboot`).length;
     expect([times('d1'), times('d2'), times('d3')]).toEqual([1, 10, 1]);

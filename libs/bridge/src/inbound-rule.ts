@@ -10,7 +10,7 @@ import { topicNameFault } from '#libs/topic-index';
 import type { BridgeContext } from './bridge-context.ts';
 import { LABEL_OF } from './direction.ts';
 import { recordPlaceholder, type RecordSource } from './placeholders.ts';
-import { RecordPump } from './record-pump.ts';
+import { RecordPump, type RecordOutcome } from './record-pump.ts';
 import { RuleHealth } from './rule-health.ts';
 import type { ConsumedRecord, RecordBatch, Source, SourceHandler } from './source.ts';
 import { Template } from './template.ts';
@@ -40,12 +40,14 @@ const TOPIC_BYTES_MAX = 65_535;
 const NO_BYTES = new Uint8Array(0);
 const REST_MIN_MS = 100;
 const REST_MAX_MS = 5_000;
+/** The same while other keys of the partition go on. */
+const BUSY_REST_MAX_MS = 1_000;
 
 /**
  * One rule from a source to MQTT at work: a member of the rule's consumer group.
  *
  * @remarks A record that can never be published is skipped, counted, and logged when it is the first of its kind. A record that
- * cannot be published now, for want of a store or a node, stops its partition, which rests and tries again for ever.
+ * cannot be published now, for want of a store or a node, is tried again for ever; those of its key wait behind it.
  */
 export class InboundRule {
   readonly rule: KafkaToMqttRule;
@@ -56,6 +58,8 @@ export class InboundRule {
   readonly #lags = new Map<number, number>();
   /** How often in a row the record at the head of a partition was refused. */
   readonly #refusals = new Map<number, number>();
+  /** By partition, the offsets of records that are done with although one before them is not. */
+  readonly #ahead = new Map<number, Set<string>>();
   readonly #faultsLogged = new Set<RecordFault>();
   readonly #source: Promise<Source | undefined>;
   #closing = false;
@@ -99,6 +103,7 @@ export class InboundRule {
       joined: () => {
         this.#lags.clear();
         this.#refusals.clear();
+        this.#ahead.clear();
         this.#health.served();
       },
       rebalanced: () => this.#context.meter.bridgeRebalanced(this.#context.bridge),
@@ -112,27 +117,42 @@ export class InboundRule {
     this.#lags.set(partition, lag + records.length);
     this.#context.meter.bridgeBatch(this.#context.bridge, records.length);
     let reason = '';
+    const ahead = this.#ahead.get(partition) ?? new Set();
+    this.#ahead.set(partition, ahead);
     const pump = new RecordPump(batch, {
-      map: (record) => this.#message({ topic: this.rule.topic, partition, record }),
-      inject: this.#link.inject,
-      delivered: (record) => this.#delivered(record),
-      refused: (record, error) => {
-        const fault = faultOf(error);
-        if (fault === undefined) {
-          reason = error.message;
-          return 'again';
-        }
-        this.#skip({ partition, record }, fault, error.message);
-        return 'skip';
+      carry: (record, settled) => {
+        const source = { topic: this.rule.topic, partition, record };
+        const message = this.#message(source);
+        if (message === undefined) return settled('skipped');
+        this.#link.inject(message, (error) => {
+          if (error !== undefined) reason = error.message;
+          settled(this.#injected(source, error));
+        });
       },
+      ready: () => true,
+      ahead,
       cautious: refusals > 0,
     });
     const refused = await pump.run();
     this.#lags.set(partition, lag + records.length - pump.resolved);
-    const inARow = pump.resolved > 0 ? 0 : refusals;
-    if (refused) return this.#rest(partition, inARow, reason);
+    if (ahead.size === 0) this.#ahead.delete(partition);
+    if (refused) {
+      const rest = this.#rest(partition, pump.resolved > 0 ? 0 : refusals, reason);
+      return pump.taken > 0 ? Math.min(rest, BUSY_REST_MAX_MS) : rest;
+    }
     this.#goOn(partition);
     return 0;
+  }
+
+  #injected(source: RecordSource, error: Error | undefined): RecordOutcome {
+    if (error === undefined) {
+      this.#delivered(source.record);
+      return 'taken';
+    }
+    const fault = faultOf(error);
+    if (fault === undefined) return 'again';
+    this.#skip(source, fault, error.message);
+    return 'skipped';
   }
 
   /** @returns how long the partition rests. */

@@ -1,16 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { PublishError, type PublishDone } from '#libs/broker-ports';
-import { RecordPump } from './record-pump.ts';
+import { RecordPump, type RecordOutcome } from './record-pump.ts';
 import { SinkError } from './sink.ts';
 import type { ConsumedRecord, RecordBatch } from './source.ts';
 
-const AWAY = new PublishError('STORE_UNAVAILABLE', 'away');
-const FORBIDDEN = new PublishError('NOT_AUTHORIZED', 'forbidden');
+type Settle = (outcome: RecordOutcome) => void;
 
-function records(count: number): ConsumedRecord[] {
+/** Records `0`, `1` and so on, whose keys are the letters given, in turn. */
+function records(count: number, keys: string): ConsumedRecord[] {
   return Array.from({ length: count }, (_, index) => ({
     offset: String(100 + index),
-    key: null,
+    key: keys === '' ? null : Buffer.from(keys[index % keys.length] ?? ''),
     value: Buffer.from(String(index)),
     timestamp: '0',
   }));
@@ -18,9 +17,11 @@ function records(count: number): ConsumedRecord[] {
 
 describe('RecordPump', () => {
   let injected: string[];
-  let open: PublishDone[];
+  let open: Settle[];
   let resolved: string[];
   let active: boolean;
+  let ready: boolean;
+  let ahead: Set<string>;
   let beats: number;
   let beatFault: SinkError | undefined;
 
@@ -30,6 +31,8 @@ describe('RecordPump', () => {
     open = [];
     resolved = [];
     active = true;
+    ready = true;
+    ahead = new Set();
     beats = 0;
     beatFault = undefined;
   });
@@ -38,14 +41,16 @@ describe('RecordPump', () => {
     jest.useRealTimers();
   });
 
-  function pump(
-    count: number,
-    inject?: (text: string, done: PublishDone) => void,
-    cautious = false,
-  ): RecordPump {
+  interface Given {
+    readonly keys?: string;
+    readonly cautious?: boolean;
+    readonly carry?: (text: string, settled: Settle) => void;
+  }
+
+  function pump(count: number, { keys = '', cautious = false, carry }: Given = {}): RecordPump {
     const batch: RecordBatch = {
       partition: 0,
-      records: records(count),
+      records: records(count, keys),
       lag: 0,
       active: () => active,
       resolve: (offset, done) => resolved.push(`${offset}+${done}`),
@@ -55,17 +60,15 @@ describe('RecordPump', () => {
       },
     };
     return new RecordPump(batch, {
-      map: ({ value }) =>
-        String(value) === '3'
-          ? undefined
-          : { topic: String(value), payload: Buffer.alloc(0), qos: 1, retain: false },
-      inject: ({ topic }, done) => {
-        injected.push(topic);
-        if (inject === undefined) open.push(done);
-        else inject(topic, done);
+      carry: ({ value }, settled) => {
+        const text = String(value);
+        if (text === '3') return settled('skipped');
+        injected.push(text);
+        if (carry === undefined) open.push(settled);
+        else carry(text, settled);
       },
-      delivered: () => undefined,
-      refused: (_record, error) => (error === FORBIDDEN ? 'skip' : 'again'),
+      ready: () => ready,
+      ahead,
       cautious,
     });
   }
@@ -73,13 +76,13 @@ describe('RecordPump', () => {
   it('resolves only up to the first record that is not done, and skips poison', async () => {
     const run = pump(6).run();
     expect(injected).toEqual(['0', '1', '2', '4', '5']);
-    open[1]?.();
-    open[2]?.();
+    open[1]?.('taken');
+    open[2]?.('taken');
     expect(resolved).toEqual([]);
-    open[0]?.();
+    open[0]?.('taken');
     expect(resolved).toEqual(['103+4']);
-    open[4]?.();
-    open[3]?.();
+    open[4]?.('taken');
+    open[3]?.('taken');
     await run;
     expect(resolved).toEqual(['103+4', '105+2']);
   });
@@ -88,10 +91,10 @@ describe('RecordPump', () => {
     const at = pump(400);
     const run = at.run();
     expect(injected).toHaveLength(255);
-    open[0]?.();
+    open[0]?.('taken');
     const underWay = injected.length;
-    open[1]?.(AWAY);
-    for (const done of open.slice(2)) done();
+    open[1]?.('again');
+    for (const done of open.slice(2)) done('taken');
     expect(await run).toBe(true);
     expect(injected).toHaveLength(underWay);
     expect(resolved).toEqual(['100+1']);
@@ -100,24 +103,83 @@ describe('RecordPump', () => {
 
   it('skips a record that is refused for good', async () => {
     const run = pump(3).run();
-    open[0]?.();
-    open[2]?.();
-    open[1]?.(FORBIDDEN);
+    open[0]?.('taken');
+    open[2]?.('taken');
+    open[1]?.('skipped');
     expect(await run).toBe(false);
     expect(resolved).toEqual(['100+1', '102+2']);
   });
 
   it('offers a record that was refused before alone, until it is taken', async () => {
-    const again = pump(5, undefined, true).run();
+    const again = pump(5, { cautious: true }).run();
     expect(injected).toEqual(['0']);
-    open[0]?.(AWAY);
+    open[0]?.('again');
     expect(await again).toBe(true);
     expect(injected).toEqual(['0']);
 
-    const run = pump(5, undefined, true).run();
-    open[1]?.();
+    const run = pump(5, { cautious: true }).run();
+    open[1]?.('taken');
     expect(injected).toEqual(['0', '0', '1', '2', '4']);
-    for (const done of open.slice(2)) done();
+    for (const done of open.slice(2)) done('taken');
+    expect(await run).toBe(false);
+  });
+
+  it('lets other keys go on when one waits, and offers them no second time', async () => {
+    const run = pump(12, { keys: 'abc' }).run();
+    // 0 a, 1 b, 2 c, 3 skipped, 4 b, 5 c, 6 a, 7 b, 8 c, 9 a, 10 b, 11 c
+    open[0]?.('taken');
+    open[1]?.('again');
+    for (const done of open.slice(2)) done('taken');
+    expect(await run).toBe(true);
+    expect(resolved).toEqual(['100+1']);
+    expect([...ahead]).toEqual(['102', '103', '105', '106', '108', '109', '111']);
+
+    injected = [];
+    open = [];
+    const again = pump(12, { keys: 'abc', cautious: true }).run();
+    for (let at = 0; at < open.length; at += 1) open[at]?.('taken');
+    expect(await again).toBe(false);
+    // Of the key that waited all from the refused one on, in their order; 0 only because this batch begins with it again.
+    expect(injected).toEqual(['0', '1', '4', '7', '10']);
+    expect(resolved.at(-1)?.startsWith('111+')).toBe(true);
+    expect(ahead.size).toBe(0);
+  });
+
+  it('offers nothing more of a key that waits', async () => {
+    const run = pump(600, { keys: 'ab' }).run();
+    expect(injected).toHaveLength(255);
+    open[1]?.('again');
+    for (let at = 0; at < open.length; at += 1) if (at !== 1) open[at]?.('taken');
+    expect(await run).toBe(true);
+    const odd = injected.filter((text) => Number(text) % 2 === 1);
+    expect(odd.every((text) => Number(text) < 257)).toBe(true);
+    expect(injected.at(-1)).toBe('598');
+    expect(ahead.has('699')).toBe(false);
+    expect(ahead.has('698')).toBe(true);
+  });
+
+  it('stops when too many keys wait, or one record says so', async () => {
+    const all = pump(400, { keys: 'abcdefghijklmno', carry: (_text, settled) => settled('again') });
+    expect(await all.run()).toBe(true);
+    expect(injected).toHaveLength(9);
+
+    injected = [];
+    const one = pump(400, { keys: 'ab', carry: (_text, settled) => settled('stop') });
+    expect(await one.run()).toBe(true);
+    expect(injected).toEqual(['0']);
+    expect(ahead).toEqual(new Set(['103']));
+  });
+
+  it('waits until it may begin, alive to the group', async () => {
+    ready = false;
+    const run = pump(2).run();
+    await jest.advanceTimersByTimeAsync(1_600);
+    expect(injected).toEqual([]);
+    expect(beats).toBe(3);
+    ready = true;
+    await jest.advanceTimersByTimeAsync(500);
+    expect(injected).toEqual(['0', '1']);
+    for (const done of open) done('taken');
     expect(await run).toBe(false);
   });
 
@@ -129,7 +191,7 @@ describe('RecordPump', () => {
     beatFault = new SinkError('UNAVAILABLE', 'rebalancing');
     await jest.advanceTimersByTimeAsync(500);
     expect(await ended).toBe(beatFault);
-    open[0]?.();
+    open[0]?.('taken');
     expect(resolved).toEqual([]);
   });
 
@@ -137,14 +199,14 @@ describe('RecordPump', () => {
     const run = pump(500).run();
     expect(injected).toHaveLength(255);
     active = false;
-    for (const done of [...open]) done();
+    for (const done of [...open]) done('taken');
     await run;
     expect(injected).toHaveLength(255);
     expect(resolved.at(-1)).toBe('355+1');
   });
 
   it('yields to the event loop when the pipeline answers at once', async () => {
-    const run = pump(1_000, (_topic, done) => done()).run();
+    const run = pump(1_000, { carry: (_text, settled) => settled('taken') }).run();
     expect(injected.length).toBeLessThan(300);
     await jest.runAllTimersAsync();
     await run;
