@@ -14,7 +14,7 @@ import { RedisRoute } from './redis-route.ts';
 import type { RedisTarget } from './redis-target.ts';
 import { keySlot } from './slot-map.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -50,7 +50,7 @@ describe('a connection by Sentinels', () => {
     let attempts = 0;
     lost.on('close', () => (attempts += 1));
     await until(() => attempts >= 3, DEADLINE_MS);
-  }, 40_000);
+  }, 150_000);
 });
 
 describe('a connection to a Redis Cluster', () => {
@@ -68,15 +68,21 @@ describe('a connection to a Redis Cluster', () => {
     // In order, without a connection that breaks: only the answer tells.
     const heir = open({ url: replica?.url ?? '' });
     await until(() => heir.cluster('FAILOVER'), DEADLINE_MS);
-    await until(async () => String(await heir.info('replication')).includes('role:master'), 5_000);
+    await until(
+      async () => String(await heir.info('replication')).includes('role:master'),
+      DEADLINE_MS,
+    );
     await writes(redis, key, '2');
     expect(redis.stream).toMatchObject({ remotePort: replica?.port });
-    await until(async () => String(await heir.info('replication')).includes('state=online'), 9_000);
+    await until(
+      async () => String(await heir.info('replication')).includes('state=online'),
+      DEADLINE_MS,
+    );
 
     await replica?.kill();
     await writes(redis, key, '3');
     expect(redis.stream).toMatchObject({ remotePort: first?.port });
-  }, 60_000);
+  }, 150_000);
 });
 
 describe('a connection by TLS', () => {
