@@ -3,7 +3,8 @@ import { startKafka, until, type KafkaCluster } from '#libs/testkit';
 import type { Scope } from '../../e2e/harness/scope.ts';
 import type { KafkaUnderTest } from './bridge-row.ts';
 
-const PARTITIONS = 3;
+/** Partitions of a topic, unless it grows. */
+export const PARTITIONS = 3;
 const TOPIC_DEADLINE_MS = 30_000;
 
 /** Three real brokers that a row may hurt, and what administers them. */

@@ -1,10 +1,12 @@
 import type { Producer } from 'kafkajs';
 import type { Publication } from '../history.ts';
 import { encodeNumbers } from '../payload.ts';
-import type { RealKafka } from './real-kafka.ts';
+import { PARTITIONS, type RealKafka } from './real-kafka.ts';
 
 const PACE_MS = 20;
 const POISON_KEY = 'no/#/topic';
+/** Brokers may be away for longer than the client tries by itself. */
+const RETRY = { retries: 100, initialRetryTime: 100, maxRetryTime: 1_000 };
 
 /** How a source writes. */
 export interface RecordSourceOptions {
@@ -34,7 +36,7 @@ export class RecordSource {
   }
 
   static async start({ client }: RealKafka, options: RecordSourceOptions): Promise<RecordSource> {
-    const producer = client.producer({ idempotent: true, maxInFlightRequests: 1 });
+    const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, retry: RETRY });
     await producer.connect();
     const source = new RecordSource(producer, options);
     source.#writing = source.#write();
@@ -54,7 +56,7 @@ export class RecordSource {
   }
 
   async #write(): Promise<void> {
-    const { rate, keys, topic, poisons } = this.#options;
+    const { rate, keys } = this.#options;
     const beganAtMs = performance.now();
     let made = 0;
     while (this.#isRunning) {
@@ -63,18 +65,32 @@ export class RecordSource {
       for (; made < wanted; made += 1) {
         batch.push(this.#due(made % keys, beganAtMs + (made * 1_000) / rate));
       }
-      if (batch.length > 0) {
-        const messages = batch.map(({ publisher, number }) => ({
-          key: String(publisher),
-          value: Buffer.from(encodeNumbers(publisher, number)),
-        }));
-        if (poisons) messages.push({ key: POISON_KEY, value: Buffer.from('poison') });
-        await this.#producer.send({ topic, messages });
-        if (poisons) this.poisoned += 1;
-        for (const each of batch) each.acknowledgedAtMs = performance.now();
+      for (let partition = 0; partition < PARTITIONS; partition += 1) {
+        await this.#send(
+          partition,
+          batch.filter(({ publisher }) => publisher % PARTITIONS === partition),
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
+  }
+
+  /** Sends to one partition: of more the client would forget those whose leader moves meanwhile. */
+  async #send(partition: number, batch: readonly Publication[]): Promise<void> {
+    if (batch.length === 0) return;
+    const { topic, poisons } = this.#options;
+    const messages = batch.map(({ publisher, number }) => ({
+      key: String(publisher),
+      value: Buffer.from(encodeNumbers(publisher, number)),
+      partition,
+    }));
+    if (poisons) messages.push({ key: POISON_KEY, value: Buffer.from('poison'), partition });
+    const confirmed = await this.#producer.send({ topic, messages });
+    if (!confirmed.some((each) => each.partition === partition && each.errorCode === 0)) {
+      throw new Error(`no answer for partition ${String(partition)}`);
+    }
+    if (poisons) this.poisoned += 1;
+    for (const each of batch) each.acknowledgedAtMs = performance.now();
   }
 
   #due(publisher: number, dueAtMs: number): Publication {
