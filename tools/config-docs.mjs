@@ -40,6 +40,9 @@ bridges:
     kind: webhook
     url: https://alarms.example/hooks
     headers: { authorization: { file: /run/secrets/alarms } }
+  - id: backoffice
+    kind: rabbitmq
+    url: { file: /run/secrets/amqp-url }
 \`\`\`
 
 A secret stands in a file (its first line) or in a variable whose name does not begin with \`SKEIN_\`; the setting names it, \`{ file: PATH }\` or
@@ -75,6 +78,12 @@ bridgeRules:
     filter: devices/+/alarms
     path: /devices/\${topic[1]}
     ack: webhook
+  - id: orders
+    bridge: backoffice
+    direction: mqtt-to-rabbitmq
+    filter: tills/+/orders
+    exchange: orders
+    routingKey: tills.\${topic[1]}
 \`\`\`
 `;
 

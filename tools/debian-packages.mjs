@@ -22,6 +22,7 @@ export const TEST_PROGRAMS = {
   promtool: 'prometheus',
   paho_c_sub: 'paho.mqtt.c-examples',
   '/usr/lib/python3/dist-packages/paho/mqtt/client.py': 'python3-paho-mqtt',
+  '/usr/lib/rabbitmq/bin/rabbitmq-server': 'rabbitmq-server',
   ...MOCK_KAFKA_PROGRAMS,
 };
 

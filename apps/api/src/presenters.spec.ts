@@ -110,6 +110,7 @@ it.each([
   },
   { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
   { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', path: '/t' },
+  { id: 'd', bridge: 'r', direction: 'mqtt-to-rabbitmq', filter: '#', routing_key: 'q' },
 ])('carries a rule there and back: %j', (given) => {
   const rule = bridgeRuleCreateSchema.parse(given);
   const view = presentRule({ rule: wireRuleOf(rule), source: 'api', revision: 1 });
@@ -130,6 +131,7 @@ it.each<WireConnector>([
     concurrency: 2,
     format: 'json',
   },
+  { id: 'c', kind: 'rabbitmq', url: { file: '/run/amqp' }, timeoutMs: 1_000, concurrency: 2 },
 ])('shows a bridge as its contract says: %j', (connector) => {
   const view = presentBridge(connector);
 

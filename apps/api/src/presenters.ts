@@ -169,6 +169,10 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
     return { ...rest, allow_topics: [...allowTopics], source };
   }
   if (rule.direction === 'mqtt-to-webhook') return { ...rule, source };
+  if (rule.direction === 'mqtt-to-rabbitmq') {
+    const { routingKey, ...rest } = rule;
+    return { ...rest, routing_key: routingKey, source };
+  }
   const { mqttTopic, ...rest } = rule;
   return { ...rest, mqtt_topic: mqttTopic, source };
 }
@@ -200,6 +204,10 @@ export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
     return allowTopics === undefined ? rest : { ...rest, allowTopics };
   }
   if (rule.direction === 'mqtt-to-webhook') return rule;
+  if (rule.direction === 'mqtt-to-rabbitmq') {
+    const { routing_key: routingKey, ...rest } = rule;
+    return { ...rest, routingKey };
+  }
   const { mqtt_topic: mqttTopic, ...rest } = rule;
   return { ...rest, mqttTopic };
 }

@@ -63,6 +63,24 @@ const webhookWay = {
     .describe('`webhook`: PUBACK waits until the endpoint has answered with 2xx.'),
 };
 
+const rabbitmqWay = {
+  ...outward,
+  direction: z.literal('mqtt-to-rabbitmq'),
+  exchange: z
+    .string()
+    .max(1024)
+    .default('')
+    .describe('Template of the exchange; an empty one means the default exchange.'),
+  routing_key: z
+    .string()
+    .max(1024)
+    .describe('Template of the routing key; a message that no queue takes is refused.'),
+  ack: z
+    .enum(['none', 'rabbitmq'])
+    .default('rabbitmq')
+    .describe('`rabbitmq`: PUBACK waits for the confirm.'),
+};
+
 const inward = {
   bridge: bridgeId,
   direction: z.literal('kafka-to-mqtt'),
@@ -74,13 +92,14 @@ const inward = {
 };
 
 const toKafka = named('MqttToKafkaRule', z.strictObject({ id: ruleId, ...kafkaWay }));
+const toRabbitmq = named('MqttToRabbitmqRule', z.strictObject({ id: ruleId, ...rabbitmqWay }));
 const toWebhook = named('MqttToWebhookRule', z.strictObject({ id: ruleId, ...webhookWay }));
 const toMqtt = named('KafkaToMqttRule', z.strictObject({ id: ruleId, ...inward }));
 
 /** A rule to create. Its id is chosen by the caller. */
 export const bridgeRuleCreateSchema = named(
   'BridgeRuleCreate',
-  z.discriminatedUnion('direction', [toKafka, toMqtt, toWebhook]),
+  z.discriminatedUnion('direction', [toKafka, toMqtt, toWebhook, toRabbitmq]),
 );
 
 /** A rule as PUT gives it: the id is that of the path. */
@@ -90,6 +109,7 @@ export const bridgeRuleReplaceSchema = named(
     named('MqttToKafkaRuleReplace', z.strictObject({ id: ruleId.optional(), ...kafkaWay })),
     named('KafkaToMqttRuleReplace', z.strictObject({ id: ruleId.optional(), ...inward })),
     named('MqttToWebhookRuleReplace', z.strictObject({ id: ruleId.optional(), ...webhookWay })),
+    named('MqttToRabbitmqRuleReplace', z.strictObject({ id: ruleId.optional(), ...rabbitmqWay })),
   ]),
 );
 
@@ -114,16 +134,18 @@ export const bridgeRuleSchema = named(
     source: z
       .enum(['config', 'api'])
       .describe('Rules of the configuration cannot be changed over REST.'),
-    direction: z.enum(['mqtt-to-kafka', 'kafka-to-mqtt', 'mqtt-to-webhook']),
+    direction: z.enum(['mqtt-to-kafka', 'kafka-to-mqtt', 'mqtt-to-webhook', 'mqtt-to-rabbitmq']),
     enabled: z.boolean(),
     filter: z.string().optional(),
     topic: z.string().optional().describe('The Kafka topic, or its template.'),
     allow_topics: z.array(z.string()).optional(),
     path: z.string().optional(),
+    exchange: z.string().optional(),
+    routing_key: z.string().optional(),
     key: z.string().optional(),
     partition: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
-    ack: z.enum(['none', 'kafka', 'webhook']).optional(),
+    ack: z.enum(['none', 'kafka', 'webhook', 'rabbitmq']).optional(),
     mqtt_topic: z.string().optional(),
     qos: z.literal([0, 1, 2]).optional(),
     retain: z.boolean().optional(),

@@ -49,12 +49,22 @@ const webhookBridge = z.object({
   format: z.enum(['single', 'json', 'ndjson']),
 });
 
+const rabbitmqBridge = z.object({
+  ...common,
+  kind: z.literal('rabbitmq'),
+  url: z.union([z.string(), secret]),
+  ca_file: z.string().optional(),
+  timeout_ms: z.int(),
+  concurrency: z.int(),
+});
+
 /** A bridge as the API shows it: what rules carry to or from. */
 export const bridgeSchema = named(
   'Bridge',
   z.discriminatedUnion('kind', [
     named('KafkaBridge', kafkaBridge),
     named('WebhookBridge', webhookBridge),
+    named('RabbitmqBridge', rabbitmqBridge),
   ]),
 );
 

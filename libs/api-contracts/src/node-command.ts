@@ -110,6 +110,14 @@ export type WireConnector =
       readonly timeoutMs: number;
       readonly concurrency: number;
       readonly format: 'single' | 'json' | 'ndjson';
+    }
+  | {
+      readonly id: string;
+      readonly kind: 'rabbitmq';
+      readonly url: string | WireSecret;
+      readonly caFile?: string;
+      readonly timeoutMs: number;
+      readonly concurrency: number;
     };
 
 /** A bridge of the configuration, and how it fares on a node. */
@@ -142,6 +150,12 @@ export type WireRule =
       readonly direction: 'mqtt-to-webhook';
       readonly path: string;
       readonly ack: 'none' | 'webhook';
+    })
+  | (WireOutboundRule & {
+      readonly direction: 'mqtt-to-rabbitmq';
+      readonly exchange: string;
+      readonly routingKey: string;
+      readonly ack: 'none' | 'rabbitmq';
     })
   | {
       readonly id: string;

@@ -197,6 +197,9 @@ export class OutboundRule {
     const { meter, log } = this.#context;
     const text = `the bridge did not deliver the message: ${failure}`;
     if (failure === 'not_authorized') this.#health.failed(new SinkError('NOT_AUTHORIZED', text));
+    if (failure === 'unknown_topic' && this.#maker.constant) {
+      this.#health.failed(new SinkError('UNKNOWN_TARGET', text));
+    }
     this.#count({ outcome: 'failed', reason: failure, count: records.length });
     meter.bridgeRuleError(this.rule.id, failure === 'unknown_topic' ? 'topic' : 'produce');
     log.debug('bridge-records-failed', {

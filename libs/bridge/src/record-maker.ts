@@ -16,15 +16,17 @@ const LANE = /^\d{1,9}$/;
 export class RecordMaker {
   readonly #target: Template<Message>;
   readonly #allowed: readonly string[] | undefined;
+  readonly #route: Template<Message> | undefined;
   readonly #key: Template<Message>;
   readonly #lane: LaneChoice;
   readonly #headers: readonly (readonly [name: string, template: Template<Message>])[];
 
   /** @throws TemplateError when a template of the rule cannot be compiled. */
   constructor(rule: OutboundBridgeRule) {
-    const { target, allowed, partition } = wayOf(rule);
+    const { target, allowed, route, partition } = wayOf(rule);
     this.#target = new Template(target, messagePlaceholder);
     this.#allowed = allowed;
+    this.#route = route && new Template(route.template, messagePlaceholder);
     this.#key = new Template(rule.key, messagePlaceholder);
     this.#lane = laneChoice(partition);
     this.#headers = Object.entries(rule.headers).map(
@@ -35,6 +37,12 @@ export class RecordMaker {
   /** The target, when it is the same for every message. */
   get constantTarget(): string | undefined {
     return this.#target.constant;
+  }
+
+  /** Whether every message goes to the same place: then it is the rule's fault if there is none. */
+  get constant(): boolean {
+    const { constant } = this.#route ?? this.#target;
+    return constant !== undefined && this.#target.constant !== undefined;
   }
 
   target(message: Message): string {
@@ -60,12 +68,13 @@ export class RecordMaker {
     const key = Buffer.from(this.#key.bytes(message));
     const value = Buffer.from(message.payload);
     const headers = this.#headersOf(message);
-    let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length;
+    const route = this.#route?.render(message);
+    let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length + (route?.length ?? 0);
     for (const header of Object.values(headers)) {
       if (Array.isArray(header)) for (const text of header) bytes += text.length;
       else bytes += header.length;
     }
-    return { ...way, key, lane, value, headers, timestampMs: message.receivedAtMs, bytes };
+    return { ...way, route, key, lane, value, headers, timestampMs: message.receivedAtMs, bytes };
   }
 
   #headersOf(message: Message): SinkRecord['headers'] {

@@ -50,6 +50,8 @@ export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefin
       constantFault: (name) =>
         names.target(name) ?? (isAllowed(name, way.allowed) ? undefined : 'is none of allowTopics'),
     }) ??
+    (way.route &&
+      templateFault(way.route.field, way.route.template, { table: messagePlaceholder })) ??
     templateFault('key', rule.key, { table: messagePlaceholder }) ??
     partitionFault(way.partition) ??
     Object.entries(rule.headers)

@@ -4,6 +4,8 @@ import type { ConnectorKind, ConnectorOf, Log } from '#libs/broker-ports';
 export interface SinkRecord {
   /** Where it goes within the sink, for example a Kafka topic. */
   readonly target: string;
+  /** Where it goes on from its target, for example by a routing key; undefined when the kind knows no such thing. */
+  readonly route?: string | undefined;
   /** What must stay in order: records of one key take the same lane. */
   readonly key: Buffer;
   /** Decides the lane instead of the key, modulo the number of lanes. */

@@ -44,6 +44,21 @@ export interface WebhookConnector {
   readonly format: 'single' | 'json' | 'ndjson';
 }
 
+/** A RabbitMQ, or what else speaks AMQP 0-9-1 with publisher confirms. */
+export interface RabbitmqConnector {
+  /** Rules and metrics call it so. */
+  readonly id: string;
+  readonly kind: 'rabbitmq';
+  /** `amqp:` or `amqps:`, with user, password and virtual host where they are not those of a new server. */
+  readonly url: string | SecretReference;
+  /** Authorities to trust instead of the usual ones, in PEM. */
+  readonly caFile?: string;
+  /** How long a batch may wait for its confirms. */
+  readonly timeoutMs: number;
+  /** Channels of one rule and exchange; records of one key take the same. */
+  readonly concurrency: number;
+}
+
 /** The other side of a bridge, and how to reach it: what the configuration and the API call a bridge. */
 export type Connector = ConnectorOf<ConnectorKind>;
 
@@ -51,6 +66,7 @@ export type Connector = ConnectorOf<ConnectorKind>;
 export interface ConnectorKinds {
   readonly kafka: KafkaConnector;
   readonly webhook: WebhookConnector;
+  readonly rabbitmq: RabbitmqConnector;
 }
 
 /** What can be on the other side. */
@@ -113,8 +129,19 @@ export interface KafkaToMqttRule {
   readonly retain: boolean;
 }
 
+/** Publishes MQTT messages to an exchange. */
+export interface MqttToRabbitmqRule extends OutboundRuleFields {
+  readonly direction: 'mqtt-to-rabbitmq';
+  /** Template of the exchange; an empty one means the default exchange. @defaultValue empty */
+  readonly exchange: string;
+  /** Template of the routing key; a message that no queue takes is refused. */
+  readonly routingKey: string;
+  /** `rabbitmq`: PUBACK waits for the confirm. `none`: memory only, lost with the node. */
+  readonly ack: 'none' | 'rabbitmq';
+}
+
 /** A rule from MQTT to any kind of other side. */
-export type OutboundBridgeRule = MqttToKafkaRule | MqttToWebhookRule;
+export type OutboundBridgeRule = MqttToKafkaRule | MqttToWebhookRule | MqttToRabbitmqRule;
 
 /** A rule of any direction. */
 export type BridgeRule = OutboundBridgeRule | KafkaToMqttRule;

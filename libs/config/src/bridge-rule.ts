@@ -114,17 +114,46 @@ export const kafkaToMqtt = z.strictObject({
   retain: flag('Whether the messages are retained.', false),
 });
 
+const TEMPLATE_FAULT = 'must be a template of 0 to 1,024 characters';
+
+const mayBeEmpty = (description: string) =>
+  z
+    .string({ error: TEMPLATE_FAULT })
+    .max(1_024, { error: TEMPLATE_FAULT })
+    .meta({ description, expects: 'a template, which may be empty' });
+
+/** Messages of clients to RabbitMQ, as the file states the rule. */
+export const mqttToRabbitmq = z.strictObject({
+  id,
+  bridge,
+  direction: direction('mqtt-to-rabbitmq'),
+  ...source,
+  exchange: mayBeEmpty(
+    'Exchange of the messages. An empty one means the default exchange, which routes to the queue of the routing key.',
+  ).default(''),
+  routingKey: mayBeEmpty('Routing key of the messages. One that no queue takes is refused.'),
+  ...record,
+  ack: z
+    .enum(['none', 'rabbitmq'], { error: 'must be none or rabbitmq' })
+    .default('rabbitmq')
+    .meta({ description: whenAcknowledged('RabbitMQ has confirmed it') }),
+});
+
 /** A bridge rule of any direction; the output has the shape of the port's BridgeRule. */
 export const bridgeRule = z.discriminatedUnion(
   'direction',
-  [mqttToKafka, kafkaToMqtt, mqttToWebhook],
-  { error: 'must have the direction mqtt-to-kafka, kafka-to-mqtt or mqtt-to-webhook' },
+  [mqttToKafka, kafkaToMqtt, mqttToWebhook, mqttToRabbitmq],
+  {
+    error:
+      'must have the direction mqtt-to-kafka, kafka-to-mqtt, mqtt-to-webhook or mqtt-to-rabbitmq',
+  },
 );
 
 const KINDS = {
   'mqtt-to-kafka': 'kafka',
   'kafka-to-mqtt': 'kafka',
   'mqtt-to-webhook': 'webhook',
+  'mqtt-to-rabbitmq': 'rabbitmq',
 } as const satisfies Record<
   z.output<typeof bridgeRule>['direction'],
   z.output<typeof connector>['kind']

@@ -39,13 +39,13 @@ const HEADERS_EXPECTED = 'a map of names to texts, { file: PATH } or { env: NAME
 
 const URL_FAULT = `must be ${URL_EXPECTED}`;
 
-const httpUrl = z.string().refine(isHttpUrl, { error: URL_FAULT });
+const httpUrl = z.string().refine((text) => isUrl(text, ['http:', 'https:']), { error: URL_FAULT });
 
 /** A user name would show in what is printed; a secret may have one. */
-function isHttpUrl(text: string): boolean {
+function isUrl(text: string, protocols: readonly string[]): boolean {
   const url = URL.parse(text);
   if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false;
-  return url.protocol === 'http:' || url.protocol === 'https:';
+  return protocols.includes(url.protocol);
 }
 
 /** An HTTP endpoint, as the file states it. */
@@ -90,7 +90,48 @@ export const webhookConnector = z.strictObject({
     }),
 });
 
-/** What a bridge leads to; the output has the shape of the port's Connector. */
-export const connector = z.discriminatedUnion('kind', [kafkaConnector, webhookConnector], {
-  error: 'must have the kind kafka or webhook',
+const AMQP_EXPECTED =
+  'an amqp: or amqps: URL without a user name, or { file: PATH } or { env: NAME }';
+const AMQP_FAULT = `must be ${AMQP_EXPECTED}`;
+
+/** A RabbitMQ, as the file states it. */
+export const rabbitmqConnector = z.strictObject({
+  id: name('Name of the bridge, unique; rules and metrics call it so.'),
+  kind: z
+    .literal('rabbitmq')
+    .meta({ description: 'What is on the other side.', expects: '`rabbitmq`' }),
+  url: z
+    .union(
+      [
+        z.string().refine((text) => isUrl(text, ['amqp:', 'amqps:']), { error: AMQP_FAULT }),
+        secretReference,
+      ],
+      { error: AMQP_FAULT },
+    )
+    .meta({
+      description:
+        'Where it is. User and password are part of the URL, so one that has them stands in a file or a variable.',
+      expects: AMQP_EXPECTED,
+    }),
+  caFile: file('Certificates of authorities to trust instead of the usual ones, in PEM.'),
+  timeoutMs: milliseconds('How long a batch may wait for its confirms.', {
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+  }),
+  concurrency: whole('Channels of one rule and exchange. Records of one key take the same.', {
+    default: 4,
+    min: 1,
+    max: 64,
+    unit: 'channels',
+  }),
 });
+
+/** What a bridge leads to; the output has the shape of the port's Connector. */
+export const connector = z.discriminatedUnion(
+  'kind',
+  [kafkaConnector, webhookConnector, rabbitmqConnector],
+  {
+    error: 'must have the kind kafka, webhook or rabbitmq',
+  },
+);

@@ -219,6 +219,8 @@ describe('faults', () => {
         '  - { id: c, kind: webhook, url: "https://ann:hunter2@h/" }',
         '  - { id: d, kind: webhook, url: { env: SKEIN_URL } }',
         '  - { id: e, kind: webhook, url: "https://h/", headers: { "a b": x } }',
+        '  - { id: f, kind: rabbitmq, url: "amqp://ann:hunter2@h/" }',
+        '  - { id: g, kind: rabbitmq, url: { env: AMQP_URL } }',
         'bridgeRules:',
         '  - { id: a, bridge: a, direction: mqtt-to-webhook, filter: a/+, ack: kafka }',
         '  - { id: b, bridge: a, direction: mqtt-to-webhook, filter: a/+, topic: t }',
@@ -232,6 +234,7 @@ describe('faults', () => {
       `bridges[2].url: ${place}`,
       'bridges[3].url.env: must be { file: PATH } or { env: NAME }; see bridges in docs/configuration.md',
       expect.stringContaining('bridges[4].headers'),
+      expect.stringContaining('bridges[5].url: must be an amqp: or amqps: URL without a user name'),
       'bridgeRules[0].ack: must be none or webhook; see bridgeRules in docs/configuration.md',
       expect.stringContaining('bridgeRules[1].topic: is not a known key'),
     ]);
@@ -255,7 +258,7 @@ describe('faults', () => {
 
     expect(faultsOf({ file })).toEqual([
       'bridges[0].compresion: is not a known key; the nearest is bridges[0].compression, see docs/configuration.md',
-      'bridges[1].kind: must have the kind kafka or webhook; see bridges in docs/configuration.md',
+      'bridges[1].kind: must have the kind kafka, webhook or rabbitmq; see bridges in docs/configuration.md',
       'bridges[2].brokers: must be a list of 1 to 64 host:port; see bridges in docs/configuration.md',
       'bridges[3].brokers[0]: must be host:port; see bridges in docs/configuration.md',
       'bridgeRules[0].topc: is not a known key; the nearest is bridgeRules[0].topic, see docs/configuration.md',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { kafkaToMqtt, mqttToKafka, mqttToWebhook } from './bridge-rule.ts';
-import { kafkaConnector, webhookConnector } from './connector.ts';
+import { kafkaToMqtt, mqttToKafka, mqttToRabbitmq, mqttToWebhook } from './bridge-rule.ts';
+import { kafkaConnector, rabbitmqConnector, webhookConnector } from './connector.ts';
 import { schema } from './schema.ts';
 import { autoSubscription, rewriteRule } from './topic-rule.ts';
 import { user } from './user.ts';
@@ -76,18 +76,25 @@ function shapeOf(type: z.ZodType): Shape {
 export const SETTINGS: readonly Setting[] = settingsOf(shapeOf(schema), []);
 
 /** The keys of a bridge of each kind; `env` has no meaning for them. */
-export const BRIDGE_SETTINGS: Readonly<Record<'kafka' | 'webhook', readonly Setting[]>> = {
+export const BRIDGE_SETTINGS: Readonly<
+  Record<'kafka' | 'webhook' | 'rabbitmq', readonly Setting[]>
+> = {
   kafka: settingsOf(shapeOf(kafkaConnector), []),
   webhook: settingsOf(shapeOf(webhookConnector), []),
+  rabbitmq: settingsOf(shapeOf(rabbitmqConnector), []),
 };
 
 /** The keys of a bridge rule of each direction; `env` has no meaning for them. */
 export const BRIDGE_RULE_SETTINGS: Readonly<
-  Record<'mqtt-to-kafka' | 'kafka-to-mqtt' | 'mqtt-to-webhook', readonly Setting[]>
+  Record<
+    'mqtt-to-kafka' | 'kafka-to-mqtt' | 'mqtt-to-webhook' | 'mqtt-to-rabbitmq',
+    readonly Setting[]
+  >
 > = {
   'mqtt-to-kafka': settingsOf(shapeOf(mqttToKafka), []),
   'kafka-to-mqtt': settingsOf(shapeOf(kafkaToMqtt), []),
   'mqtt-to-webhook': settingsOf(shapeOf(mqttToWebhook), []),
+  'mqtt-to-rabbitmq': settingsOf(shapeOf(mqttToRabbitmq), []),
 };
 
 /** The keys of the items of `topics.rewrite` and `topics.autoSubscribe`; `env` has no meaning for them. */

@@ -89,6 +89,7 @@ const BRIDGE_DIRECTIONS: readonly BridgeDirection[] = [
   'mqtt_to_kafka',
   'kafka_to_mqtt',
   'mqtt_to_webhook',
+  'mqtt_to_rabbitmq',
 ];
 const BRIDGE_FAILURES: readonly BridgeRecordCount['reason'][] = [
   'timeout',

@@ -73,3 +73,4 @@ export {
   type PostedRequest,
   type WebhookAnswer,
 } from './webhook-server.ts';
+export { startRabbitmq, type RabbitmqServer } from './rabbitmq-server.ts';
