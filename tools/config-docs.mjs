@@ -36,6 +36,11 @@ bridges:
   - id: main
     kind: kafka
     brokers: [localhost:9092]
+  - id: cloud
+    kind: kafka
+    brokers: [broker.example:9093]
+    tls: {}
+    sasl: { mechanism: scram-sha-512, username: skein, password: { file: /run/secrets/kafka } }
   - id: alarms
     kind: webhook
     url: https://alarms.example/hooks

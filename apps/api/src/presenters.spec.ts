@@ -122,6 +122,16 @@ it.each([
 it.each<WireConnector>([
   { id: 'a', kind: 'kafka', brokers: ['k:9092'], clientId: 's', compression: 'lz4' },
   {
+    ...{ id: 'a', kind: 'kafka', brokers: ['k:9093'], clientId: 's', compression: 'none' },
+    tls: { caFile: '/ca', certFile: '/cert', keyFile: '/key', serverName: 'k' },
+    sasl: { mechanism: 'plain', username: 'u', password: { env: 'P' } },
+  },
+  {
+    ...{ id: 'a', kind: 'kafka', brokers: ['k:9093'], clientId: 's', compression: 'none' },
+    tls: {},
+    sasl: { mechanism: 'oauthbearer', token: { file: '/token' } },
+  },
+  {
     id: 'b',
     kind: 'webhook',
     url: { env: 'HOOK_URL' },

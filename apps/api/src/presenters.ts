@@ -10,6 +10,7 @@ import type {
   Subscription,
   WireClient,
   WireConnector,
+  WireKafkaTls,
   WireMessage,
   WireNode,
   WireNodeStatus,
@@ -181,12 +182,23 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
 export function presentBridge(connector: WireConnector): BridgeView {
   const origin = { source: 'config', states: [] } satisfies Partial<BridgeView>;
   if (connector.kind === 'kafka') {
-    const { clientId, brokers, ...rest } = connector;
-    return { ...rest, ...origin, brokers: [...brokers], client_id: clientId };
+    const { clientId, brokers, tls, ...rest } = connector;
+    const secured = tls === undefined ? {} : { tls: presentTls(tls) };
+    return { ...rest, ...origin, ...secured, brokers: [...brokers], client_id: clientId };
   }
   const { caFile, timeoutMs, ...rest } = connector;
   const authorities = caFile === undefined ? {} : { ca_file: caFile };
   return { ...rest, ...origin, ...authorities, timeout_ms: timeoutMs };
+}
+
+function presentTls(tls: WireKafkaTls): NonNullable<Extract<BridgeView, { kind: 'kafka' }>['tls']> {
+  const { caFile, certFile, keyFile, serverName } = tls;
+  return {
+    ...(caFile === undefined ? {} : { ca_file: caFile }),
+    ...(certFile === undefined ? {} : { cert_file: certFile }),
+    ...(keyFile === undefined ? {} : { key_file: keyFile }),
+    ...(serverName === undefined ? {} : { server_name: serverName }),
+  };
 }
 
 /** How a bridge or a rule fares on a node, as the API shows it. */

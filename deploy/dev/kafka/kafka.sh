@@ -10,6 +10,7 @@
 #   kafka.sh restart NODE              starts a stopped or killed broker on its old data and waits
 #   kafka.sh destroy                   SIGKILL for every broker, and removes the directory
 #   kafka.sh quota BYTES               how many bytes a second a producer may send to a broker; 0: any number
+#   kafka.sh user NAME [PASSWORD]      lets a user log in by SCRAM with that password; without one, no more
 #   kafka.sh status                    one line per broker; exit code 0 only when all run
 #
 #   KAFKA_PORT       broker of node n listens on KAFKA_PORT+2(n-1), its controller on the port above  [20092]
@@ -18,6 +19,7 @@
 #   KAFKA_HEAP       memory options of each broker                          [-Xms192m -Xmx256m]
 #   KAFKA_WAIT       seconds to wait for readiness and for a stop           [90]
 #   KAFKA_OWNER      a pid: the brokers are destroyed once that process is gone    [none]
+#   KAFKA_PROPERTIES a file with more properties of every broker; they beat those of this script   [none]
 #   KAFKA_AUTO_CREATE  true lets brokers create topics on first use         [false]
 set -euo pipefail
 
@@ -35,7 +37,7 @@ detach=(nohup)
 command -v setsid >/dev/null && detach=(setsid nohup)
 
 fail() { echo "kafka.sh: $*" >&2; exit 1; }
-usage() { sed -n '2,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,25s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 need() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
 broker_port() { echo $((port + 2 * ($1 - 1))); }
 controller_port() { echo $((port + 2 * ($1 - 1) + 1)); }
@@ -94,6 +96,7 @@ broker.session.timeout.ms=6000
 replica.lag.time.max.ms=6000
 controlled.shutdown.enable=true
 END
+  if [ -n "${KAFKA_PROPERTIES:-}" ]; then cat "$KAFKA_PROPERTIES"; fi
 }
 
 # A pid counts as ours only while its command line names our properties file: pids are used again.
@@ -179,6 +182,18 @@ quota() { # BYTES
     --alter --entity-type clients --entity-default "${change[@]}" >&2
 }
 
+user() { # NAME [PASSWORD]
+  local mechanism change
+  [ -n "$1" ] || fail "user takes a name, and a password"
+  # Kafka changes one credential of a user at a time.
+  for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
+    change=(--delete-config "$mechanism")
+    [ -z "$2" ] || change=(--add-config "$mechanism=[password=$2]")
+    java -Xmx128m "${jvm[@]}" -cp "$jars/*" kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$(broker_port 1)" \
+      --alter --entity-type users --entity-name "$1" "${change[@]}" >&2
+  done
+}
+
 stop_all() {
   local node
   [ -f "$dir/count" ] || return 0
@@ -209,6 +224,7 @@ case "${1:-}" in
   destroy) destroy ;;
   guard) guard ;;
   quota) quota "${2:-}" ;;
+  user) user "${2:-}" "${3:-}" ;;
   status) status ;;
   -h | --help) usage ;;
   *) usage >&2; exit 2 ;;

@@ -30,12 +30,30 @@ const secret = named(
     .describe('Where a secret is kept: a file, or an environment variable of the node.'),
 );
 
+const kafkaTls = z.object({
+  ca_file: z.string().optional(),
+  cert_file: z.string().optional(),
+  key_file: z.string().optional(),
+  server_name: z.string().optional().describe('The name that certificates must have.'),
+});
+
+const kafkaSasl = z.discriminatedUnion('mechanism', [
+  z.object({
+    mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+    username: z.string(),
+    password: secret,
+  }),
+  z.object({ mechanism: z.literal('oauthbearer'), token: secret }),
+]);
+
 const kafkaBridge = z.object({
   ...common,
   kind: z.literal('kafka'),
   brokers: z.array(z.string()).describe('`host:port` of Kafka brokers to start from.'),
   client_id: z.string(),
   compression: z.enum(['none', 'gzip', 'lz4']),
+  tls: kafkaTls.optional().describe('Absent: connections in the clear.'),
+  sasl: kafkaSasl.optional().describe('Absent: no login.'),
 });
 
 const webhookBridge = z.object({

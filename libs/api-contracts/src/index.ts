@@ -29,6 +29,8 @@ export type {
   WireClient,
   WireClientQuery,
   WireConnector,
+  WireKafkaSasl,
+  WireKafkaTls,
   WireMessage,
   WireNode,
   WireNodeStatus,

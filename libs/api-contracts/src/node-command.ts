@@ -92,6 +92,23 @@ export interface WireRetained {
 /** Where a secret is kept. */
 export type WireSecret = { readonly file: string } | { readonly env: string };
 
+/** TLS to Kafka. */
+export interface WireKafkaTls {
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly serverName?: string;
+}
+
+/** A login to Kafka. */
+export type WireKafkaSasl =
+  | {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: string;
+      readonly password: WireSecret;
+    }
+  | { readonly mechanism: 'oauthbearer'; readonly token: WireSecret };
+
 /** What a bridge leads to. */
 export type WireConnector =
   | {
@@ -100,6 +117,8 @@ export type WireConnector =
       readonly brokers: readonly string[];
       readonly clientId: string;
       readonly compression: 'none' | 'gzip' | 'lz4';
+      readonly tls?: WireKafkaTls;
+      readonly sasl?: WireKafkaSasl;
     }
   | {
       readonly id: string;

@@ -2,18 +2,6 @@ import type { QoS } from '#libs/mqtt-codec';
 import type { Message } from './message.ts';
 import type { PublishDone } from './hub.ts';
 
-/** A Kafka cluster. */
-export interface KafkaConnector {
-  /** Rules and metrics call it so. */
-  readonly id: string;
-  readonly kind: 'kafka';
-  /** `host:port` of brokers to start from. */
-  readonly brokers: readonly string[];
-  /** Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`. */
-  readonly clientId: string;
-  readonly compression: 'none' | 'lz4' | 'gzip';
-}
-
 /** Where a secret is kept. It is read when it is needed and never part of a setting, so that it shows nowhere. */
 export type SecretReference =
   | {
@@ -24,6 +12,47 @@ export type SecretReference =
       /** The value of this environment variable. */
       readonly env: string;
     };
+
+/** TLS to Kafka. The certificate of a broker is always verified. Files are read for every connection. */
+export interface KafkaTls {
+  /** Authorities to trust instead of the usual ones, in PEM. */
+  readonly caFile?: string;
+  /** The certificate to show, in PEM. */
+  readonly certFile?: string;
+  /** The key of that certificate, in PEM. */
+  readonly keyFile?: string;
+  /** The name that certificates must have, instead of the host of each broker. */
+  readonly serverName?: string;
+}
+
+/** How to log in to Kafka. Secrets are read for every login. */
+export type KafkaSasl =
+  | {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: string;
+      readonly password: SecretReference;
+    }
+  | {
+      readonly mechanism: 'oauthbearer';
+      /** Whoever renews the token replaces it there. */
+      readonly token: SecretReference;
+    };
+
+/** A Kafka cluster. */
+export interface KafkaConnector {
+  /** Rules and metrics call it so. */
+  readonly id: string;
+  readonly kind: 'kafka';
+  /** `host:port` of brokers to start from. */
+  readonly brokers: readonly string[];
+  /** Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`. */
+  readonly clientId: string;
+  readonly compression: 'none' | 'lz4' | 'gzip';
+  /** Absent: connections in the clear. */
+  readonly tls?: KafkaTls;
+  /** Absent: no login. */
+  readonly sasl?: KafkaSasl;
+}
 
 /** An HTTP endpoint that takes records by POST. */
 export interface WebhookConnector {

@@ -7,7 +7,11 @@ type Bridges = Pick<z.output<typeof schema>, 'bridges' | 'bridgeRules'>;
 
 /** Finds what is wrong between bridges and their rules. */
 export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly ConfigFault[] {
-  const faults = [...repeatedIds('bridges', bridges), ...repeatedIds('bridgeRules', bridgeRules)];
+  const faults = [
+    ...repeatedIds('bridges', bridges),
+    ...repeatedIds('bridgeRules', bridgeRules),
+    ...bridges.flatMap(certificateFaults),
+  ];
   for (const [index, { bridge, direction }] of bridgeRules.entries()) {
     const named = bridges.find(({ id }) => id === bridge);
     const needed: string = kindOf(direction);
@@ -29,6 +33,25 @@ export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly Config
     }
   }
   return faults;
+}
+
+/** A certificate is of no use without its key, and a key without its certificate. */
+function certificateFaults(
+  bridge: Bridges['bridges'][number],
+  index: number,
+): readonly ConfigFault[] {
+  if (bridge.kind !== 'kafka' || bridge.tls === undefined) return [];
+  const { certFile, keyFile } = bridge.tls;
+  if ((certFile === undefined) === (keyFile === undefined)) return [];
+  const [given, missing] =
+    certFile === undefined ? ['keyFile', 'certFile'] : ['certFile', 'keyFile'];
+  return [
+    {
+      field: `bridges[${index}].tls.${missing}`,
+      problem: `is required by tls.${given}`,
+      fix: `name the file, or remove tls.${given}`,
+    },
+  ];
 }
 
 function repeatedIds(list: string, items: readonly { readonly id: string }[]): ConfigFault[] {

@@ -13,6 +13,62 @@ const name = (description: string) =>
 
 const BROKERS_EXPECTED = 'a list of 1 to 64 host:port';
 
+const SECRET_EXPECTED = '{ file: PATH } or { env: NAME }';
+
+const mechanism = <const Names extends readonly [string, ...string[]]>(names: Names) =>
+  z.enum(names).meta({
+    description: 'How to log in to Kafka.',
+    expects: 'one of plain, scram-sha-256, scram-sha-512, oauthbearer',
+  });
+
+const sasl = z.discriminatedUnion(
+  'mechanism',
+  [
+    z.strictObject({
+      mechanism: mechanism(['plain', 'scram-sha-256', 'scram-sha-512']),
+      username: z
+        .string({ error: 'must be a text' })
+        .min(1, { error: 'must be a text' })
+        .max(256)
+        .meta({
+          description: 'Who logs in, with plain and scram.',
+          expects: 'a text',
+        }),
+      password: secretReference.meta({
+        description: 'The password, with plain and scram; read for every login.',
+        expects: SECRET_EXPECTED,
+      }),
+    }),
+    z.strictObject({
+      mechanism: mechanism(['oauthbearer']),
+      token: secretReference.meta({
+        description: 'The token, with oauthbearer; read for every login.',
+        expects: SECRET_EXPECTED,
+      }),
+    }),
+  ],
+  {
+    error: 'must have the mechanism plain, scram-sha-256, scram-sha-512 or oauthbearer',
+  },
+);
+
+const tls = z.strictObject(
+  {
+    caFile: file('Certificates of authorities to trust instead of the usual ones, in PEM.'),
+    certFile: file('Certificate to show to Kafka, in PEM.'),
+    keyFile: file('Key of that certificate, in PEM.'),
+    serverName: z
+      .string()
+      .regex(/^[A-Za-z0-9.-]{1,253}$/, { error: 'must be a host name' })
+      .exactOptional()
+      .meta({
+        description: 'Name that certificates must have, instead of the host of each broker.',
+        expects: 'a host name',
+      }),
+  },
+  { error: 'must be a map: `tls: {}` is TLS with the usual authorities' },
+);
+
 /** A Kafka cluster, as the file states it. */
 export const kafkaConnector = z.strictObject({
   id: name('Name of the bridge, unique; rules and metrics call it so.'),
@@ -31,6 +87,8 @@ export const kafkaConnector = z.strictObject({
     .enum(['none', 'gzip', 'lz4'], { error: 'must be none, gzip or lz4' })
     .default('lz4')
     .meta({ description: 'Compression of batches. lz4 costs the least CPU.' }),
+  tls: tls.exactOptional(),
+  sasl: sasl.exactOptional(),
 });
 
 const URL_EXPECTED =

@@ -240,6 +240,35 @@ describe('faults', () => {
     ]);
   });
 
+  it('reach into TLS and SASL of Kafka', () => {
+    const kafka = '{ id: k, kind: kafka, brokers: [k:9092]';
+    const file = write(
+      'secured.yaml',
+      [
+        'bridges:',
+        `  - ${kafka}, tls: {}, sasl: { mechanism: plain, username: u, password: { env: P } } }`,
+        `  - ${kafka}, sasl: { mechanism: plain, username: u, password: hunter2 } }`,
+        `  - ${kafka}, sasl: { mechanism: gssapi } }`,
+        `  - ${kafka}, sasl: { mechanism: oauthbearer } }`,
+        `  - ${kafka}, sasl: { mechanism: scram-sha-256, usernam: u, password: { env: P } } }`,
+        `  - ${kafka}, tls: true }`,
+        `  - ${kafka}, tls: { rejectUnauthorized: false } }`,
+      ].join('\n'),
+    );
+
+    const faults = faultsOf({ file });
+    expect(faults).toEqual([
+      'bridges[1].sasl.password: must be { file: PATH } or { env: NAME }; see bridges in docs/configuration.md',
+      'bridges[2].sasl.mechanism: must have the mechanism plain, scram-sha-256, scram-sha-512 or oauthbearer; see bridges in docs/configuration.md',
+      'bridges[3].sasl.token: must be { file: PATH } or { env: NAME }; see bridges in docs/configuration.md',
+      'bridges[4].sasl.username: must be a text; see bridges in docs/configuration.md',
+      'bridges[4].sasl.usernam: is not a known key; the nearest is bridges[4].sasl.username, see docs/configuration.md',
+      'bridges[5].tls: must be a map: `tls: {}` is TLS with the usual authorities; see bridges in docs/configuration.md',
+      expect.stringContaining('bridges[6].tls.rejectUnauthorized: is not a known key'),
+    ]);
+    expect(faults.join()).not.toContain('hunter2');
+  });
+
   it('reach into bridges and their rules', () => {
     const file = write(
       'rules.yaml',
@@ -365,6 +394,10 @@ describe('rules between settings', () => {
     ['data.dir', { SKEIN_DATA_DIR: 'd', SKEIN_REDIS_URL: 'redis://localhost' }],
     ['api.key', { SKEIN_API_HOST: '0.0.0.0' }],
     ['bridges[1].id', { SKEIN_BRIDGES: JSON.stringify([BRIDGE, BRIDGE]) }],
+    [
+      'bridges[0].tls.keyFile',
+      { SKEIN_BRIDGES: JSON.stringify([{ ...BRIDGE, tls: { certFile: 'c' } }]) },
+    ],
     ['auth.saltSecret', { SKEIN_AUTH_USERS: JSON.stringify([{ name: 'n', scram: [SCRAM] }]) }],
     [
       'bridgeRules[1].id',

@@ -211,8 +211,9 @@ function unknownKey(path: readonly PropertyKey[], key: string): ConfigFault {
   const section = pathText(path);
   const field = section === '' ? key : `${section}.${key}`;
   const list = section.slice(0, Math.max(0, section.indexOf('[')));
+  const item = /^[^[]*\[\d+\]/.exec(section)?.[0] ?? '';
   const known =
-    ITEM_KEYS.get(list)?.map((name) => `${section}.${name}`) ??
+    ITEM_KEYS.get(list)?.map((name) => `${item}.${name}`) ??
     SETTINGS.flatMap((setting) => prefixesOf(setting.path));
   const fix = `the nearest is ${nearest(field, known)}, see docs/configuration.md`;
   return { field, problem: 'is not a known key', fix };

@@ -51,6 +51,19 @@ it('prints users without what they log in with', () => {
   });
 });
 
+it('prints where secrets of bridges are kept, never what they are', () => {
+  process.env['SPEC_OF_PRINT'] = 'planted-password';
+  const sasl = { mechanism: 'plain', username: 'u', password: { env: 'SPEC_OF_PRINT' } };
+  const bridge = { id: 'main', kind: 'kafka', brokers: ['k:9093'], tls: { caFile: '/ca' }, sasl };
+  const config = loadConfig({ env: { SKEIN_BRIDGES: JSON.stringify([bridge]) } });
+
+  const text = printConfig(config);
+  delete process.env['SPEC_OF_PRINT'];
+
+  expect(text).not.toContain('planted');
+  expect(parse(text)).toMatchObject({ bridges: [bridge] });
+});
+
 it('leaves a URL without password as it is', () => {
   expect(maskUrl('redis://redis:6379/0')).toBe('redis://redis:6379/0');
 });

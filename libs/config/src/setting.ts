@@ -25,6 +25,8 @@ export interface Setting {
 interface Shape {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Shape>>;
+  /** Shapes that one key tells apart. */
+  readonly oneOf?: readonly Shape[];
   readonly description?: string;
   readonly unit?: string;
   readonly expects?: string;
@@ -48,11 +50,17 @@ function expectationOf(shape: Shape): string {
   return `one of ${(shape.enum ?? []).join(', ')}`;
 }
 
+/** The keys of a map; of shapes that one key tells apart those of all. */
+function propertiesOf({ properties, oneOf }: Shape): Shape['properties'] {
+  if (oneOf === undefined) return properties;
+  const all = oneOf.toReversed().map((shape) => shape.properties);
+  return Object.assign({}, ...all) as Record<string, Shape>;
+}
+
 function settingsOf(shape: Shape, path: readonly string[]): readonly Setting[] {
-  if (shape.properties !== undefined) {
-    return Object.entries(shape.properties).flatMap(([key, inner]) =>
-      settingsOf(inner, [...path, key]),
-    );
+  const properties = propertiesOf(shape);
+  if (properties !== undefined) {
+    return Object.entries(properties).flatMap(([key, inner]) => settingsOf(inner, [...path, key]));
   }
   return [
     {

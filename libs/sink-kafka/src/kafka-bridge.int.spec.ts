@@ -90,8 +90,8 @@ function bridge(
   const { compression = 'lz4', ...limits } = settings;
   return new RuleBridge({
     connectors: [{ id: 'main', kind: 'kafka', brokers, clientId: `skein-${RUN}`, compression }],
-    sinks: [kafkaSinks('n1')],
-    sources: [kafkaSources('n1')],
+    sinks: [kafkaSinks('n1', () => '')],
+    sources: [kafkaSources('n1', () => '')],
     limits: {
       ackTimeoutMs: 10_000,
       lingerMs: 10,

@@ -1,28 +1,32 @@
 import type { SinkFactory, SourceFactory } from '#libs/bridge';
 import type { KafkaConnector, Log } from '#libs/broker-ports';
+import { kafkaAccess, type ReadSecret } from './kafka-access.ts';
 import { KafkaSink } from './kafka-sink.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { kafkaTopicFault } from './kafka-topic.ts';
 import { kafkajsClient } from './kafkajs-client.ts';
 
 /** Makes the sinks of a node that lead to Kafka. */
-export function kafkaSinks(nodeId: string): SinkFactory<'kafka'> {
+export function kafkaSinks(nodeId: string, readSecret: ReadSecret): SinkFactory<'kafka'> {
   return {
     kind: 'kafka',
     targetFault: kafkaTopicFault,
     open: (connector, ruleId, log) =>
-      new KafkaSink(clientOf(nodeId, connector, { ruleId, log }), connector.compression),
+      new KafkaSink(
+        clientOf({ nodeId, readSecret }, connector, { ruleId, log }),
+        connector.compression,
+      ),
   };
 }
 
 /** Makes the sources of a node that consume from Kafka. */
-export function kafkaSources(nodeId: string): SourceFactory<'kafka'> {
+export function kafkaSources(nodeId: string, readSecret: ReadSecret): SourceFactory<'kafka'> {
   return {
     kind: 'kafka',
     topicFault: kafkaTopicFault,
     open: (connector, { id, topic }, { handler, log }) =>
       new KafkaSource({
-        kafka: clientOf(nodeId, connector, { ruleId: id, log }),
+        kafka: clientOf({ nodeId, readSecret }, connector, { ruleId: id, log }),
         groupId: `${connector.clientId}-${id}`,
         topic,
         handler,
@@ -31,9 +35,11 @@ export function kafkaSources(nodeId: string): SourceFactory<'kafka'> {
 }
 
 function clientOf(
-  nodeId: string,
-  { brokers, clientId }: KafkaConnector,
+  { nodeId, readSecret }: { readonly nodeId: string; readonly readSecret: ReadSecret },
+  connector: KafkaConnector,
   owner: { readonly ruleId: string; readonly log: Log },
 ) {
-  return kafkajsClient({ brokers, clientId: `${clientId}-${nodeId}`, ...owner });
+  const { brokers, clientId } = connector;
+  const access = kafkaAccess(connector, readSecret);
+  return kafkajsClient({ brokers, clientId: `${clientId}-${nodeId}`, access, ...owner });
 }

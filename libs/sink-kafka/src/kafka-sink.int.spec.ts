@@ -12,6 +12,7 @@ import {
 import { kafkaSinks } from './index.ts';
 
 const WAIT_MS = 30_000;
+const noSecrets = (): string => '';
 
 async function openKafka(): Promise<ReceiverUnderTest> {
   const server = kafkaServer();
@@ -32,7 +33,7 @@ async function openKafka(): Promise<ReceiverUnderTest> {
       clientId: 'skein',
       compression: 'lz4',
     };
-    return kafkaSinks('n1').open(connector, 'rule', silentLog);
+    return kafkaSinks('n1', noSecrets).open(connector, 'rule', silentLog);
   };
 
   return {

@@ -44,6 +44,8 @@ kafkajs.CompressionCodecs[kafkajs.CompressionTypes.LZ4] = () => ({
 export interface ClientOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** How to connect and to log in. */
+  readonly access: Pick<kafkajs.KafkaConfig, 'socketFactory' | 'sasl'>;
   readonly ruleId: string;
   readonly log: Log;
 }
@@ -61,6 +63,7 @@ export function kafkajsClient(options: ClientOptions): kafkajs.Kafka {
   return new kafkajs.Kafka({
     brokers: [...options.brokers],
     clientId: options.clientId,
+    ...options.access,
     connectionTimeout: 3_000,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // The least that the idempotent producer accepts.

@@ -3,6 +3,7 @@ export { delayedStoreSuite, sharedDelayedStoreSuite } from './delayed-store-suit
 export { exclusiveStoreSuite } from './exclusive-store-suite.ts';
 export { fakeClock, FakeClock } from './fake-clock.ts';
 export { GIVEN_KAFKA, kafkaServer, type KafkaServer } from './kafka-server.ts';
+export { startSecureKafka, type SecureKafka } from './secure-kafka.ts';
 export { startKafka, type KafkaCluster } from './kafka-cluster.ts';
 export { RecordingLog, silentLog, type LogLine } from './logs.ts';
 export {
