@@ -25,6 +25,13 @@ async function openKafka(): Promise<ReceiverUnderTest> {
   });
   let made = 0;
 
+  const administer = async (work: (admin: kafkajs.Admin) => Promise<unknown>): Promise<void> => {
+    const admin = client.admin();
+    await admin.connect();
+    await work(admin);
+    await admin.disconnect();
+  };
+
   const sinkTo = (address: string) => {
     const connector: KafkaConnector = {
       id: 'main',
@@ -42,14 +49,15 @@ async function openKafka(): Promise<ReceiverUnderTest> {
     makeTarget: async (lanes) => {
       made += 1;
       const topic = `target-${made}`;
-      const admin = client.admin();
-      await admin.connect();
-      await admin.createTopics({
-        topics: [{ topic, numPartitions: lanes }],
-        waitForLeaders: true,
-      });
-      await admin.disconnect();
+      await administer((admin) =>
+        admin.createTopics({ topics: [{ topic, numPartitions: lanes }], waitForLeaders: true }),
+      );
       return topic;
+    },
+    grow: async (topic, lanes) => {
+      await administer((admin) =>
+        admin.createPartitions({ topicPartitions: [{ topic, count: lanes }] }),
+      );
     },
     received: async (topic, enough) => {
       const records: ReceivedRecord[] = [];
@@ -83,6 +91,7 @@ async function openKafka(): Promise<ReceiverUnderTest> {
 
 sinkContract('KafkaSink', {
   openReceiver: openKafka,
+  lanesGrow: true,
   missingTarget: 'nobody-made-this',
   refusedBytes: 2_000_000,
 });

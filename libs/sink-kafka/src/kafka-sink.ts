@@ -62,9 +62,12 @@ export class KafkaSink implements Sink {
           timestamp: String(timestampMs),
         })),
       });
-      return confirmed
+      const lanes = confirmed
         .filter(({ topicName, errorCode }) => topicName === topic && errorCode === 0)
         .map((metadata) => metadata.partition);
+      // The client passes over, without a word, a partition that has come since it last looked.
+      if (!lanes.includes(partition) && this.#producer === producer) this.renew();
+      return lanes;
     } catch (failure) {
       const { error, spoiled } = clientFailure(failure);
       if (spoiled && this.#producer === producer) this.renew();

@@ -16,6 +16,8 @@ export interface ReceivedRecord {
 export interface ReceiverUnderTest {
   /** Makes a target that nobody else uses; one that can have several lanes has so many. @returns its name. */
   makeTarget(lanes: number): Promise<string>;
+  /** Gives a target more lanes. */
+  grow?(target: string, lanes: number): Promise<void>;
   /** Makes a sink that leads to the receiver; the suite closes it. */
   open(): Sink;
   /** Makes a sink that leads to where nobody is; the suite closes it. */
@@ -37,6 +39,8 @@ export interface ReceiverUnderTest {
 export interface SinkContractOptions {
   /** Starts a receiver for the whole suite. */
   readonly openReceiver: () => Promise<ReceiverUnderTest>;
+  /** Whether the lanes of a target may become more: `grow` does that. */
+  readonly lanesGrow?: boolean;
   /** A target that does not exist; absent when there can be none. */
   readonly missingTarget?: string;
   /** The size of a value, of random bytes, that the receiver refuses; absent when it takes every size. */
@@ -80,7 +84,8 @@ export function sinkContract(name: string, options: SinkContractOptions): void {
     afterAll(() => receiver?.close(), OPEN_MS);
 
     deliveryCases(current, open);
-    const { missingTarget, refusedBytes } = options;
+    const { lanesGrow = false, missingTarget, refusedBytes } = options;
+    if (lanesGrow) growthCase(current, open);
     if (missingTarget !== undefined) missingCase(current, open, missingTarget);
     if (refusedBytes !== undefined) sizeCase(current, open, refusedBytes);
     absenceCases(current, open);
@@ -167,6 +172,24 @@ function deliveryCases(current: Current, open: Open): void {
       for (let lane = 0; lane < lanes; lane += 1) {
         expect(valuesOf(records, lane)).toEqual(expectedOf(lane, count));
       }
+    },
+    CASE_MS,
+  );
+}
+
+function growthCase(current: Current, open: Open): void {
+  it(
+    'soon sends over a lane that its target has got meanwhile',
+    async () => {
+      const sink = open();
+      const target = await current().makeTarget(1);
+      expect(await sink.send(target, 0, batchOf(target, 0, 0))).toContain(0);
+      await current().grow?.(target, 2);
+      await until(async () => (await sink.lanes(target)) === 2, WAIT_MS);
+      await until(async () => {
+        const confirmed = await sink.send(target, 1, batchOf(target, 1, 0));
+        return confirmed.includes(1);
+      }, WAIT_MS);
     },
     CASE_MS,
   );
