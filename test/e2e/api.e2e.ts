@@ -174,7 +174,7 @@ it('the API creates, shows, replaces and deletes a bridge rule, and says how it 
   expect(shown.body).toMatchObject({
     ...RULE,
     source: 'api',
-    states: [{ node: node.id, state: 'degraded', last_error: expect.any(String) }],
+    states: [{ node: node.id, state: 'degraded', last_error: expect.any(String), spool: null }],
   });
   expect((await api.call('listBridges')).body).toMatchObject({
     items: [{ id: 'main', kind: 'kafka', states: [{ node: node.id, state: 'disconnected' }] }],

@@ -196,7 +196,7 @@ describe('with one embedded node and a key', () => {
     const replace = (json: object, given: Record<string, string>) =>
       operate(api, 'replaceBridgeRule', { path, json, headers: given });
 
-    expect(made).toMatchObject({ status: 201, body: { ack: 'kafka', key: '${clientId}' } });
+    expect(made).toMatchObject({ status: 201, body: { ack: 'spool', key: '${clientId}' } });
     expect(made.headers.get('location')).toBe(path);
     expect((await operate(api, 'createBridgeRule', { json: rule })).status).toBe(409);
     const known = await operate(api, 'getBridgeRule', { path, headers: { 'if-none-match': etag } });
@@ -226,7 +226,7 @@ describe('with one embedded node and a key', () => {
       { id: 'other', state: 'running', lastError: undefined },
       { id: 'fixed', state: 'degraded', lastError: 'no such topic' },
     ];
-    const states = [{ node: node.id, state: 'degraded', last_error: 'no such topic' }];
+    const states = [{ node: node.id, state: 'degraded', last_error: 'no such topic', spool: null }];
     const one = await operate(api, 'getBridgeRule', { path: '/api/v1/bridge-rules/fixed' });
     const all = await operate(api, 'listBridgeRules', { path: '?limit=1' });
     expect(one.body).toMatchObject({ id: 'fixed', states });

@@ -16,7 +16,7 @@ import { etagOf, namesTag, requireMatch } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
-import { presentRule, presentState, wireRuleOf } from './presenters.ts';
+import { presentRule, presentRuleState, wireRuleOf } from './presenters.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
 
 /** Rules with what nodes say of them. */
@@ -132,7 +132,7 @@ async function survey(inquiry: Inquiry): Promise<Survey> {
     answered.flatMap(({ node, answer }) =>
       answer.states
         .filter(({ id }) => id === rule.id)
-        .map((state) => presentState(node.nodeId, state)),
+        .map((state) => presentRuleState(node.nodeId, state)),
     );
   return { rules, states, unavailable };
 }

@@ -108,6 +108,10 @@ it.each([
     allow_topics: ['a', 'b-*'],
     partition: 'round-robin',
   },
+  {
+    ...{ id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
+    spool: { bytes_max: 1_048_576, age_seconds_max: 60, on_full: 'block' },
+  },
   { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
   { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', path: '/t' },
   { id: 'd', bridge: 'r', direction: 'mqtt-to-rabbitmq', filter: '#', routing_key: 'q' },

@@ -1,5 +1,7 @@
 import type {
   BridgeRuleCreate,
+  BridgeRuleSpool,
+  BridgeRuleState,
   BridgeRuleView,
   BridgeView,
   Client,
@@ -17,6 +19,8 @@ import type {
   WireProperties,
   WireRetained,
   WireRule,
+  WireRuleSpool,
+  WireRuleState,
   WireStoredRule,
   WireSubscription,
 } from '#libs/api-contracts';
@@ -165,17 +169,32 @@ function payloadOf({ payload, payload_encoding: encoding }: MessagePublish): str
 /** A bridge rule as the API shows it. */
 export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allowTopics, ...rest } = rule;
-    if (allowTopics === undefined) return { ...rest, source };
-    return { ...rest, allow_topics: [...allowTopics], source };
+    const { allowTopics, spool, ...rest } = rule;
+    const allowed = allowTopics === undefined ? {} : { allow_topics: [...allowTopics] };
+    return { ...rest, ...allowed, ...presentRuleSpool(spool), source };
   }
-  if (rule.direction === 'mqtt-to-webhook') return { ...rule, source };
+  if (rule.direction === 'mqtt-to-webhook') {
+    const { spool, ...rest } = rule;
+    return { ...rest, ...presentRuleSpool(spool), source };
+  }
   if (rule.direction === 'mqtt-to-rabbitmq') {
-    const { routingKey, ...rest } = rule;
-    return { ...rest, routing_key: routingKey, source };
+    const { routingKey, spool, ...rest } = rule;
+    return { ...rest, routing_key: routingKey, ...presentRuleSpool(spool), source };
   }
   const { mqttTopic, ...rest } = rule;
   return { ...rest, mqtt_topic: mqttTopic, source };
+}
+
+function presentRuleSpool(spool: WireRuleSpool | undefined): { spool?: BridgeRuleSpool } {
+  if (spool === undefined) return {};
+  const { bytesMax, ageSecondsMax, onFull } = spool;
+  return {
+    spool: {
+      ...(bytesMax === undefined ? {} : { bytes_max: bytesMax }),
+      ...(ageSecondsMax === undefined ? {} : { age_seconds_max: ageSecondsMax }),
+      ...(onFull === undefined ? {} : { on_full: onFull }),
+    },
+  };
 }
 
 /** A bridge as the API shows it, without states yet. */
@@ -209,17 +228,38 @@ export function presentState<State>(
   return { node, state, last_error: lastError ?? null };
 }
 
+/** How a rule fares on a node, as the API shows it. */
+export function presentRuleState(node: string, state: WireRuleState): BridgeRuleState {
+  return { ...presentState(node, state), spool: state.spool ?? null };
+}
+
 /** A bridge rule of a request as nodes take it. */
 export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allow_topics: allowTopics, ...rest } = rule;
-    return allowTopics === undefined ? rest : { ...rest, allowTopics };
+    const { allow_topics: allowTopics, spool, ...rest } = rule;
+    const allowed = allowTopics === undefined ? {} : { allowTopics };
+    return { ...rest, ...allowed, ...wireRuleSpoolOf(spool) };
   }
-  if (rule.direction === 'mqtt-to-webhook') return rule;
+  if (rule.direction === 'mqtt-to-webhook') {
+    const { spool, ...rest } = rule;
+    return { ...rest, ...wireRuleSpoolOf(spool) };
+  }
   if (rule.direction === 'mqtt-to-rabbitmq') {
-    const { routing_key: routingKey, ...rest } = rule;
-    return { ...rest, routingKey };
+    const { routing_key: routingKey, spool, ...rest } = rule;
+    return { ...rest, routingKey, ...wireRuleSpoolOf(spool) };
   }
   const { mqtt_topic: mqttTopic, ...rest } = rule;
   return { ...rest, mqttTopic };
+}
+
+function wireRuleSpoolOf(spool: BridgeRuleSpool | undefined): { spool?: WireRuleSpool } {
+  if (spool === undefined) return {};
+  const { bytes_max: bytesMax, age_seconds_max: ageSecondsMax, on_full: onFull } = spool;
+  return {
+    spool: {
+      ...(bytesMax === undefined ? {} : { bytesMax }),
+      ...(ageSecondsMax === undefined ? {} : { ageSecondsMax }),
+      ...(onFull === undefined ? {} : { onFull }),
+    },
+  };
 }

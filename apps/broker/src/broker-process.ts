@@ -1,5 +1,5 @@
 import type { BrokerNode } from '#libs/broker-core';
-import type { Bridge, ClusterBus, Log } from '#libs/broker-ports';
+import type { Bridge, ClusterBus, Log, Spool } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
@@ -18,6 +18,8 @@ export interface BrokerProcessParts {
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
   readonly bridge: Bridge;
+  /** Where the bridge keeps records; undefined when it keeps none. */
+  readonly spool: Spool | undefined;
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: readonly Listener[];
@@ -81,12 +83,13 @@ export class BrokerProcess {
 
   /** Stops: no new clients, 0x8B to those connected, everything taken is handed over, then the ports and stores close. */
   async stop(): Promise<void> {
-    const { node, bridge, commands, listeners, stores } = this.#parts;
+    const { node, bridge, spool, commands, listeners, stores } = this.#parts;
     this.#phase = 'draining';
     clearInterval(this.#sweeper);
     const closed = listeners.map((listener) => listener.close());
     await node.stop();
     await bridge.close();
+    await spool?.close();
     await Promise.all(closed);
     await commands.close();
     await stores.close();
@@ -108,6 +111,7 @@ export class BrokerProcess {
       const names = new Set(seeded.map(({ id }) => id));
       const made = stored.map(({ rule }) => rule).filter(({ id }) => !names.has(id));
       bridge.apply([...seeded, ...made]);
+      bridge.prune();
     });
   }
 

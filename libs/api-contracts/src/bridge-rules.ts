@@ -19,6 +19,32 @@ const bridgeId = z
 const template = z.string().min(1).max(1024);
 const kafkaTopic = template.describe('Kafka topic.');
 
+const onFull = z.enum(['reject', 'drop-oldest', 'drop-newest', 'block']);
+
+/** How a rule uses the spool. */
+export const bridgeRuleSpoolSchema = named(
+  'BridgeRuleSpool',
+  z
+    .strictObject({
+      bytes_max: z
+        .int()
+        .min(1_048_576)
+        .exactOptional()
+        .describe('Most bytes that the rule takes of the spool of a node; by default all of it.'),
+      age_seconds_max: z
+        .int()
+        .min(1)
+        .exactOptional()
+        .describe('Records that are older when their turn comes are dropped and counted.'),
+      on_full: onFull
+        .exactOptional()
+        .describe(
+          'What becomes of a record when the spool is full: `reject` refuses its publisher (0x97), `drop-oldest` makes room, `drop-newest` drops and acknowledges it, `block` lets it wait.',
+        ),
+    })
+    .describe('How the rule uses the spool, where that differs from the configuration.'),
+);
+
 const outward = {
   bridge: bridgeId,
   enabled: z.boolean().default(true),
@@ -28,6 +54,7 @@ const outward = {
     .record(z.string().min(1).max(256), z.string().max(1024))
     .default({})
     .describe('Header name to template.'),
+  spool: bridgeRuleSpoolSchema.exactOptional(),
 };
 
 const kafkaWay = {
@@ -46,9 +73,11 @@ const kafkaWay = {
       '`key`: by the key. `round-robin`: in no order. Else a template that gives a number, modulo the number of partitions.',
     ),
   ack: z
-    .enum(['none', 'kafka'])
-    .default('kafka')
-    .describe('`kafka`: PUBACK waits until all in-sync replicas have the record.'),
+    .enum(['none', 'spool', 'kafka'])
+    .default('spool')
+    .describe(
+      'What PUBACK waits for. `spool`: the disk of the node. `kafka`: all in-sync replicas. `none`: nothing.',
+    ),
 };
 
 const webhookWay = {
@@ -58,9 +87,11 @@ const webhookWay = {
     .default('/')
     .describe("Template of the path behind that of the bridge's URL; `/` means the URL itself."),
   ack: z
-    .enum(['none', 'webhook'])
-    .default('webhook')
-    .describe('`webhook`: PUBACK waits until the endpoint has answered with 2xx.'),
+    .enum(['none', 'spool', 'webhook'])
+    .default('spool')
+    .describe(
+      'What PUBACK waits for. `spool`: the disk of the node. `webhook`: a 2xx of the endpoint. `none`: nothing.',
+    ),
 };
 
 const rabbitmqWay = {
@@ -76,9 +107,11 @@ const rabbitmqWay = {
     .max(1024)
     .describe('Template of the routing key; a message that no queue takes is refused.'),
   ack: z
-    .enum(['none', 'rabbitmq'])
-    .default('rabbitmq')
-    .describe('`rabbitmq`: PUBACK waits for the confirm.'),
+    .enum(['none', 'spool', 'rabbitmq'])
+    .default('spool')
+    .describe(
+      'What PUBACK waits for. `spool`: the disk of the node. `rabbitmq`: the confirm. `none`: nothing.',
+    ),
 };
 
 const inward = {
@@ -122,6 +155,10 @@ export const bridgeRuleStateSchema = named(
       .enum(['running', 'degraded', 'stopped'])
       .describe('`degraded`: the other side refuses or does not answer.'),
     last_error: z.string().nullable().describe('Why it does not run; null when it does.'),
+    spool: z
+      .object({ records: z.int(), bytes: z.int() })
+      .nullable()
+      .describe('What waits in the spool of the node; null for a rule that does not use it.'),
   }),
 );
 
@@ -145,7 +182,8 @@ export const bridgeRuleSchema = named(
     key: z.string().optional(),
     partition: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
-    ack: z.enum(['none', 'kafka', 'webhook', 'rabbitmq']).optional(),
+    ack: z.enum(['none', 'spool', 'kafka', 'webhook', 'rabbitmq']).optional(),
+    spool: bridgeRuleSpoolSchema.exactOptional(),
     mqtt_topic: z.string().optional(),
     qos: z.literal([0, 1, 2]).optional(),
     retain: z.boolean().optional(),
@@ -160,6 +198,9 @@ export const bridgeRuleSchema = named(
 
 /** A rule to create, checked. */
 export type BridgeRuleCreate = z.output<typeof bridgeRuleCreateSchema>;
+
+/** How a rule uses the spool. */
+export type BridgeRuleSpool = z.infer<typeof bridgeRuleSpoolSchema>;
 
 /** How a rule fares on one node. */
 export type BridgeRuleState = z.infer<typeof bridgeRuleStateSchema>;
@@ -185,7 +226,7 @@ const exampleBody = {
 const exampleRule = { ...exampleBody, partition: 'key', source: 'api', enabled: true };
 const exampleShown = {
   ...exampleRule,
-  states: [{ node: 'node-1', state: 'running', last_error: null }],
+  states: [{ node: 'node-1', state: 'running', last_error: null, spool: null }],
 };
 
 /** Operations on bridge rules. */

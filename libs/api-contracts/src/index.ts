@@ -2,8 +2,10 @@ export {
   bridgeRuleCreateSchema,
   bridgeRuleReplaceSchema,
   bridgeRuleSchema,
+  bridgeRuleSpoolSchema,
   bridgeRuleStateSchema,
   type BridgeRuleCreate,
+  type BridgeRuleSpool,
   type BridgeRuleState,
   type BridgeRuleView,
 } from './bridge-rules.ts';
@@ -42,6 +44,7 @@ export type {
   WireOutboundRule,
   WireRule,
   WireRuleChange,
+  WireRuleSpool,
   WireRuleState,
   WireSecret,
   WireStoredRule,

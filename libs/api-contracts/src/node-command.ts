@@ -146,6 +146,13 @@ export interface WireBridge {
   readonly lastError?: string | undefined;
 }
 
+/** How a rule uses the spool, where that differs from other rules. */
+export interface WireRuleSpool {
+  readonly bytesMax?: number;
+  readonly ageSecondsMax?: number;
+  readonly onFull?: 'reject' | 'drop-oldest' | 'drop-newest' | 'block';
+}
+
 /** What bridge rules from MQTT have in common. */
 export interface WireOutboundRule {
   readonly id: string;
@@ -154,6 +161,7 @@ export interface WireOutboundRule {
   readonly filter: string;
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly spool?: WireRuleSpool;
 }
 
 /** A bridge rule of any direction. */
@@ -163,18 +171,18 @@ export type WireRule =
       readonly topic: string;
       readonly allowTopics?: readonly string[] | undefined;
       readonly partition: string;
-      readonly ack: 'none' | 'kafka';
+      readonly ack: 'none' | 'spool' | 'kafka';
     })
   | (WireOutboundRule & {
       readonly direction: 'mqtt-to-webhook';
       readonly path: string;
-      readonly ack: 'none' | 'webhook';
+      readonly ack: 'none' | 'spool' | 'webhook';
     })
   | (WireOutboundRule & {
       readonly direction: 'mqtt-to-rabbitmq';
       readonly exchange: string;
       readonly routingKey: string;
-      readonly ack: 'none' | 'rabbitmq';
+      readonly ack: 'none' | 'spool' | 'rabbitmq';
     })
   | {
       readonly id: string;
@@ -199,6 +207,8 @@ export interface WireRuleState {
   readonly id: string;
   readonly state: 'running' | 'degraded' | 'stopped';
   readonly lastError?: string | undefined;
+  /** What waits in the spool; undefined without one. */
+  readonly spool?: { readonly records: number; readonly bytes: number } | undefined;
 }
 
 /** What came of a change of a rule. `read-only`: the rule is the configuration's. `invalid`: it cannot work. */

@@ -1,6 +1,7 @@
 import type { Log, Meter } from '#libs/broker-ports';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { LaneLimits } from './lane.ts';
+import type { BridgeSpool } from './spool-limits.ts';
 
 /** What the rules of one connector work with. */
 export interface BridgeContext {
@@ -8,6 +9,8 @@ export interface BridgeContext {
   readonly bridge: string;
   readonly limits: LaneLimits;
   readonly budget: BufferBudget;
+  /** Undefined on a node without a spool. */
+  readonly spool: BridgeSpool | undefined;
   readonly clock: () => number;
   readonly log: Log;
   readonly meter: Meter;

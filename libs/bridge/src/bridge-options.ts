@@ -3,6 +3,7 @@ import type { InboundLimits } from './inbound-rule.ts';
 import type { LaneLimits } from './lane.ts';
 import type { SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
+import type { BridgeSpool } from './spool-limits.ts';
 
 /** What holds for every connector. */
 export interface BridgeLimits extends LaneLimits {
@@ -18,6 +19,8 @@ export interface RuleBridgeOptions {
   /** One of each kind that can be consumed from. */
   readonly sources: readonly SourceFactory[];
   readonly limits: BridgeLimits;
+  /** What rules of `ack: spool` need. The bridge does not close it. */
+  readonly spool?: BridgeSpool | undefined;
   /** What a consumed record may become; one that would be more is skipped. */
   readonly messageLimits: InboundLimits;
   /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */

@@ -21,11 +21,11 @@ export class Connection {
 
   /** @throws Error when no factory is of the connector's kind. */
   constructor(connector: Connector, options: RuleBridgeOptions) {
-    const { limits, clock, log, meter } = options;
+    const { limits, spool, clock, log, meter } = options;
     const budget = new BufferBudget(limits.bufferBytesMax);
     this.#connector = connector;
     this.#options = options;
-    this.#context = { bridge: connector.id, limits, budget, clock, log, meter };
+    this.#context = { bridge: connector.id, limits, budget, spool, clock, log, meter };
     const sinks = options.sinks.find(({ kind }) => kind === connector.kind);
     if (sinks === undefined) throw new Error(`nothing makes sinks of kind ${connector.kind}`);
     this.#sinks = sinks;
@@ -37,6 +37,7 @@ export class Connection {
     return ruleFault(rule, {
       target: (name) => this.#sinks.targetFault(name),
       topic: (name) => this.#sources?.topicFault(name),
+      hasSpool: this.#context.spool !== undefined,
     });
   }
 
@@ -76,6 +77,13 @@ export class Connection {
     const { bridge, budget, meter } = this.#context;
     const lags = rules.map((rule) => (rule instanceof InboundRule ? rule.lag : 0));
     meter.bridgeBuffer(bridge, budget.records, budget.bytes);
+    let [records, bytes] = [0, 0];
+    for (const rule of rules) {
+      const waiting = rule instanceof OutboundRule ? rule.spool : undefined;
+      records += waiting?.records ?? 0;
+      bytes += waiting?.bytes ?? 0;
+    }
+    meter.bridgeSpool(bridge, records, bytes);
     meter.bridgeConsumerLag(bridge, Math.max(0, ...lags));
     meter.bridgeConnected(bridge, this.status(rules).state !== 'disconnected');
   }

@@ -52,6 +52,7 @@ describe('InboundRule', () => {
         bridge: 'main',
         limits: { ackTimeoutMs: 1_000, lingerMs: 0, batchRecordsMax: 1, batchBytesMax: 1 },
         budget: new BufferBudget(0),
+        spool: undefined,
         clock: Date.now,
         log,
         meter,

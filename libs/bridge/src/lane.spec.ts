@@ -104,6 +104,8 @@ describe('Lane', () => {
       timestampMs: Date.now(),
       bytes,
       gate: undefined,
+      sequence: 0,
+      isDone: false,
     });
   }
   const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
@@ -265,5 +267,15 @@ describe('Lane', () => {
     await sink.accept();
     expect(delivered).toEqual(['a']);
     expect(lane.size).toBe(0);
+  });
+
+  it('ends when it closes with more than a batch behind a request that fails', async () => {
+    push('a');
+    await pass(0);
+    for (const text of ['b', 'c']) push(text, 990);
+    lane.close();
+    await sink.refuse('UNAVAILABLE');
+    expect(failed).toEqual(['b:shutdown', 'c:shutdown', 'a:shutdown']);
+    expect(sink.requests).toEqual(['a']);
   });
 });

@@ -18,7 +18,7 @@ export interface LaneLimits {
   readonly lingerMs: number;
   readonly batchRecordsMax: number;
   readonly batchBytesMax: number;
-  /** How old records of a target that does not exist may become. */
+  /** How old records of a target that does not exist may become, and for how long it is waited for. */
   readonly ackTimeoutMs: number;
 }
 
@@ -61,6 +61,8 @@ export class Lane {
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
   #restUntilMs = 0;
+  /** Since when the target has not existed, as far as the other side answered. */
+  #unknownSinceMs: number | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
 
@@ -91,6 +93,7 @@ export class Lane {
     this.#parts = [];
     this.#queue = [];
     this.#head = 0;
+    this.#bytes = 0;
     if (rest.length > 0) this.#options.events.failed(rest, 'shutdown');
   }
 
@@ -160,6 +163,7 @@ export class Lane {
       const error = await this.#attempt(batch);
       if (error === undefined) {
         this.#underWay = 0;
+        this.#unknownSinceMs = undefined;
         events.delivered(batch, (clock() - startedMs) / 1_000);
         return;
       }
@@ -208,11 +212,16 @@ export class Lane {
 
   /** Why repeating this batch is of no use; undefined when it is. */
   #verdict(batch: readonly OutboundRecord[], { code }: SinkError): LaneFailure | undefined {
-    if (code === 'UNAVAILABLE') return undefined;
+    if (code === 'UNAVAILABLE') {
+      this.#unknownSinceMs = undefined;
+      return undefined;
+    }
     if (code === 'UNKNOWN_TARGET') {
       const { clock, limits } = this.#options;
-      const ageMs = clock() - (batch.at(-1)?.timestampMs ?? 0);
-      if (ageMs <= limits.ackTimeoutMs) return undefined;
+      this.#unknownSinceMs ??= clock();
+      // Records of a spool may be old already when the other side is not quite up yet.
+      const sinceMs = Math.max(this.#unknownSinceMs, batch.at(-1)?.timestampMs ?? 0);
+      if (clock() - sinceMs <= limits.ackTimeoutMs) return undefined;
     }
     return FAILURES[code];
   }

@@ -3,17 +3,19 @@ import {
   type BridgeRecordCount,
   type Message,
   type OutboundBridgeRule,
+  type RuleSpoolState,
   type RuleStatus,
 } from '#libs/broker-ports';
 import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
 import { LABEL_OF } from './direction.ts';
-import type { LaneEvents, LaneFailure } from './lane.ts';
+import type { LaneEvents, LaneFailure, LaneLimits } from './lane.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { RecordMaker } from './record-maker.ts';
 import { RuleHealth } from './rule-health.ts';
 import { SinkError, type Sink } from './sink.ts';
+import { SpoolPath } from './spool-path.ts';
 import { TargetLanes } from './target-lanes.ts';
 
 /** How an outbound rule is joined to its sink. */
@@ -25,11 +27,21 @@ export interface OutboundLink {
   readonly after: Promise<void>;
 }
 
+/**
+ * Why a rule ends.
+ *
+ * @remarks `replaced`: by another version, or by the next process; what is in the spool waits for that. `removed`: the rule will not
+ * come back, so that its spool is emptied as far as time allows.
+ */
+export type RuleEnd = 'replaced' | 'removed';
+
 /** Most targets one rule may write to, so that a device-made name cannot fill memory. */
 const TARGETS_MAX = 1_000;
 const PROBE_MS = 10_000;
 const LANES_REFRESH_MS = 60_000;
 const RETRY_MS = 500;
+/** How long a rule that ends waits for requests under way whose records are in the spool: else they are sent twice. */
+const SPOOLED_DEADLINE_MS = 500;
 
 /** One rule from MQTT to a sink at work. */
 export class OutboundRule {
@@ -38,12 +50,15 @@ export class OutboundRule {
   readonly #link: OutboundLink;
   readonly #maker: RecordMaker;
   readonly #health: RuleHealth;
+  readonly #laneLimits: LaneLimits;
+  /** Undefined when nothing of the rule is in the spool, nor will be. */
+  readonly #spool: SpoolPath | undefined;
   readonly #targets = new Map<string, TargetLanes>();
   readonly #lookups = new Set<TargetLanes>();
   #looking = false;
   #probeDueMs = 0;
   #records = 0;
-  #closing = false;
+  #ending: RuleEnd | undefined;
   readonly #drained = new Deferred();
 
   /** @throws TemplateError when a template of the rule cannot be compiled. */
@@ -53,6 +68,8 @@ export class OutboundRule {
     this.#link = link;
     this.#maker = new RecordMaker(rule);
     this.#health = new RuleHealth(rule.id, context);
+    this.#spool = this.#openSpool();
+    this.#laneLimits = this.#limitsOfLanes();
     const { constantTarget } = this.#maker;
     if (constantTarget !== undefined) this.#lanesOf(constantTarget);
   }
@@ -61,40 +78,94 @@ export class OutboundRule {
     return this.#health.connected;
   }
 
+  /** What waits in the spool; undefined for a rule without one. */
+  get spool(): RuleSpoolState | undefined {
+    return this.#spool?.state;
+  }
+
   status(): RuleStatus {
-    return this.#health.status();
+    const status = this.#health.status();
+    if (this.#spool === undefined) return status;
+    const { state: spool, fault } = this.#spool;
+    return fault === undefined
+      ? { ...status, spool }
+      : { ...status, state: 'degraded', lastError: fault, spool };
   }
 
   /** Orders the record of a message; the gate, if any, learns its fate. */
   offer(message: Message, gate: AckGate | undefined): void {
     this.#context.meter.bridgeRuleMatched(this.rule.id);
     gate?.hold();
-    if (this.#closing) return this.#refuse('shutdown', gate);
+    if (this.#ending !== undefined) return this.#refuse('shutdown', gate);
     const target = this.#maker.target(message);
     const lanes = this.#lanesOf(target);
     if (typeof lanes === 'string') return this.#refuse(lanes, gate);
     const record = this.#maker.record(message, { target, gate });
     if (record === undefined) return this.#refuse('template_error', gate);
+    // QoS 0 as well, though nobody waits for it: it must not overtake.
+    if (this.rule.ack === 'spool') return this.#spool?.offer(record);
     if (!this.#context.budget.take(record.bytes)) return this.#refuse('buffer_full', gate);
     this.#records += 1;
     lanes.push(record);
   }
 
-  /** Does what is due: probes and lane counts. */
+  /** Does what is due: the spool, probes and lane counts. */
   sweep(nowMs: number): void {
+    this.#spool?.sweep(nowMs);
+    this.#settle();
     for (const lanes of this.#targets.values()) {
       if (nowMs >= lanes.lookupDueMs) this.#lookups.add(lanes);
     }
     if (this.#lookups.size > 0 || nowMs >= this.#probeDueMs) void this.#lookUp();
   }
 
-  /** Sends what is buffered until the deadline, then gives the rest up. */
-  async close(deadlineMs: number): Promise<void> {
-    this.#closing = true;
+  /** Sends what it holds until the deadline; then gives up what is in memory alone. */
+  async close(deadlineMs: number, end: RuleEnd): Promise<void> {
+    const { clock } = this.#context;
+    this.#ending = end;
+    const isSpooled = this.rule.ack === 'spool' && end === 'replaced';
+    if (end === 'replaced') this.#spool?.stop();
+    const limitMs = isSpooled ? SPOOLED_DEADLINE_MS : Infinity;
     this.#settle();
-    await waitAtMost(Math.max(0, deadlineMs - this.#context.clock()), this.#drained.promise);
+    await waitAtMost(Math.min(Math.max(0, deadlineMs - clock()), limitMs), this.#drained.promise);
+    this.#spool?.stop();
     for (const lanes of this.#targets.values()) lanes.close();
     await this.#link.sink.close();
+    this.#spool?.release();
+  }
+
+  #openSpool(): SpoolPath | undefined {
+    const { rule } = this;
+    const { spool, clock, budget, log, limits } = this.#context;
+    if (spool === undefined) return undefined;
+    // Another `ack` may have been chosen while records were waiting.
+    if (rule.ack !== 'spool' && !spool.spool.rules().includes(rule.id)) return undefined;
+    const path = new SpoolPath({
+      rule: rule.id,
+      spoolLog: spool.spool.open(rule.id),
+      limits: { bytesMax: Infinity, ...spool.limits, ...rule.spool, blockMs: limits.ackTimeoutMs },
+      ...{ clock, budget, log },
+      push: (record) => this.#push(record),
+      count: (count) => this.#count(count),
+    });
+    void this.#link.after.then(() => path.start());
+    return path;
+  }
+
+  /** A target that the rule itself names is waited for as long as the spool keeps records. */
+  #limitsOfLanes(): LaneLimits {
+    const { limits, spool } = this.#context;
+    if (this.rule.ack !== 'spool' || !this.#maker.constant) return limits;
+    const ageSecondsMax = this.rule.spool?.ageSecondsMax ?? spool?.limits.ageSecondsMax ?? 0;
+    return { ...limits, ackTimeoutMs: ageSecondsMax * 1_000 };
+  }
+
+  /** Takes a record out of the spool to its lane. */
+  #push(record: OutboundRecord): void {
+    this.#records += 1;
+    const lanes = this.#lanesOf(record.target);
+    if (typeof lanes === 'string') this.#failed([record], lanes, record.target);
+    else lanes.push(record);
   }
 
   /** The lanes of a target, or why there are none. */
@@ -108,17 +179,28 @@ export class OutboundRule {
   }
 
   #openLanes(target: string): TargetLanes {
-    const { limits, clock } = this.#context;
+    const { clock } = this.#context;
     const events: LaneEvents = {
-      delivered: (records, seconds) => this.#delivered(records, seconds, lanes),
-      failed: (records, failure) => this.#failed(records, failure, lanes),
+      delivered: (records, seconds) => {
+        this.#delivered(records, seconds);
+        lanes.settle();
+      },
+      failed: (records, failure) => {
+        this.#failed(records, failure, target);
+        lanes.settle();
+      },
       retried: (error) => {
         this.#context.meter.bridgeRetried(this.#context.bridge);
         this.#troubled(error);
         if (error.code === 'UNKNOWN_TARGET') lanes.lookupDueMs = 0;
       },
     };
-    const lanes = new TargetLanes(target, { sink: this.#link.sink, limits, clock, events });
+    const lanes = new TargetLanes(target, {
+      sink: this.#link.sink,
+      limits: this.#laneLimits,
+      clock,
+      events,
+    });
     this.#targets.set(target, lanes);
     this.#lookups.add(lanes);
     void this.#lookUp();
@@ -160,7 +242,7 @@ export class OutboundRule {
       lanes.lookupDueMs = clock() + RETRY_MS;
       if (fault.code !== 'UNKNOWN_TARGET') return;
       const expired = lanes.takeExpired(clock());
-      if (expired.length > 0) this.#failed(expired, 'unknown_topic', lanes);
+      if (expired.length > 0) this.#failed(expired, 'unknown_topic', lanes.target);
       if (!lanes.known && lanes.idle && this.#maker.constantTarget === undefined) {
         this.#targets.delete(lanes.target);
       }
@@ -173,7 +255,7 @@ export class OutboundRule {
     if (error.code !== 'UNKNOWN_TARGET' || isOfRule) this.#health.failed(error);
   }
 
-  #delivered(records: readonly OutboundRecord[], seconds: number, lanes: TargetLanes): void {
+  #delivered(records: readonly OutboundRecord[], seconds: number): void {
     const { meter, clock } = this.#context;
     this.#health.served();
     meter.bridgeProduceDuration(this.#context.bridge, seconds);
@@ -186,35 +268,39 @@ export class OutboundRule {
         LABEL_OF[this.rule.direction],
         Math.max(0, nowMs - record.timestampMs) / 1_000,
       );
-      this.#forget(record);
+      this.#forget(record, true);
       record.gate?.release();
     }
-    lanes.settle();
-    this.#settle();
+    this.#advance();
   }
 
-  #failed(records: readonly OutboundRecord[], failure: LaneFailure, lanes: TargetLanes): void {
+  /** The one place where records are given up; those of a spool that ends before them are not. */
+  #failed(
+    records: readonly OutboundRecord[],
+    failure: LaneFailure | 'invalid_topic',
+    target: string,
+  ): void {
     const { meter, log } = this.#context;
     const text = `the bridge did not deliver the message: ${failure}`;
     if (failure === 'not_authorized') this.#health.failed(new SinkError('NOT_AUTHORIZED', text));
     if (failure === 'unknown_topic' && this.#maker.constant) {
       this.#health.failed(new SinkError('UNKNOWN_TARGET', text));
     }
-    this.#count({ outcome: 'failed', reason: failure, count: records.length });
-    meter.bridgeRuleError(this.rule.id, failure === 'unknown_topic' ? 'topic' : 'produce');
-    log.debug('bridge-records-failed', {
-      rule: this.rule.id,
-      target: lanes.target,
-      reason: failure,
-      records: records.length,
-    });
     const error = new PublishError('BRIDGE_UNAVAILABLE', text);
+    let count = 0;
     for (const record of records) {
-      this.#forget(record);
+      const isKept = failure === 'shutdown' && record.sequence > 0;
+      if (!isKept) count += 1;
+      this.#forget(record, !isKept);
       record.gate?.release(error);
     }
-    lanes.settle();
-    this.#settle();
+    if (count > 0) {
+      this.#count({ outcome: 'failed', reason: failure, count });
+      meter.bridgeRuleError(this.rule.id, failure === 'unknown_topic' ? 'topic' : 'produce');
+      const fields = { rule: this.rule.id, target, reason: failure, records: count };
+      log.debug('bridge-records-failed', fields);
+    }
+    this.#advance();
   }
 
   /** The record cannot even be taken; the next one may. */
@@ -234,13 +320,21 @@ export class OutboundRule {
     );
   }
 
-  #forget(record: OutboundRecord): void {
+  #forget(record: OutboundRecord, isDone: boolean): void {
     this.#context.budget.give(record.bytes);
     this.#records -= 1;
+    if (record.sequence > 0) this.#spool?.left(record, isDone);
+  }
+
+  #advance(): void {
+    this.#spool?.advance();
+    this.#settle();
   }
 
   #settle(): void {
-    if (this.#closing && this.#records === 0) this.#drained.resolve();
+    if (this.#ending === undefined || this.#records > 0) return;
+    const isDone = this.#ending === 'removed' ? this.#spool?.isDrained : this.#spool?.isIdle;
+    if (isDone !== false) this.#drained.resolve();
   }
 
   #count(count: Pick<BridgeRecordCount, 'outcome' | 'reason' | 'count'>): void {

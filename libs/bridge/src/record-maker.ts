@@ -8,8 +8,8 @@ import { Template } from './template.ts';
 /** Chooses the lane of a message's record; undefined leaves it to the key. @returns NaN when no lane can be chosen. */
 type LaneChoice = (message: Message) => number | undefined;
 
-// Objects and header names of a record, measured roughly; what varies is counted.
-const RECORD_OVERHEAD_BYTES = 512;
+/** Objects and header names of a record, measured roughly; what varies is counted. */
+export const RECORD_OVERHEAD_BYTES = 512;
 const LANE = /^\d{1,9}$/;
 
 /** Makes the records of one rule: what is told of a message to whom. */
@@ -74,7 +74,9 @@ export class RecordMaker {
       if (Array.isArray(header)) for (const text of header) bytes += text.length;
       else bytes += header.length;
     }
-    return { ...way, route, key, lane, value, headers, timestampMs: message.receivedAtMs, bytes };
+    const timestampMs = message.receivedAtMs;
+    const record = { ...way, route, key, lane, value, headers, timestampMs, bytes };
+    return { ...record, sequence: 0, isDone: false };
   }
 
   #headersOf(message: Message): SinkRecord['headers'] {

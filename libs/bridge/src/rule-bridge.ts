@@ -1,5 +1,6 @@
 import {
   PublishError,
+  SpoolError,
   type Bridge,
   type BridgeRule,
   type ConnectorStatus,
@@ -11,7 +12,8 @@ import { MatchCache, TopicTrie } from '#libs/topic-index';
 import { AckGate } from './ack-gate.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { Connection, type RunningRule } from './connection.ts';
-import { OutboundRule } from './outbound-rule.ts';
+import { LABEL_OF } from './direction.ts';
+import { OutboundRule, type RuleEnd } from './outbound-rule.ts';
 import { bridgeFault } from './rule-fault.ts';
 
 const SWEEP_MS = 100;
@@ -40,6 +42,8 @@ export class RuleBridge implements Bridge {
   /** Rules that were taken out and still send what they hold. */
   readonly #leaving = new Map<RunningRule, Promise<void>>();
   #stopped: RuleStatus[] = [];
+  /** The ids of all rules, those that do not run among them. */
+  #known: ReadonlySet<string> = new Set();
   readonly #trie = new TopicTrie<OutboundRule>();
   readonly #matches = new MatchCache<readonly OutboundRule[]>(MATCH_CACHE_ENTRIES);
   #version = 0;
@@ -76,6 +80,7 @@ export class RuleBridge implements Bridge {
 
   apply(rules: readonly BridgeRule[]): void {
     if (this.#closing !== undefined) return;
+    this.#known = new Set(rules.map(({ id }) => id));
     const wanted = new Map(rules.filter((rule) => rule.enabled).map((rule) => [rule.id, rule]));
     this.#stopped = rules
       .filter((rule) => !rule.enabled)
@@ -86,6 +91,13 @@ export class RuleBridge implements Bridge {
       else this.#stop(running);
     }
     for (const rule of wanted.values()) this.#start(rule);
+  }
+
+  prune(): void {
+    const { spool } = this.#options;
+    if (spool === undefined || this.#closing !== undefined) return;
+    const gone = spool.spool.rules().filter((id) => !this.#known.has(id));
+    for (const id of gone) void this.#discard(id);
   }
 
   status(): readonly RuleStatus[] {
@@ -108,7 +120,7 @@ export class RuleBridge implements Bridge {
 
   async #close(): Promise<void> {
     for (const rule of this.#rules.values()) {
-      this.#leave(rule, rule.connected ? CLOSE_DEADLINE_MS : AWAY_DEADLINE_MS);
+      this.#leave(rule, rule.connected ? CLOSE_DEADLINE_MS : AWAY_DEADLINE_MS, 'replaced');
     }
     await Promise.all(this.#leaving.values());
     clearInterval(this.#sweeper);
@@ -156,12 +168,13 @@ export class RuleBridge implements Bridge {
       this.#outboundCount -= 1;
       this.#version += 1;
     }
-    this.#leave(running, CLOSE_DEADLINE_MS);
+    const end = this.#known.has(running.rule.id) ? 'replaced' : 'removed';
+    this.#leave(running, CLOSE_DEADLINE_MS, end);
   }
 
-  #leave(running: RunningRule, deadlineMs: number): void {
+  #leave(running: RunningRule, deadlineMs: number, end: RuleEnd): void {
     const left = running
-      .close(this.#options.clock() + deadlineMs)
+      .close(this.#options.clock() + deadlineMs, end)
       .finally(() => this.#leaving.delete(running));
     this.#leaving.set(running, left);
   }
@@ -170,6 +183,26 @@ export class RuleBridge implements Bridge {
   async #departed(id: string): Promise<void> {
     const earlier = [...this.#leaving].filter(([running]) => running.rule.id === id);
     await Promise.all(earlier.map(([, left]) => left));
+  }
+
+  /** Removes what a rule that is gone has left in the spool. */
+  async #discard(id: string): Promise<void> {
+    const leaving = [...this.#leaving.keys()].find(({ rule }) => rule.id === id)?.rule;
+    await this.#departed(id);
+    const { spool, log, meter } = this.#options;
+    if (spool === undefined || this.#known.has(id) || !spool.spool.rules().includes(id)) return;
+    const { records: count, bytes } = spool.spool.open(id);
+    try {
+      await spool.spool.remove(id);
+      if (count === 0) return;
+      log.warn('bridge-spool-removed', { rule: id, records: count, bytes });
+      if (leaving === undefined) return;
+      const [bridge, direction] = [leaving.bridge, LABEL_OF[leaving.direction]];
+      meter.bridgeRecords({ bridge, direction, outcome: 'dropped', reason: 'rule_removed', count });
+    } catch (error) {
+      if (!(error instanceof SpoolError)) throw error;
+      log.error('bridge-spool-failed', { rule: id, error: error.message });
+    }
   }
 
   /** One timer for everything that waits: acknowledgements, metadata and gauges. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connector, KafkaToMqttRule, MqttToKafkaRule } from '#libs/broker-ports';
-import { bridgeFault, ruleFault, type NameFaults } from './rule-fault.ts';
+import { bridgeFault, ruleFault, type RuleGround } from './rule-fault.ts';
 
 const outbound: MqttToKafkaRule = {
   id: 'r',
@@ -25,9 +25,10 @@ const inbound: KafkaToMqttRule = {
   retain: false,
 };
 
-const names: NameFaults = {
+const ground: RuleGround = {
   target: (target) => (target.includes('/') ? 'no slash' : undefined),
   topic: (topic) => (topic.includes(' ') ? 'no space' : undefined),
+  hasSpool: false,
 };
 
 const connector: Connector = {
@@ -65,10 +66,10 @@ describe('bridgeFault', () => {
 
 describe('ruleFault', () => {
   it('finds nothing wrong with good rules', () => {
-    expect(ruleFault(outbound, names)).toBeUndefined();
-    expect(ruleFault(inbound, names)).toBeUndefined();
+    expect(ruleFault(outbound, ground)).toBeUndefined();
+    expect(ruleFault(inbound, ground)).toBeUndefined();
     for (const partition of ['round-robin', '7', '${topic[1]}']) {
-      expect(ruleFault({ ...outbound, partition, allowTopics: ['tele*'] }, names)).toBeUndefined();
+      expect(ruleFault({ ...outbound, partition, allowTopics: ['tele*'] }, ground)).toBeUndefined();
     }
   });
 
@@ -81,9 +82,10 @@ describe('ruleFault', () => {
     [{ partition: 'first' }, /^partition: must be key, round-robin, a number/],
     [{ partition: '${level}' }, /^partition: \$\{level\} is not a known placeholder$/],
     [{ key: '${' }, /^key: \$\{ has no closing brace$/],
+    [{ ack: 'spool' as const }, /^ack: the node has no spool; set `bridge.spool.dir`/],
     [{ headers: { site: '${key}' } }, /^headers.site: \$\{key\} is not a known placeholder$/],
   ])('names the field of an outbound rule: %j', (change, fault) => {
-    expect(ruleFault({ ...outbound, ...change }, names)).toMatch(fault);
+    expect(ruleFault({ ...outbound, ...change }, ground)).toMatch(fault);
   });
 
   it.each([
@@ -91,6 +93,6 @@ describe('ruleFault', () => {
     [{ mqttTopic: '${clientId}' }, /^mqttTopic: \$\{clientId\} is not a known placeholder$/],
     [{ mqttTopic: 'a/+' }, /^mqttTopic: /],
   ])('names the field of an inbound rule: %j', (change, fault) => {
-    expect(ruleFault({ ...inbound, ...change }, names)).toMatch(fault);
+    expect(ruleFault({ ...inbound, ...change }, ground)).toMatch(fault);
   });
 });

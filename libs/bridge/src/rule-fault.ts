@@ -30,9 +30,9 @@ export function bridgeFault(
  *
  * @returns what is wrong, naming the field and the placeholder; undefined when the rule can run.
  */
-export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefined {
+export function ruleFault(rule: BridgeRule, ground: RuleGround): string | undefined {
   if (rule.direction === 'kafka-to-mqtt') {
-    const fault = names.topic(rule.topic);
+    const fault = ground.topic(rule.topic);
     if (fault !== undefined) return `topic: ${fault}`;
     return templateFault('mqttTopic', rule.mqttTopic, {
       table: recordPlaceholder,
@@ -44,11 +44,15 @@ export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefin
     filterFault(rule.filter, Infinity) ??
     (parseShare(rule.filter) && 'a shared subscription cannot select messages');
   if (fault !== undefined) return `filter: ${fault}`;
+  if (rule.ack === 'spool' && !ground.hasSpool) {
+    return 'ack: the node has no spool; set `bridge.spool.dir` (SKEIN_BRIDGE_SPOOL_DIR), or choose another';
+  }
   return (
     templateFault(way.field, way.target, {
       table: messagePlaceholder,
       constantFault: (name) =>
-        names.target(name) ?? (isAllowed(name, way.allowed) ? undefined : 'is none of allowTopics'),
+        ground.target(name) ??
+        (isAllowed(name, way.allowed) ? undefined : 'is none of allowTopics'),
     }) ??
     (way.route &&
       templateFault(way.route.field, way.route.template, { table: messagePlaceholder })) ??
@@ -60,10 +64,11 @@ export function ruleFault(rule: BridgeRule, names: NameFaults): string | undefin
   );
 }
 
-/** Why there can be nothing of a name on the other side; undefined when there can. */
-export interface NameFaults {
+/** What a rule finds on its node, and why there can be nothing of a name on the other side; undefined when there can. */
+export interface RuleGround {
   target(name: string): string | undefined;
   topic(name: string): string | undefined;
+  readonly hasSpool: boolean;
 }
 
 function partitionFault(partition: string): string | undefined {

@@ -14,6 +14,8 @@ function record(key: string, text: string, timestampMs = 0): OutboundRecord {
     timestampMs,
     bytes: 10,
     gate: undefined,
+    sequence: 0,
+    isDone: false,
   };
 }
 
@@ -80,10 +82,11 @@ describe('TargetLanes', () => {
     expect(sent).toEqual(['1: a']);
   });
 
-  it('takes out only the held records that are too old', () => {
+  it('takes out only the held records that have waited too long for a target that is missing', () => {
     const { lanes } = setUp();
-    lanes.push(record('c1', 'old', 0));
+    lanes.push(record('c1', 'old', -9_000));
     lanes.push(record('c1', 'young', 500));
+    expect(lanes.takeExpired(100)).toEqual([]);
     expect(lanes.takeExpired(1_200).map(({ value }) => String(value))).toEqual(['old']);
     expect(lanes.idle).toBe(false);
     expect(lanes.takeExpired(1_600).map(({ value }) => String(value))).toEqual(['young']);

@@ -17,6 +17,8 @@ export class TargetLanes {
   #lanes = new Map<number, Lane>();
   #count = 0;
   #nextCount = 0;
+  /** Since when the target has not existed. */
+  #unknownSinceMs: number | undefined;
 
   constructor(target: string, laneOptions: Omit<LaneOptions, 'target' | 'lane'>) {
     this.target = target;
@@ -41,6 +43,7 @@ export class TargetLanes {
   /** Takes a lane count; a changed one comes into force when the lanes have drained. */
   open(count: number): void {
     this.#nextCount = count;
+    this.#unknownSinceMs = undefined;
     this.settle();
   }
 
@@ -54,10 +57,13 @@ export class TargetLanes {
     for (const record of held) this.push(record);
   }
 
-  /** The target does not exist: takes out the held records that are older than the limit. */
+  /** The target does not exist: takes out the held records that have waited for it for too long. */
   takeExpired(nowMs: number): readonly OutboundRecord[] {
     const { ackTimeoutMs } = this.#laneOptions.limits;
-    const kept = this.#held.findIndex((record) => nowMs - record.timestampMs <= ackTimeoutMs);
+    const sinceMs = (this.#unknownSinceMs ??= nowMs);
+    const kept = this.#held.findIndex(
+      ({ timestampMs }) => nowMs - Math.max(sinceMs, timestampMs) <= ackTimeoutMs,
+    );
     return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
   }
 

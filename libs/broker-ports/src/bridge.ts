@@ -104,6 +104,22 @@ export type ConnectorKind = keyof ConnectorKinds;
 /** The connector of a kind. */
 export type ConnectorOf<Kind extends ConnectorKind> = ConnectorKinds[Kind];
 
+/**
+ * What becomes of a record when the spool has no room for it.
+ *
+ * @remarks `reject`: the publisher is refused. `drop-oldest`: the oldest records of the rule go. `drop-newest`: the record goes,
+ * and is acknowledged all the same. `block`: it waits for room, for as long as its publisher may be kept waiting.
+ */
+export type SpoolFullPolicy = 'reject' | 'drop-oldest' | 'drop-newest' | 'block';
+
+/** How one rule uses the spool, where that differs from other rules of the node. */
+export interface RuleSpool {
+  /** Most bytes that the rule takes of the spool. @defaultValue what all rules together may take */
+  readonly bytesMax?: number;
+  readonly ageSecondsMax?: number;
+  readonly onFull?: SpoolFullPolicy;
+}
+
 /** What rules from MQTT have in common. Templates use `${clientId}`, `${topic}`, `${topic[n]}`, `${qos}`, `${payload}`. */
 export interface OutboundRuleFields {
   readonly id: string;
@@ -116,6 +132,7 @@ export interface OutboundRuleFields {
   readonly key: string;
   /** Extra headers: name to template. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly spool?: RuleSpool;
 }
 
 /** Sends MQTT messages into Kafka. */
@@ -130,8 +147,8 @@ export interface MqttToKafkaRule extends OutboundRuleFields {
    * template that gives a number, which counts modulo the number of partitions. @defaultValue `key`
    */
   readonly partition: string;
-  /** `kafka`: PUBACK waits for acks=all. `none`: memory only, lost with the node. */
-  readonly ack: 'none' | 'kafka';
+  /** PUBACK waits for: `spool` the disk of the node, `kafka` acks=all, `none` nothing (memory only, lost with the node). */
+  readonly ack: 'none' | 'spool' | 'kafka';
 }
 
 /** Posts MQTT messages to an HTTP endpoint. */
@@ -139,8 +156,8 @@ export interface MqttToWebhookRule extends OutboundRuleFields {
   readonly direction: 'mqtt-to-webhook';
   /** Template of the path behind that of the connector's URL; `/` means the URL itself. @defaultValue `/` */
   readonly path: string;
-  /** `webhook`: PUBACK waits for a 2xx. `none`: memory only, lost with the node. */
-  readonly ack: 'none' | 'webhook';
+  /** PUBACK waits for: `spool` the disk of the node, `webhook` a 2xx, `none` nothing (memory only, lost with the node). */
+  readonly ack: 'none' | 'spool' | 'webhook';
 }
 
 /** Sends Kafka records to MQTT. Templates use `${key}`, `${topic}`, `${partition}`, `${offset}`, `${headers.name}`. */
@@ -165,8 +182,8 @@ export interface MqttToRabbitmqRule extends OutboundRuleFields {
   readonly exchange: string;
   /** Template of the routing key; a message that no queue takes is refused. */
   readonly routingKey: string;
-  /** `rabbitmq`: PUBACK waits for the confirm. `none`: memory only, lost with the node. */
-  readonly ack: 'none' | 'rabbitmq';
+  /** PUBACK waits for: `spool` the disk of the node, `rabbitmq` the confirm, `none` nothing (memory only, lost with the node). */
+  readonly ack: 'none' | 'spool' | 'rabbitmq';
 }
 
 /** A rule from MQTT to any kind of other side. */
@@ -203,12 +220,21 @@ export interface RuleStore {
   close(): Promise<void>;
 }
 
+/** What waits in the spool of a node for the sink of one rule. */
+export interface RuleSpoolState {
+  readonly records: number;
+  /** What they take of the spool. */
+  readonly bytes: number;
+}
+
 /** The state of one rule on one node. */
 export interface RuleStatus {
   readonly id: string;
   /** `degraded`: the other side refuses or does not answer; the last error says why. */
   readonly state: 'running' | 'degraded' | 'stopped';
   readonly lastError: string | undefined;
+  /** Undefined for a rule that does not use the spool. */
+  readonly spool?: RuleSpoolState | undefined;
 }
 
 /** The state of one connector on one node. */
@@ -232,12 +258,14 @@ export interface Bridge {
   offer(message: Message, done: PublishDone): void;
   /** Replaces the set of rules; unchanged ones go on undisturbed. */
   apply(rules: readonly BridgeRule[]): void;
+  /** Removes what rules that were not applied last have left in the spool. To be called when all rules are known. */
+  prune(): void;
   /** What is wrong with a rule, naming the field; undefined when it can run. */
   ruleFault(rule: BridgeRule): string | undefined;
   /** The state of each rule in force. */
   status(): readonly RuleStatus[];
   /** The state of each connector. */
   connectors(): readonly ConnectorStatus[];
-  /** Sends what is buffered within the deadline, then stops. */
+  /** Sends what is buffered in memory within the deadline, then stops; what is in the spool stays there. */
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ConfigFault } from './config-error.ts';
 import { kindOf } from './bridge-rule.ts';
 import type { schema } from './schema.ts';
+import { spoolDir, type SpoolSettings } from './spool-dir.ts';
 
 type Bridges = Pick<z.output<typeof schema>, 'bridges' | 'bridgeRules'>;
 
@@ -52,6 +53,24 @@ function certificateFaults(
       fix: `name the file, or remove tls.${given}`,
     },
   ];
+}
+
+/** Finds rules that need a spool where there is none. */
+export function spoolFaults(
+  config: SpoolSettings & Pick<Bridges, 'bridgeRules'>,
+): readonly ConfigFault[] {
+  if (spoolDir(config) !== undefined) return [];
+  return config.bridgeRules.flatMap((rule, index) =>
+    rule.direction === 'kafka-to-mqtt' || rule.ack !== 'spool'
+      ? []
+      : [
+          {
+            field: `bridgeRules[${index}].ack`,
+            problem: 'is spool, and the node has none',
+            fix: 'set bridge.spool.dir (SKEIN_BRIDGE_SPOOL_DIR), or choose another',
+          },
+        ],
+  );
 }
 
 function repeatedIds(list: string, items: readonly { readonly id: string }[]): ConfigFault[] {

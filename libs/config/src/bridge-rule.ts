@@ -28,6 +28,44 @@ const flag = (description: string, fallback: boolean) =>
 const direction = <Name extends string>(name: Name) =>
   z.literal(name).meta({ description: 'Which way the rule carries.', expects: `\`${name}\`` });
 
+/** What becomes of a record that the spool has no room for. @internal */
+export const onFull = z
+  .enum(['reject', 'drop-oldest', 'drop-newest', 'block'], {
+    error: 'must be one of reject, drop-oldest, drop-newest, block',
+  })
+  .meta({
+    description:
+      'What becomes of a record when the spool is full: its publisher is refused (0x97), the oldest of its rule are dropped for it, it is dropped itself and acknowledged, or it waits for room until `bridge.ackTimeoutMs`.',
+  });
+
+const most = (description: string, range: { min: number; max: number; unit: string }) => {
+  const error = `must be a whole number from ${range.min} to ${range.max}`;
+  return z
+    .int({ error })
+    .min(range.min, { error })
+    .max(range.max, { error })
+    .exactOptional()
+    .meta({ description, unit: range.unit });
+};
+
+const ruleSpool = z
+  .strictObject({
+    bytesMax: most('Most bytes that the rule takes of the spool; by default all of it.', {
+      min: 1_048_576,
+      max: 1_099_511_627_776,
+      unit: 'bytes',
+    }),
+    ageSecondsMax: most('As `bridge.spool.ageSecondsMax`, for this rule.', {
+      min: 1,
+      max: 315_360_000,
+      unit: 's',
+    }),
+    onFull: onFull
+      .exactOptional()
+      .meta({ description: 'As `bridge.spool.onFull`, for this rule.' }),
+  })
+  .exactOptional();
+
 const TOPIC_ENTRIES = 'topic names, or beginnings of names with `*` behind';
 const TOPIC_ENTRY = 'must be a topic name, or the beginning of one with `*` behind';
 
@@ -44,10 +82,11 @@ const record = {
     })
     .default({})
     .meta({ description: 'Extra headers of the records.', expects: 'a map of names to templates' }),
+  spool: ruleSpool,
 };
 
 const whenAcknowledged = (stored: string) =>
-  `When a QoS 1 or 2 message is acknowledged: after ${stored}, or at once and lost with the node.`;
+  `When a QoS 1 or 2 message is acknowledged: when it is on the disk of the node (\`bridge.spool\`), after ${stored}, or at once and lost with the node.`;
 
 /** Messages of clients to Kafka, as the file states the rule. */
 export const mqttToKafka = z.strictObject({
@@ -74,8 +113,8 @@ export const mqttToKafka = z.strictObject({
   ).default('key'),
   ...record,
   ack: z
-    .enum(['none', 'kafka'], { error: 'must be none or kafka' })
-    .default('kafka')
+    .enum(['none', 'spool', 'kafka'], { error: 'must be none, spool or kafka' })
+    .default('spool')
     .meta({ description: whenAcknowledged('Kafka has it (acks=all)') }),
 });
 
@@ -91,8 +130,8 @@ export const mqttToWebhook = z.strictObject({
   ).default('/'),
   ...record,
   ack: z
-    .enum(['none', 'webhook'], { error: 'must be none or webhook' })
-    .default('webhook')
+    .enum(['none', 'spool', 'webhook'], { error: 'must be none, spool or webhook' })
+    .default('spool')
     .meta({ description: whenAcknowledged('the endpoint has answered with 2xx') }),
 });
 
@@ -134,8 +173,8 @@ export const mqttToRabbitmq = z.strictObject({
   routingKey: mayBeEmpty('Routing key of the messages. One that no queue takes is refused.'),
   ...record,
   ack: z
-    .enum(['none', 'rabbitmq'], { error: 'must be none or rabbitmq' })
-    .default('rabbitmq')
+    .enum(['none', 'spool', 'rabbitmq'], { error: 'must be none, spool or rabbitmq' })
+    .default('spool')
     .meta({ description: whenAcknowledged('RabbitMQ has confirmed it') }),
 });
 

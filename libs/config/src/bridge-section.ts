@@ -1,10 +1,12 @@
 import { z } from 'zod';
-import { bridgeRule } from './bridge-rule.ts';
+import { bridgeRule, onFull } from './bridge-rule.ts';
 import { connector } from './connector.ts';
 import { milliseconds, section, whole } from './kinds.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const DAY_SECONDS = 86_400;
 
 /** What the bridges lead to. */
 export const bridges = z.array(connector).max(200).default([]).meta({
@@ -16,6 +18,35 @@ export const bridges = z.array(connector).max(200).default([]).meta({
 export const bridgeRules = z.array(bridgeRule).max(200).default([]).meta({
   description: 'Bridge rules. Those named here are read-only over the admin API.',
   expects: 'a list of at most 200 bridge rules',
+});
+
+const spool = section({
+  kind: z.enum(['local', 'none']).default('local').meta({
+    description:
+      'Where records of rules with `ack: spool` are kept until the other side has them: in a directory of the node, or nowhere.',
+  }),
+  dir: z.string().min(1).max(4096).exactOptional().meta({
+    description:
+      'Directory of the spool, of this node alone, on a disk that outlives the process. The default is `spool` in `data.dir`; without either there is no spool.',
+    expects: 'a directory path',
+  }),
+  bytesMax: whole('Most bytes of the spool, all rules together. Its file may be a little larger.', {
+    default: GIB,
+    min: MIB,
+    max: 1024 * GIB,
+    unit: 'bytes',
+  }),
+  ageSecondsMax: whole('Records that are older when their turn comes are dropped and counted.', {
+    default: 7 * DAY_SECONDS,
+    min: 1,
+    max: 3650 * DAY_SECONDS,
+    unit: 's',
+  }),
+  onFull: onFull.default('reject'),
+  replayRecordsPerSecond: whole(
+    'How fast each rule sends records that are read back after a start or an outage; 0 is as fast as it can. Live records queue behind them, so a limit below their rate is never caught up.',
+    { default: 0, min: 0, max: 10_000_000, unit: 'records/s' },
+  ),
 });
 
 /** Limits of each bridge. */
@@ -42,7 +73,8 @@ export const bridge = section({
     unit: 'bytes',
   }),
   bufferBytesMax: whole(
-    'Most bytes that a node holds for one bridge, all its rules together; beyond it a publish is refused, or the record dropped and counted (`ack: none`).',
+    'Most bytes that a node holds in memory for one bridge, all its rules together; beyond it a publish is refused, or the record dropped and counted (`ack: none`). Rules with `ack: spool` fill half of it, and go on beyond it on disk.',
     { default: 64 * MIB, min: MIB, max: 4096 * MIB, unit: 'bytes' },
   ),
+  spool,
 });

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { bridgeFaults } from './bridge-faults.ts';
+import { bridgeFaults, spoolFaults } from './bridge-faults.ts';
 import type { ConfigFault } from './config-error.ts';
 import { redisFaults } from './redis-faults.ts';
 import { hasRedis } from './redis-target.ts';
@@ -9,7 +9,11 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Finds what is wrong between settings that are each right alone. */
 export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
-  const faults: ConfigFault[] = [...redisFaults(config.redis), ...bridgeFaults(config)];
+  const faults: ConfigFault[] = [
+    ...redisFaults(config.redis),
+    ...bridgeFaults(config),
+    ...spoolFaults(config),
+  ];
   if (config.data.dir !== undefined && hasRedis(config.redis)) {
     faults.push({
       field: 'data.dir',

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigError, loadConfig, type ConfigSource } from './index.ts';
+import { ConfigError, loadConfig, spoolDir, type ConfigSource } from './index.ts';
 
 let directory: string;
 
@@ -94,6 +94,7 @@ describe('the order of sources', () => {
         SKEIN_BRIDGES: '[{"id":"main","kind":"kafka","brokers":["one:9092","two:9092"]}]',
         SKEIN_BRIDGE_RULES:
           '[{ id: t, bridge: main, direction: mqtt-to-kafka, filter: devices/+/telemetry, topic: telemetry }]',
+        SKEIN_BRIDGE_SPOOL_DIR: 'spool',
       },
     });
 
@@ -117,7 +118,7 @@ describe('the order of sources', () => {
         key: '${clientId}',
         partition: 'key',
         headers: {},
-        ack: 'kafka',
+        ack: 'spool',
       },
     ]);
   });
@@ -235,7 +236,7 @@ describe('faults', () => {
       'bridges[3].url.env: must be { file: PATH } or { env: NAME }; see bridges in docs/configuration.md',
       expect.stringContaining('bridges[4].headers'),
       expect.stringContaining('bridges[5].url: must be an amqp: or amqps: URL without a user name'),
-      'bridgeRules[0].ack: must be none or webhook; see bridgeRules in docs/configuration.md',
+      'bridgeRules[0].ack: must be none, spool or webhook; see bridgeRules in docs/configuration.md',
       expect.stringContaining('bridgeRules[1].topic: is not a known key'),
     ]);
   });
@@ -419,6 +420,21 @@ describe('rules between settings', () => {
     expect(faultsOf({ env: { SKEIN_BRIDGES, SKEIN_BRIDGE_RULES } })).toEqual([
       'bridgeRules[0].bridge: is main, and there is no bridge of that id; name one of other, or add it to `bridges`',
     ]);
+  });
+
+  it('give a rule that acknowledges from the spool a place for it', () => {
+    const rule = { ...RULE, direction: 'mqtt-to-kafka', filter: 'a/#', mqttTopic: undefined };
+    const env = {
+      SKEIN_BRIDGES: JSON.stringify([BRIDGE]),
+      SKEIN_BRIDGE_RULES: JSON.stringify([rule]),
+    };
+    const fault =
+      'bridgeRules[0].ack: is spool, and the node has none; set bridge.spool.dir (SKEIN_BRIDGE_SPOOL_DIR), or choose another';
+    const none = { SKEIN_BRIDGE_SPOOL_KIND: 'none' };
+    expect(faultsOf({ env })).toEqual([fault]);
+    expect(faultsOf({ env: { ...env, SKEIN_DATA_DIR: 'd', ...none } })).toEqual([fault]);
+    expect(spoolDir(load({ env: { ...env, SKEIN_DATA_DIR: 'd' } }))).toBe('d/spool');
+    expect(spoolDir(load({ env: { ...env, SKEIN_BRIDGE_SPOOL_DIR: 's' } }))).toBe('s');
   });
 
   it('refuse a socket buffer too small for a socket to tell when it has drained', () => {

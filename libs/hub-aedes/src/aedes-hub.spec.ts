@@ -71,6 +71,7 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     idle,
     offer,
     apply: () => undefined,
+    prune: () => undefined,
     ruleFault: () => undefined,
     status: () => [],
     connectors: () => [],

@@ -18,6 +18,7 @@ export function brokerGauges(registry: Registry, listeners: readonly string[]) {
     redisUp: gauges.redisUp.by('role', ['commands', 'subscriber', 'store']),
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
+    bridgeSpoolLimit: gauges.bridgeSpoolLimit.cell(),
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),
   };
 
@@ -27,6 +28,8 @@ export function brokerGauges(registry: Registry, listeners: readonly string[]) {
       bufferBytes: gauges.bridgeBufferBytes.cell({ bridge: name }),
       bufferLimit: gauges.bridgeBufferLimit.cell({ bridge: name }),
       bufferRecords: gauges.bridgeBufferRecords.cell({ bridge: name }),
+      spoolBytes: gauges.bridgeSpoolBytes.cell({ bridge: name }),
+      spoolRecords: gauges.bridgeSpoolRecords.cell({ bridge: name }),
       consumerLag: gauges.bridgeConsumerLag.cell({ bridge: name }),
     };
   }

@@ -99,6 +99,10 @@ const BRIDGE_FAILURES: readonly BridgeRecordCount['reason'][] = [
   'invalid_topic',
   'not_authorized',
   'unknown_topic',
+  'spool_full',
+  'spool_failed',
+  'expired',
+  'rule_removed',
   'shutdown',
   'other',
 ];

@@ -256,17 +256,28 @@ export const BROKER_GAUGES = {
   ),
   bridgeBufferBytes: metric(
     'skein_bridge_buffer_bytes',
-    'Bytes waiting for the other side.',
+    'Bytes waiting in memory for the other side.',
     'bridge',
   ),
   bridgeBufferLimit: metric(
     'skein_bridge_buffer_limit_bytes',
-    'Most bytes that may wait for the other side.',
+    'Most bytes that may wait in memory for the other side.',
     'bridge',
   ),
   bridgeBufferRecords: metric(
     'skein_bridge_buffer_records',
-    'Records waiting for the other side.',
+    'Records waiting in memory for the other side.',
+    'bridge',
+  ),
+  bridgeSpoolBytes: metric(
+    'skein_bridge_spool_bytes',
+    'Bytes of the spool that records waiting for the other side take.',
+    'bridge',
+  ),
+  bridgeSpoolLimit: metric('skein_bridge_spool_limit_bytes', 'Most bytes that the spool may take.'),
+  bridgeSpoolRecords: metric(
+    'skein_bridge_spool_records',
+    'Records waiting in the spool for the other side.',
     'bridge',
   ),
   bridgeConsumerLag: metric(

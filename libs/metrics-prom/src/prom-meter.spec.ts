@@ -17,6 +17,7 @@ beforeEach(() => {
       { name: 'ws', connectionsMax: 20 },
     ],
     bridgeBufferBytesMax: 1_000,
+    bridgeSpoolBytesMax: 2_000,
   });
 });
 
@@ -191,6 +192,7 @@ describe('gauges', () => {
     meter.redisUp('commands', true);
     meter.bridgeConnected('kafka', true);
     meter.bridgeBuffer('kafka', 4, 400);
+    meter.bridgeSpool('kafka', 5, 500);
     meter.bridgeConsumerLag('kafka', 12);
     const text = await page();
 
@@ -199,6 +201,9 @@ describe('gauges', () => {
     expect(text).toContain('skein_bridge_connected{bridge="kafka"} 1');
     expect(text).toContain('skein_bridge_buffer_bytes{bridge="kafka"} 400');
     expect(text).toContain('skein_bridge_buffer_limit_bytes{bridge="kafka"} 1000');
+    expect(text).toContain('skein_bridge_spool_records{bridge="kafka"} 5');
+    expect(text).toContain('skein_bridge_spool_bytes{bridge="kafka"} 500');
+    expect(text).toContain('skein_bridge_spool_limit_bytes 2000');
     expect(text).toContain('skein_bridge_consumer_lag_records{bridge="kafka"} 12');
   });
 });

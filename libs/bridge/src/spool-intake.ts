@@ -1,0 +1,195 @@
+import {
+  PublishError,
+  type BridgeRecordCount,
+  type SpoolError,
+  type SpoolLog,
+} from '#libs/broker-ports';
+import type { BufferBudget } from './buffer-budget.ts';
+import { Fifo } from './fifo.ts';
+import type { OutboundRecord } from './outbound-record.ts';
+import type { RuleSpoolLimits } from './spool-limits.ts';
+import { encodeRecord } from './spool-record.ts';
+import type { SpoolRoom } from './spool-room.ts';
+
+/** What an intake works with. */
+export interface SpoolIntakeOptions {
+  readonly spoolLog: SpoolLog;
+  readonly limits: RuleSpoolLimits;
+  readonly budget: BufferBudget;
+  readonly clock: () => number;
+  /** One more record is durable, or will never be. */
+  readonly told: (error: SpoolError | undefined) => void;
+  readonly room: SpoolRoom;
+  /** There was no room, or the spool cannot write. */
+  readonly troubled: (reason: SpoolReason, cause: string) => void;
+  readonly count: (outcome: BridgeRecordCount['outcome'], reason: SpoolReason) => void;
+}
+
+/** Why the spool did not take a record. */
+export type SpoolReason = 'spool_full' | 'spool_failed' | 'shutdown';
+
+/** Most bytes of a rule on their way to the disk: a disk that hangs must not fill memory. */
+const PENDING_BYTES_MAX = 16 * 1024 * 1024;
+/** Most bytes of records that are durable, and kept in memory in case their turn comes soon. */
+const RECENT_BYTES_MAX = 1024 * 1024;
+/** Most bytes that wait for room. */
+const BLOCKED_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Takes records into the log of a rule, and holds their acknowledgements until they are durable.
+ *
+ * @remarks The newest records stay in memory, so that a rule that is caught up never reads: all that are not durable yet, and
+ * of the others as many as RECENT_BYTES_MAX allows. The rest is in the log alone.
+ */
+export class SpoolIntake {
+  readonly #options: SpoolIntakeOptions;
+  readonly #recent = new Fifo<OutboundRecord>();
+  /** The sequence of the first of the recent records; without any, of the next. */
+  #first: number;
+  #told = 0;
+  #pendingBytes = 0;
+  #recentBytes = 0;
+  readonly #blocked = new Fifo<OutboundRecord>();
+  #blockedBytes = 0;
+
+  constructor(options: SpoolIntakeOptions) {
+    this.#options = options;
+    this.#first = options.spoolLog.next;
+  }
+
+  /** From this sequence on memory has the records. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The fate of all records up to this sequence is known; 0 before that of one is. */
+  get told(): number {
+    return this.#told;
+  }
+
+  /** Whether records are on their way to the disk. */
+  get isPending(): boolean {
+    return this.#pendingBytes > 0;
+  }
+
+  /** Takes a record, or deals with it as the policy for a full spool says. */
+  offer(record: OutboundRecord): void {
+    if (this.#blocked.size > 0 || !this.#append(record)) this.#withoutRoom(record);
+  }
+
+  /** Takes the record of a sequence out of memory, when its fate is known, and forgets those before it. */
+  take(sequence: number): OutboundRecord | undefined {
+    while (this.#first < sequence && this.#first <= this.#told) this.#forgetFirst();
+    if (this.#first !== sequence || sequence > this.#told) return undefined;
+    return this.#shift();
+  }
+
+  /** Looks whether there is room by now for what waits for it. */
+  sweep(nowMs: number): void {
+    for (let record = this.#blocked.at(0); record !== undefined; record = this.#blocked.at(0)) {
+      const { gate, timestampMs } = record;
+      const isLate = gate === undefined && nowMs - timestampMs > this.#options.limits.blockMs;
+      const isOver = isLate || gate?.open === false;
+      if (!isOver && !this.#append(record)) return;
+      this.#unblock();
+      if (isOver) this.#refuse(record, 'spool_full');
+    }
+  }
+
+  /** Refuses what waits for room. */
+  close(): void {
+    for (let record = this.#unblock(); record !== undefined; record = this.#unblock()) {
+      this.#refuse(record, 'shutdown');
+    }
+  }
+
+  #append(record: OutboundRecord): boolean {
+    const { spoolLog, room, budget } = this.#options;
+    if (this.#pendingBytes + record.bytes > PENDING_BYTES_MAX) return false;
+    const bytes = encodeRecord(record);
+    if (!room.has(bytes.length)) return false;
+    const sequence = spoolLog.append(bytes, record.timestampMs, this.#tell);
+    if (sequence === undefined) return false;
+    record.sequence = sequence;
+    if (this.#recent.size === 0) this.#first = sequence;
+    this.#recent.push(record);
+    this.#pendingBytes += record.bytes;
+    budget.add(record.bytes);
+    return true;
+  }
+
+  readonly #tell = (sequence: number, error?: SpoolError): void => {
+    const record = this.#recent.at(sequence - this.#first);
+    if (record === undefined) return;
+    this.#told = sequence;
+    this.#pendingBytes -= record.bytes;
+    this.#recentBytes += record.bytes;
+    const { gate } = record;
+    if (error === undefined) {
+      record.gate = undefined;
+      gate?.release();
+    } else {
+      record.isDone = true;
+      this.#failed(record, error);
+    }
+    this.#options.told(error);
+    while (this.#recentBytes > RECENT_BYTES_MAX && this.#first <= this.#told) this.#forgetFirst();
+  };
+
+  #failed(record: OutboundRecord, error: SpoolError): void {
+    const { limits, room, troubled } = this.#options;
+    if (error.code === 'FULL') {
+      if (limits.onFull === 'drop-oldest' && !room.isBeingMade) room.make(record.bytes);
+      troubled('spool_full', error.message);
+      this.#dropOrRefuse(record);
+    } else {
+      troubled('spool_failed', error.message);
+      this.#refuse(record, 'spool_failed');
+    }
+    record.gate = undefined;
+  }
+
+  #withoutRoom(record: OutboundRecord): void {
+    const { limits, room, troubled, budget } = this.#options;
+    troubled('spool_full', 'there is no room for a record');
+    if (limits.onFull === 'drop-oldest' && room.make(record.bytes) && this.#append(record)) return;
+    if (limits.onFull !== 'block' || this.#blockedBytes + record.bytes > BLOCKED_BYTES_MAX) {
+      return this.#dropOrRefuse(record);
+    }
+    this.#blocked.push(record);
+    this.#blockedBytes += record.bytes;
+    budget.add(record.bytes);
+  }
+
+  #dropOrRefuse(record: OutboundRecord): void {
+    if (this.#options.limits.onFull !== 'drop-newest') return this.#refuse(record, 'spool_full');
+    this.#options.count('dropped', 'spool_full');
+    record.gate?.release();
+  }
+
+  #refuse({ gate }: OutboundRecord, reason: SpoolReason): void {
+    this.#options.count(gate === undefined ? 'dropped' : 'failed', reason);
+    const code = reason === 'spool_full' ? 'QUOTA_EXCEEDED' : 'BRIDGE_UNAVAILABLE';
+    gate?.release(new PublishError(code, `the spool did not take the message: ${reason}`));
+  }
+
+  #unblock(): OutboundRecord | undefined {
+    const record = this.#blocked.shift();
+    if (record === undefined) return undefined;
+    this.#blockedBytes -= record.bytes;
+    this.#options.budget.give(record.bytes);
+    return record;
+  }
+
+  #forgetFirst(): void {
+    this.#options.budget.give(this.#shift()?.bytes ?? 0);
+  }
+
+  #shift(): OutboundRecord | undefined {
+    const record = this.#recent.shift();
+    if (record === undefined) return undefined;
+    this.#first += 1;
+    this.#recentBytes -= record.bytes;
+    return record;
+  }
+}

@@ -1,0 +1,183 @@
+import type {
+  BridgeRecordCount,
+  Log,
+  RuleSpoolState,
+  SpoolError,
+  SpoolLog,
+} from '#libs/broker-ports';
+import type { BufferBudget } from './buffer-budget.ts';
+import { Episode } from './episode.ts';
+import type { OutboundRecord } from './outbound-record.ts';
+import { SpoolFeeder } from './spool-feeder.ts';
+import { SpoolIntake } from './spool-intake.ts';
+import type { RuleSpoolLimits } from './spool-limits.ts';
+import { SpoolRoom } from './spool-room.ts';
+
+/** What the way of a rule's records through the spool needs. */
+export interface SpoolPathOptions {
+  readonly rule: string;
+  readonly spoolLog: SpoolLog;
+  readonly limits: RuleSpoolLimits;
+  readonly budget: BufferBudget;
+  readonly clock: () => number;
+  readonly log: Log;
+  /** Takes a record to its lane. */
+  readonly push: (record: OutboundRecord) => void;
+  readonly count: (count: Pick<BridgeRecordCount, 'outcome' | 'reason' | 'count'>) => void;
+}
+
+/** How long a rule must have been behind before that is told. */
+const BEHIND_TOLD_MS = 1_000;
+
+/**
+ * The way of a rule's records through the spool: into its log, where they are acknowledged, and from there to the lanes.
+ *
+ * @remarks One version of a rule after the other has a path over the same log: the next one starts when the lanes of the one
+ * before are gone.
+ */
+export class SpoolPath {
+  readonly #options: SpoolPathOptions;
+  readonly #intake: SpoolIntake;
+  readonly #feeder: SpoolFeeder;
+  readonly #full: Episode;
+  readonly #failing: Episode;
+  #behindSinceMs: number | undefined;
+  #isBehindTold = false;
+
+  constructor(options: SpoolPathOptions) {
+    const { rule, spoolLog, clock, log } = options;
+    this.#options = options;
+    this.#full = new Episode({
+      begin: (cause) => log.warn('bridge-spool-full', { ...this.#fields(), error: cause }),
+      end: () => log.info('bridge-spool-has-room', this.#fields()),
+    });
+    this.#failing = new Episode({
+      begin: (cause) => log.error('bridge-spool-failed', { rule, error: cause }),
+      end: () => log.info('bridge-spool-recovered', this.#fields()),
+    });
+    const failed = (error: Error): void => this.#failing.seen(clock(), error.message);
+    const room = new SpoolRoom({
+      spoolLog,
+      bytesMax: options.limits.bytesMax,
+      dropped: (records, from) => this.#dropped(records, from),
+      failed,
+    });
+    const { budget, limits, push } = options;
+    const shared = { spoolLog, limits, budget, clock };
+    this.#intake = new SpoolIntake({
+      ...shared,
+      room,
+      told: (error) => this.#told(error),
+      troubled: (reason, cause) =>
+        (reason === 'spool_full' ? this.#full : this.#failing).seen(clock(), cause),
+      count: (outcome, reason) => this.#count(outcome, reason),
+    });
+    this.#feeder = new SpoolFeeder({
+      ...shared,
+      intake: this.#intake,
+      push,
+      failed,
+      count: (outcome, reason) => this.#count(outcome, reason),
+    });
+  }
+
+  /** What the log holds. */
+  get state(): RuleSpoolState {
+    const { records, bytes } = this.#options.spoolLog;
+    return { records, bytes };
+  }
+
+  /** What is wrong with the spool, while it is. */
+  get fault(): string | undefined {
+    if (this.#failing.cause !== undefined) return `the spool fails: ${this.#failing.cause}`;
+    return this.#full.cause && `the spool is full: ${this.#full.cause}`;
+  }
+
+  /** Whether nothing is on its way to the disk or in the lanes. */
+  get isIdle(): boolean {
+    return !this.#intake.isPending && this.#feeder.isIdle;
+  }
+
+  /** Whether everything was delivered or given up. */
+  get isDrained(): boolean {
+    return this.isIdle && this.#feeder.isCaughtUp;
+  }
+
+  /** Takes a record; its gate, if any, is released when it is durable. */
+  offer(record: OutboundRecord): void {
+    this.#intake.offer(record);
+  }
+
+  /** Begins to send: the lanes of earlier versions of the rule are gone. */
+  start(): void {
+    const { spoolLog, log } = this.#options;
+    if (spoolLog.records > 0) log.info('bridge-spool-replay', this.#fields());
+    this.#feeder.start();
+  }
+
+  /** A record has left the lanes: it was delivered or given up, or, as the rule ends, it stays in the spool. */
+  left(record: OutboundRecord, isDone: boolean): void {
+    this.#feeder.left(record, isDone);
+  }
+
+  /** To be called when records have left. */
+  advance(): void {
+    this.#feeder.advance();
+  }
+
+  /** Does what is due: waiting records, the replay, the release of what is done with. */
+  sweep(nowMs: number): void {
+    this.#intake.sweep(nowMs);
+    this.#feeder.sweep(nowMs);
+    this.#full.sweep(nowMs);
+    this.#failing.sweep(nowMs);
+    this.#tellBehind(nowMs);
+  }
+
+  /** Takes and sends nothing more; what is in the log stays there. */
+  stop(): void {
+    this.#intake.close();
+    this.#feeder.stop();
+  }
+
+  /** Lets the log forget what was delivered last. */
+  release(): void {
+    this.#feeder.release();
+  }
+
+  #told(error: SpoolError | undefined): void {
+    if (error === undefined) {
+      this.#full.passed();
+      this.#failing.passed();
+    }
+    this.#feeder.feed();
+  }
+
+  #dropped(records: number, from: number): void {
+    const count = records - this.#feeder.keptOf(from);
+    if (count > 0) this.#options.count({ outcome: 'dropped', reason: 'spool_full', count });
+    this.#feeder.feed();
+  }
+
+  #tellBehind(nowMs: number): void {
+    const { log, rule } = this.#options;
+    if (!this.#feeder.isBehind) {
+      if (this.#isBehindTold) log.info('bridge-spool-caught-up', { rule });
+      this.#isBehindTold = false;
+      this.#behindSinceMs = undefined;
+      return;
+    }
+    this.#behindSinceMs ??= nowMs;
+    if (this.#isBehindTold || nowMs - this.#behindSinceMs < BEHIND_TOLD_MS) return;
+    this.#isBehindTold = true;
+    log.info('bridge-spool-behind', this.#fields());
+  }
+
+  #fields(): Readonly<Record<string, string | number>> {
+    return { rule: this.#options.rule, ...this.state };
+  }
+
+  #count(outcome: BridgeRecordCount['outcome'], reason: BridgeRecordCount['reason']): void {
+    this.#options.count({ outcome, reason, count: 1 });
+  }
+}
