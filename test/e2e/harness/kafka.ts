@@ -46,23 +46,19 @@ export class KafkaForTests {
   }
 
   /** Reads so many records of a topic with kcat, each as `key|headers|value`. */
-  async read(scope: Scope, topic: string, count: number): Promise<readonly string[]> {
-    const format = ['-f', '%k|%h|%s\\n', '-q'];
-    const output = await run(scope, {
-      command: 'kcat',
-      args: [
-        '-b',
-        this.brokers,
-        '-C',
-        '-t',
-        topic,
-        '-o',
-        'beginning',
-        '-c',
-        String(count),
-        ...format,
-      ],
-    });
+  read(scope: Scope, topic: string, count: number): Promise<readonly string[]> {
+    return this.#consume(scope, topic, ['-c', String(count)]);
+  }
+
+  /** Reads all that a topic has, as read() does. */
+  readAll(scope: Scope, topic: string): Promise<readonly string[]> {
+    return this.#consume(scope, topic, ['-e']);
+  }
+
+  async #consume(scope: Scope, topic: string, until: readonly string[]): Promise<string[]> {
+    const from = ['-b', this.brokers, '-C', '-t', topic, '-o', 'beginning'];
+    const args = [...from, ...until, '-f', '%k|%h|%s\\n', '-q'];
+    const output = await run(scope, { command: 'kcat', args });
     return output.trimEnd().split('\n');
   }
 
