@@ -181,8 +181,19 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
     const { routingKey, spool, ...rest } = rule;
     return { ...rest, routing_key: routingKey, ...presentRuleSpool(spool), source };
   }
-  const { mqttTopic, ...rest } = rule;
-  return { ...rest, mqtt_topic: mqttTopic, source };
+  const { id, bridge, direction, enabled, topic, qos, retain } = rule;
+  return given({
+    ...{ id, bridge, direction, enabled, topic, qos, retain, source },
+    mqtt_topic: rule.mqttTopic,
+    expiry_seconds: rule.expirySeconds,
+    content_type: rule.contentType,
+    response_topic: rule.responseTopic,
+    correlation_data: rule.correlationData,
+    user_properties: rule.userProperties && { ...rule.userProperties },
+    on_error: rule.onError,
+    dead_letter_topic: rule.deadLetterTopic,
+    start_when: rule.startWhen,
+  });
 }
 
 function presentRuleSpool(spool: WireRuleSpool | undefined): { spool?: BridgeRuleSpool } {
@@ -248,8 +259,26 @@ export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
     const { routing_key: routingKey, spool, ...rest } = rule;
     return { ...rest, routingKey, ...wireRuleSpoolOf(spool) };
   }
-  const { mqtt_topic: mqttTopic, ...rest } = rule;
-  return { ...rest, mqttTopic };
+  const { id, bridge, direction, enabled, topic, qos, retain } = rule;
+  return given({
+    ...{ id, bridge, direction, enabled, topic, qos, retain },
+    mqttTopic: rule.mqtt_topic,
+    expirySeconds: rule.expiry_seconds,
+    contentType: rule.content_type,
+    responseTopic: rule.response_topic,
+    correlationData: rule.correlation_data,
+    userProperties: rule.user_properties,
+    onError: rule.on_error,
+    deadLetterTopic: rule.dead_letter_topic,
+    startWhen: rule.start_when,
+  });
+}
+
+/** Without the fields that are not given. */
+function given<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Fields;
 }
 
 function wireRuleSpoolOf(spool: BridgeRuleSpool | undefined): { spool?: WireRuleSpool } {

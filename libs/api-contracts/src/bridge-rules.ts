@@ -17,6 +17,10 @@ const bridgeId = z
   );
 
 const template = z.string().min(1).max(1024);
+const placeholders = z
+  .string()
+  .max(1024)
+  .regex(/\$\{.+\}/);
 const kafkaTopic = template.describe('Kafka topic.');
 
 const onFull = z.enum(['reject', 'drop-oldest', 'drop-newest', 'block']);
@@ -120,8 +124,39 @@ const inward = {
   enabled: z.boolean().default(true),
   topic: kafkaTopic.describe('The Kafka topic to consume.'),
   mqtt_topic: template.describe('Template of the MQTT topic.'),
-  qos: z.literal([0, 1, 2]).default(1),
-  retain: z.boolean().default(false),
+  qos: z
+    .union([z.literal([0, 1, 2]), placeholders])
+    .default(1)
+    .describe('A template gives 0, 1, 2, or nothing, which means 1.'),
+  retain: z
+    .union([z.boolean(), placeholders])
+    .default(false)
+    .describe('A template gives true, 1, false, 0, or nothing, which means false.'),
+  expiry_seconds: template
+    .optional()
+    .describe('Template of the message expiry interval, from when the message is published.'),
+  content_type: template.optional().describe('Template.'),
+  response_topic: template.optional().describe('Template.'),
+  correlation_data: template
+    .optional()
+    .describe('Template; a single placeholder passes bytes on as they are.'),
+  user_properties: z
+    .record(z.string().min(1).max(256), z.string().max(1024))
+    .optional()
+    .describe('User properties: name to template. Those that come out empty are left out.'),
+  on_error: z
+    .enum(['skip', 'stop', 'dlq'])
+    .default('skip')
+    .describe(
+      'What becomes of a record that can never be published. `dlq`: it goes to `dead_letter_topic`. `stop`: its partition waits.',
+    ),
+  dead_letter_topic: kafkaTopic.optional().describe('The Kafka topic of dead letters, for `dlq`.'),
+  start_when: z
+    .enum(['always', 'subscribers'])
+    .default('always')
+    .describe(
+      '`subscribers`: records wait while no session in the cluster is subscribed to what `mqtt_topic` may give.',
+    ),
 };
 
 const toKafka = named('MqttToKafkaRule', z.strictObject({ id: ruleId, ...kafkaWay }));
@@ -185,8 +220,16 @@ export const bridgeRuleSchema = named(
     ack: z.enum(['none', 'spool', 'kafka', 'webhook', 'rabbitmq']).optional(),
     spool: bridgeRuleSpoolSchema.exactOptional(),
     mqtt_topic: z.string().optional(),
-    qos: z.literal([0, 1, 2]).optional(),
-    retain: z.boolean().optional(),
+    qos: z.union([z.literal([0, 1, 2]), z.string()]).optional(),
+    retain: z.union([z.boolean(), z.string()]).optional(),
+    expiry_seconds: z.string().optional(),
+    content_type: z.string().optional(),
+    response_topic: z.string().optional(),
+    correlation_data: z.string().optional(),
+    user_properties: z.record(z.string(), z.string()).optional(),
+    on_error: z.enum(['skip', 'stop', 'dlq']).optional(),
+    dead_letter_topic: z.string().optional(),
+    start_when: z.enum(['always', 'subscribers']).optional(),
     states: z
       .array(bridgeRuleStateSchema)
       .optional()

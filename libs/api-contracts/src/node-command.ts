@@ -191,8 +191,16 @@ export type WireRule =
       readonly enabled: boolean;
       readonly topic: string;
       readonly mqttTopic: string;
-      readonly qos: WireQoS;
-      readonly retain: boolean;
+      readonly qos: WireQoS | string;
+      readonly retain: boolean | string;
+      readonly expirySeconds?: string | undefined;
+      readonly contentType?: string | undefined;
+      readonly responseTopic?: string | undefined;
+      readonly correlationData?: string | undefined;
+      readonly userProperties?: Readonly<Record<string, string>> | undefined;
+      readonly onError?: 'skip' | 'stop' | 'dlq' | undefined;
+      readonly deadLetterTopic?: string | undefined;
+      readonly startWhen?: 'always' | 'subscribers' | undefined;
     };
 
 /** A rule with its origin and revision; rules of the configuration have revision 0. */

@@ -1,5 +1,5 @@
 import type { Connector, InjectedMessage, Log, Meter, PublishDone } from '#libs/broker-ports';
-import type { InboundLimits } from './inbound-rule.ts';
+import type { InboundLimits } from './inbound-message.ts';
 import type { LaneLimits } from './lane.ts';
 import type { SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
@@ -25,6 +25,10 @@ export interface RuleBridgeOptions {
   readonly messageLimits: InboundLimits;
   /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */
   readonly inject: (message: InjectedMessage, done: PublishDone) => void;
+  /** Whether a session somewhere may be subscribed to a topic that a filter matches: rules may wait for one. */
+  readonly mayWant?: ((filter: string) => boolean) | undefined;
+  /** Whether the node has so much to do that nothing should be consumed meanwhile. */
+  readonly isBehind?: (() => boolean) | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly log: Log;

@@ -1,7 +1,8 @@
-import type { BridgeRule, Connector, ConnectorStatus } from '#libs/broker-ports';
+import type { BridgeRule, Connector, ConnectorStatus, KafkaToMqttRule } from '#libs/broker-ports';
 import type { BridgeContext } from './bridge-context.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { BufferBudget } from './buffer-budget.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { InboundRule, type InboundLink } from './inbound-rule.ts';
 import { OutboundRule } from './outbound-rule.ts';
 import { ruleFault } from './rule-fault.ts';
@@ -47,19 +48,35 @@ export class Connection {
    * @throws TemplateError when a template of the rule cannot be compiled.
    */
   open(rule: BridgeRule, after: Promise<void>): RunningRule {
-    const { messageLimits: limits, inject, log } = this.#options;
+    const { log } = this.#options;
     if (rule.direction === 'kafka-to-mqtt') {
-      const sources = this.#sources;
-      if (sources === undefined) throw new Error(`nothing consumes from ${this.#connector.kind}`);
-      const open: InboundLink['open'] = (handler) =>
-        sources.open(this.#connector, rule, { handler, log });
-      return new InboundRule(rule, this.#context, { open, after, limits, inject });
+      return new InboundRule(rule, this.#context, this.#inboundLink(rule, after));
     }
     return new OutboundRule(rule, this.#context, {
       sink: this.#sinks.open(this.#connector, rule.id, log),
       targetFault: (target) => this.#sinks.targetFault(target),
       after,
     });
+  }
+
+  #inboundLink(rule: KafkaToMqttRule, after: Promise<void>): InboundLink {
+    const { messageLimits: limits, inject, log } = this.#options;
+    const sources = this.#sources;
+    if (sources === undefined) throw new Error(`nothing consumes from ${this.#connector.kind}`);
+    const { onError, deadLetterTopic } = rule;
+    const deadLetters =
+      onError === 'dlq' && deadLetterTopic !== undefined
+        ? new DeadLetters(this.#sinks.open(this.#connector, rule.id, log), deadLetterTopic)
+        : undefined;
+    return {
+      open: (handler) => sources.open(this.#connector, rule, { handler, log }),
+      after,
+      limits,
+      inject,
+      mayWant: this.#options.mayWant,
+      isBehind: this.#options.isBehind,
+      deadLetters,
+    };
   }
 
   /** How this connector fares, by the rules that work on it now. */

@@ -1,16 +1,57 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   PublishError,
   type BridgeRecordCount,
   type InjectedMessage,
+  type KafkaToMqttRule,
   type Meter,
 } from '#libs/broker-ports';
 import { RecordingLog } from '#libs/testkit';
 import { BufferBudget } from './buffer-budget.ts';
-import { InboundRule } from './inbound-rule.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { InboundRule, type InboundLink } from './inbound-rule.ts';
+import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 import type { SourceHandler } from './source.ts';
 
 const LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 };
+
+const RULE: KafkaToMqttRule = {
+  id: 'commands',
+  bridge: 'main',
+  direction: 'kafka-to-mqtt',
+  enabled: true,
+  topic: 'commands',
+  mqttTopic: 'devices/${key}/${headers.kind}',
+  qos: 1,
+  retain: true,
+};
+
+/** A sink that keeps what it gets, or is away. */
+class DeadLetterSink implements Sink {
+  readonly stored: SinkRecord[] = [];
+  away = false;
+  closed = false;
+
+  ping(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  lanes(): Promise<number> {
+    return this.away ? Promise.reject(new SinkError('UNAVAILABLE', 'away')) : Promise.resolve(1);
+  }
+
+  send(_target: string, lane: number, records: readonly SinkRecord[]): Promise<number[]> {
+    this.stored.push(...records);
+    return Promise.resolve([lane]);
+  }
+
+  renew(): void {}
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
 
 describe('InboundRule', () => {
   const headers = { kind: Buffer.from('reboot') };
@@ -22,6 +63,9 @@ describe('InboundRule', () => {
   let refusals: Map<string, PublishError>;
   let resolved: string[];
   let log: RecordingLog;
+  let meter: Meter;
+  let clockMs: number;
+  let wanted: string | undefined;
 
   beforeEach(async () => {
     counts = {};
@@ -33,27 +77,28 @@ describe('InboundRule', () => {
       const name = `${bridge}/${outcome}/${reason}`;
       counts[name] = (counts[name] ?? 0) + records;
     };
-    const meter = new Proxy(
+    clockMs = 1_000;
+    wanted = undefined;
+    meter = new Proxy(
       {},
       { get: (_target, name) => (name === 'bridgeRecords' ? count : () => undefined) },
     ) as Meter;
-    rule = new InboundRule(
-      {
-        id: 'commands',
-        bridge: 'main',
-        direction: 'kafka-to-mqtt',
-        enabled: true,
-        topic: 'commands',
-        mqttTopic: 'devices/${key}/${headers.kind}',
-        qos: 1,
-        retain: true,
-      },
+    rule = await open();
+  });
+
+  /** Opens the rule, with changes. */
+  async function open(
+    changes: Partial<KafkaToMqttRule> = {},
+    link: Partial<InboundLink> = {},
+  ): Promise<InboundRule> {
+    const opened = new InboundRule(
+      { ...RULE, ...changes },
       {
         bridge: 'main',
         limits: { ackTimeoutMs: 1_000, lingerMs: 0, batchRecordsMax: 1, batchBytesMax: 1 },
         budget: new BufferBudget(0),
         spool: undefined,
-        clock: Date.now,
+        clock: () => clockMs,
         log,
         meter,
       },
@@ -68,10 +113,12 @@ describe('InboundRule', () => {
           injected.push(message);
           done(refusals.get(message.topic));
         },
+        ...link,
       },
     );
     await Promise.resolve();
-  });
+    return opened;
+  }
 
   /** Lets records come, by their keys; returns how long the partition rests then. */
   async function batch(
@@ -159,6 +206,98 @@ describe('InboundRule', () => {
     handler?.joined();
     await batch(['d1', 'd2']);
     expect(injected).toHaveLength(carried.length + 2);
+  });
+
+  it('keeps a dead letter before it goes on, and rests when it cannot', async () => {
+    const sink = new DeadLetterSink();
+    sink.away = true;
+    const deadLetters = new DeadLetters(sink, 'dead');
+    rule = await open({ onError: 'dlq', deadLetterTopic: 'dead' }, { deadLetters });
+    handler?.joined();
+    expect(await batch(['d1', '#', 'd2'])).toBe(100);
+    expect(resolved).toEqual(['7']);
+    expect(rule.status()).toMatchObject({ state: 'degraded', lastError: 'away' });
+    sink.away = false;
+    expect(await batch(['#', 'd2'], { from: 8 })).toBe(0);
+    expect(rule.status().state).toBe('running');
+    expect(resolved.at(-1)).toBe('9');
+    const carried = injected.map(({ topic }) => topic.split('/')[1]);
+    expect(carried).toEqual(['d1', 'd2']);
+    expect(sink.stored).toHaveLength(1);
+    expect(sink.stored[0]).toMatchObject({
+      target: 'dead',
+      key: Buffer.from('#'),
+      value: Buffer.from('now'),
+      headers: {
+        ...headers,
+        'skein-rule': 'commands',
+        'skein-error-stage': 'invalid_topic',
+        'skein-topic': 'commands',
+        'skein-partition': '0',
+        'skein-offset': '8',
+      },
+    });
+    expect(counts['main/failed/invalid_topic']).toBe(1);
+    await rule.close();
+    expect(sink.closed).toBe(true);
+  });
+
+  it('stops at poison, and goes on when it is none any more', async () => {
+    rule = await open({ onError: 'stop' });
+    handler?.joined();
+    refusals.set('devices/d2/reboot', new PublishError('NOT_AUTHORIZED', 'forbidden'));
+    expect(await batch(['d1', 'd2', 'd3'])).toBe(100);
+    expect(await batch(['d2', 'd3'], { from: 8 })).toBe(200);
+    expect(rule.status()).toEqual({
+      id: 'commands',
+      state: 'degraded',
+      lastError: 'record 8 of partition 0: forbidden',
+    });
+    refusals.clear();
+    expect(await batch(['d2', 'd3'], { from: 8 })).toBe(0);
+    expect(rule.status().state).toBe('running');
+    expect(counts).toEqual({ 'main/delivered/ok': 3 });
+    expect(log.of('bridge-record-stops-rule')).toHaveLength(1);
+  });
+
+  it('begins nothing while there is no subscriber or the node is behind', async () => {
+    let isBehind = true;
+    let isWanted = false;
+    await open(
+      { startWhen: 'subscribers' },
+      {
+        isBehind: () => isBehind,
+        mayWant: (filter) => {
+          wanted = filter;
+          return isWanted;
+        },
+      },
+    );
+    jest.useFakeTimers();
+    try {
+      const done = batch(['d1']);
+      const pass = async (): Promise<void> => {
+        clockMs += 1_000;
+        await jest.advanceTimersByTimeAsync(500);
+      };
+      await pass();
+      expect(wanted).toBeUndefined();
+      isBehind = false;
+      await pass();
+      expect(wanted).toBe('devices/#');
+      expect(injected).toEqual([]);
+      isWanted = true;
+      await pass();
+      expect(await done).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
+    expect(injected).toHaveLength(1);
+    expect(log.lines.map(({ event, fields }) => [event, fields?.['awaits']])).toEqual([
+      ['bridge-rule-waits', 'the node to catch up'],
+      ['bridge-rule-waits', 'a subscriber'],
+      ['bridge-rule-goes-on', undefined],
+    ]);
   });
 
   it('lets a partition rest, longer each time, while its first record cannot be taken', async () => {

@@ -6,22 +6,15 @@ import {
   type PublishDone,
   type RuleStatus,
 } from '#libs/broker-ports';
-import { topicNameFault } from '#libs/topic-index';
 import type { BridgeContext } from './bridge-context.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { LABEL_OF } from './direction.ts';
-import { recordPlaceholder, type RecordSource } from './placeholders.ts';
+import { InboundMessages, RecordError, type InboundLimits } from './inbound-message.ts';
+import type { RecordSource } from './placeholders.ts';
 import { RecordPump, type RecordOutcome } from './record-pump.ts';
 import { RuleHealth } from './rule-health.ts';
+import { SinkError } from './sink.ts';
 import type { ConsumedRecord, RecordBatch, Source, SourceHandler } from './source.ts';
-import { Template } from './template.ts';
-
-/** What a record may become, as for messages of clients. */
-export interface InboundLimits {
-  readonly topicLevelsMax: number;
-  /** Most bytes of topic and payload together. */
-  readonly packetBytesMax: number;
-  readonly retainedMessageBytesMax: number;
-}
 
 /** How an inbound rule is joined to its source and to the publish pipeline. */
 export interface InboundLink {
@@ -31,37 +24,57 @@ export interface InboundLink {
   readonly after: Promise<void>;
   readonly limits: InboundLimits;
   readonly inject: (message: InjectedMessage, done: PublishDone) => void;
+  /** Whether a session somewhere may be subscribed to a topic that a filter matches. */
+  readonly mayWant?: ((filter: string) => boolean) | undefined;
+  /** Whether the node has so much to do that nothing should be added. */
+  readonly isBehind?: (() => boolean) | undefined;
+  /** Where records go that can never be published; undefined when they go nowhere. The rule closes it. */
+  readonly deadLetters?: DeadLetters | undefined;
 }
 
-/** Why a record is skipped for good. */
-type RecordFault = 'invalid_topic' | 'too_large' | 'not_authorized' | 'other';
+/** Why a record can never be published. */
+interface Poison {
+  readonly fault: RecordError['code'] | 'not_authorized' | 'other';
+  readonly detail: string;
+}
 
-const TOPIC_BYTES_MAX = 65_535;
-const NO_BYTES = new Uint8Array(0);
+/** Tells what became of a record, and why it was not taken. */
+type Settle = (outcome: RecordOutcome, reason?: string) => void;
+
 const REST_MIN_MS = 100;
 const REST_MAX_MS = 5_000;
 /** The same while other keys of the partition go on. */
 const BUSY_REST_MAX_MS = 1_000;
+/** How long what was found out of subscribers and of the node is believed. */
+const LOOK_MS = 1_000;
+const POISON_EVENTS = {
+  skip: 'bridge-record-skipped',
+  dlq: 'bridge-record-dead-lettered',
+  stop: 'bridge-record-stops-rule',
+} as const;
 
 /**
  * One rule from a source to MQTT at work: a member of the rule's consumer group.
  *
- * @remarks A record that can never be published is skipped, counted, and logged when it is the first of its kind. A record that
+ * @remarks A record that can never be published meets the rule's `onError`, is counted, and logged when it is the first of its kind. One that
  * cannot be published now, for want of a store or a node, is tried again for ever; those of its key wait behind it.
  */
 export class InboundRule {
   readonly rule: KafkaToMqttRule;
   readonly #context: BridgeContext;
   readonly #link: InboundLink;
-  readonly #mqttTopic: Template<RecordSource>;
+  readonly #messages: InboundMessages;
   readonly #health: RuleHealth;
   readonly #lags = new Map<number, number>();
   /** How often in a row the record at the head of a partition was refused. */
   readonly #refusals = new Map<number, number>();
   /** By partition, the offsets of records that are done with although one before them is not. */
   readonly #ahead = new Map<number, Set<string>>();
-  readonly #faultsLogged = new Set<RecordFault>();
+  readonly #faultsLogged = new Set<Poison['fault']>();
   readonly #source: Promise<Source | undefined>;
+  /** What the rule waits for; undefined when it does not. */
+  #awaits: string | undefined;
+  #lookedAtMs = -Infinity;
   #closing = false;
 
   /** @throws TemplateError when the topic template cannot be compiled. */
@@ -69,7 +82,7 @@ export class InboundRule {
     this.rule = rule;
     this.#context = context;
     this.#link = link;
-    this.#mqttTopic = new Template(rule.mqttTopic, recordPlaceholder);
+    this.#messages = new InboundMessages(rule, link.limits);
     this.#health = new RuleHealth(rule.id, context);
     this.#source = link.after.then(() => this.#open());
   }
@@ -94,6 +107,7 @@ export class InboundRule {
     this.#closing = true;
     const source = await this.#source;
     await source?.close();
+    await this.#link.deadLetters?.close();
   }
 
   #open(): Source | undefined {
@@ -121,15 +135,12 @@ export class InboundRule {
     this.#ahead.set(partition, ahead);
     const pump = new RecordPump(batch, {
       carry: (record, settled) => {
-        const source = { topic: this.rule.topic, partition, record };
-        const message = this.#message(source);
-        if (message === undefined) return settled('skipped');
-        this.#link.inject(message, (error) => {
-          if (error !== undefined) reason = error.message;
-          settled(this.#injected(source, error));
+        this.#offer({ topic: this.rule.topic, partition, record }, (outcome, why = '') => {
+          if (why !== '') reason = why;
+          settled(outcome);
         });
       },
-      ready: () => true,
+      ready: () => this.#isReady(),
       ahead,
       cautious: refusals > 0,
     });
@@ -144,15 +155,65 @@ export class InboundRule {
     return 0;
   }
 
-  #injected(source: RecordSource, error: Error | undefined): RecordOutcome {
-    if (error === undefined) {
-      this.#delivered(source.record);
-      return 'taken';
+  #offer(source: RecordSource, settle: Settle): void {
+    let message: InjectedMessage;
+    try {
+      message = this.#messages.message(source);
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      return this.#poisoned(source, { fault: error.code, detail: error.message }, settle);
     }
-    const fault = faultOf(error);
-    if (fault === undefined) return 'again';
-    this.#skip(source, fault, error.message);
-    return 'skipped';
+    this.#context.meter.bridgeRuleMatched(this.rule.id);
+    this.#link.inject(message, (error) => {
+      if (error === undefined) {
+        this.#delivered(source.record);
+        return settle('taken');
+      }
+      const fault = faultOf(error);
+      if (fault === undefined) return settle('again', error.message);
+      this.#poisoned(source, { fault, detail: error.message }, settle);
+    });
+  }
+
+  #poisoned(source: RecordSource, poison: Poison, settle: Settle): void {
+    const { rule } = this;
+    this.#tellOfPoison(source, poison);
+    if (rule.onError === 'stop') {
+      const reason = `record ${source.record.offset} of partition ${source.partition}: ${poison.detail}`;
+      this.#health.failed(new SinkError('REJECTED', reason));
+      return settle('stop', reason);
+    }
+    if (this.#link.deadLetters === undefined) {
+      this.#count('failed', poison.fault);
+      return settle('skipped');
+    }
+    this.#link.deadLetters.put(source, { rule: rule.id, ...poison }, (error) => {
+      if (error !== undefined) {
+        this.#health.failed(error);
+        return settle('stop', `dead letter not stored: ${error.message}`);
+      }
+      this.#count('failed', poison.fault);
+      settle('skipped');
+    });
+  }
+
+  #isReady(): boolean {
+    const nowMs = this.#context.clock();
+    if (Math.abs(nowMs - this.#lookedAtMs) < LOOK_MS) return this.#awaits === undefined;
+    this.#lookedAtMs = nowMs;
+    const awaits = this.#whatToAwait();
+    if (awaits !== this.#awaits) {
+      const event = awaits === undefined ? 'bridge-rule-goes-on' : 'bridge-rule-waits';
+      this.#context.log.info(event, { rule: this.rule.id, ...(awaits && { awaits }) });
+      this.#awaits = awaits;
+    }
+    return awaits === undefined;
+  }
+
+  #whatToAwait(): string | undefined {
+    if (this.#link.isBehind?.() === true) return 'the node to catch up';
+    if (this.rule.startWhen !== 'subscribers') return undefined;
+    return this.#link.mayWant?.(this.#messages.filter) === false ? 'a subscriber' : undefined;
   }
 
   /** @returns how long the partition rests. */
@@ -168,43 +229,17 @@ export class InboundRule {
 
   #goOn(partition: number): void {
     if (!this.#refusals.delete(partition) || this.#refusals.size > 0) return;
+    this.#health.served();
     this.#context.log.info('bridge-inject-restored', { rule: this.rule.id });
   }
 
-  /** The message of a record; undefined when there can be none. */
-  #message(source: RecordSource): InjectedMessage | undefined {
-    const topic = this.#mqttTopic.render(source);
-    const { qos, retain } = this.rule;
-    const payload = source.record.value ?? NO_BYTES;
-    const { topicLevelsMax, packetBytesMax, retainedMessageBytesMax } = this.#link.limits;
-    const topicBytes = Buffer.byteLength(topic);
-    const topicFault =
-      topicBytes > TOPIC_BYTES_MAX ? 'too long' : topicNameFault(topic, topicLevelsMax);
-    if (topicFault !== undefined) {
-      this.#skip(source, 'invalid_topic', topicFault);
-      return undefined;
-    }
-    const payloadBytesMax = retain ? retainedMessageBytesMax : Infinity;
-    if (topicBytes + payload.length > packetBytesMax || payload.length > payloadBytesMax) {
-      this.#skip(source, 'too_large', `${payload.length} bytes`);
-      return undefined;
-    }
-    this.#context.meter.bridgeRuleMatched(this.rule.id);
-    return { topic, payload, qos, retain };
-  }
-
-  #skip(
-    { partition, record }: Pick<RecordSource, 'partition' | 'record'>,
-    fault: RecordFault,
-    detail: string,
-  ): void {
+  #tellOfPoison({ partition, record }: RecordSource, { fault, detail }: Poison): void {
     const { meter, log } = this.#context;
-    meter.bridgeRuleError(this.rule.id, fault === 'invalid_topic' ? 'topic' : 'consume');
-    this.#count('failed', fault);
+    meter.bridgeRuleError(this.rule.id, stageOf(fault));
     if (this.#faultsLogged.has(fault)) return;
     this.#faultsLogged.add(fault);
-    const { offset } = record;
-    log.warn('bridge-record-skipped', { rule: this.rule.id, partition, offset, fault, detail });
+    const event = POISON_EVENTS[this.rule.onError ?? 'skip'];
+    log.warn(event, { rule: this.rule.id, partition, offset: record.offset, fault, detail });
   }
 
   #delivered(record: ConsumedRecord): void {
@@ -228,7 +263,7 @@ export class InboundRule {
 }
 
 /** What is wrong with a record that was refused for good; undefined when the same record may be taken later. */
-function faultOf(error: Error): RecordFault | undefined {
+function faultOf(error: Error): Poison['fault'] | undefined {
   if (!(error instanceof PublishError)) return undefined;
   switch (error.code) {
     case 'NOT_AUTHORIZED':
@@ -240,4 +275,9 @@ function faultOf(error: Error): RecordFault | undefined {
     case 'BRIDGE_UNAVAILABLE':
       return undefined;
   }
+}
+
+function stageOf(fault: Poison['fault']): 'topic' | 'template' | 'consume' {
+  if (fault === 'invalid_topic') return 'topic';
+  return fault === 'template_error' ? 'template' : 'consume';
 }

@@ -1,6 +1,6 @@
 export type { BridgeLimits, RuleBridgeOptions } from './bridge-options.ts';
 export { Deferred, waitAtMost } from './deferred.ts';
-export type { InboundLimits } from './inbound-rule.ts';
+export type { InboundLimits } from './inbound-message.ts';
 export type { LaneLimits } from './lane.ts';
 export { laneOf } from './murmur2.ts';
 export { RuleBridge } from './rule-bridge.ts';

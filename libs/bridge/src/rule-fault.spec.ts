@@ -68,6 +68,17 @@ describe('ruleFault', () => {
   it('finds nothing wrong with good rules', () => {
     expect(ruleFault(outbound, ground)).toBeUndefined();
     expect(ruleFault(inbound, ground)).toBeUndefined();
+    const full: KafkaToMqttRule = {
+      ...inbound,
+      qos: '${headers.qos}',
+      retain: '${headers.retain}',
+      expirySeconds: '60',
+      userProperties: { tenant: '${headers.tenant}' },
+      onError: 'dlq',
+      deadLetterTopic: 'dead',
+      startWhen: 'subscribers',
+    };
+    expect(ruleFault(full, ground)).toBeUndefined();
     for (const partition of ['round-robin', '7', '${topic[1]}']) {
       expect(ruleFault({ ...outbound, partition, allowTopics: ['tele*'] }, ground)).toBeUndefined();
     }
@@ -92,6 +103,15 @@ describe('ruleFault', () => {
     [{ topic: 'a b' }, /^topic: no space$/],
     [{ mqttTopic: '${clientId}' }, /^mqttTopic: \$\{clientId\} is not a known placeholder$/],
     [{ mqttTopic: 'a/+' }, /^mqttTopic: /],
+    [{ qos: '${qos}' }, /^qos: \$\{qos\} is not a known placeholder$/],
+    [{ userProperties: { a: '${' } }, /^userProperties.a: \$\{ has no closing brace$/],
+    [{ onError: 'dlq' as const }, /^deadLetterTopic: is needed for `onError: dlq`$/],
+    [{ deadLetterTopic: 'dead' }, /^deadLetterTopic: is for `onError: dlq` only$/],
+    [
+      { onError: 'dlq' as const, deadLetterTopic: 'commands' },
+      /^deadLetterTopic: is the topic that is consumed$/,
+    ],
+    [{ onError: 'dlq' as const, deadLetterTopic: 'a/b' }, /^deadLetterTopic: no slash$/],
   ])('names the field of an inbound rule: %j', (change, fault) => {
     expect(ruleFault({ ...inbound, ...change }, ground)).toMatch(fault);
   });

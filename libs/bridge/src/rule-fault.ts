@@ -1,4 +1,4 @@
-import type { BridgeRule, Connector } from '#libs/broker-ports';
+import type { BridgeRule, Connector, KafkaToMqttRule } from '#libs/broker-ports';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
 import { KIND_OF, wayOf } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
@@ -34,10 +34,7 @@ export function ruleFault(rule: BridgeRule, ground: RuleGround): string | undefi
   if (rule.direction === 'kafka-to-mqtt') {
     const fault = ground.topic(rule.topic);
     if (fault !== undefined) return `topic: ${fault}`;
-    return templateFault('mqttTopic', rule.mqttTopic, {
-      table: recordPlaceholder,
-      constantFault: (topic) => topicNameFault(topic, Infinity),
-    });
+    return inboundFault(rule, ground);
   }
   const way = wayOf(rule);
   const fault =
@@ -61,6 +58,38 @@ export function ruleFault(rule: BridgeRule, ground: RuleGround): string | undefi
     Object.entries(rule.headers)
       .map(([name, text]) => templateFault(`headers.${name}`, text, { table: messagePlaceholder }))
       .find((headerFault) => headerFault !== undefined)
+  );
+}
+
+function inboundFault(rule: KafkaToMqttRule, ground: RuleGround): string | undefined {
+  const table = recordPlaceholder;
+  const topicFault = templateFault('mqttTopic', rule.mqttTopic, {
+    table,
+    constantFault: (topic) => topicNameFault(topic, Infinity),
+  });
+  if (topicFault !== undefined) return topicFault;
+  const { qos, retain, expirySeconds, contentType, responseTopic, correlationData } = rule;
+  const templates = Object.entries({
+    ...{ qos, retain, expirySeconds, contentType, responseTopic, correlationData },
+    ...prefixed('userProperties', rule.userProperties ?? {}),
+  });
+  for (const [field, text] of templates) {
+    const fault = typeof text === 'string' ? templateFault(field, text, { table }) : undefined;
+    if (fault !== undefined) return fault;
+  }
+  const { onError, deadLetterTopic } = rule;
+  if (deadLetterTopic === undefined) {
+    return onError === 'dlq' ? 'deadLetterTopic: is needed for `onError: dlq`' : undefined;
+  }
+  if (onError !== 'dlq') return 'deadLetterTopic: is for `onError: dlq` only';
+  if (deadLetterTopic === rule.topic) return 'deadLetterTopic: is the topic that is consumed';
+  const fault = ground.target(deadLetterTopic);
+  return fault && `deadLetterTopic: ${fault}`;
+}
+
+function prefixed(field: string, texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [`${field}.${name}`, text]),
   );
 }
 

@@ -48,6 +48,16 @@ describe('Template', () => {
     expect(new Template('a-${node}', messagePlaceholder).constant).toBeUndefined();
   });
 
+  it.each([
+    ['devices/${key}/commands', 'devices/#'],
+    ['devices/x${key}', 'devices/#'],
+    ['${key}', '#'],
+    ['devices/all', 'devices/all'],
+    ['/${key}', '/#'],
+  ])('has a filter for all that it may give: %s', (text, filter) => {
+    expect(new Template(text, recordPlaceholder).filter).toBe(filter);
+  });
+
   it('reads key, place and headers of a consumed record', () => {
     const source: RecordSource = {
       topic: 'commands',

@@ -30,6 +30,14 @@ export class Template<Source> {
     return typeof only === 'string' && others.length === 0 ? only : undefined;
   }
 
+  /** A topic filter for all that it may give: up to the first level with a placeholder, of which nobody knows how many levels it makes. */
+  get filter(): string {
+    const pattern = this.#parts.map((part) => (typeof part === 'string' ? part : '\0')).join('');
+    const levels = pattern.split('/');
+    const open = levels.findIndex((level) => level.includes('\0'));
+    return open === -1 ? pattern : [...levels.slice(0, open), '#'].join('/');
+  }
+
   render(source: Source): string {
     let text = '';
     for (const part of this.#parts) {

@@ -188,6 +188,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#publish(this.#identify(message, 'bridge', ''), undefined, done);
   }
 
+  /** Whether a session somewhere, connected or durable, may be subscribed to a topic that a filter matches; yes when that takes too long to say. */
+  mayWant(filter: string): boolean {
+    return this.#router.mayWant(filter);
+  }
+
   /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */
   async stop(): Promise<void> {
     const { serverReference } = this.#parts;

@@ -57,6 +57,25 @@ async function acknowledged(publisher: MemoryClient, text: string): Promise<numb
   return (await publisher.next('puback')).reasonCode;
 }
 
+describe('what is wanted', () => {
+  it('is known of sessions everywhere, connected or durable', async () => {
+    expect(a.node.mayWant('devices/#')).toBe(false);
+    expect(a.node.mayWant('devices/1')).toBe(false);
+    const device = await connected(b, 'd1', DURABLE);
+    await device.subscribe('devices/1');
+    device.cut();
+    const member = await connected(b, 'd2');
+    await member.subscribe('$share/g/jobs/+');
+    for (const { node } of [a, b]) {
+      expect(node.mayWant('devices/#')).toBe(true);
+      expect(node.mayWant('devices/1')).toBe(true);
+      expect(node.mayWant('devices/2')).toBe(false);
+      expect(node.mayWant('jobs/#')).toBe(true);
+      expect(node.mayWant('other/#')).toBe(false);
+    }
+  });
+});
+
 describe('messages', () => {
   it('reach subscribers of other nodes after SUBACK, in order', async () => {
     const receiver = await connected(b, 'receiver');

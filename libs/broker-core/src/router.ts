@@ -10,7 +10,14 @@ import {
 } from '#libs/broker-ports';
 import { ClusterError, RouteTable, type SharePlaces } from '#libs/cluster';
 import { SharedPublish } from '#libs/mqtt-engine';
-import { MatchCache, TopicTrie, isShared, isWildcard, plainFilter } from '#libs/topic-index';
+import {
+  MatchCache,
+  TopicTrie,
+  filtersMeet,
+  isShared,
+  isWildcard,
+  plainFilter,
+} from '#libs/topic-index';
 import { MessageMemory } from './message-memory.ts';
 import { MOVE_KNOWN_AFTER_MS } from './moved-sessions.ts';
 import { Obligations } from './obligations.ts';
@@ -47,6 +54,8 @@ export type Arrived = (entry: Receiver | undefined) => void;
 const NOBODY: readonly string[] = [];
 /** For how long a message may come again: until a dead node has been judged and its inbox read, also where all are busy. */
 const HAD = { messagesMin: REMEMBERED_MESSAGES, ageMs: 300_000, messagesMax: 524_288 };
+/** About 10 ms of work. */
+const FILTERS_LOOKED_AT = 50_000;
 const MATCH_CACHE_TOPICS = 50_000;
 const MATCH_CACHE_BYTES = 64 * 1024 * 1024;
 /** What a match takes in the cache apart from its topic, and what each receiver adds: mostly a reference. */
@@ -236,6 +245,30 @@ export class Router implements Flushable {
   countReceivers(topic: string): number {
     const { targets, nodes, shares } = this.#match(topic);
     return targets.length + nodes.length + shares.length;
+  }
+
+  /**
+   * Whether a session somewhere, connected or durable, may be subscribed to a topic that a filter matches.
+   *
+   * @remarks For a filter with wildcards so many filters of the cluster are looked at and no more; when they do not tell, the
+   * answer is yes.
+   */
+  mayWant(filter: string): boolean {
+    if (!isWildcard(filter)) return this.countReceivers(filter) > 0;
+    let left = FILTERS_LOOKED_AT;
+    for (const wanted of this.#filters()) {
+      if (left === 0 || filtersMeet(wanted, filter)) return true;
+      left -= 1;
+    }
+    return false;
+  }
+
+  /** What is wanted here and at other nodes, without share groups' names. */
+  *#filters(): Generator<string, void, undefined> {
+    yield* this.#local.filters();
+    yield* this.#expected.filters();
+    yield* this.#shares.filters();
+    yield* this.routes.filters();
   }
 
   /** Serves every receiver of a message taken by this node; done when each obligation is met. */

@@ -56,6 +56,11 @@ export class Shares {
     return this.#index.version;
   }
 
+  /** What the groups match topics against. */
+  filters(): Generator<string, void, undefined> {
+    return this.#index.filters();
+  }
+
   add(subscription: Subscription): void {
     const { filter } = subscription;
     const group = this.#groups.get(filter) ?? this.#open(filter);

@@ -169,10 +169,35 @@ export interface KafkaToMqttRule {
   readonly enabled: boolean;
   /** The Kafka topic to consume. */
   readonly topic: string;
-  /** Template of the MQTT topic; a record for which it gives an invalid topic name is skipped and counted. */
+  /** Template of the MQTT topic. A record for which it gives an invalid topic name can never be published. */
   readonly mqttTopic: string;
-  readonly qos: QoS;
-  readonly retain: boolean;
+  /** Or a template that gives 0, 1 or 2; nothing means 1. */
+  readonly qos: QoS | string;
+  /** Or a template that gives `true`, `1`, `false` or `0`; nothing means `false`. */
+  readonly retain: boolean | string;
+  /** Template of the message expiry interval, from the moment the message is published. Properties that come out empty are left out. */
+  readonly expirySeconds?: string | undefined;
+  /** Template. */
+  readonly contentType?: string | undefined;
+  /** Template. */
+  readonly responseTopic?: string | undefined;
+  /** Template; a single placeholder passes bytes on as they are. */
+  readonly correlationData?: string | undefined;
+  /** User properties: name to template. */
+  readonly userProperties?: Readonly<Record<string, string>> | undefined;
+  /**
+   * What becomes of a record that can never be published. `skip`: it is counted and passed over. `dlq`: it is counted and
+   * goes to `deadLetterTopic` first. `stop`: its partition waits for a change of the rule, or until it can be published.
+   * @defaultValue `skip`
+   */
+  readonly onError?: 'skip' | 'stop' | 'dlq' | undefined;
+  /** The Kafka topic of records that can never be published; needed for `dlq`. */
+  readonly deadLetterTopic?: string | undefined;
+  /**
+   * `subscribers`: records wait while no node knows of a subscription, of a live or a durable session, to what `mqttTopic`
+   * may give. A level with a placeholder stands for all below it. @defaultValue `always`
+   */
+  readonly startWhen?: 'always' | 'subscribers' | undefined;
 }
 
 /** Publishes MQTT messages to an exchange. */

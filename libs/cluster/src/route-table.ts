@@ -128,6 +128,12 @@ export class RouteTable {
     if (this.#groups.size > 0) this.#shared.match(topic, into as Group[]);
   }
 
+  /** What topics are matched against, shared or not, in no particular order; the table must not change meanwhile. */
+  *filters(): Generator<string, void, undefined> {
+    yield* this.#trie.filters();
+    yield* this.#shared.filters();
+  }
+
   #open(node: NodeRef): Destination {
     const key = nodeKey(node);
     const known = this.#destinations.get(key);

@@ -19,6 +19,8 @@ it('says which kind of bridge a direction needs', () => {
     mqttTopic: 'm',
     qos: 1 as const,
     retain: false,
+    onError: 'skip' as const,
+    startWhen: 'always' as const,
   };
   expect(bridgeFaults({ bridges: [bridge], bridgeRules: [rule] })).toEqual([
     {

@@ -22,6 +22,17 @@ const text = (description: string, expects: string) => {
   return z.string({ error }).min(1, { error }).max(1_024, { error }).meta({ description, expects });
 };
 
+const optionalText = (description: string, expects: string) =>
+  text(description, expects).exactOptional().meta({ description, expects });
+
+const placeholders = z
+  .string()
+  .max(1_024)
+  .regex(/\$\{.+\}/);
+
+const property = (description: string) =>
+  optionalText(`${description} Left out when it comes out empty.`, 'a template');
+
 const flag = (description: string, fallback: boolean) =>
   z.boolean({ error: 'must be true or false' }).default(fallback).meta({ description });
 
@@ -143,14 +154,54 @@ export const kafkaToMqtt = z.strictObject({
   enabled: flag('Whether the rule is in force.', true),
   topic: text('Kafka topic to consume.', 'a topic name'),
   mqttTopic: text(
-    'MQTT topic of the messages; a record that gives no valid one is skipped and counted.',
+    'MQTT topic of the messages; a record that gives no valid one can never be published.',
     'a template',
   ),
   qos: z
-    .literal([0, 1, 2], { error: 'must be 0, 1 or 2' })
+    .union([z.literal([0, 1, 2]), placeholders], { error: 'must be 0, 1, 2 or a template' })
     .default(1)
-    .meta({ description: 'QoS of the messages.', expects: '0, 1 or 2' }),
-  retain: flag('Whether the messages are retained.', false),
+    .meta({
+      description: 'QoS of the messages. A template may give nothing, which means 1.',
+      expects: '0, 1, 2 or a template that gives one',
+    }),
+  retain: z
+    .union([z.boolean(), placeholders], { error: 'must be true, false or a template' })
+    .default(false)
+    .meta({
+      description:
+        'Whether the messages are retained. A template may also give 1, 0 or nothing, which means false.',
+      expects: 'true, false or a template that gives one',
+    }),
+  expirySeconds: property('How long receivers may get the message, from when it is published.'),
+  contentType: property('Content type of the messages.'),
+  responseTopic: property('Response topic of the messages.'),
+  correlationData: property(
+    'Correlation data of the messages; bytes are passed on as they are when the template is one placeholder.',
+  ),
+  userProperties: z
+    .record(z.string().min(1).max(256), z.string().max(1_024), {
+      error: 'must be a map of names to templates',
+    })
+    .exactOptional()
+    .meta({
+      description: 'User properties of the messages; those that come out empty are left out.',
+      expects: 'a map of names to templates',
+    }),
+  onError: z
+    .enum(['skip', 'stop', 'dlq'], { error: 'must be skip, stop or dlq' })
+    .default('skip')
+    .meta({
+      description:
+        'What becomes of a record that can never be published: `skip` passes over it; `dlq` does when `deadLetterTopic` has it; with `stop` its partition waits. All are counted.',
+    }),
+  deadLetterTopic: optionalText('Kafka topic of dead letters; only for `dlq`.', 'a topic name'),
+  startWhen: z
+    .enum(['always', 'subscribers'], { error: 'must be always or subscribers' })
+    .default('always')
+    .meta({
+      description:
+        'With `subscribers` records wait while no session in the cluster, connected or durable, is subscribed to what `mqttTopic` may give; a level with a placeholder stands for all below it.',
+    }),
 });
 
 const TEMPLATE_FAULT = 'must be a template of 0 to 1,024 characters';

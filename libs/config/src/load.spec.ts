@@ -292,7 +292,7 @@ describe('faults', () => {
       'bridges[2].brokers: must be a list of 1 to 64 host:port; see bridges in docs/configuration.md',
       'bridges[3].brokers[0]: must be host:port; see bridges in docs/configuration.md',
       'bridgeRules[0].topc: is not a known key; the nearest is bridgeRules[0].topic, see docs/configuration.md',
-      'bridgeRules[1].qos: must be 0, 1 or 2; see bridgeRules in docs/configuration.md',
+      'bridgeRules[1].qos: must be 0, 1, 2 or a template; see bridgeRules in docs/configuration.md',
       'bridgeRules[2].bridge: must be the id of a bridge; see bridgeRules in docs/configuration.md',
     ]);
   });

@@ -2,6 +2,7 @@ export { MatchCache, type ByteBound } from './match-cache.ts';
 export { TopicSet, type TopicQuery } from './topic-set.ts';
 export {
   filterFault,
+  filtersMeet,
   isExclusive,
   isShared,
   isWildcard,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   filterFault,
+  filtersMeet,
   isExclusive,
   isWildcard,
   matches,
@@ -128,6 +129,34 @@ describe('matches', () => {
     ['+/#', 'a', true],
   ])('%j on %j is %j', (filter, topic, expected) => {
     expect(matches(filter, topic)).toBe(expected);
+  });
+});
+
+describe('filtersMeet', () => {
+  it.each([
+    ['a/b', 'a/b'],
+    ['a/+', '+/b'],
+    ['a/#', 'a/b/c'],
+    ['a/#', 'a'],
+    ['#', 'a/+/c'],
+    ['a/+/#', 'a/b'],
+    ['$SYS/#', '$SYS/+'],
+    ['+/a', '#'],
+  ])('finds that %s and %s may match one topic', (one, other) => {
+    expect(filtersMeet(one, other)).toBe(true);
+    expect(filtersMeet(other, one)).toBe(true);
+  });
+
+  it.each([
+    ['a/b', 'a/c'],
+    ['a/+', 'b/+'],
+    ['a/+', 'a/b/c'],
+    ['a/b/#', 'a'],
+    ['#', '$SYS/a'],
+    ['+/a', '$SYS/#'],
+  ])('finds that %s and %s match no topic both', (one, other) => {
+    expect(filtersMeet(one, other)).toBe(false);
+    expect(filtersMeet(other, one)).toBe(false);
   });
 });
 

@@ -90,9 +90,33 @@ export function matches(filter: string, topic: string): boolean {
   return wanted.length === levels.length;
 }
 
+/**
+ * Tells whether some topic name may match both of two valid filters (without `$share` prefix).
+ *
+ * @remarks As with matches(), a wildcard at the beginning does not stand for a level that begins with `$`.
+ */
+export function filtersMeet(one: string, other: string): boolean {
+  const levels = one.split('/');
+  const others = other.split('/');
+  if (one.startsWith('$') ? isOpen(others) : other.startsWith('$') && isOpen(levels)) return false; // [MQTT-4.7.2-1]
+  for (let depth = 0; depth < levels.length || depth < others.length; depth += 1) {
+    const level = levels[depth];
+    const against = others[depth];
+    if (level === '#' || against === '#') return true;
+    if (level === undefined || against === undefined) return false;
+    if (level !== against && level !== '+' && against !== '+') return false;
+  }
+  return true;
+}
+
 /** Tells whether a valid filter holds a wildcard, so that it may match more than one topic. */
 export function isWildcard(filter: string): boolean {
   return filter.includes('+') || filter.endsWith('#');
+}
+
+/** Whether a filter begins with a wildcard. */
+function isOpen([first]: readonly string[]): boolean {
+  return first === '+' || first === '#';
 }
 
 function exclusiveFault(filter: string, levelsMax: number): string | undefined {
