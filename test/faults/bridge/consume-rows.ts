@@ -37,9 +37,11 @@ interface ConsumeFault {
 }
 
 const TOPIC = 'commands';
+const DEAD_LETTERS = 'dead-letters';
 const DEVICES = 100;
 const JOIN_DEADLINE_MS = 60_000;
 const ARRIVE_DEADLINE_MS = 120_000;
+const LETTERS_DEADLINE_MS = 20_000;
 const AWAY_MS = 2_000;
 const BROKER_AWAY_MS = 8_000;
 const REDIS_AWAY_MS = 3_000;
@@ -94,7 +96,7 @@ const FAULTS: readonly ConsumeFault[] = [
   },
   {
     name: 'bridge-consume-poison',
-    title: 'after each batch a record of which no message can be made',
+    title: 'after each batch a record of which no message can be made: it becomes a dead letter',
     poisons: true,
     inject: () => Promise.resolve(),
   },
@@ -132,8 +134,21 @@ async function runFault(
   await until(() => hasArrived(fleet, history), ARRIVE_DEADLINE_MS).catch(() => undefined);
   fleet.close();
   cluster.release();
-  if (isPoisoned) run.notes['poisoned'] = source.poisoned;
+  if (isPoisoned) await countDeadLetters(run, source.poisoned);
   return resultOf(fault, run, history);
+}
+
+/** Every poisoned record has to be a dead letter; one that was on its way when a partition moved may be two. */
+async function countDeadLetters(run: ConsumeRun, poisoned: number): Promise<void> {
+  let deadLetters = 0;
+  const count = async (): Promise<boolean> => {
+    const ends = await run.kafka.ends(DEAD_LETTERS);
+    deadLetters = ends.reduce((sum, end) => sum + end, 0);
+    return deadLetters >= poisoned;
+  };
+  await until(count, LETTERS_DEADLINE_MS).catch(() => undefined);
+  Object.assign(run.notes, { poisoned, deadLetters });
+  if (deadLetters < poisoned) run.failures.push('a poisoned record is no dead letter');
 }
 
 async function start(
@@ -142,9 +157,10 @@ async function start(
   { rate, seed, leaseMs }: RowOptions,
 ): Promise<Pick<ConsumeRun, 'kafka' | 'cluster' | 'fleet'>> {
   const kafka = await RealKafka.open(scope);
-  await kafka.topic(TOPIC);
+  await Promise.all([TOPIC, DEAD_LETTERS].map((topic) => kafka.topic(topic)));
   const rule = { direction: 'kafka-to-mqtt', id: 'commands', topic: TOPIC } as const;
-  const rules = [{ ...rule, mqttTopic: 'faults/${key}' }];
+  const poison = { onError: 'dlq', deadLetterTopic: DEAD_LETTERS } as const;
+  const rules = [{ ...rule, ...poison, mqttTopic: 'faults/${key}' }];
   const cluster = await FaultCluster.start(scope, {
     ...(redis && { redis }),
     settings: {

@@ -21,6 +21,9 @@ export type RulePlan =
       readonly topic: string;
       /** Template of the MQTT topic. */
       readonly mqttTopic: string;
+      readonly onError: 'dlq';
+      /** Topic of Kafka. */
+      readonly deadLetterTopic: string;
     };
 
 /** What a row asks of the bridge. */
