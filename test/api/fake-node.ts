@@ -13,6 +13,7 @@ import type {
   WireStoredRule,
   WireSubscription,
   WireSubscriptionQuery,
+  WireTestStep,
 } from '#libs/api-contracts';
 import type { Config } from '#libs/config';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
@@ -44,6 +45,7 @@ export class FakeNode {
   readonly rules = new Map<string, WireStoredRule>();
   states: readonly WireRuleState[] = [];
   bridges: readonly WireBridge[] = [];
+  readonly steps = new Map<string, readonly WireTestStep[]>();
   /** A frozen node takes commands and answers none. */
   frozen = false;
   /** Kinds of commands that get no answer. */
@@ -116,6 +118,8 @@ export class FakeNode {
         return { found: this.retained.delete(command.topic) };
       case 'bridges':
         return { bridges: this.bridges };
+      case 'test-bridge':
+        return { steps: this.steps.get(command.id) };
       case 'rules':
         return { rules: [...this.rules.values()] };
       case 'rule-states':

@@ -1,13 +1,16 @@
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { BridgeView, Input, List } from '#libs/api-contracts';
+import type { BridgeView, ConnectivityTest, Input, List } from '#libs/api-contracts';
 import type { Cluster } from './cluster/cluster.ts';
 import { compareText } from './cluster/merge.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
-import { presentBridge, presentState } from './presenters.ts';
+import { presentBridge, presentState, presentTest } from './presenters.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
+
+/** The part of its time that an operation leaves to the tests of nodes: the rest is for the way there and back. */
+const TEST_SHARE = 0.75;
 
 /** Bridges as the nodes have them in their configurations. */
 interface Survey {
@@ -49,6 +52,26 @@ export class BridgesController {
     const found = bridges.find(({ id }) => id === path.bridge_id);
     if (found === undefined) throw new ProblemError('not-found', 'There is no bridge with this id');
     return found;
+  }
+
+  @Route('testBridge')
+  async test(@Checked() { path, body }: Input<'testBridge'>): Promise<ConnectivityTest> {
+    const inquiry = this.cluster.inquire();
+    const nodes = await inquiry.nodes();
+    const { answered, unavailable } = await inquiry.askSome(nodes, {
+      kind: 'test-bridge',
+      id: path.bridge_id,
+      target: body.target,
+      withinMs: inquiry.leftMs * TEST_SHARE,
+    });
+    const results = answered.flatMap(({ node, answer: { steps } }) =>
+      steps === undefined ? [] : [presentTest(node.nodeId, steps)],
+    );
+    if (results.length === 0) {
+      throw new ProblemError('not-found', 'There is no bridge with this id');
+    }
+    const meta = { partial: unavailable.length > 0, unavailable_nodes: [...unavailable] };
+    return { ok: results.every(({ ok }) => ok), results, meta };
   }
 
   /** Nodes of one cluster should have the same bridges; of one that differs the first node's settings are shown. */

@@ -91,6 +91,33 @@ describe('with two nodes behind Redis', () => {
     expect(none.status).toBe(404);
   });
 
+  it('tests a bridge from every node that has it', async () => {
+    const [first, second] = nodes;
+    const found = { step: 'dns', ok: true, ms: 1, detail: 'found' } as const;
+    const refused = { step: 'tcp', ok: false, ms: 2, detail: 'refused' } as const;
+    first?.steps.set('main', [found]);
+    second?.steps.set('main', [found, refused]);
+    const json = { target: 't' };
+
+    const tested = await operate(api, 'testBridge', {
+      path: '/api/v1/bridges/main/connectivity-tests',
+      json,
+    });
+    expect(tested).toMatchObject({ status: 200, body: { ok: false, meta: { partial: false } } });
+    expect(tested.body).toMatchObject({
+      results: [
+        { node: 'n1', ok: true, steps: [{ step: 'dns', ok: true, latency_ms: 1 }] },
+        { node: 'n2', ok: false, steps: [{ step: 'dns' }, { step: 'tcp', detail: 'refused' }] },
+      ],
+    });
+    expect(first?.received.at(-1)).toMatchObject({ kind: 'test-bridge', id: 'main', target: 't' });
+    const none = await operate(api, 'testBridge', {
+      path: '/api/v1/bridges/none/connectivity-tests',
+      json: {},
+    });
+    expect(none.status).toBe(404);
+  });
+
   it('asks one node when a filter names it', async () => {
     const { body } = await operate(api, 'listClients', { path: '?node=n2&client_id%5Blike%5D=c' });
     const { items } = body as { items: { node: string }[] };

@@ -32,6 +32,7 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'retained',
   'clear-retained',
   'bridges',
+  'test-bridge',
   'rules',
   'rule-states',
   'put-rule',
@@ -59,6 +60,7 @@ const PATHS: Partial<Record<OperationId, string>> = {
   listClientSubscriptions: '/api/v1/clients/c1/subscriptions',
   deleteRetainedMessage: '/api/v1/retained-messages?topic=t',
   getBridge: '/api/v1/bridges/main',
+  testBridge: '/api/v1/bridges/main/connectivity-tests',
   getBridgeRule: '/api/v1/bridge-rules/r',
   replaceBridgeRule: '/api/v1/bridge-rules/r',
   deleteBridgeRule: '/api/v1/bridge-rules/r',
@@ -66,6 +68,7 @@ const PATHS: Partial<Record<OperationId, string>> = {
 
 const BODIES: Partial<Record<OperationId, object>> = {
   publishMessage: { topic: 't' },
+  testBridge: {},
   createBridgeRule: { ...RULE, id: 'r' },
   replaceBridgeRule: RULE,
 };

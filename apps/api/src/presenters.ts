@@ -6,6 +6,7 @@ import type {
   BridgeView,
   Client,
   ClusterNode,
+  ConnectivityTest,
   MessageProperties,
   MessagePublish,
   RetainedMessage,
@@ -23,6 +24,7 @@ import type {
   WireRuleState,
   WireStoredRule,
   WireSubscription,
+  WireTestStep,
 } from '#libs/api-contracts';
 
 const NEVER_EXPIRES = 0xffff_ffff;
@@ -242,6 +244,18 @@ export function presentState<State>(
 /** How a rule fares on a node, as the API shows it. */
 export function presentRuleState(node: string, state: WireRuleState): BridgeRuleState {
   return { ...presentState(node, state), spool: state.spool ?? null };
+}
+
+/** What the test of a bridge on a node found, as the API shows it. */
+export function presentTest(
+  node: string,
+  steps: readonly WireTestStep[],
+): ConnectivityTest['results'][number] {
+  return {
+    node,
+    ok: steps.every(({ ok }) => ok),
+    steps: steps.map(({ step, ok, ms, detail }) => ({ step, ok, latency_ms: ms, detail })),
+  };
 }
 
 /** A bridge rule of a request as nodes take it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { listOf, pageQuery, pageReply } from './page.ts';
+import { listOf, metaSchema, pageQuery, pageReply } from './page.ts';
 import { named } from './schema.ts';
 
 /** How a bridge fares on one node. */
@@ -92,6 +92,48 @@ export type BridgeState = z.infer<typeof bridgeStateSchema>;
 /** A bridge as the API shows it. */
 export type BridgeView = z.infer<typeof bridgeSchema>;
 
+const testRequest = named(
+  'ConnectivityTestRequest',
+  z.strictObject({
+    target: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('A Kafka topic, a path, or an exchange that should be there.'),
+  }),
+);
+
+/** What a connectivity test found. */
+export const connectivityTestSchema = named(
+  'ConnectivityTest',
+  z.object({
+    ok: z.boolean().describe('Whether every step of every node that answers went well.'),
+    results: z
+      .array(
+        z.object({
+          node: z.string(),
+          ok: z.boolean(),
+          steps: z
+            .array(
+              z.object({
+                step: z.enum(['dns', 'tcp', 'tls', 'auth', 'target']),
+                ok: z.boolean(),
+                latency_ms: z.int(),
+                detail: z.string().describe('What was found, or what is wrong.'),
+              }),
+            )
+            .describe('In the order they were made, up to the first fault.'),
+        }),
+      )
+      .describe('By node: each tests from where it is.'),
+    meta: metaSchema,
+  }),
+);
+
+/** What a connectivity test found. */
+export type ConnectivityTest = z.infer<typeof connectivityTestSchema>;
+
 const exampleBridge = {
   id: 'main',
   kind: 'kafka',
@@ -133,5 +175,42 @@ export const BRIDGE_OPERATIONS = {
     replies: { 200: { description: 'The bridge.', schema: bridgeSchema } },
     problems: ['not-found', 'node-unavailable'],
     example: { path: { bridge_id: 'main' }, reply: exampleBridge },
+  },
+  testBridge: {
+    method: 'post',
+    path: '/api/v1/bridges/{bridge_id}/connectivity-tests',
+    tag: 'Bridge',
+    summary: 'Test a bridge',
+    description:
+      'Every node tries step by step whether it can work with the other side, over a connection of its own: names, TCP, TLS, login, and the target when one is given. Nothing is sent or changed.',
+    access: 'key',
+    pathParameters: z.strictObject({ bridge_id: z.string().min(1).max(64) }),
+    query: z.strictObject({}),
+    body: testRequest,
+    replies: { 200: { description: 'What was found.', schema: connectivityTestSchema } },
+    problems: ['not-found', 'node-unavailable'],
+    example: {
+      path: { bridge_id: 'main' },
+      body: { target: 'telemetry' },
+      reply: {
+        ok: false,
+        results: [
+          {
+            node: 'node-1',
+            ok: false,
+            steps: [
+              { step: 'dns', ok: true, latency_ms: 2, detail: 'kafka.internal:9092 is 10.0.0.7' },
+              {
+                step: 'tcp',
+                ok: false,
+                latency_ms: 1,
+                detail: 'kafka.internal:9092 connect ECONNREFUSED 10.0.0.7:9092',
+              },
+            ],
+          },
+        ],
+        meta: { partial: false, unavailable_nodes: [] },
+      },
+    },
   },
 } as const satisfies Readonly<Record<string, Operation>>;

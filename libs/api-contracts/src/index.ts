@@ -9,7 +9,14 @@ export {
   type BridgeRuleState,
   type BridgeRuleView,
 } from './bridge-rules.ts';
-export { bridgeSchema, bridgeStateSchema, type BridgeState, type BridgeView } from './bridges.ts';
+export {
+  bridgeSchema,
+  bridgeStateSchema,
+  connectivityTestSchema,
+  type BridgeState,
+  type BridgeView,
+  type ConnectivityTest,
+} from './bridges.ts';
 export { clientSchema, type Client } from './clients.ts';
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';
@@ -49,6 +56,7 @@ export type {
   WireSecret,
   WireStoredRule,
   WireSubscription,
+  WireTestStep,
   WireSubscriptionQuery,
 } from './node-command.ts';
 export { openApiDocument, type JsonObject } from './openapi.ts';

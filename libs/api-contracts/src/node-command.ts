@@ -153,6 +153,14 @@ export interface WireRuleSpool {
   readonly onFull?: 'reject' | 'drop-oldest' | 'drop-newest' | 'block';
 }
 
+/** A step of a connectivity test. */
+export interface WireTestStep {
+  readonly step: 'dns' | 'tcp' | 'tls' | 'auth' | 'target';
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly detail: string;
+}
+
 /** What bridge rules from MQTT have in common. */
 export interface WireOutboundRule {
   readonly id: string;
@@ -271,6 +279,12 @@ export type NodeCommand =
   | { readonly kind: 'retained'; readonly query: WireRetainedQuery }
   | { readonly kind: 'clear-retained'; readonly topic: string }
   | { readonly kind: 'bridges' }
+  | {
+      readonly kind: 'test-bridge';
+      readonly id: string;
+      readonly target?: string | undefined;
+      readonly withinMs: number;
+    }
   | { readonly kind: 'rules' }
   | { readonly kind: 'rule-states' }
   /** Creates without a revision, else replaces exactly that one. */
@@ -296,6 +310,8 @@ export interface NodeAnswers {
   readonly retained: WirePage<WireRetained>;
   readonly 'clear-retained': { readonly found: boolean };
   readonly bridges: { readonly bridges: readonly WireBridge[] };
+  /** Without steps the node has no such bridge. */
+  readonly 'test-bridge': { readonly steps?: readonly WireTestStep[] | undefined };
   readonly rules: { readonly rules: readonly WireStoredRule[] };
   readonly 'rule-states': { readonly states: readonly WireRuleState[] };
   readonly 'put-rule': WireRuleChange;

@@ -1,4 +1,11 @@
-import type { BridgeRule, Connector, ConnectorStatus, KafkaToMqttRule } from '#libs/broker-ports';
+import type {
+  BridgeRule,
+  BridgeTest,
+  BridgeTestStep,
+  Connector,
+  ConnectorStatus,
+  KafkaToMqttRule,
+} from '#libs/broker-ports';
 import type { BridgeContext } from './bridge-context.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { BufferBudget } from './buffer-budget.ts';
@@ -8,6 +15,9 @@ import { OutboundRule } from './outbound-rule.ts';
 import { ruleFault } from './rule-fault.ts';
 import type { SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
+
+/** What a test is called where a rule has its id. */
+const TEST_RULE = 'connectivity-test';
 
 /** A rule at work. */
 export type RunningRule = OutboundRule | InboundRule;
@@ -87,6 +97,18 @@ export class Connection {
       return { id, state: 'disconnected', lastError: troubled.status().lastError };
     }
     return { id, state: rules.length === 0 ? 'unused' : 'connected', lastError: undefined };
+  }
+
+  /** Tests from here whether the other side can be worked with, by a sink of its own. */
+  async test(request: BridgeTest): Promise<readonly BridgeTestStep[]> {
+    const sink = this.#sinks.open(this.#connector, TEST_RULE, this.#options.log);
+    const steps: BridgeTestStep[] = [];
+    try {
+      for await (const step of sink.test(request)) steps.push(step);
+    } finally {
+      void sink.close();
+    }
+    return steps;
   }
 
   /** Tells the meter how this connector fares, from the rules that work on it now. */

@@ -45,6 +45,10 @@ class DeadLetterSink implements Sink {
     return Promise.resolve([lane]);
   }
 
+  test(): never {
+    throw new Error('nobody tests this sink');
+  }
+
   renew(): void {}
 
   close(): Promise<void> {

@@ -14,3 +14,4 @@ export type {
   SourceHandler,
   SourceOwner,
 } from './source.ts';
+export { testInSteps, type Endpoint, type SinkTestPlan } from './sink-test.ts';

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import {
   type BridgeRecordCount,
   type BridgeRule,
+  type BridgeTestStep,
   type Connector,
   type InjectedMessage,
   type Message,
@@ -57,6 +58,10 @@ class MemoryKafka implements Sink, Source {
   }
 
   renew(): void {}
+
+  async *test(): AsyncGenerator<BridgeTestStep> {
+    yield { step: 'auth', ok: !this.away, ms: 1, detail: 'in memory' };
+  }
 
   async close(): Promise<void> {
     this.closed += 1;

@@ -3,6 +3,8 @@ import {
   SpoolError,
   type Bridge,
   type BridgeRule,
+  type BridgeTest,
+  type BridgeTestStep,
   type ConnectorStatus,
   type Message,
   type PublishDone,
@@ -106,6 +108,13 @@ export class RuleBridge implements Bridge {
 
   connectors(): readonly ConnectorStatus[] {
     return [...this.#connections].map(([id, connection]) => connection.status(this.#rulesOf(id)));
+  }
+
+  async test(
+    connector: string,
+    request: BridgeTest,
+  ): Promise<readonly BridgeTestStep[] | undefined> {
+    return this.#connections.get(connector)?.test(request);
   }
 
   ruleFault(rule: BridgeRule): string | undefined {

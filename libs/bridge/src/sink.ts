@@ -1,4 +1,10 @@
-import type { ConnectorKind, ConnectorOf, Log } from '#libs/broker-ports';
+import type {
+  BridgeTest,
+  BridgeTestStep,
+  ConnectorKind,
+  ConnectorOf,
+  Log,
+} from '#libs/broker-ports';
 
 /** A record on its way to a sink. The bridge owns the bytes and does not change them. */
 export interface SinkRecord {
@@ -69,6 +75,8 @@ export interface Sink {
    * numbers of those, and a receiver that did store those would take the next for repeats and drop them.
    */
   renew(): void;
+  /** Tests step by step whether it can work, up to the first fault; the target only when one is given. See `testInSteps`. */
+  test(request: BridgeTest): AsyncIterable<BridgeTestStep>;
   /** Disconnects, bounded in time. Never rejects. */
   close(): Promise<void>;
 }

@@ -270,6 +270,23 @@ export interface ConnectorStatus {
   readonly lastError: string | undefined;
 }
 
+/** What to test of a connector. */
+export interface BridgeTest {
+  /** For example a Kafka topic; absent: none is looked for. */
+  readonly target?: string | undefined;
+  /** How long all steps may take together. */
+  readonly withinMs: number;
+}
+
+/** A step of a connectivity test. */
+export interface BridgeTestStep {
+  readonly step: 'dns' | 'tcp' | 'tls' | 'auth' | 'target';
+  readonly ok: boolean;
+  readonly ms: number;
+  /** What was found, or what is wrong. Holds no secret. */
+  readonly detail: string;
+}
+
 /** The bridge of a node, both directions. */
 export interface Bridge {
   /** Whether no rule takes messages, so that offering them is of no use. */
@@ -291,6 +308,12 @@ export interface Bridge {
   status(): readonly RuleStatus[];
   /** The state of each connector. */
   connectors(): readonly ConnectorStatus[];
+  /**
+   * Tests from this node whether a connector can work, up to the first fault, over connections of its own.
+   *
+   * @returns undefined when there is no such connector.
+   */
+  test(connector: string, request: BridgeTest): Promise<readonly BridgeTestStep[] | undefined>;
   /** Sends what is buffered in memory within the deadline, then stops; what is in the spool stays there. */
   close(): Promise<void>;
 }

@@ -75,6 +75,7 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     ruleFault: () => undefined,
     status: () => [],
     connectors: () => [],
+    test: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
   };
 }

@@ -1,7 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import type { Sink } from '#libs/bridge';
-import type { KafkaConnector, KafkaSasl, KafkaTls, SecretReference } from '#libs/broker-ports';
+import type {
+  BridgeTestStep,
+  KafkaConnector,
+  KafkaSasl,
+  KafkaTls,
+  SecretReference,
+} from '#libs/broker-ports';
 import {
   RecordingLog,
   makeCertificates,
@@ -192,6 +198,31 @@ describe('TLS', () => {
       await expect(sink.ping()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     }
   });
+});
+
+it.each<[string, () => Sink, string, RegExp]>([
+  ['everything', () => sinkWith({ tls: trusted(), sasl: scram() }), 'target ok', /1 partition/],
+  [
+    'an unknown authority',
+    () => sinkWith({ tls: { ...trusted(), caFile: strangers.caFile }, sasl: scram() }),
+    'tls failed',
+    /certificate/,
+  ],
+  [
+    'a wrong password',
+    () => sinkWith({ tls: trusted(), sasl: scram('WRONG') }),
+    'auth failed',
+    /authentication failed/i,
+  ],
+])('a test tells %s', async (...[, open, last, detail]) => {
+  secrets.set('PASSWORD', PASSWORD);
+  secrets.set('WRONG', 'planted-mistake');
+  const steps: BridgeTestStep[] = [];
+  for await (const step of open().test({ target: TOPIC, withinMs: WAIT_MS })) steps.push(step);
+  const end = steps.at(-1);
+  expect(`${end?.step ?? ''} ${end?.ok === true ? 'ok' : 'failed'}`).toBe(last);
+  expect(end?.detail).toMatch(detail);
+  expect(JSON.stringify(steps)).not.toContain('planted');
 });
 
 it('leaves no secret in the log', () => {

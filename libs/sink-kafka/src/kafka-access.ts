@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls, { type ConnectionOptions } from 'node:tls';
 import type { ISocketFactory, KafkaConfig, Mechanism, SASLOptions } from 'kafkajs';
+import type { Endpoint } from '#libs/bridge';
 import type { KafkaConnector, KafkaSasl, KafkaTls, SecretReference } from '#libs/broker-ports';
 import { tokenLogin } from './kafka-token.ts';
 
@@ -38,6 +39,18 @@ export function tlsOptions(settings: KafkaTls, host: string): ConnectionOptions 
     ...(keyFile === undefined ? {} : { key: contentOf('tls.keyFile', keyFile) }),
     rejectUnauthorized: true,
   };
+}
+
+/** The brokers to start from. */
+export function endpointsOf({ brokers, tls: settings }: KafkaConnector): readonly Endpoint[] {
+  return brokers.map((broker) => {
+    const at = broker.lastIndexOf(':');
+    const host = broker.slice(0, at);
+    const port = Number(broker.slice(at + 1));
+    return settings === undefined
+      ? { host, port }
+      : { host, port, tls: () => tlsOptions(settings, host) };
+  });
 }
 
 function socketsOf(settings: KafkaTls | undefined): ISocketFactory {

@@ -12,10 +12,7 @@ export function kafkaSinks(nodeId: string, readSecret: ReadSecret): SinkFactory<
     kind: 'kafka',
     targetFault: kafkaTopicFault,
     open: (connector, ruleId, log) =>
-      new KafkaSink(
-        clientOf({ nodeId, readSecret }, connector, { ruleId, log }),
-        connector.compression,
-      ),
+      new KafkaSink(clientOf({ nodeId, readSecret }, connector, { ruleId, log }), connector),
   };
 }
 

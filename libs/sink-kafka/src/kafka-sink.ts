@@ -1,6 +1,7 @@
 import kafkajs, { type Kafka, type Producer } from 'kafkajs';
-import { SinkError, type Sink, type SinkRecord } from '#libs/bridge';
-import type { KafkaConnector } from '#libs/broker-ports';
+import { SinkError, testInSteps, type Sink, type SinkRecord } from '#libs/bridge';
+import type { BridgeTest, BridgeTestStep, KafkaConnector } from '#libs/broker-ports';
+import { endpointsOf } from './kafka-access.ts';
 import { KafkaConnections } from './kafka-connections.ts';
 import { REQUEST_TIMEOUT_MS, clientFailure } from './kafkajs-client.ts';
 
@@ -18,13 +19,13 @@ const COMPRESSION = {
  */
 export class KafkaSink implements Sink {
   readonly #kafka: Kafka;
-  readonly #compression: kafkajs.CompressionTypes;
+  readonly #connector: KafkaConnector;
   readonly #connections: KafkaConnections;
   #producer: Promise<Producer> | undefined;
 
-  constructor(kafka: Kafka, compression: KafkaConnector['compression']) {
+  constructor(kafka: Kafka, connector: KafkaConnector) {
     this.#kafka = kafka;
-    this.#compression = COMPRESSION[compression];
+    this.#connector = connector;
     this.#connections = new KafkaConnections(kafka);
   }
 
@@ -53,7 +54,7 @@ export class KafkaSink implements Sink {
         topic,
         acks: -1,
         timeout: REQUEST_TIMEOUT_MS,
-        compression: this.#compression,
+        compression: COMPRESSION[this.#connector.compression],
         messages: records.map(({ key, value, headers, timestampMs }) => ({
           key,
           value,
@@ -81,6 +82,19 @@ export class KafkaSink implements Sink {
     void this.#connections.retire(old);
   }
 
+  test({ target, withinMs }: BridgeTest): AsyncIterable<BridgeTestStep> {
+    const { sasl } = this.#connector;
+    return testInSteps({
+      withinMs,
+      endpoints: () => endpointsOf(this.#connector),
+      auth: async () => {
+        await this.ping();
+        return sasl === undefined ? 'Kafka asks for no login' : `logged in by ${sasl.mechanism}`;
+      },
+      target: target === undefined ? undefined : async () => partitions(await this.lanes(target)),
+    });
+  }
+
   async close(): Promise<void> {
     await this.#connections.close();
   }
@@ -97,3 +111,5 @@ export class KafkaSink implements Sink {
     return this.#connections.connect(producer, () => (this.#producer = undefined));
   }
 }
+
+const partitions = (count: number): string => `has ${count} partition${count === 1 ? '' : 's'}`;

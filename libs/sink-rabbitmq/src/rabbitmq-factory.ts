@@ -1,5 +1,5 @@
 import type { SinkFactory } from '#libs/bridge';
-import { openLink, type ReadSecret } from './rabbitmq-link.ts';
+import { endpointOf, openLink, type ReadSecret } from './rabbitmq-link.ts';
 import { RabbitmqSink } from './rabbitmq-sink.ts';
 
 const NAME_BYTES_MAX = 255;
@@ -9,7 +9,11 @@ export function rabbitmqSinks(readSecret: ReadSecret): SinkFactory<'rabbitmq'> {
   return {
     kind: 'rabbitmq',
     targetFault: exchangeFault,
-    open: (connector) => new RabbitmqSink(connector, () => openLink(connector, readSecret)),
+    open: (connector) =>
+      new RabbitmqSink(connector, {
+        open: () => openLink(connector, readSecret),
+        endpoint: () => endpointOf(connector, readSecret),
+      }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
-import { waitAtMost } from '#libs/bridge';
+import { waitAtMost, type Endpoint } from '#libs/bridge';
 import type { RabbitmqConnector, SecretReference } from '#libs/broker-ports';
 
 /** Reads a secret as it is now; throws when it cannot. */
@@ -19,11 +20,8 @@ export async function openLink(
   connector: RabbitmqConnector,
   readSecret: ReadSecret,
 ): Promise<RabbitmqLink> {
-  const { url: place, caFile, timeoutMs } = connector;
-  const url = URL.parse(typeof place === 'string' ? place : readSecret(place));
-  if (url === null || !/^amqps?:$/.test(url.protocol)) {
-    throw new Error('the secret of the url is not an amqp: or amqps: URL');
-  }
+  const { caFile, timeoutMs } = connector;
+  const url = readUrl(connector, readSecret);
   if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', HEARTBEAT_SECONDS);
   const model = await connect(url.href, {
     timeout: timeoutMs,
@@ -31,6 +29,34 @@ export async function openLink(
     ...(caFile === undefined ? {} : { ca: [readFileSync(caFile)] }),
   });
   return new RabbitmqLink(model);
+}
+
+/**
+ * Where a connector leads to.
+ *
+ * @throws Error when its secret cannot be read.
+ */
+export function endpointOf(connector: RabbitmqConnector, readSecret: ReadSecret): Endpoint {
+  const { caFile } = connector;
+  const url = readUrl(connector, readSecret);
+  // Brackets around an IPv6 address belong to the URL.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const secure = url.protocol === 'amqps:';
+  const name = net.isIP(host) === 0 ? { servername: host } : {};
+  const authorities = () => (caFile === undefined ? {} : { ca: [readFileSync(caFile)] });
+  return {
+    host,
+    port: Number(url.port) || (secure ? 5671 : 5672),
+    tls: secure ? () => ({ ...name, ...authorities() }) : undefined,
+  };
+}
+
+function readUrl({ url: place }: RabbitmqConnector, readSecret: ReadSecret): URL {
+  const url = URL.parse(typeof place === 'string' ? place : readSecret(place));
+  if (url === null || !/^amqps?:$/.test(url.protocol)) {
+    throw new Error('the secret of the url is not an amqp: or amqps: URL');
+  }
+  return url;
 }
 
 /** A channel with publisher confirms, and why the other side has closed it. */

@@ -1,10 +1,25 @@
-import { SinkError, waitAtMost, type Sink, type SinkRecord } from '#libs/bridge';
-import type { RabbitmqConnector } from '#libs/broker-ports';
+import {
+  SinkError,
+  testInSteps,
+  waitAtMost,
+  type Endpoint,
+  type Sink,
+  type SinkRecord,
+} from '#libs/bridge';
+import type { BridgeTest, BridgeTestStep, RabbitmqConnector } from '#libs/broker-ports';
 import { Publication } from './publication.ts';
 import { sinkErrorOf } from './rabbitmq-error.ts';
 import type { RabbitmqLink } from './rabbitmq-link.ts';
 
 const CLOSE_MS = 3_000;
+
+const found = (lanes: number): string => `exists; ${lanes} lanes lead to it`;
+
+/** Where a sink leads to, with its secrets as they are now. */
+export interface RabbitmqPlace {
+  readonly open: () => Promise<RabbitmqLink>;
+  readonly endpoint: () => Endpoint;
+}
 
 /**
  * The sink on amqplib: a target is an exchange, and each of its lanes has a channel with publisher confirms.
@@ -16,14 +31,14 @@ const CLOSE_MS = 3_000;
  */
 export class RabbitmqSink implements Sink {
   readonly #connector: RabbitmqConnector;
-  readonly #openLink: () => Promise<RabbitmqLink>;
+  readonly #place: RabbitmqPlace;
   readonly #stored = new WeakSet<SinkRecord>();
   #link: Promise<RabbitmqLink> | undefined;
   #closed = false;
 
-  constructor(connector: RabbitmqConnector, open: () => Promise<RabbitmqLink>) {
+  constructor(connector: RabbitmqConnector, place: RabbitmqPlace) {
     this.#connector = connector;
-    this.#openLink = open;
+    this.#place = place;
   }
 
   async ping(): Promise<void> {
@@ -60,6 +75,18 @@ export class RabbitmqSink implements Sink {
     // Every message has an identity of its own.
   }
 
+  test({ target, withinMs }: BridgeTest): AsyncIterable<BridgeTestStep> {
+    return testInSteps({
+      withinMs,
+      endpoints: () => [this.#place.endpoint()],
+      auth: async () => {
+        await this.ping();
+        return 'logged in';
+      },
+      target: target === undefined ? undefined : async () => found(await this.lanes(target)),
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const closed = this.#link?.then(
@@ -86,7 +113,7 @@ export class RabbitmqSink implements Sink {
 
   async #linked(): Promise<RabbitmqLink> {
     if (this.#closed) throw new SinkError('UNAVAILABLE', 'the sink is closed');
-    const opening = (this.#link ??= this.#openLink());
+    const opening = (this.#link ??= this.#place.open());
     const forget = (): void => {
       if (this.#link === opening) this.#link = undefined;
     };

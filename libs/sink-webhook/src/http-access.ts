@@ -10,7 +10,7 @@ export interface HttpAccess {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** Options of every request. */
-  readonly options: Pick<RequestOptions, 'hostname' | 'port' | 'auth' | 'ca'>;
+  readonly options: Pick<RequestOptions, 'port' | 'auth' | 'ca'> & { readonly hostname: string };
 }
 
 /** @throws Error when a secret or a file cannot be read: it may be there a moment later. */

@@ -4,7 +4,8 @@ import http, {
   type OutgoingHttpHeaders,
 } from 'node:http';
 import https from 'node:https';
-import { SinkError } from '#libs/bridge';
+import net from 'node:net';
+import { SinkError, type Endpoint } from '#libs/bridge';
 import type { WebhookConnector } from '#libs/broker-ports';
 import { readAccess, type HttpAccess, type ReadSecret } from './http-access.ts';
 import { answerOf, type HttpAnswer } from './http-answer.ts';
@@ -56,6 +57,19 @@ export class HttpClient {
       if (error instanceof SinkError) throw error;
       throw new SinkError('UNAVAILABLE', textOf(error));
     }
+  }
+
+  /** @throws Error when a secret or a file cannot be read. */
+  endpoint(): Endpoint {
+    const { url, options } = readAccess(this.#connector, this.#readSecret);
+    const { hostname: host, ca } = options;
+    const secure = url.protocol === 'https:';
+    const name = net.isIP(host) === 0 ? { servername: host } : {};
+    return {
+      host,
+      port: Number(url.port) || (secure ? 443 : 80),
+      tls: secure ? () => ({ ...name, ...(ca === undefined ? {} : { ca }) }) : undefined,
+    };
   }
 
   /** Ends every request under way. */

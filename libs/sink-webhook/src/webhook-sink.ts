@@ -1,5 +1,5 @@
-import { SinkError, type Sink, type SinkRecord } from '#libs/bridge';
-import type { WebhookConnector } from '#libs/broker-ports';
+import { SinkError, testInSteps, type Sink, type SinkRecord } from '#libs/bridge';
+import type { BridgeTest, BridgeTestStep, WebhookConnector } from '#libs/broker-ports';
 import { answerError } from './http-answer.ts';
 import { batchBody, singleBody, type HttpBody } from './http-body.ts';
 import type { HttpClient } from './http-client.ts';
@@ -13,6 +13,9 @@ export interface WebhookSinkOptions {
 
 /** Answers of a proxy whose server is away. */
 const AWAY = new Set([502, 503, 504]);
+
+const DENIED = new Set([...AWAY, 401, 403, 407]);
+const ABSENT = new Set([...DENIED, 404, 410]);
 
 /**
  * The sink on HTTP: a target is a path, and each of its lanes has one POST under way. 2xx means stored.
@@ -60,9 +63,31 @@ export class WebhookSink implements Sink {
     // Every request has an identity of its own.
   }
 
+  test({ target, withinMs }: BridgeTest): AsyncIterable<BridgeTestStep> {
+    return testInSteps({
+      withinMs,
+      endpoints: () => [this.#options.client.endpoint()],
+      auth: () => this.#look('/', DENIED),
+      target: target === undefined ? undefined : () => this.#look(target, ABSENT),
+    });
+  }
+
   close(): Promise<void> {
     this.#options.client.close();
     return Promise.resolve();
+  }
+
+  /** Asks for the headers of a path, which changes nothing; many endpoints answer that they take POST only. */
+  async #look(path: string, faults: ReadonlySet<number>): Promise<string> {
+    const body = Buffer.alloc(0);
+    const { status } = await this.#options.client.request({
+      method: 'HEAD',
+      path,
+      headers: {},
+      body,
+    });
+    if (faults.has(status)) throw new Error(`the endpoint answered HEAD with ${status}`);
+    return `HEAD was answered with ${status}`;
   }
 
   async #postEach(path: string, records: readonly SinkRecord[]): Promise<void> {

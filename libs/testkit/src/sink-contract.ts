@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SinkError, waitAtMost, type Sink, type SinkRecord } from '#libs/bridge';
+import type { BridgeTestStep } from '#libs/broker-ports';
 import { until } from './until.ts';
 
 /** A record as a receiver has it. */
@@ -102,6 +103,12 @@ function recordOf(target: string, key: string, value: string | Buffer): SinkReco
   };
 }
 
+async function stepsOf(sink: Sink, target?: string): Promise<readonly BridgeTestStep[]> {
+  const steps: BridgeTestStep[] = [];
+  for await (const step of sink.test({ target, withinMs: WAIT_MS })) steps.push(step);
+  return steps;
+}
+
 /** A batch of records of one lane: their values are `lane/number`. */
 function batchOf(target: string, lane: number, from: number): SinkRecord[] {
   return Array.from({ length: BATCH_RECORDS }, (_, index) =>
@@ -134,6 +141,19 @@ function deliveryCases(current: Current, open: Open): void {
     const lanes = await sink.lanes(target);
     expect(lanes).toBeGreaterThanOrEqual(1);
     expect(await sink.lanes(target)).toBe(lanes);
+  });
+
+  it('tests its way step by step, without leaving a trace', async () => {
+    const target = await current().makeTarget(1);
+    const steps = await stepsOf(open(), target);
+    expect(steps.filter(({ ok }) => !ok)).toEqual([]);
+    expect(steps.map(({ step }) => step)).toEqual(['dns', 'tcp', 'auth', 'target']);
+    expect(steps.every(({ ms, detail }) => ms >= 0 && detail !== '')).toBe(true);
+    expect((await stepsOf(open())).at(-1)).toMatchObject({ step: 'auth', ok: true });
+    expect((await stepsOf(open('astray'), target)).at(-1)).toMatchObject({
+      step: 'tcp',
+      ok: false,
+    });
   });
 
   it(
@@ -207,6 +227,8 @@ function missingCase(current: Current, open: Open, missingTarget: string): void 
       ];
       expect(refusals).toContain('UNKNOWN_TARGET');
       expect(refusals).not.toContain('UNAVAILABLE');
+      const steps = await stepsOf(open(), missingTarget);
+      expect(steps.at(-1)).toMatchObject({ step: 'target', ok: false });
       await until(async () => {
         expect(await sink.send(target, 0, batchOf(target, 0, 0))).toContain(0);
       }, WAIT_MS);

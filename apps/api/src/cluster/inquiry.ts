@@ -61,7 +61,7 @@ export class Inquiry {
     nodes: readonly WireNode[],
     command: CommandOf<K>,
   ): Promise<Answers<NodeAnswers[K]>> {
-    return this.#gather(nodes, command, this.#leftMs);
+    return this.#gather(nodes, command, this.leftMs);
   }
 
   /**
@@ -87,11 +87,11 @@ export class Inquiry {
    */
   async read<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
     const [first, second] = await this.#candidates();
-    const result = await this.#caller.ask(first.nodeId, command, this.#leftMs / 2);
+    const result = await this.#caller.ask(first.nodeId, command, this.leftMs / 2);
     if (result.kind === 'reply' || second === undefined) {
       return answerOf<K>(result, 'No node answers');
     }
-    const other = await this.#caller.ask(second.nodeId, command, this.#leftMs / 2);
+    const other = await this.#caller.ask(second.nodeId, command, this.leftMs / 2);
     return answerOf<K>(other, 'No node answers');
   }
 
@@ -102,7 +102,7 @@ export class Inquiry {
    */
   async change<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
     const [first] = await this.#candidates();
-    const result = await this.#caller.ask(first.nodeId, command, this.#leftMs);
+    const result = await this.#caller.ask(first.nodeId, command, this.leftMs);
     const sent = result.kind === 'unreachable' && result.sent;
     return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
   }
@@ -115,11 +115,7 @@ export class Inquiry {
   async findClient(clientId: string): Promise<NodeAnswer<WireClient>> {
     const command = { kind: 'client', clientId } as const;
     const nodes = await this.nodes();
-    const { answered, unavailable } = await this.#gather<'client'>(
-      nodes,
-      command,
-      this.#leftMs / 2,
-    );
+    const { answered, unavailable } = await this.#gather<'client'>(nodes, command, this.leftMs / 2);
     const found = answered.flatMap(({ node, answer }) =>
       answer.client === undefined ? [] : [{ node, answer: answer.client }],
     );
@@ -142,12 +138,13 @@ export class Inquiry {
     if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN);
   }
 
-  get #leftMs(): number {
+  /** How long the operation may still take. */
+  get leftMs(): number {
     return Math.max(this.#deadlineMs - performance.now(), LEAST_MS);
   }
 
   async #findNodes(): Promise<readonly WireNode[]> {
-    const result = await this.#caller.askAny({ kind: 'nodes' }, this.#leftMs / 2);
+    const result = await this.#caller.askAny({ kind: 'nodes' }, this.leftMs / 2);
     const { nodes } = answerOf<'nodes'>(result, 'No node answers');
     return nodes.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }

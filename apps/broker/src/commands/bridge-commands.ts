@@ -1,6 +1,7 @@
 import type { Bridge, BridgeRule, Connector, RuleStore, RuleWriteResult } from '#libs/broker-ports';
 import type {
   CommandOf,
+  NodeAnswers,
   WireBridge,
   WireRuleChange,
   WireRuleState,
@@ -14,7 +15,7 @@ export interface BridgeCommandsOptions {
   readonly store: RuleStore;
   /** The rules of the configuration: shown, never changed. */
   readonly configured: readonly BridgeRule[];
-  readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault'>;
+  readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test'>;
 }
 
 /** Bridges and rules as the API sees them: those of the configuration, and the rules it made itself. */
@@ -32,6 +33,11 @@ export class BridgeCommands {
       const connector = connectors.find((each) => each.id === id);
       return connector === undefined ? [] : [{ connector, state, lastError }];
     });
+  }
+
+  /** Whether this node can work with the other side of a bridge. */
+  async test({ id, ...request }: CommandOf<'test-bridge'>): Promise<NodeAnswers['test-bridge']> {
+    return { steps: await this.#options.bridge.test(id, request) };
   }
 
   /** All rules. One of the configuration hides a stored one of the same id, as it does in the bridge. */

@@ -154,6 +154,10 @@ function setUp() {
       bridge: {
         status: () => [runs],
         connectors: () => [{ id: 'main', state: 'connected', lastError: undefined }],
+        test: (id) =>
+          Promise.resolve(
+            id === 'main' ? [{ step: 'dns', ok: true, ms: 1, detail: 'found' }] : undefined,
+          ),
         ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
       },
     },
@@ -281,6 +285,14 @@ describe('rules', () => {
 
     expect(await handler.handle(command)).toMatchObject({ kind: 'done', answer: expected });
   });
+});
+
+it.each([
+  ['main', [{ step: 'dns', ok: true, ms: 1, detail: 'found' }]],
+  ['none', undefined],
+])('tests the bridge %s', async (id, steps) => {
+  const reply = await setUp().handler.handle({ kind: 'test-bridge', id, withinMs: 5 });
+  expect(reply).toEqual({ kind: 'done', answer: { steps } });
 });
 
 it('bounds a page, whatever was asked', async () => {

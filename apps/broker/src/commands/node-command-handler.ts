@@ -83,6 +83,8 @@ export class NodeCommandHandler {
         return this.#clearRetained(command.topic);
       case 'bridges':
         return { bridges: this.#bridges.bridges() };
+      case 'test-bridge':
+        return this.#bridges.test(command);
       case 'rules':
         return { rules: await this.#bridges.list() };
       case 'rule-states':
