@@ -51,7 +51,7 @@ const kafkaBridge = z.object({
   kind: z.literal('kafka'),
   brokers: z.array(z.string()).describe('`host:port` of Kafka brokers to start from.'),
   client_id: z.string(),
-  compression: z.enum(['none', 'gzip', 'lz4']),
+  compression: z.enum(['none', 'gzip', 'lz4', 'zstd']),
   tls: kafkaTls.optional().describe('Absent: connections in the clear.'),
   sasl: kafkaSasl.optional().describe('Absent: no login.'),
 });

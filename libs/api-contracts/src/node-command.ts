@@ -116,7 +116,7 @@ export type WireConnector =
       readonly kind: 'kafka';
       readonly brokers: readonly string[];
       readonly clientId: string;
-      readonly compression: 'none' | 'gzip' | 'lz4';
+      readonly compression: 'none' | 'gzip' | 'lz4' | 'zstd';
       readonly tls?: WireKafkaTls;
       readonly sasl?: WireKafkaSasl;
     }

@@ -47,7 +47,7 @@ export interface KafkaConnector {
   readonly brokers: readonly string[];
   /** Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`. */
   readonly clientId: string;
-  readonly compression: 'none' | 'lz4' | 'gzip';
+  readonly compression: 'none' | 'gzip' | 'lz4' | 'zstd';
   /** Absent: connections in the clear. */
   readonly tls?: KafkaTls;
   /** Absent: no login. */

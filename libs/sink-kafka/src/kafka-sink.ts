@@ -9,6 +9,7 @@ const COMPRESSION = {
   none: kafkajs.CompressionTypes.None,
   lz4: kafkajs.CompressionTypes.LZ4,
   gzip: kafkajs.CompressionTypes.GZIP,
+  zstd: kafkajs.CompressionTypes.ZSTD,
 } as const;
 
 /**

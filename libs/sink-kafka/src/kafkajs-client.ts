@@ -1,9 +1,13 @@
 import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { compressFrame, decompressFrame } from 'lz4-napi';
 import { SinkError } from '#libs/bridge';
 import type { Log } from '#libs/broker-ports';
 
+const compressZstd = promisify(zstdCompress);
+const decompressZstd = promisify(zstdDecompress);
 const require = createRequire(import.meta.url);
 
 /** What is used of the client's internal request queue, one per connection. */
@@ -38,6 +42,11 @@ tameIdleCheck();
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.LZ4] = () => ({
   compress: (encoder: { readonly buffer: Buffer }) => compressFrame(encoder.buffer),
   decompress: (buffer: Buffer) => decompressFrame(buffer),
+});
+
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
+  compress: (encoder: { readonly buffer: Buffer }) => compressZstd(encoder.buffer),
+  decompress: (buffer: Buffer) => decompressZstd(buffer),
 });
 
 /** How to make a client. */
