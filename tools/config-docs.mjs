@@ -60,7 +60,7 @@ const RULES_HEAD = `## Bridge rules
 
 Items of \`bridgeRules\`; \`direction\` decides the other keys. Templates of rules from MQTT may hold \`\${clientId}\`, \`\${topic}\`,
 \`\${topic[n]}\` (level n of the topic, from 0), \`\${qos}\`, \`\${payload}\` and \`\${node}\`; those of \`kafka-to-mqtt\` \`\${key}\`, \`\${topic}\`, \`\${partition}\`,
-\`\${offset}\` and \`\${headers.name}\`.
+\`\${offset}\` and \`\${headers.name}\`. What \`where\` and \`value\` may hold is in [expressions.md](expressions.md).
 
 \`\`\`yaml
 bridgeRules:
@@ -68,6 +68,8 @@ bridgeRules:
     bridge: main
     direction: mqtt-to-kafka
     filter: devices/+/telemetry
+    where: payload.temperature > 30
+    value: '{"device": clientId, "temperature": payload.temperature}'
     topic: telemetry
     key: \${clientId}
     headers: { device: '\${topic[1]}' }

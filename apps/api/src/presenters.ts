@@ -186,6 +186,8 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   const { id, bridge, direction, enabled, topic, qos, retain } = rule;
   return given({
     ...{ id, bridge, direction, enabled, topic, qos, retain, source },
+    where: rule.where,
+    value: rule.value,
     mqtt_topic: rule.mqttTopic,
     expiry_seconds: rule.expirySeconds,
     content_type: rule.contentType,
@@ -276,6 +278,8 @@ export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
   const { id, bridge, direction, enabled, topic, qos, retain } = rule;
   return given({
     ...{ id, bridge, direction, enabled, topic, qos, retain },
+    where: rule.where,
+    value: rule.value,
     mqttTopic: rule.mqtt_topic,
     expirySeconds: rule.expiry_seconds,
     contentType: rule.content_type,

@@ -49,10 +49,19 @@ export const bridgeRuleSpoolSchema = named(
     .describe('How the rule uses the spool, where that differs from the configuration.'),
 );
 
+const expression = z.string().min(1).max(8192);
+const where = expression
+  .exactOptional()
+  .describe('JSONata expression: only that for which it is true is of the rule.');
+
 const outward = {
   bridge: bridgeId,
   enabled: z.boolean().default(true),
   filter: topicFilterSchema,
+  where,
+  value: expression
+    .exactOptional()
+    .describe('JSONata expression that gives the value of the record; the default is the payload.'),
   key: template.default('${clientId}').describe('Template of the record key; order holds per key.'),
   headers: z
     .record(z.string().min(1).max(256), z.string().max(1024))
@@ -123,6 +132,12 @@ const inward = {
   direction: z.literal('kafka-to-mqtt'),
   enabled: z.boolean().default(true),
   topic: kafkaTopic.describe('The Kafka topic to consume.'),
+  where,
+  value: expression
+    .exactOptional()
+    .describe(
+      'JSONata expression that gives the payload of the message; the default is the value of the record.',
+    ),
   mqtt_topic: template.describe('Template of the MQTT topic.'),
   qos: z
     .union([z.literal([0, 1, 2]), placeholders])
@@ -210,6 +225,8 @@ export const bridgeRuleSchema = named(
     enabled: z.boolean(),
     filter: z.string().optional(),
     topic: z.string().optional().describe('The Kafka topic, or its template.'),
+    where: z.string().optional(),
+    value: z.string().optional(),
     allow_topics: z.array(z.string()).optional(),
     path: z.string().optional(),
     exchange: z.string().optional(),
@@ -261,6 +278,8 @@ const exampleBody = {
   bridge: 'main',
   direction: 'mqtt-to-kafka',
   filter: 'devices/+/telemetry',
+  where: 'payload.temperature > 30',
+  value: '{"id": clientId, "t": payload.temperature}',
   topic: 'telemetry',
   key: '${clientId}',
   headers: { 'mqtt-topic': '${topic}' },

@@ -167,6 +167,8 @@ export interface WireOutboundRule {
   readonly bridge: string;
   readonly enabled: boolean;
   readonly filter: string;
+  readonly where?: string;
+  readonly value?: string;
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly spool?: WireRuleSpool;
@@ -198,6 +200,8 @@ export type WireRule =
       readonly direction: 'kafka-to-mqtt';
       readonly enabled: boolean;
       readonly topic: string;
+      readonly where?: string | undefined;
+      readonly value?: string | undefined;
       readonly mqttTopic: string;
       readonly qos: WireQoS | string;
       readonly retain: boolean | string;

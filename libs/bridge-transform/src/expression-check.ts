@@ -2,7 +2,7 @@ import { isNode, nodesOf, type ExpressionNode } from './expression-node.ts';
 import { ExpressionError } from './faults.ts';
 import { isFunctionName } from './functions.ts';
 import { linear } from './linear-reg-exp.ts';
-import { FIELD_NAMES } from './message-document.ts';
+import type { DocumentKind } from './expression-document.ts';
 
 /** What is known of an expression before it is evaluated. */
 export interface ExpressionTraits {
@@ -15,7 +15,12 @@ export interface ExpressionTraits {
  *
  * @throws ExpressionError that names the position and what to write instead.
  */
-export function checkExpression(field: string, ast: ExpressionNode): ExpressionTraits {
+export function checkExpression(
+  ast: ExpressionNode,
+  field: string,
+  kind: DocumentKind,
+): ExpressionTraits {
+  const place = { field, kind };
   const nodes = [...nodesOf(ast)];
   const bound = new Set<string>();
   for (const node of nodes) {
@@ -31,12 +36,18 @@ export function checkExpression(field: string, ast: ExpressionNode): ExpressionT
       bound.add(name);
     }
   }
-  for (const node of nodes) checkNode(field, node, bound);
-  checkFields(field, ast);
+  for (const node of nodes) checkNode(place, node, bound);
+  checkFields(place, ast);
   return { changesInput: nodes.some((node) => 'group' in node || isObjectConstructor(node)) };
 }
 
-function checkNode(field: string, node: ExpressionNode, bound: ReadonlySet<string>): void {
+/** Where an expression stands, and what it is to read. */
+interface Place {
+  readonly field: string;
+  readonly kind: DocumentKind;
+}
+
+function checkNode({ field, kind }: Place, node: ExpressionNode, bound: ReadonlySet<string>): void {
   const fail = (problem: string): never => {
     throw new ExpressionError(field, problem, node.position);
   };
@@ -50,7 +61,7 @@ function checkNode(field: string, node: ExpressionNode, bound: ReadonlySet<strin
   if (node.type !== 'variable' || typeof node.value !== 'string') return;
   const name = node.value;
   if (name === '' || name === '$' || bound.has(name) || isFunctionName(name)) return;
-  if (FIELD_NAMES.includes(name)) fail(`fields have no $: write ${name}`);
+  if (kind.fields.includes(name)) fail(`fields have no $: write ${name}`);
   fail(`there is no function or variable $${name} here`);
 }
 
@@ -68,25 +79,26 @@ function checkPattern(field: string, node: ExpressionNode): void {
 }
 
 /** Checks the first names of paths that begin at the message: others depend on what the path has led to. */
-function checkFields(field: string, node: unknown): void {
+function checkFields(place: Place, node: unknown): void {
   if (!isNode(node)) return;
+  const { field, kind } = place;
   if (node.type === 'path') {
     const [first, second] = Array.isArray(node['steps']) ? node['steps'].filter(isNode) : [];
-    if (first?.type !== 'name' && !isRoot(first)) return checkFields(field, first);
+    if (first?.type !== 'name' && !isRoot(first)) return checkFields(place, first);
     const start = first.type === 'name' ? first : second;
-    if (start?.type !== 'name' || FIELD_NAMES.includes(String(start.value))) return;
+    if (start?.type !== 'name' || kind.fields.includes(String(start.value))) return;
     throw new ExpressionError(
       field,
-      `messages have no ${String(start.value)}; write payload.${String(start.value)}, or one of ${FIELD_NAMES.join(', ')}`,
+      `${kind.plural} have no ${String(start.value)}; write ${kind.insteadOf(String(start.value))}, or one of ${kind.fields.join(', ')}`,
       start.position,
     );
   }
   for (const member of ['lhs', 'rhs', 'expression', 'condition', 'then', 'else', 'body']) {
-    checkFields(field, node[member]);
+    checkFields(place, node[member]);
   }
   for (const member of ['lhs', 'expressions', 'arguments']) {
     const list = node[member];
-    if (Array.isArray(list)) for (const item of list.flat()) checkFields(field, item);
+    if (Array.isArray(list)) for (const item of list.flat()) checkFields(place, item);
   }
 }
 

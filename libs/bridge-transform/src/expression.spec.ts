@@ -110,7 +110,7 @@ describe('a filter', () => {
   });
 
   it('knows the name of the user where there is one', () => {
-    const document = new MessageDocument(messageOf(), 'bob');
+    const document = new MessageDocument(messageOf(), () => 'bob');
     expect(where('username = "bob"', document)).toBe(true);
   });
 });

@@ -5,7 +5,8 @@ import { parse, type JsonataError, type ParsedExpression } from './jsonata-door.
 import { DEFAULT_TRANSFORM_LIMITS, type TransformLimits } from './limits.ts';
 import { payForSearches } from './linear-reg-exp.ts';
 import { Bytes, isFunction, measure } from './measure.ts';
-import { FIELDS_AT_HAND, takeToHand, type MessageDocument } from './message-document.ts';
+import { takeToHand, type DocumentKind, type ExpressionDocument } from './expression-document.ts';
+import { MESSAGES } from './message-document.ts';
 import { Meter } from './meter.ts';
 import { quickExpression, UNDECIDED, type QuickExpression } from './quick-expression.ts';
 import { failureText, syntaxText } from './problem-text.ts';
@@ -14,6 +15,8 @@ import { failureText, syntaxText } from './problem-text.ts';
 export interface ExpressionOptions {
   /** The field of the rule, such as `where` or `headers.site`: errors and faults name it. */
   readonly field: string;
+  /** What it is to read. @defaultValue MESSAGES */
+  readonly kind?: DocumentKind;
   /** @defaultValue DEFAULT_TRANSFORM_LIMITS */
   readonly limits?: TransformLimits;
   /** Milliseconds of a clock that never goes back. @defaultValue performance.now */
@@ -28,7 +31,8 @@ const NO_BINDINGS = Object.freeze({});
  *
  * @remarks The language is JSONata 1.8 without `$eval`, `$clone`, `$formatInteger`, `$parseInteger`, the update
  * operator `| | |` and partial application; pictures are restricted, regular expressions are those of RE2, and
- * `$bytes(base64)` makes bytes. What it sees is in {@link MessageFields}. Payloads are hostile: an evaluation is
+ * `$bytes(base64)` makes bytes. What it sees is in {@link MessageFields}
+ * or {@link RecordFields}. Payloads are hostile: an evaluation is
  * bounded by {@link TransformLimits}, changes nothing outside it and throws nothing.
  *
  * @example
@@ -48,11 +52,12 @@ export class Expression {
 
   /** @throws ExpressionError naming field, position and what to do. */
   constructor(source: string, options: ExpressionOptions) {
-    const { field, limits = DEFAULT_TRANSFORM_LIMITS, clock = () => performance.now() } = options;
+    const { field, kind = MESSAGES, limits = DEFAULT_TRANSFORM_LIMITS } = options;
+    const { clock = () => performance.now() } = options;
     this.field = field;
     this.#limits = limits;
     this.#meter = new Meter(limits, clock);
-    const { parsed, traits, quick } = compile(source, field);
+    const { parsed, traits, quick } = compile(source, field, kind);
     this.#parsed = parsed;
     this.#changesInput = traits.changesInput;
     this.#quick = quick;
@@ -66,7 +71,7 @@ export class Expression {
   }
 
   /** Whether the message passes. Nothing counts as false; every result that is not a truth value is a fault. */
-  test(document: MessageDocument): boolean | TransformFault {
+  test(document: ExpressionDocument): boolean | TransformFault {
     return this.#attempt(document, (result) => {
       if (result === undefined) return false;
       if (typeof result === 'boolean') return result;
@@ -77,7 +82,7 @@ export class Expression {
   }
 
   /** The result as text, for names: a text, or a number or truth value written out. */
-  text(document: MessageDocument): string | TransformFault {
+  text(document: ExpressionDocument): string | TransformFault {
     return this.#attempt(document, (result) => {
       if (result === undefined) return this.#missing();
       if (typeof result === 'string') return result;
@@ -88,7 +93,7 @@ export class Expression {
   }
 
   /** The result as bytes: a text as UTF-8, what `$bytes` gives as it is, all else as JSON. They are the caller's. */
-  bytes(document: MessageDocument): Buffer | TransformFault {
+  bytes(document: ExpressionDocument): Buffer | TransformFault {
     return this.#attempt(document, (result) => {
       if (result === undefined) return this.#missing();
       if (result instanceof Bytes) return result.value;
@@ -105,7 +110,7 @@ export class Expression {
   }
 
   #attempt<Result>(
-    document: MessageDocument,
+    document: ExpressionDocument,
     convert: (result: unknown) => Result | TransformFault,
   ): Result | TransformFault {
     document.limit(this.#limits);
@@ -118,7 +123,7 @@ export class Expression {
         this.#meter.touch(quick);
         return convert(quick);
       }
-      const result = convert(this.#parsed.evaluate(FIELDS_AT_HAND, NO_BINDINGS));
+      const result = convert(this.#parsed.evaluate(document.kind.atHand, NO_BINDINGS));
       if (this.#changesInput) document.forget();
       return result;
     } catch (error) {
@@ -150,14 +155,14 @@ interface Compiled {
   readonly quick: QuickExpression | undefined;
 }
 
-function compile(source: string, field: string): Compiled {
+function compile(source: string, field: string, kind: DocumentKind): Compiled {
   if (source.length > SOURCE_LENGTH_MAX) {
     throw new ExpressionError(field, `use at most ${SOURCE_LENGTH_MAX} characters`);
   }
   try {
     const parsed = parse(source);
     const ast = parsed.ast();
-    return { parsed, traits: checkExpression(field, ast), quick: quickExpression(ast) };
+    return { parsed, traits: checkExpression(ast, field, kind), quick: quickExpression(ast) };
   } catch (error) {
     if (error instanceof ExpressionError) throw error;
     throw new ExpressionError(field, syntaxText(error), positionOf(error));

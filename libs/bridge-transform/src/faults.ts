@@ -21,7 +21,9 @@ export type TransformFaultCode =
 
 /** The fault of one message in one expression: a value, since messages are hostile and nothing is thrown on their path. */
 export class TransformFault {
-  /** The field of the rule, such as `where`; `payload` when it is the payload that could not be read. */
+  /** The field of the rule, such as `where`. */
+  readonly field: string;
+  /** The field, or `payload` when it is the payload that could not be read. */
   readonly stage: string;
   readonly code: TransformFaultCode;
   /** Says what is wrong without repeating the payload. */
@@ -29,8 +31,9 @@ export class TransformFault {
   /** Characters of the expression up to and including what failed, where known. */
   readonly position: number | undefined;
 
-  constructor(stage: string, why: Why) {
-    this.stage = why.code.startsWith('PAYLOAD_') ? 'payload' : stage;
+  constructor(field: string, why: Why) {
+    this.field = field;
+    this.stage = why.code.startsWith('PAYLOAD_') ? 'payload' : field;
     this.code = why.code;
     this.message = why.message;
     this.position = why.position;

@@ -6,7 +6,7 @@ import { MessageDocument } from './message-document.ts';
 
 const evaluate = (source: string, message: Parameters<typeof messageOf>[0]): unknown => {
   const result = new Expression(source, { field: 'value' }).bytes(
-    new MessageDocument(messageOf(message), 'bob'),
+    new MessageDocument(messageOf(message), () => 'bob'),
   );
   return result instanceof TransformFault ? result : result.toString();
 };

@@ -1,7 +1,11 @@
-import { isUtf8 } from 'node:buffer';
 import type { Message } from '#libs/broker-ports';
-import { Stop } from './faults.ts';
-import { RESERVED_NAMES } from './reserved-names.ts';
+import {
+  bufferOf,
+  DocumentKind,
+  ExpressionDocument,
+  groupsOf,
+  type PayloadFields,
+} from './expression-document.ts';
 
 /**
  * What expressions see of a message; everything else is undefined.
@@ -9,7 +13,7 @@ import { RESERVED_NAMES } from './reserved-names.ts';
  * @remarks Members that cost something are read when the expression asks for them, so `qos = 1 and payload.t > 30`
  * does not parse the payload of a message with QoS 0.
  */
-export interface MessageFields {
+export interface MessageFields extends PayloadFields {
   readonly topic: string;
   /** The levels of the topic: `levels[0]` is the first. */
   readonly levels: readonly string[];
@@ -23,12 +27,6 @@ export interface MessageFields {
   readonly node: string;
   /** When it was taken, in milliseconds since 1970; `$fromMillis(receivedAt)` makes it a text. */
   readonly receivedAt: number;
-  /** The payload as JSON; undefined when it is empty. To ask for one that is not JSON is a fault of the stage `payload`. */
-  readonly payload: unknown;
-  /** The payload as text; to ask for one that is not UTF-8 is a fault of the stage `payload`. */
-  readonly payloadText: string;
-  readonly payloadBase64: string;
-  readonly payloadBytes: number;
   readonly contentType: string | undefined;
   readonly responseTopic: string | undefined;
   /** In base64. */
@@ -36,8 +34,6 @@ export interface MessageFields {
   /** A text for each name, or a list when the name is repeated. */
   readonly userProperties: Readonly<Record<string, string | readonly string[]>>;
 }
-
-type UserProperties = NonNullable<NonNullable<Message['properties']>['userProperties']>;
 
 const FIELDS: Readonly<Record<keyof MessageFields, true>> = {
   topic: true,
@@ -58,33 +54,28 @@ const FIELDS: Readonly<Record<keyof MessageFields, true>> = {
   userProperties: true,
 };
 
-/** The names an expression may begin with. */
-export const FIELD_NAMES: readonly string[] = Object.keys(FIELDS);
+/** Documents of messages. */
+export const MESSAGES = new DocumentKind({ plural: 'messages', fields: Object.keys(FIELDS) });
 
-/** What a payload may be. */
-export interface PayloadLimits {
-  readonly valueBytesMax: number;
-  readonly depthMax: number;
-}
+/** Finds the user name of a client; undefined when it has none, or is not known. */
+export type UsernameOf = (clientId: string) => string | undefined;
 
-/**
- * A message as expressions see it. All expressions of all rules may share the document of a message.
- *
- * @remarks Reads the message's bytes when they are first asked for: use it only as long as those live.
- */
-export class MessageDocument {
+/** A message as expressions see it. */
+export class MessageDocument extends ExpressionDocument {
   readonly #message: Message;
-  readonly #username: string | undefined;
-  #parsed: { readonly payload: unknown } | undefined;
-  #limits: PayloadLimits = { valueBytesMax: 0, depthMax: 0 };
+  readonly #usernameOf: UsernameOf | undefined;
 
-  constructor(message: Message, username?: string) {
+  constructor(message: Message, usernameOf?: UsernameOf) {
+    super(message.payload);
     this.#message = message;
-    this.#username = username;
+    this.#usernameOf = usernameOf;
   }
 
-  /** The value of a field; undefined when there is none of that name. @internal */
-  read(name: string): unknown {
+  override get kind(): DocumentKind {
+    return MESSAGES;
+  }
+
+  protected override readField(name: string): unknown {
     const message = this.#message;
     switch (name) {
       case 'topic':
@@ -94,7 +85,7 @@ export class MessageDocument {
       case 'clientId':
         return message.publisher;
       case 'username':
-        return this.#username;
+        return this.#usernameOf?.(message.publisher);
       case 'qos':
         return message.qos;
       case 'retain':
@@ -103,14 +94,6 @@ export class MessageDocument {
         return message.source.nodeId;
       case 'receivedAt':
         return message.receivedAtMs;
-      case 'payload':
-        return this.#payload();
-      case 'payloadText':
-        return textOf(message.payload);
-      case 'payloadBase64':
-        return bufferOf(message.payload).toString('base64');
-      case 'payloadBytes':
-        return message.payload.length;
       case 'contentType':
         return message.properties?.contentType;
       case 'responseTopic':
@@ -124,109 +107,5 @@ export class MessageDocument {
       default:
         return undefined;
     }
-  }
-
-  /** What a value that the document holds takes, in bytes of JSON; undefined for every other value. @internal */
-  sizeOf(value: unknown): number | undefined {
-    const { length } = this.#message.payload;
-    if (value === FIELDS_AT_HAND) return length * 4;
-    return value === this.#parsed?.payload ? length : undefined;
-  }
-
-  /** Says under which limits the next expression reads. @internal */
-  limit(limits: PayloadLimits): void {
-    if (this.#limits === limits) return;
-    this.#limits = limits;
-    this.forget();
-  }
-
-  /** Makes the next expression parse anew, after one that may have changed what it read. @internal */
-  forget(): void {
-    this.#parsed = undefined;
-  }
-
-  #payload(): unknown {
-    this.#parsed ??= { payload: this.#parse() };
-    return this.#parsed.payload;
-  }
-
-  #parse(): unknown {
-    const { payload } = this.#message;
-    if (payload.length === 0) return undefined;
-    if (payload.length > this.#limits.valueBytesMax) {
-      throw refused(`is larger than ${this.#limits.valueBytesMax} bytes`);
-    }
-    let value: unknown;
-    try {
-      value = JSON.parse(textOf(payload));
-    } catch {
-      throw new Stop('PAYLOAD_NOT_JSON', 'the payload is not JSON');
-    }
-    inspect(value, this.#limits.depthMax);
-    return value;
-  }
-}
-
-let atHand: MessageDocument | undefined;
-
-/**
- * The fields of the document at hand.
- *
- * @remarks The evaluator wants an object with members of its own, and to make one with getters takes longer than most
- * evaluations. One is enough, since evaluations are synchronous and do not nest.
- */
-export const FIELDS_AT_HAND: object = Object.freeze(
-  Object.defineProperties(
-    {},
-    Object.fromEntries(
-      FIELD_NAMES.map((name) => [name, { enumerable: true, get: () => atHand?.read(name) }]),
-    ),
-  ),
-);
-
-/** Takes a document to hand; undefined lets go of it. */
-export function takeToHand(document: MessageDocument | undefined): void {
-  atHand = document;
-}
-
-function groupsOf(pairs: UserProperties): Record<string, string | readonly string[]> {
-  const groups = new Map<string, string | string[]>();
-  for (const [name, value] of pairs) {
-    const earlier = groups.get(name);
-    if (earlier === undefined) groups.set(name, value);
-    else if (typeof earlier === 'string') groups.set(name, [earlier, value]);
-    else earlier.push(value);
-  }
-  for (const name of RESERVED_NAMES) groups.delete(name);
-  return Object.fromEntries(groups);
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function textOf(bytes: Uint8Array): string {
-  if (!isUtf8(bytes)) throw new Stop('PAYLOAD_NOT_TEXT', 'the payload is not UTF-8');
-  return bufferOf(bytes).toString();
-}
-
-const refused = (why: string): Stop => new Stop('PAYLOAD_REFUSED', `the payload ${why}`);
-
-/** Refuses what the evaluator must never see. Each level goes one call deeper, so the depth is looked at first. */
-function inspect(value: unknown, depthLeft: number): void {
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw refused('holds a number out of range');
-    return;
-  }
-  if (typeof value !== 'object' || value === null) return;
-  if (depthLeft === 0) throw refused('nests too deeply');
-  if (Array.isArray(value)) {
-    for (const item of value) inspect(item, depthLeft - 1);
-    return;
-  }
-  const members = value as Readonly<Record<string, unknown>>;
-  for (const name of Object.keys(members)) {
-    if (RESERVED_NAMES.has(name)) throw refused(`holds the reserved name ${name}`);
-    inspect(members[name], depthLeft - 1);
   }
 }

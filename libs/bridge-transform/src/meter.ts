@@ -1,7 +1,7 @@
 import { Stop } from './faults.ts';
 import type { TransformLimits } from './limits.ts';
 import { measure } from './measure.ts';
-import type { MessageDocument } from './message-document.ts';
+import type { ExpressionDocument } from './expression-document.ts';
 
 // Every level takes a handful of stack frames of the evaluator; about twice as many fit.
 const NESTING_MAX = 300;
@@ -17,7 +17,7 @@ const BYTES_PER_STEP = 128;
 export class Meter {
   readonly #clock: () => number;
   readonly #limits: TransformLimits;
-  #document: MessageDocument | undefined;
+  #document: ExpressionDocument | undefined;
   #steps = 0;
   #lookAt = 0;
   #nesting = 0;
@@ -28,7 +28,7 @@ export class Meter {
     this.#clock = clock;
   }
 
-  begin(document: MessageDocument): void {
+  begin(document: ExpressionDocument): void {
     this.#document = document;
     this.#steps = 0;
     this.#nesting = 0;

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { messageOf } from '#libs/testkit';
 import { parse } from './jsonata-door.ts';
 import { DEFAULT_TRANSFORM_LIMITS } from './limits.ts';
-import { FIELDS_AT_HAND, MessageDocument, takeToHand } from './message-document.ts';
+import { takeToHand } from './expression-document.ts';
+import { MESSAGES, MessageDocument } from './message-document.ts';
 import { quickExpression, UNDECIDED } from './quick-expression.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', 'length', 'constructor');
@@ -44,7 +45,7 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => ({
 /** What the evaluator of the language gives, or UNDECIDED for an error. */
 function evaluated(source: string): unknown {
   try {
-    return parse(source).evaluate(FIELDS_AT_HAND, {});
+    return parse(source).evaluate(MESSAGES.atHand, {});
   } catch {
     return UNDECIDED;
   }

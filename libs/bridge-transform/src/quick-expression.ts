@@ -1,11 +1,11 @@
 import { isNode, type ExpressionNode } from './expression-node.ts';
-import type { MessageDocument } from './message-document.ts';
+import type { ExpressionDocument } from './expression-document.ts';
 
 /** What a quick expression gives when the values are not its business: the evaluator of the language takes over. */
 export const UNDECIDED = Symbol('undecided');
 
 /** Gives a text, number, truth value, null or undefined, exactly as the evaluator would, or UNDECIDED. */
-export type QuickExpression = (document: MessageDocument) => unknown;
+export type QuickExpression = (document: ExpressionDocument) => unknown;
 
 const quickBoolean = (value: unknown): boolean => value !== null && Boolean(value);
 const isScalar = (value: unknown): boolean => typeof value !== 'object' || value === null;

@@ -25,6 +25,8 @@ export interface RuleBridgeOptions {
   readonly messageLimits: InboundLimits;
   /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */
   readonly inject: (message: InjectedMessage, done: PublishDone) => void;
+  /** The user name of a client of this node, for expressions of rules. */
+  readonly usernameOf?: ((clientId: string) => string | undefined) | undefined;
   /** Whether a session somewhere may be subscribed to a topic that a filter matches: rules may wait for one. */
   readonly mayWant?: ((filter: string) => boolean) | undefined;
   /** Whether the node has so much to do that nothing should be consumed meanwhile. */

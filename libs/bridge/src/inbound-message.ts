@@ -75,13 +75,13 @@ export class InboundMessages {
   }
 
   /**
-   * The message of a record.
+   * The message of a record, with the payload that an expression gave, if any.
    *
    * @throws RecordError when there can be none.
    */
-  message(source: RecordSource): InjectedMessage {
+  message(source: RecordSource, made?: Uint8Array): InjectedMessage {
     const topic = this.#topicOf(source);
-    const payload = source.record.value ?? NO_BYTES;
+    const payload = made ?? source.record.value ?? NO_BYTES;
     const qos = this.#qosOf(source);
     const retain = this.#retainOf(source);
     const { packetBytesMax, retainedMessageBytesMax } = this.#limits;

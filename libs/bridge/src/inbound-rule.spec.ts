@@ -162,6 +162,34 @@ describe('InboundRule', () => {
     expect(log.lines).toEqual([]);
   });
 
+  it('carries the records that `where` lets pass, with the payload that `value` gives', async () => {
+    const where = 'payload.t > 30 and headers.kind = "reboot"';
+    rule = await open({ where, value: '{"id": key, "at": partition & ":" & offset}' });
+    expect(await batch(['d1'], { value: Buffer.from('{"t":31}') })).toBe(0);
+    expect(await batch(['d1'], { from: 8, value: Buffer.from('{"t":30}') })).toBe(0);
+    expect(await batch(['d1'], { from: 9, value: Buffer.from('warm') })).toBe(0);
+    expect(injected.map(({ payload }) => String(payload))).toEqual(['{"id":"d1","at":"0:7"}']);
+    expect(resolved).toEqual(['7', '8', '9']);
+    expect(counts).toEqual({
+      'main/delivered/ok': 1,
+      'main/filtered/ok': 1,
+      'main/failed/where_error': 1,
+    });
+    expect(log.of('bridge-record-skipped').map(({ fields }) => fields)).toMatchObject([
+      { offset: '9', detail: 'where: the payload is not JSON (PAYLOAD_NOT_JSON)' },
+    ]);
+  });
+
+  it('lets a record whose value cannot be made meet `onError`', async () => {
+    const [sink, onError, deadLetterTopic] = [new DeadLetterSink(), 'dlq', 'dead'] as const;
+    const deadLetters = new DeadLetters(sink, deadLetterTopic);
+    rule = await open({ value: 'payload.missing', onError, deadLetterTopic }, { deadLetters });
+    expect(await batch(['d1'], { value: Buffer.from('{}') })).toBe(0);
+    expect(injected).toEqual([]);
+    expect(counts).toEqual({ 'main/failed/value_error': 1 });
+    expect(sink.stored[0]?.headers).toMatchObject({ 'skein-error-stage': 'value_error' });
+  });
+
   it('tells how far the worst partition is behind', async () => {
     refusals.set('devices/d2/reboot', new PublishError('STORE_UNAVAILABLE', 'Redis is away'));
     await batch(['d1'], { partition: 0, lag: 30 });

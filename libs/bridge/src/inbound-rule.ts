@@ -6,6 +6,7 @@ import {
   type PublishDone,
   type RuleStatus,
 } from '#libs/broker-ports';
+import { RecordDocument, TransformFault } from '#libs/bridge-transform';
 import type { BridgeContext } from './bridge-context.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { LABEL_OF } from './direction.ts';
@@ -13,8 +14,10 @@ import { InboundMessages, RecordError, type InboundLimits } from './inbound-mess
 import type { RecordSource } from './placeholders.ts';
 import { RecordPump, type RecordOutcome } from './record-pump.ts';
 import { RuleHealth } from './rule-health.ts';
+import { detailOf, reasonOf, RuleTransform, type TransformReason } from './rule-transform.ts';
 import { SinkError } from './sink.ts';
 import type { ConsumedRecord, RecordBatch, Source, SourceHandler } from './source.ts';
+import { stageOf } from './stage.ts';
 
 /** How an inbound rule is joined to its source and to the publish pipeline. */
 export interface InboundLink {
@@ -34,7 +37,7 @@ export interface InboundLink {
 
 /** Why a record can never be published. */
 interface Poison {
-  readonly fault: RecordError['code'] | 'not_authorized' | 'other';
+  readonly fault: RecordError['code'] | TransformReason | 'not_authorized' | 'other';
   readonly detail: string;
 }
 
@@ -64,6 +67,7 @@ export class InboundRule {
   readonly #context: BridgeContext;
   readonly #link: InboundLink;
   readonly #messages: InboundMessages;
+  readonly #transform: RuleTransform | undefined;
   readonly #health: RuleHealth;
   readonly #lags = new Map<number, number>();
   /** How often in a row the record at the head of a partition was refused. */
@@ -77,12 +81,13 @@ export class InboundRule {
   #lookedAtMs = -Infinity;
   #closing = false;
 
-  /** @throws TemplateError when the topic template cannot be compiled. */
+  /** @throws TemplateError or ExpressionError when something of the rule cannot be compiled. */
   constructor(rule: KafkaToMqttRule, context: BridgeContext, link: InboundLink) {
     this.rule = rule;
     this.#context = context;
     this.#link = link;
     this.#messages = new InboundMessages(rule, link.limits);
+    this.#transform = RuleTransform.of(rule, context.meter);
     this.#health = new RuleHealth(rule.id, context);
     this.#source = link.after.then(() => this.#open());
   }
@@ -156,9 +161,18 @@ export class InboundRule {
   }
 
   #offer(source: RecordSource, settle: Settle): void {
+    const payload = this.#transform?.run(new RecordDocument(source));
+    if (payload === 'filtered') {
+      this.#count('filtered', 'ok');
+      return settle('skipped');
+    }
+    if (payload instanceof TransformFault) {
+      const poison = { fault: reasonOf(payload), detail: detailOf(payload) };
+      return this.#poisoned(source, poison, settle);
+    }
     let message: InjectedMessage;
     try {
-      message = this.#messages.message(source);
+      message = this.#messages.message(source, payload);
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       return this.#poisoned(source, { fault: error.code, detail: error.message }, settle);
@@ -275,9 +289,4 @@ function faultOf(error: Error): Poison['fault'] | undefined {
     case 'BRIDGE_UNAVAILABLE':
       return undefined;
   }
-}
-
-function stageOf(fault: Poison['fault']): 'topic' | 'template' | 'consume' {
-  if (fault === 'invalid_topic') return 'topic';
-  return fault === 'template_error' ? 'template' : 'consume';
 }

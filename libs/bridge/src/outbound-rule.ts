@@ -6,6 +6,7 @@ import {
   type RuleSpoolState,
   type RuleStatus,
 } from '#libs/broker-ports';
+import { TransformFault, type MessageDocument } from '#libs/bridge-transform';
 import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
@@ -14,8 +15,16 @@ import type { LaneEvents, LaneFailure, LaneLimits } from './lane.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { RecordMaker } from './record-maker.ts';
 import { RuleHealth } from './rule-health.ts';
+import {
+  detailOf,
+  reasonOf,
+  RuleTransform,
+  type Transformed,
+  type TransformReason,
+} from './rule-transform.ts';
 import { SinkError, type Sink } from './sink.ts';
 import { SpoolPath } from './spool-path.ts';
+import { stageOf } from './stage.ts';
 import { TargetLanes } from './target-lanes.ts';
 
 /** How an outbound rule is joined to its sink. */
@@ -49,6 +58,7 @@ export class OutboundRule {
   readonly #context: BridgeContext;
   readonly #link: OutboundLink;
   readonly #maker: RecordMaker;
+  readonly #transform: RuleTransform | undefined;
   readonly #health: RuleHealth;
   readonly #laneLimits: LaneLimits;
   /** Undefined when nothing of the rule is in the spool, nor will be. */
@@ -59,14 +69,16 @@ export class OutboundRule {
   #probeDueMs = 0;
   #records = 0;
   #ending: RuleEnd | undefined;
+  readonly #faultsLogged = new Set<string>();
   readonly #drained = new Deferred();
 
-  /** @throws TemplateError when a template of the rule cannot be compiled. */
+  /** @throws TemplateError or ExpressionError when something of the rule cannot be compiled. */
   constructor(rule: OutboundBridgeRule, context: BridgeContext, link: OutboundLink) {
     this.rule = rule;
     this.#context = context;
     this.#link = link;
     this.#maker = new RecordMaker(rule);
+    this.#transform = RuleTransform.of(rule, context.meter);
     this.#health = new RuleHealth(rule.id, context);
     this.#spool = this.#openSpool();
     this.#laneLimits = this.#limitsOfLanes();
@@ -76,6 +88,11 @@ export class OutboundRule {
 
   get connected(): boolean {
     return this.#health.connected;
+  }
+
+  /** Whether messages are to go through transform() first. */
+  get hasExpressions(): boolean {
+    return this.#transform !== undefined;
   }
 
   /** What waits in the spool; undefined for a rule without one. */
@@ -92,15 +109,30 @@ export class OutboundRule {
       : { ...status, state: 'degraded', lastError: fault, spool };
   }
 
-  /** Orders the record of a message; the gate, if any, learns its fate. */
-  offer(message: Message, gate: AckGate | undefined): void {
+  /** What the rule's expressions make of a message. One that is filtered is not of the rule, and not to be offered. */
+  transform(document: MessageDocument): Transformed {
+    const transformed = this.#transform?.run(document);
+    if (transformed === 'filtered') this.#count({ outcome: 'filtered', reason: 'ok', count: 1 });
+    return transformed;
+  }
+
+  /** Orders the record of a message, with the value that transform() gave; the gate, if any, learns its fate. */
+  offer(
+    message: Message,
+    gate: AckGate | undefined,
+    value: Buffer | TransformFault | undefined,
+  ): void {
     this.#context.meter.bridgeRuleMatched(this.rule.id);
     gate?.hold();
     if (this.#ending !== undefined) return this.#refuse('shutdown', gate);
+    if (value instanceof TransformFault) {
+      this.#tell(value);
+      return this.#refuse(reasonOf(value), gate);
+    }
     const target = this.#maker.target(message);
     const lanes = this.#lanesOf(target);
     if (typeof lanes === 'string') return this.#refuse(lanes, gate);
-    const record = this.#maker.record(message, { target, gate });
+    const record = this.#maker.record(message, { target, gate, value });
     if (record === undefined) return this.#refuse('template_error', gate);
     // QoS 0 as well, though nobody waits for it: it must not overtake.
     if (this.rule.ack === 'spool') return this.#spool?.offer(record);
@@ -303,15 +335,29 @@ export class OutboundRule {
     this.#advance();
   }
 
+  /** Logs the first message of each kind that the rule's expressions have no answer for. */
+  #tell(fault: TransformFault): void {
+    const kind = `${fault.field} ${fault.code}`;
+    if (this.#faultsLogged.has(kind)) return;
+    this.#faultsLogged.add(kind);
+    const fields = { rule: this.rule.id, fault: reasonOf(fault), detail: detailOf(fault) };
+    this.#context.log.warn('bridge-message-refused', fields);
+  }
+
   /** The record cannot even be taken; the next one may. */
   #refuse(
-    reason: 'invalid_topic' | 'unknown_topic' | 'template_error' | 'buffer_full' | 'shutdown',
+    reason:
+      | TransformReason
+      | 'invalid_topic'
+      | 'unknown_topic'
+      | 'template_error'
+      | 'buffer_full'
+      | 'shutdown',
     gate: AckGate | undefined,
   ): void {
     const full = reason === 'buffer_full';
     this.#count({ outcome: gate === undefined ? 'dropped' : 'failed', reason, count: 1 });
-    const stage = reason === 'template_error' ? 'template' : 'topic';
-    if (!full) this.#context.meter.bridgeRuleError(this.rule.id, stage);
+    if (!full) this.#context.meter.bridgeRuleError(this.rule.id, stageOf(reason));
     gate?.release(
       new PublishError(
         full ? 'QUOTA_EXCEEDED' : 'BRIDGE_UNAVAILABLE',

@@ -12,6 +12,12 @@ type LaneChoice = (message: Message) => number | undefined;
 export const RECORD_OVERHEAD_BYTES = 512;
 const LANE = /^\d{1,9}$/;
 
+/** What is known of a record before it is made. */
+export interface RecordWay extends Pick<OutboundRecord, 'target' | 'gate'> {
+  /** The value that an expression gave, which is the record's from now on; undefined for the payload as it is. */
+  readonly value?: Buffer | undefined;
+}
+
 /** Makes the records of one rule: what is told of a message to whom. */
 export class RecordMaker {
   readonly #target: Template<Message>;
@@ -59,14 +65,11 @@ export class RecordMaker {
    *
    * @returns undefined when the rule gives no lane for the message.
    */
-  record(
-    message: Message,
-    way: Pick<OutboundRecord, 'target' | 'gate'>,
-  ): OutboundRecord | undefined {
+  record(message: Message, { target, gate, value: made }: RecordWay): OutboundRecord | undefined {
     const lane = this.#lane(message);
     if (Number.isNaN(lane)) return undefined;
     const key = Buffer.from(this.#key.bytes(message));
-    const value = Buffer.from(message.payload);
+    const value = made ?? Buffer.from(message.payload);
     const headers = this.#headersOf(message);
     const route = this.#route?.render(message);
     let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length + (route?.length ?? 0);
@@ -75,7 +78,7 @@ export class RecordMaker {
       else bytes += header.length;
     }
     const timestampMs = message.receivedAtMs;
-    const record = { ...way, route, key, lane, value, headers, timestampMs, bytes };
+    const record = { target, gate, route, key, lane, value, headers, timestampMs, bytes };
     return { ...record, sequence: 0, isDone: false };
   }
 

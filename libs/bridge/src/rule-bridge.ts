@@ -10,6 +10,7 @@ import {
   type PublishDone,
   type RuleStatus,
 } from '#libs/broker-ports';
+import { MessageDocument, type TransformFault } from '#libs/bridge-transform';
 import { MatchCache, TopicTrie } from '#libs/topic-index';
 import { AckGate } from './ack-gate.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
@@ -71,10 +72,18 @@ export class RuleBridge implements Bridge {
     if (this.#outboundCount === 0 || message.origin === 'bridge') return done();
     const rules = this.#match(message.topic);
     let gate: AckGate | undefined;
+    let document: MessageDocument | undefined;
     for (const rule of rules) {
+      let value: Buffer | TransformFault | undefined;
+      if (rule.hasExpressions) {
+        document ??= new MessageDocument(message, this.#options.usernameOf);
+        const transformed = rule.transform(document);
+        if (transformed === 'filtered') continue;
+        value = transformed;
+      }
       const gated = message.qos > 0 && rule.rule.ack !== 'none';
       if (gated) gate ??= this.#gate(done);
-      rule.offer(message, gated ? gate : undefined);
+      rule.offer(message, gated ? gate : undefined, value);
     }
     if (gate === undefined) done();
     else gate.release();

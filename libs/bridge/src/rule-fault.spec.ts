@@ -93,6 +93,8 @@ describe('ruleFault', () => {
     [{ partition: 'first' }, /^partition: must be key, round-robin, a number/],
     [{ partition: '${level}' }, /^partition: \$\{level\} is not a known placeholder$/],
     [{ key: '${' }, /^key: \$\{ has no closing brace$/],
+    [{ where: 'qos =' }, /^where, character \d+: /],
+    [{ value: 'payload.{' }, /^value, character \d+: /],
     [{ ack: 'spool' as const }, /^ack: the node has no spool; set `bridge.spool.dir`/],
     [{ headers: { site: '${key}' } }, /^headers.site: \$\{key\} is not a known placeholder$/],
   ])('names the field of an outbound rule: %j', (change, fault) => {
@@ -103,6 +105,8 @@ describe('ruleFault', () => {
     [{ topic: 'a b' }, /^topic: no space$/],
     [{ mqttTopic: '${clientId}' }, /^mqttTopic: \$\{clientId\} is not a known placeholder$/],
     [{ mqttTopic: 'a/+' }, /^mqttTopic: /],
+    [{ where: 'value.t = 1' }, /^where, character 5: records have no value; write payload,/],
+    [{ value: '$eval("1")' }, /^value, character \d+: there is no function or variable \$eval/],
     [{ qos: '${qos}' }, /^qos: \$\{qos\} is not a known placeholder$/],
     [{ userProperties: { a: '${' } }, /^userProperties.a: \$\{ has no closing brace$/],
     [{ onError: 'dlq' as const }, /^deadLetterTopic: is needed for `onError: dlq`$/],

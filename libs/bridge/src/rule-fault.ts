@@ -1,8 +1,10 @@
 import type { BridgeRule, Connector, KafkaToMqttRule } from '#libs/broker-ports';
+import { ExpressionError } from '#libs/bridge-transform';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
 import { KIND_OF, wayOf } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
 import { isAllowed, laneFault } from './record-maker.ts';
+import { RuleTransform } from './rule-transform.ts';
 import { Template, TemplateError, type PlaceholderTable } from './template.ts';
 
 /**
@@ -26,7 +28,7 @@ export function bridgeFault(
 }
 
 /**
- * Checks what the bridge must understand of a rule: the filter, the names on the other side and every template.
+ * Checks what the bridge must understand of a rule: the filter, the expressions, the names on the other side and every template.
  *
  * @returns what is wrong, naming the field and the placeholder; undefined when the rule can run.
  */
@@ -34,7 +36,7 @@ export function ruleFault(rule: BridgeRule, ground: RuleGround): string | undefi
   if (rule.direction === 'kafka-to-mqtt') {
     const fault = ground.topic(rule.topic);
     if (fault !== undefined) return `topic: ${fault}`;
-    return inboundFault(rule, ground);
+    return expressionFault(rule) ?? inboundFault(rule, ground);
   }
   const way = wayOf(rule);
   const fault =
@@ -45,6 +47,7 @@ export function ruleFault(rule: BridgeRule, ground: RuleGround): string | undefi
     return 'ack: the node has no spool; set `bridge.spool.dir` (SKEIN_BRIDGE_SPOOL_DIR), or choose another';
   }
   return (
+    expressionFault(rule) ??
     templateFault(way.field, way.target, {
       table: messagePlaceholder,
       constantFault: (name) =>
@@ -106,6 +109,16 @@ function partitionFault(partition: string): string | undefined {
     table: messagePlaceholder,
     constantFault: laneFault,
   });
+}
+
+function expressionFault(rule: BridgeRule): string | undefined {
+  try {
+    RuleTransform.of(rule);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ExpressionError) return error.message;
+    throw error;
+  }
 }
 
 interface TemplateRules<Source> {

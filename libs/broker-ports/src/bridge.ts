@@ -128,6 +128,10 @@ export interface OutboundRuleFields {
   readonly enabled: boolean;
   /** The MQTT topic filter that selects messages. */
   readonly filter: string;
+  /** Expression over the message: only those for which it is true are of the rule. @defaultValue all */
+  readonly where?: string;
+  /** Expression over the message that gives the value of the record. @defaultValue the payload as it is */
+  readonly value?: string;
   /** Template of the record key: order holds per key. @defaultValue `${clientId}` */
   readonly key: string;
   /** Extra headers: name to template. */
@@ -169,6 +173,10 @@ export interface KafkaToMqttRule {
   readonly enabled: boolean;
   /** The Kafka topic to consume. */
   readonly topic: string;
+  /** Expression over the record: others than those for which it is true are passed over. @defaultValue all */
+  readonly where?: string | undefined;
+  /** Expression over the record that gives the payload of the message. @defaultValue the value as it is */
+  readonly value?: string | undefined;
   /** Template of the MQTT topic. A record for which it gives an invalid topic name can never be published. */
   readonly mqttTopic: string;
   /** Or a template that gives 0, 1 or 2; nothing means 1. */

@@ -80,9 +80,24 @@ const ruleSpool = z
 const TOPIC_ENTRIES = 'topic names, or beginnings of names with `*` behind';
 const TOPIC_ENTRY = 'must be a topic name, or the beginning of one with `*` behind';
 
+const EXPRESSION_FAULT = 'must be an expression of 1 to 8,192 characters';
+
+const expression = (description: string) =>
+  z
+    .string({ error: EXPRESSION_FAULT })
+    .min(1, { error: EXPRESSION_FAULT })
+    .max(8_192, { error: EXPRESSION_FAULT })
+    .exactOptional()
+    .meta({
+      description: `${description} See docs/expressions.md.`,
+      expects: 'a JSONata expression',
+    });
+
 const source = {
   enabled: flag('Whether the rule is in force.', true),
   filter: text('Which topics it takes.', 'an MQTT topic filter'),
+  where: expression('Which of their messages it takes: those for which this is true.'),
+  value: expression('Value of the records. Without it the payload as it is.'),
 };
 
 const record = {
@@ -153,6 +168,8 @@ export const kafkaToMqtt = z.strictObject({
   direction: direction('kafka-to-mqtt'),
   enabled: flag('Whether the rule is in force.', true),
   topic: text('Kafka topic to consume.', 'a topic name'),
+  where: expression('Which records it takes: those for which this is true.'),
+  value: expression('Payload of the messages. Without it the value of the record as it is.'),
   mqttTopic: text(
     'MQTT topic of the messages; a record that gives no valid one can never be published.',
     'a template',

@@ -93,7 +93,7 @@ describe('the order of sources', () => {
       env: {
         SKEIN_BRIDGES: '[{"id":"main","kind":"kafka","brokers":["one:9092","two:9092"]}]',
         SKEIN_BRIDGE_RULES:
-          '[{ id: t, bridge: main, direction: mqtt-to-kafka, filter: devices/+/telemetry, topic: telemetry }]',
+          '[{ id: t, bridge: main, direction: mqtt-to-kafka, filter: devices/+/telemetry, where: payload.t > 30, value: payload.t, topic: telemetry }]',
         SKEIN_BRIDGE_SPOOL_DIR: 'spool',
       },
     });
@@ -114,6 +114,8 @@ describe('the order of sources', () => {
         direction: 'mqtt-to-kafka',
         enabled: true,
         filter: 'devices/+/telemetry',
+        where: 'payload.t > 30',
+        value: 'payload.t',
         topic: 'telemetry',
         key: '${clientId}',
         partition: 'key',
@@ -283,6 +285,8 @@ describe('faults', () => {
         '  - { id: a, bridge: main, direction: mqtt-to-kafka, filter: a/+, topc: t, topic: t }',
         '  - { id: b, bridge: main, direction: kafka-to-mqtt, topic: t, mqttTopic: m, qos: 3 }',
         '  - { id: c, direction: kafka-to-mqtt, topic: t, mqttTopic: m }',
+        '  - { id: d, bridge: main, direction: mqtt-to-kafka, filter: a, topic: t, where: "" }',
+        '  - { id: e, bridge: main, direction: kafka-to-mqtt, topic: t, mqttTopic: m, value: 1 }',
       ].join('\n'),
     );
 
@@ -294,6 +298,8 @@ describe('faults', () => {
       'bridgeRules[0].topc: is not a known key; the nearest is bridgeRules[0].topic, see docs/configuration.md',
       'bridgeRules[1].qos: must be 0, 1, 2 or a template; see bridgeRules in docs/configuration.md',
       'bridgeRules[2].bridge: must be the id of a bridge; see bridgeRules in docs/configuration.md',
+      'bridgeRules[3].where: must be an expression of 1 to 8,192 characters; see bridgeRules in docs/configuration.md',
+      'bridgeRules[4].value: must be an expression of 1 to 8,192 characters; see bridgeRules in docs/configuration.md',
     ]);
   });
 });

@@ -1,5 +1,10 @@
 import type { Registry } from 'prom-client';
-import type { BridgeDirection, BridgeRecordCount, RedisOperation } from '#libs/broker-ports';
+import type {
+  BridgeDirection,
+  BridgeRecordCount,
+  BridgeStage,
+  RedisOperation,
+} from '#libs/broker-ports';
 import type {
   DisconnectReason,
   DropReason,
@@ -95,6 +100,8 @@ const BRIDGE_FAILURES: readonly BridgeRecordCount['reason'][] = [
   'timeout',
   'buffer_full',
   'too_large',
+  'where_error',
+  'value_error',
   'template_error',
   'invalid_topic',
   'not_authorized',
@@ -257,7 +264,14 @@ function bridgeSeries(counters: Counters, histograms: Histograms) {
           }),
         ),
     );
-  const stages = ['template', 'topic', 'produce', 'consume'] as const;
+  const stages: readonly BridgeStage[] = [
+    'where',
+    'value',
+    'template',
+    'topic',
+    'produce',
+    'consume',
+  ];
   return {
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),
     rules: new ByLabel<string, ReturnType<typeof rule>>([], rule, OPEN_LABEL_MAX),
@@ -278,6 +292,7 @@ function bridgeSeries(counters: Counters, histograms: Histograms) {
     return {
       matches: counters.bridgeRuleMatches.cell({ rule: name }),
       errors: counters.bridgeRuleErrors.by('stage', stages, { rule: name }),
+      transformDuration: histograms.bridgeTransformDuration.cell({ rule: name }),
     };
   }
 }

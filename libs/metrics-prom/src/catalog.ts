@@ -26,6 +26,10 @@ const MESSAGE_SECONDS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** From a filter of the quick kind to the limit of an evaluation. */
+const TRANSFORM_SECONDS = [
+  0.000_005, 0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.1,
+];
 const BRIDGE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const LIFETIME_SECONDS = [1, 10, 60, 300, 1_800, 3_600, 21_600, 86_400, 604_800, 2_592_000];
 
@@ -359,6 +363,14 @@ export const BROKER_HISTOGRAMS = {
       ...['bridge', 'direction'],
     ),
     BRIDGE_SECONDS,
+  ),
+  bridgeTransformDuration: histogram(
+    metric(
+      'skein_bridge_transform_duration_seconds',
+      'Time that the expressions of a rule take for a message or record.',
+      'rule',
+    ),
+    TRANSFORM_SECONDS,
   ),
   bridgeBatchRecords: histogram(
     metric('skein_bridge_batch_records', 'Records of a batch, in either direction.', 'bridge'),
