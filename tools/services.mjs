@@ -147,5 +147,17 @@ export async function createTopics(brokers, names) {
   }
 }
 
+/** How many records a topic has taken. */
+export async function recordsIn(brokers, topic) {
+  const admin = adminOf(brokers);
+  try {
+    await admin.connect();
+    const partitions = await admin.fetchTopicOffsets(topic);
+    return partitions.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 const adminOf = (brokers) =>
   new Kafka({ clientId: 'skein-tools', brokers: brokers.split(','), logLevel: 0 }).admin();

@@ -1,43 +1,16 @@
-import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { compressFrame, decompressFrame } from 'lz4-napi';
 import { SinkError } from '#libs/bridge';
 import type { Log } from '#libs/broker-ports';
+import { encodeFaster, tameIdleCheck } from './kafkajs-mends.ts';
 
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
-const require = createRequire(import.meta.url);
-
-/** What is used of the client's internal request queue, one per connection. */
-interface RequestQueue {
-  readonly pending: readonly unknown[];
-  readonly throttledUntil: number;
-  throttleCheckTimeoutId: NodeJS.Timeout | null;
-  checkPendingRequests(): void;
-  scheduleCheckPendingRequests(): void;
-}
-
-const PENDING_CHECK_MS = 10;
-
-/**
- * Stops the client's endless check for pending requests: a timer of a millisecond that starts itself again on every idle
- * connection. Requests wait only when a broker throttles the client, so only then is there something to check.
- */
-function tameIdleCheck(): void {
-  const queue = require('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueue };
-  queue.prototype.scheduleCheckPendingRequests = function schedule(this: RequestQueue): void {
-    if (this.pending.length === 0 || this.throttleCheckTimeoutId !== null) return;
-    const waitMs = Math.max(this.throttledUntil - Date.now(), PENDING_CHECK_MS);
-    this.throttleCheckTimeoutId = setTimeout(() => {
-      this.throttleCheckTimeoutId = null;
-      this.checkPendingRequests();
-    }, waitMs);
-  };
-}
 
 tameIdleCheck();
+encodeFaster();
 
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.LZ4] = () => ({
   compress: (encoder: { readonly buffer: Buffer }) => compressFrame(encoder.buffer),
