@@ -102,15 +102,15 @@ async function expire({ scope, cluster, publisher, findings }: QueueRun): Promis
   await until(async () => (await keysOf(probe, 'brief')).length >= 4, DEADLINE_MS);
   const held = (await keysOf(probe, 'brief')).length;
   await brief.leave(false);
-  const left = async (): Promise<readonly string[]> =>
-    [...(await probe.keys())].filter((key) => !before.has(key));
+  const left = async (): Promise<readonly string[]> => [
+    ...[...(await probe.keys())].filter((key) => !before.has(key)),
+    ...(await membersOf(probe, 'brief')),
+  ];
   const expiryMs = await timed(() =>
     until(async () => (await left()).length === 0, DEADLINE_MS).catch(() => undefined),
   );
   const leftOver = await left();
   expectThat(findings, leftOver.length === 0, `left after expiry: ${leftOver.join(' ')}`);
-  const owned = await membersOf(probe, 'brief');
-  expectThat(findings, owned.length === 0, `still owned after expiry: ${owned.join(' ')}`);
   Object.assign(findings.figures, {
     expiryKeysBefore: held,
     expiryKeysLeft: leftOver.length,
