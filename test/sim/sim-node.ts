@@ -13,7 +13,7 @@ import { SimWire, type WireEnd, type WireTempo } from './sim-wire.ts';
 import type { Cancel, World } from './world.ts';
 
 const SWEEP_MS = 1_000;
-const STOP_DEADLINE_MS = 25_000;
+const STOP_DEADLINE_S = 25;
 
 /** What all nodes of a simulation share. */
 export interface SimNodeParts {
@@ -181,7 +181,11 @@ export class SimNode {
       if (this.#life === life) this.kill();
     };
     void life.node.stop().then(end);
-    life.process.after(STOP_DEADLINE_MS, () => {
+    // Second by second, since those in which the process is paused do not count.
+    let leftS = STOP_DEADLINE_S;
+    life.process.every(1_000, () => {
+      leftS -= 1;
+      if (leftS > 0) return;
       this.#parts.failed(`${this.nodeId} has not stopped in time`);
       end();
     });
