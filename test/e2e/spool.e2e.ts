@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { freePort, until } from '#libs/testkit';
+import { freePort, openTcpGate, until } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
+import { openRedis } from './harness/cluster.ts';
 import { KafkaForTests, bridgeTo } from './harness/kafka.ts';
 import { Scope } from './harness/scope.ts';
 
@@ -13,6 +14,8 @@ const START_MS = 300_000;
 const BURST = 50;
 const BURSTS = 40;
 const DRAIN_MS = 30_000;
+/** So that a node is found dead soon. */
+const LEASE_MS = 2_000;
 
 jest.setTimeout(90_000);
 
@@ -49,6 +52,21 @@ async function load(client: Client, name: string, onBurst: (burst: number) => vo
 
 const waiting = (node: Broker) => node.ops.metric('skein_bridge_spool_records');
 
+/** All that was acknowledged is there, and what each client sent stands in its order when it comes first. */
+function expectAll(
+  values: readonly string[],
+  acknowledged: readonly string[],
+  names: readonly string[],
+): void {
+  const present = new Set(values);
+  expect(acknowledged.filter((text) => !present.has(text))).toEqual([]);
+  for (const name of names) {
+    const first = [...present].filter((text) => text.startsWith(`${name}.`));
+    const order = first.map((text) => Number(text.split('.')[1]));
+    expect(order).toEqual(order.toSorted((one, other) => one - other));
+  }
+}
+
 describe('a node that acknowledges from its spool', () => {
   const shared = new Scope();
   let kafka: KafkaForTests;
@@ -80,15 +98,45 @@ describe('a node that acknowledges from its spool', () => {
 
     await node.start();
     await until(async () => (await waiting(node)) === 0, DRAIN_MS);
-    const values = await stored(topic);
-    const present = new Set(values);
-    expect(acknowledged.filter((text) => !present.has(text))).toEqual([]);
-    for (const name of names) {
-      const first = [...new Set(values.filter((text) => text.startsWith(`${name}.`)))];
-      const order = first.map((text) => Number(text.split('.')[1]));
-      expect(order).toEqual(order.toSorted((one, other) => one - other));
-    }
+    expectAll(await stored(topic), acknowledged, names);
     await node.stop();
+  });
+
+  it('leaves a spool in Redis to another node, when it is killed while Kafka is away and nobody of its name returns', async () => {
+    const topic = await kafka.topic('inherited');
+    const gate = await openTcpGate(Number(kafka.brokers.split(/[:,]/u)[1]));
+    scope.add(() => gate.close());
+    gate.shut();
+    const { url } = await openRedis(scope);
+    const settings = {
+      ...bridgeTo(`127.0.0.1:${String(gate.port)}`, [rule(topic)]),
+      ...{ REDIS_URL: url, REDIS_LEASE_MS: LEASE_MS, BRIDGE_SPOOL_KIND: 'redis' },
+    };
+    const [dead, ...heirs] = await Promise.all(
+      Array.from({ length: 3 }, () => Broker.start(scope, settings)),
+    );
+    if (dead === undefined) throw new Error('no node');
+    const names = ['c1', 'c2'];
+    let killed: Promise<void> | undefined;
+    const loads = names.map(async (name) => {
+      const client = await Client.connect(scope, dead.url, { clientId: name });
+      return load(client, name, (burst) => {
+        if (burst === BURSTS - 5) killed ??= dead.kill();
+      });
+    });
+    const acknowledged = (await Promise.all(loads)).flat();
+    await killed;
+    expect(acknowledged.length).toBeGreaterThan(BURST * BURSTS);
+
+    const waitingAtHeirs = async () =>
+      (await Promise.all(heirs.map(waiting))).reduce((a, b) => a + b);
+    await until(async () => (await waitingAtHeirs()) >= acknowledged.length, DRAIN_MS);
+    gate.open();
+    await until(async () => (await waitingAtHeirs()) === 0, DRAIN_MS);
+    const values = await stored(topic);
+    expectAll(values, acknowledged, names);
+    expect(values).toHaveLength(new Set(values).size);
+    await Promise.all(heirs.map((node) => node.stop()));
   });
 
   it('takes messages while Kafka is away, stops without it, and sends them when it is there', async () => {

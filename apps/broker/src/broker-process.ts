@@ -1,11 +1,13 @@
 import type { BrokerNode } from '#libs/broker-core';
-import type { Bridge, ClusterBus, Log, Spool } from '#libs/broker-ports';
+import type { RuleBridge } from '#libs/bridge';
+import type { ClusterBus, Log } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
 import type { Listener } from './listeners/listener.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
+import type { NodeSpool } from './wiring/spool.ts';
 import type { Stores } from './wiring/stores.ts';
 
 const SWEEP_MS = 1_000;
@@ -17,9 +19,9 @@ export interface BrokerProcessParts {
   readonly meter: PromMeter;
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
-  readonly bridge: Bridge;
-  /** Where the bridge keeps records; undefined when it keeps none. */
-  readonly spool: Spool | undefined;
+  readonly bridge: RuleBridge;
+  /** Where the bridge keeps records. */
+  readonly spool: NodeSpool;
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: readonly Listener[];
@@ -70,7 +72,7 @@ export class BrokerProcess {
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
     await this.#checkRedis();
     await node.start();
-    this.#startBridge();
+    await this.#startBridge();
     await opening('commands.port', commands.open());
     for (const listener of listeners) {
       await opening(`listeners.${listener.name}.port`, listener.open());
@@ -88,8 +90,9 @@ export class BrokerProcess {
     clearInterval(this.#sweeper);
     const closed = listeners.map((listener) => listener.close());
     await node.stop();
+    await spool.disinherit();
     await bridge.close();
-    await spool?.close();
+    await spool.close();
     await Promise.all(closed);
     await commands.close();
     await stores.close();
@@ -103,8 +106,9 @@ export class BrokerProcess {
     await opening('redis', checkRedis({ inspect, log, isStopping }));
   }
 
-  #startBridge(): void {
-    const { config, bridge, stores } = this.#parts;
+  async #startBridge(): Promise<void> {
+    const { config, bridge, spool, stores } = this.#parts;
+    await spool.open();
     const seeded = config.bridgeRules;
     bridge.apply(seeded);
     stores.rules.watch((stored) => {
@@ -113,6 +117,7 @@ export class BrokerProcess {
       bridge.apply([...seeded, ...made]);
       bridge.prune();
     });
+    spool.inherit(bridge);
   }
 
   #ready(): Health {

@@ -19,7 +19,7 @@ export interface RuleBridgeOptions {
   /** One of each kind that can be consumed from. */
   readonly sources: readonly SourceFactory[];
   readonly limits: BridgeLimits;
-  /** What rules of `ack: spool` need. The bridge does not close it. */
+  /** What rules of `ack: spool` need. It may come until the first rules do. The bridge does not close it. */
   readonly spool?: BridgeSpool | undefined;
   /** What a consumed record may become; one that would be more is skipped. */
   readonly messageLimits: InboundLimits;

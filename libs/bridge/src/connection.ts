@@ -32,11 +32,16 @@ export class Connection {
 
   /** @throws Error when no factory is of the connector's kind. */
   constructor(connector: Connector, options: RuleBridgeOptions) {
-    const { limits, spool, clock, log, meter } = options;
+    const { limits, clock, log, meter } = options;
     const budget = new BufferBudget(limits.bufferBytesMax);
     this.#connector = connector;
     this.#options = options;
-    this.#context = { bridge: connector.id, limits, budget, spool, clock, log, meter };
+    this.#context = {
+      ...{ bridge: connector.id, limits, budget, clock, log, meter },
+      get spool() {
+        return options.spool;
+      },
+    };
     const sinks = options.sinks.find(({ kind }) => kind === connector.kind);
     if (sinks === undefined) throw new Error(`nothing makes sinks of kind ${connector.kind}`);
     this.#sinks = sinks;

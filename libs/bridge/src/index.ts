@@ -4,6 +4,7 @@ export type { InboundLimits } from './inbound-message.ts';
 export type { LaneLimits } from './lane.ts';
 export { laneOf } from './murmur2.ts';
 export { RuleBridge } from './rule-bridge.ts';
+export { SpoolHeir, type SpoolHeirOptions } from './spool-heir.ts';
 export type { BridgeSpool, SpoolLimits } from './spool-limits.ts';
 export { SinkError, type Sink, type SinkFactory, type SinkRecord } from './sink.ts';
 export type {

@@ -5,6 +5,7 @@ import {
   type OutboundBridgeRule,
   type RuleSpoolState,
   type RuleStatus,
+  type SpoolEntry,
 } from '#libs/broker-ports';
 import { TransformFault, type MessageDocument } from '#libs/bridge-transform';
 import type { AckGate } from './ack-gate.ts';
@@ -23,6 +24,7 @@ import {
   type TransformReason,
 } from './rule-transform.ts';
 import { SinkError, type Sink } from './sink.ts';
+import type { BridgeSpool } from './spool-limits.ts';
 import { SpoolPath } from './spool-path.ts';
 import { stageOf } from './stage.ts';
 import { TargetLanes } from './target-lanes.ts';
@@ -62,7 +64,7 @@ export class OutboundRule {
   readonly #health: RuleHealth;
   readonly #laneLimits: LaneLimits;
   /** Undefined when nothing of the rule is in the spool, nor will be. */
-  readonly #spool: SpoolPath | undefined;
+  #spool: SpoolPath | undefined;
   readonly #targets = new Map<string, TargetLanes>();
   readonly #lookups = new Set<TargetLanes>();
   #looking = false;
@@ -141,6 +143,19 @@ export class OutboundRule {
     lanes.push(record);
   }
 
+  /**
+   * Takes records that another node had in its spool for this rule, while less than half of the own one is taken.
+   *
+   * @returns how many of them, from the first on, need not be kept there any more.
+   */
+  async inherit(entries: readonly SpoolEntry[]): Promise<number> {
+    const { spool } = this.#context;
+    if (spool === undefined || this.#ending !== undefined) return 0;
+    if (spool.spool.bytes > spool.spool.bytesMax / 2) return 0;
+    this.#spool ??= this.#openPath(spool);
+    return this.#spool.inherit(entries);
+  }
+
   /** Does what is due: the spool, probes and lane counts. */
   sweep(nowMs: number): void {
     this.#spool?.sweep(nowMs);
@@ -168,10 +183,16 @@ export class OutboundRule {
 
   #openSpool(): SpoolPath | undefined {
     const { rule } = this;
-    const { spool, clock, budget, log, limits } = this.#context;
+    const { spool } = this.#context;
     if (spool === undefined) return undefined;
     // Another `ack` may have been chosen while records were waiting.
     if (rule.ack !== 'spool' && !spool.spool.rules().includes(rule.id)) return undefined;
+    return this.#openPath(spool);
+  }
+
+  #openPath(spool: BridgeSpool): SpoolPath {
+    const { rule } = this;
+    const { clock, budget, log, limits } = this.#context;
     const path = new SpoolPath({
       rule: rule.id,
       spoolLog: spool.spool.open(rule.id),

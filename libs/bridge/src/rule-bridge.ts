@@ -9,6 +9,7 @@ import {
   type Message,
   type PublishDone,
   type RuleStatus,
+  type SpoolEntry,
 } from '#libs/broker-ports';
 import { MessageDocument, type TransformFault } from '#libs/bridge-transform';
 import { MatchCache, TopicTrie } from '#libs/topic-index';
@@ -47,6 +48,7 @@ export class RuleBridge implements Bridge {
   #stopped: RuleStatus[] = [];
   /** The ids of all rules, those that do not run among them. */
   #known: ReadonlySet<string> = new Set();
+  #areAllKnown = false;
   readonly #trie = new TopicTrie<OutboundRule>();
   readonly #matches = new MatchCache<readonly OutboundRule[]>(MATCH_CACHE_ENTRIES);
   #version = 0;
@@ -106,9 +108,21 @@ export class RuleBridge implements Bridge {
 
   prune(): void {
     const { spool } = this.#options;
+    this.#areAllKnown = true;
     if (spool === undefined || this.#closing !== undefined) return;
     const gone = spool.spool.rules().filter((id) => !this.#known.has(id));
     for (const id of gone) void this.#discard(id);
+  }
+
+  /**
+   * Takes records that another node had in its spool for a rule.
+   *
+   * @returns how many of them, from the first on, need not be kept there any more; undefined when there is no such rule.
+   */
+  async inherit(id: string, entries: readonly SpoolEntry[]): Promise<number | undefined> {
+    const running = this.#rules.get(id);
+    if (running instanceof OutboundRule) return running.inherit(entries);
+    return this.#areAllKnown && !this.#known.has(id) ? undefined : 0;
   }
 
   status(): readonly RuleStatus[] {

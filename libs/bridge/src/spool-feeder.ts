@@ -7,10 +7,9 @@ import {
 import type { BufferBudget } from './buffer-budget.ts';
 import { Fifo } from './fifo.ts';
 import type { OutboundRecord } from './outbound-record.ts';
-import { RECORD_OVERHEAD_BYTES } from './record-maker.ts';
 import type { SpoolIntake } from './spool-intake.ts';
 import type { RuleSpoolLimits } from './spool-limits.ts';
-import { decodeRecord } from './spool-record.ts';
+import { spooledRecord } from './spooled-record.ts';
 
 /** What a feeder works with. */
 export interface SpoolFeederOptions {
@@ -184,12 +183,10 @@ export class SpoolFeeder {
     return undefined;
   }
 
-  #decode({ sequence, bytes, atMs }: SpoolEntry): OutboundRecord | undefined {
-    const record = decodeRecord(bytes, atMs);
-    if (record === undefined) return undefined;
-    const size = RECORD_OVERHEAD_BYTES + bytes.length;
-    this.#options.budget.add(size);
-    return { ...record, bytes: size, gate: undefined, sequence, isDone: false };
+  #decode(entry: SpoolEntry): OutboundRecord | undefined {
+    const record = spooledRecord(entry);
+    if (record !== undefined) this.#options.budget.add(record.bytes);
+    return record;
   }
 
   #isExpired({ timestampMs }: OutboundRecord): boolean {

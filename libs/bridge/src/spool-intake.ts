@@ -77,6 +77,11 @@ export class SpoolIntake {
     if (this.#blocked.size > 0 || !this.#append(record)) this.#withoutRoom(record);
   }
 
+  /** Takes a record that is durable elsewhere, if there is room: it waits there else. */
+  inherit(record: OutboundRecord): boolean {
+    return this.#blocked.size === 0 && this.#append(record);
+  }
+
   /** Takes the record of a sequence out of memory, when its fate is known, and forgets those before it. */
   take(sequence: number): OutboundRecord | undefined {
     while (this.#first < sequence && this.#first <= this.#told) this.#forgetFirst();

@@ -2,9 +2,11 @@ import type {
   BridgeRecordCount,
   Log,
   RuleSpoolState,
+  SpoolEntry,
   SpoolError,
   SpoolLog,
 } from '#libs/broker-ports';
+import { AckGate } from './ack-gate.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Episode } from './episode.ts';
 import type { OutboundRecord } from './outbound-record.ts';
@@ -12,6 +14,7 @@ import { SpoolFeeder } from './spool-feeder.ts';
 import { SpoolIntake } from './spool-intake.ts';
 import type { RuleSpoolLimits } from './spool-limits.ts';
 import { SpoolRoom } from './spool-room.ts';
+import { spooledRecord } from './spooled-record.ts';
 
 /** What the way of a rule's records through the spool needs. */
 export interface SpoolPathOptions {
@@ -106,6 +109,36 @@ export class SpoolPath {
   /** Takes a record; its gate, if any, is released when it is durable. */
   offer(record: OutboundRecord): void {
     this.#intake.offer(record);
+  }
+
+  /**
+   * Takes records out of the log that another node had of the rule, as long as less than half of the room is taken: the rest is
+   * for what clients publish.
+   *
+   * @returns how many of them, from the first on, need not be kept there any more.
+   */
+  inherit(entries: readonly SpoolEntry[]): Promise<number> {
+    const { spoolLog, limits } = this.#options;
+    if (spoolLog.bytes > limits.bytesMax / 2) return Promise.resolve(0);
+    return new Promise((resolve) => {
+      let taken = 0;
+      const gate = new AckGate((error) => resolve(error === undefined ? taken : 0), Infinity);
+      for (const entry of entries) {
+        const record = spooledRecord(entry);
+        if (record === undefined) this.#count('failed', 'other');
+        else {
+          record.gate = gate;
+          gate.hold();
+          // A record that is not taken leaves the gate as if it were.
+          if (!this.#intake.inherit(record)) {
+            gate.release();
+            break;
+          }
+        }
+        taken += 1;
+      }
+      gate.release();
+    });
   }
 
   /** Begins to send: the lanes of earlier versions of the rule are gone. */

@@ -93,6 +93,31 @@ export interface Spool {
   close(): Promise<void>;
 }
 
+/** The spool of a node that has ended, in the hands of this one until its log is empty. */
+export interface InheritedSpool {
+  /** Whose it was. */
+  readonly nodeId: string;
+  readonly spool: Spool;
+  /**
+   * Whether this node has it still: its own node may have come back, and sends for itself what is left.
+   *
+   * @throws SpoolError when that cannot be said.
+   */
+  isHeld(): Promise<boolean>;
+  /** Ends the use. A spool without logs is gone then; another is for whoever inherits next. */
+  close(): Promise<void>;
+}
+
+/** What nodes leave behind that end, where spools are in a place that all nodes reach. */
+export interface SpoolEstate {
+  /**
+   * Takes the spools of nodes that have ended and did not come back. Each goes to exactly one node that asks.
+   *
+   * @throws SpoolError when it cannot be said which these are.
+   */
+  inherit(): Promise<readonly InheritedSpool[]>;
+}
+
 /**
  * The spool could not do what it was asked to.
  *

@@ -323,6 +323,15 @@ export class ClusterCommands {
     return oneOf(CLAIMS, reply);
   }
 
+  /** Whether an incarnation can never live again. */
+  async hasEnded(node: NodeRef): Promise<boolean> {
+    const { keys } = this.#options;
+    const [isMember, isEnded] = await this.#transaction('lease', (transaction) =>
+      transaction.hexists(keys.members, nodeKey(node)).sismember(keys.ended, nodeKey(node)),
+    );
+    return isMember === 0 || isEnded === 1;
+  }
+
   async forget(claimer: NodeRef, dead: NodeRef): Promise<(typeof FORGETS)[number]> {
     const { keys } = this.#options;
     const reply = await this.#eval('routes', scripts.forget, {

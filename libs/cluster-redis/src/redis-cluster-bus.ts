@@ -220,6 +220,15 @@ export class RedisClusterBus implements ClusterBus {
     return this.#work?.view.isAlive(node) ?? false;
   }
 
+  /**
+   * Whether an incarnation will never live again: it said goodbye, was claimed, or is forgotten.
+   *
+   * @throws StoreUnavailableError when Redis does not answer.
+   */
+  hasEnded(node: NodeRef): Promise<boolean> {
+    return this.#commands.hasEnded(node);
+  }
+
   async claimDead(node: NodeRef): Promise<boolean> {
     const claimed = (await this.#commands.claim(this.self, node)) === 'claimed';
     if (claimed) this.#claims.set(nodeKey(node), node);

@@ -2,8 +2,10 @@ import type { z } from 'zod';
 import type { ConfigFault } from './config-error.ts';
 import { kindOf } from './bridge-rule.ts';
 import type { schema } from './schema.ts';
-import { spoolDir, type SpoolSettings } from './spool-dir.ts';
+import { hasRedis } from './redis-target.ts';
+import { hasSpool, type SpoolSettings } from './spool-dir.ts';
 
+type RedisNeeds = Pick<z.output<typeof schema>, 'redis'>;
 type Bridges = Pick<z.output<typeof schema>, 'bridges' | 'bridgeRules'>;
 
 /** Finds what is wrong between bridges and their rules. */
@@ -57,9 +59,9 @@ function certificateFaults(
 
 /** Finds rules that need a spool where there is none. */
 export function spoolFaults(
-  config: SpoolSettings & Pick<Bridges, 'bridgeRules'>,
+  config: SpoolSettings & RedisNeeds & Pick<Bridges, 'bridgeRules'>,
 ): readonly ConfigFault[] {
-  if (spoolDir(config) !== undefined) return [];
+  if (hasSpool(config)) return placeFaults(config);
   return config.bridgeRules.flatMap((rule, index) =>
     rule.direction === 'kafka-to-mqtt' || rule.ack !== 'spool'
       ? []
@@ -71,6 +73,19 @@ export function spoolFaults(
           },
         ],
   );
+}
+
+/** A spool in Redis needs one, and no directory. */
+function placeFaults({ bridge, redis }: SpoolSettings & RedisNeeds): readonly ConfigFault[] {
+  const { kind, dir } = bridge.spool;
+  if (kind !== 'redis') return [];
+  if (!hasRedis(redis)) {
+    const fix = 'set redis.url (SKEIN_REDIS_URL), or bridge.spool.kind to local';
+    return [{ field: 'bridge.spool.kind', problem: 'is redis, and the node has none', fix }];
+  }
+  if (dir === undefined) return [];
+  const fix = 'remove it, or set bridge.spool.kind to local';
+  return [{ field: 'bridge.spool.dir', problem: 'is of no use to a spool in Redis', fix }];
 }
 
 function repeatedIds(list: string, items: readonly { readonly id: string }[]): ConfigFault[] {

@@ -21,21 +21,24 @@ export const bridgeRules = z.array(bridgeRule).max(200).default([]).meta({
 });
 
 const spool = section({
-  kind: z.enum(['local', 'none']).default('local').meta({
+  kind: z.enum(['local', 'redis', 'none']).default('local').meta({
     description:
-      'Where records of rules with `ack: spool` are kept until the other side has them: in a directory of the node, or nowhere.',
+      'Where records of rules with `ack: spool` are kept until the other side has them: in a directory of the node, in Redis (for nodes without a disk, see docs/redis.md), or nowhere.',
   }),
   dir: z.string().min(1).max(4096).exactOptional().meta({
     description:
       'Directory of the spool, of this node alone, on a disk that outlives the process. The default is `spool` in `data.dir`; without either there is no spool.',
     expects: 'a directory path',
   }),
-  bytesMax: whole('Most bytes of the spool, all rules together. Its file may be a little larger.', {
-    default: GIB,
-    min: MIB,
-    max: 1024 * GIB,
-    unit: 'bytes',
-  }),
+  bytesMax: whole(
+    'Most bytes of the spool of a node, all rules together. Its file may be a little larger.',
+    {
+      default: GIB,
+      min: MIB,
+      max: 1024 * GIB,
+      unit: 'bytes',
+    },
+  ),
   ageSecondsMax: whole('Records that are older when their turn comes are dropped and counted.', {
     default: 7 * DAY_SECONDS,
     min: 1,

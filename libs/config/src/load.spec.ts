@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigError, loadConfig, spoolDir, type ConfigSource } from './index.ts';
+import { ConfigError, hasSpool, loadConfig, spoolDir, type ConfigSource } from './index.ts';
 
 let directory: string;
 
@@ -441,6 +441,18 @@ describe('rules between settings', () => {
     expect(faultsOf({ env: { ...env, SKEIN_DATA_DIR: 'd', ...none } })).toEqual([fault]);
     expect(spoolDir(load({ env: { ...env, SKEIN_DATA_DIR: 'd' } }))).toBe('d/spool');
     expect(spoolDir(load({ env: { ...env, SKEIN_BRIDGE_SPOOL_DIR: 's' } }))).toBe('s');
+  });
+
+  it('keep the spool in Redis only where there is one', () => {
+    const kind = { SKEIN_BRIDGE_SPOOL_KIND: 'redis' };
+    expect(faultsOf({ env: kind })).toEqual([
+      'bridge.spool.kind: is redis, and the node has none; set redis.url (SKEIN_REDIS_URL), or bridge.spool.kind to local',
+    ]);
+    const env = { ...kind, SKEIN_REDIS_URL: 'redis://localhost' };
+    expect(hasSpool(load({ env }))).toBe(true);
+    expect(faultsOf({ env: { ...env, SKEIN_BRIDGE_SPOOL_DIR: 'd' } })).toEqual([
+      'bridge.spool.dir: is of no use to a spool in Redis; remove it, or set bridge.spool.kind to local',
+    ]);
   });
 
   it('refuse a socket buffer too small for a socket to tell when it has drained', () => {

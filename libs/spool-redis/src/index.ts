@@ -1,1 +1,2 @@
+export { RedisSpoolEstate, type RedisSpoolEstateOptions } from './redis-spool-estate.ts';
 export { openRedisSpool, type RedisSpoolOptions } from './redis-spool.ts';

@@ -2,7 +2,8 @@
  * Every key of this lib, after the configured prefix, which holds no braces. All of a node are in one slot of a Redis Cluster,
  * so that one command writes a group. `T` stands for `{prefix:spool:node id}`:
  *
- *   prefix:T:owner       string   who writes: a token of the process that opened the spool last
+ *   prefix:{prefix:spools}   hash   node id -> who had its spool last, of all spools there are; T:owner decides
+ *   prefix:T:owner       string   who writes: the process that took the spool last
  *   prefix:T:logs        hash     rule id -> `first next end`, the state of its log
  *   prefix:T:log:RULE    stream   the blocks of the log; the id of an entry is `last-before`, its value is the block, under the
  *                                 empty field name
@@ -22,4 +23,9 @@ export function spoolKeys(prefix: string, nodeId: string): SpoolKeys {
   const id = nodeId.replaceAll('%', '%25').replaceAll('}', '%7D');
   const base = `${prefix}:{${prefix}:spool:${id}}`;
   return { owner: `${base}:owner`, logs: `${base}:logs`, log: (rule) => `${base}:log:${rule}` };
+}
+
+/** The list of all spools. */
+export function spoolsKey(prefix: string): string {
+  return `${prefix}:{${prefix}:spools}`;
 }

@@ -1,10 +1,16 @@
 import { SpoolError } from '#libs/broker-ports';
-import { readLuaScript, type RedisLink } from '#libs/redis-client';
+import { readLuaScript, type LuaScript, type RedisLink } from '#libs/redis-client';
 import type { SpoolBlock, SpoolChange, SpoolChanged, SpoolStore, StoredLog } from '#libs/spool';
 import type { SpoolKeys } from './keys.ts';
 
-/** The one command of this lib. @internal */
-export const WRITE = readLuaScript(new URL('./commands/', import.meta.url), ['write-spool']);
+const COMMANDS = new URL('./commands/', import.meta.url);
+const WRITE = readLuaScript(COMMANDS, ['write-spool']);
+const REMOVE = readLuaScript(COMMANDS, ['remove-log']);
+const INHERIT = readLuaScript(COMMANDS, ['inherit-spool']);
+const LEAVE = readLuaScript(COMMANDS, ['leave-spool']);
+
+/** The commands of this lib. @internal */
+export const SCRIPTS: ReadonlySet<LuaScript> = new Set([WRITE, REMOVE, INHERIT, LEAVE]);
 
 /** How many blocks are asked for at a time. */
 const READ_BLOCKS = 16;
@@ -15,18 +21,41 @@ type Call = Parameters<RedisLink['call']>[0];
 export class RedisBlocks implements SpoolStore {
   readonly #link: RedisLink;
   readonly #keys: SpoolKeys;
-  /** Fences off a former process of the same node that has not noticed its end. */
-  readonly #token: string;
+  /** Fences off whoever had the spool before and has not noticed its end. */
+  readonly #self: string;
 
-  constructor(link: RedisLink, keys: SpoolKeys, token: string) {
+  constructor(link: RedisLink, keys: SpoolKeys, self: string) {
     this.#link = link;
     this.#keys = keys;
-    this.#token = token;
+    this.#self = self;
+  }
+
+  /** Who writes; undefined when there is no such spool. */
+  async owner(): Promise<string | undefined> {
+    return (await this.#call((client) => client.get(this.#keys.owner))) ?? undefined;
+  }
+
+  /** Makes this process the one that writes, whoever did before. */
+  async take(): Promise<void> {
+    await this.#call((client) => client.set(this.#keys.owner, this.#self));
+  }
+
+  /** The same, if that was another one; false when it was not. */
+  async inherit(from: string): Promise<boolean> {
+    const { owner } = this.#keys;
+    const [answer] = await this.#run(INHERIT, [owner], [from, this.#self]);
+    return answer === 'inherited';
+  }
+
+  /** Removes the spool if nothing is left in it and nobody else has it. */
+  async leave(): Promise<boolean> {
+    const { owner, logs } = this.#keys;
+    const [answer] = await this.#run(LEAVE, [owner, logs], [this.#self]);
+    return answer === 'left';
   }
 
   async logs(): Promise<readonly StoredLog[]> {
-    const { owner, logs, log } = this.#keys;
-    await this.#call((client) => client.set(owner, this.#token));
+    const { logs, log } = this.#keys;
     const states = await this.#call((client) => client.hgetall(logs));
     const found = Object.entries(states).map(async ([rule, state]) => {
       const [first = 1, next = 1, end = 0] = state.split(' ').map(Number);
@@ -39,18 +68,8 @@ export class RedisBlocks implements SpoolStore {
   async write(changes: readonly SpoolChange[]): Promise<readonly SpoolChanged[]> {
     const { owner, logs, log } = this.#keys;
     const keys = [owner, logs, ...changes.map(({ rule }) => log(rule))];
-    const args = [this.#token, ...changes.flatMap(argsOf)];
-    const reply = await this.#call(async (client, replicas) => {
-      const [answer, isReplicated] = await Promise.all([
-        client.evalsha(WRITE.sha, keys.length, ...keys, ...args),
-        replicas.reached(),
-      ]);
-      if (!isReplicated) throw new Error('too few replicas have what was written');
-      return answer as string[];
-    });
-    if (reply[0] !== 'stored') {
-      throw new SpoolError('FAILED', 'another process has the spool, or Redis has lost it');
-    }
+    const reply = await this.#run(WRITE, keys, [this.#self, ...changes.flatMap(argsOf)]);
+    if (reply[0] !== 'stored') throw fenced();
     return changes.map(({ end }, index) => ({
       base: baseOf(reply[index + 1] ?? '', end),
       isTidy: true,
@@ -76,12 +95,29 @@ export class RedisBlocks implements SpoolStore {
   }
 
   async remove(rule: string): Promise<void> {
-    await this.#call((client) => client.unlink(this.#keys.log(rule)));
-    await this.#call((client) => client.hdel(this.#keys.logs, rule));
+    const { owner, logs, log } = this.#keys;
+    const [answer] = await this.#run(REMOVE, [owner, logs, log(rule)], [this.#self, rule]);
+    if (answer !== 'removed') throw fenced();
   }
 
   close(): Promise<void> {
     return this.#link.close();
+  }
+
+  /** Runs a command; what it has changed is with enough replicas. */
+  #run(
+    { sha }: LuaScript,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<readonly string[]> {
+    return this.#call(async (client, replicas) => {
+      const [answer, isReplicated] = await Promise.all([
+        client.evalsha(sha, keys.length, ...keys, ...args),
+        replicas.reached(),
+      ]);
+      if (!isReplicated) throw new Error('too few replicas have what was written');
+      return answer as string[];
+    });
   }
 
   async #call<T>(
@@ -92,11 +128,15 @@ export class RedisBlocks implements SpoolStore {
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       // Only an administrator empties the script cache of a running server; the next group finds it.
-      if (reason.startsWith('NOSCRIPT')) this.#link.load([WRITE]);
+      if (reason.startsWith('NOSCRIPT')) this.#link.load(SCRIPTS);
       const code = reason.includes('OOM') ? 'FULL' : 'FAILED';
       throw new SpoolError(code, `the spool in Redis: ${reason}`, { cause });
     }
   }
+}
+
+function fenced(): SpoolError {
+  return new SpoolError('FAILED', 'another process has the spool, or Redis has lost it');
 }
 
 function argsOf(change: SpoolChange): (string | number | Buffer)[] {

@@ -13,9 +13,9 @@ describe('openRedisSpool', () => {
   let server: RedisServer;
   let spool: Spool;
 
-  const open = (): Promise<Spool> =>
+  const open = (self = 'a#1'): Promise<Spool> =>
     openRedisSpool({
-      ...{ url: server.url, keyPrefix: 'test', nodeId: 'a', bytesMax: Infinity },
+      ...{ url: server.url, keyPrefix: 'test', nodeId: 'a', self, bytesMax: Infinity },
       ...{ commandTimeoutMs: COMMAND_TIMEOUT_MS, log: silentLog },
     });
 
@@ -73,7 +73,7 @@ describe('openRedisSpool', () => {
 
   it('fences off a process that had it before', async () => {
     expect(await append(100)).toBe('ok');
-    const later = await open();
+    const later = await open('a#2');
     expect(await append(100)).toBe('FAILED');
     expect(await append(100, later)).toBe('ok');
     expect((await later.open('rule').read(0, Infinity)).map(({ sequence }) => sequence)).toEqual([

@@ -21,7 +21,14 @@ spoolContract('openRedisSpool', async () => {
     open: (bytesMax) =>
       openRedisSpool({
         ...{ nodes: cluster.nodes.slice(0, 1), username: 'skein', password: 'secret' },
-        ...{ keyPrefix, nodeId: 'node {1}', bytesMax, commandTimeoutMs: 5_000, log: silentLog },
+        ...{
+          keyPrefix,
+          nodeId: 'node {1}',
+          self: 'node#1',
+          bytesMax,
+          commandTimeoutMs: 5_000,
+          log: silentLog,
+        },
       }),
     close: async () => undefined,
   };

@@ -1,0 +1,204 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  SpoolError,
+  type BridgeRule,
+  type InheritedSpool,
+  type Meter,
+  type MqttToKafkaRule,
+  type Spool,
+} from '#libs/broker-ports';
+import { openMemorySpool, RecordingLog } from '#libs/testkit';
+import { RuleBridge } from './rule-bridge.ts';
+import { SinkError, type Sink, type SinkRecord } from './sink.ts';
+import { SpoolHeir } from './spool-heir.ts';
+import { encodeRecord } from './spool-record.ts';
+
+/** Long enough for some looks. */
+const LOOKS_MS = 5_000;
+
+function rule(changes: Partial<MqttToKafkaRule> = {}): BridgeRule {
+  return {
+    ...{ id: 'r1', bridge: 'main', direction: 'mqtt-to-kafka', enabled: true, filter: 'a/#' },
+    ...{ topic: 'telemetry', key: '${clientId}', partition: 'key', headers: {}, ack: 'spool' },
+    ...changes,
+  };
+}
+
+describe('SpoolHeir', () => {
+  let own: Spool;
+  let left: Spool;
+  let offered: InheritedSpool[];
+  let isHeld: boolean;
+  let closed: number;
+  let isAway: boolean;
+  let stored: string[];
+  let log: RecordingLog;
+  let bridge: RuleBridge;
+  let heir: SpoolHeir;
+
+  beforeEach(async () => {
+    jest.useFakeTimers();
+    own = await openMemorySpool(1_000_000);
+    left = await openMemorySpool(Infinity);
+    [isHeld, closed, isAway, stored] = [true, 0, false, []];
+    log = new RecordingLog();
+    const close = async (): Promise<void> => void (closed += 1);
+    offered = [{ nodeId: 'dead', spool: left, isHeld: async () => isHeld, close }];
+    bridge = openBridge();
+    bridge.apply([rule()]);
+    heir = new SpoolHeir({
+      estate: { inherit: async () => offered.splice(0) },
+      inherit: (id, entries) => bridge.inherit(id, entries),
+      log,
+    });
+  });
+
+  afterEach(async () => {
+    const ended = Promise.all([heir.close(), bridge.close()]);
+    await jest.advanceTimersByTimeAsync(LOOKS_MS);
+    await ended;
+    jest.useRealTimers();
+  });
+
+  function openBridge(): RuleBridge {
+    const sink: Sink = {
+      ping: async () => {
+        if (isAway) throw new SinkError('UNAVAILABLE', 'away');
+      },
+      lanes: async () => 1,
+      send: async (_target, lane, records: readonly SinkRecord[]) => {
+        if (isAway) throw new SinkError('UNAVAILABLE', 'away');
+        stored.push(...records.map(({ value }) => value.toString()));
+        return [lane];
+      },
+      test: () => {
+        throw new Error('nobody tests this sink');
+      },
+      renew: () => undefined,
+      close: async () => undefined,
+    };
+    return new RuleBridge({
+      connectors: [
+        {
+          ...{ id: 'main', kind: 'kafka', brokers: ['127.0.0.1:1'] },
+          ...{ clientId: 'skein', compression: 'none' },
+        },
+      ],
+      sinks: [{ kind: 'kafka', targetFault: () => undefined, open: () => sink }],
+      sources: [],
+      limits: {
+        ...{ ackTimeoutMs: 1_000, lingerMs: 0, batchRecordsMax: 100, batchBytesMax: 100_000 },
+        bufferBytesMax: 2_000_000,
+      },
+      spool: {
+        spool: own,
+        limits: { ageSecondsMax: 3_600, onFull: 'reject', replayRecordsPerSecond: 0 },
+      },
+      inject: (_message, done) => done(),
+      messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
+      clock: Date.now,
+      log,
+      meter: new Proxy({}, { get: () => () => undefined }) as Meter,
+    });
+  }
+
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+  /** What the dead node has left of a rule. */
+  async function leave(id: string, values: readonly string[]): Promise<void> {
+    const leftLog = left.open(id);
+    let durable = 0;
+    for (const value of values) {
+      const bytes = encodeRecord({
+        ...{ target: 'telemetry', key: Buffer.from('c1'), value: Buffer.from(value) },
+        ...{ headers: {}, timestampMs: 0 },
+      });
+      leftLog.append(bytes, Date.now(), () => (durable += 1));
+    }
+    while (durable < values.length) await pass(1);
+  }
+
+  const numbers = (count: number, length = 4): string[] =>
+    Array.from({ length: count }, (_, index) => String(index).padStart(length, '0'));
+
+  it('sends what another node has left, in its order, and lets go of the empty spool', async () => {
+    const values = numbers(3_000, 200);
+    await leave('r1', values);
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(stored).toEqual(values);
+    expect(left.rules()).toEqual([]);
+    expect(closed).toBe(1);
+    expect(log.of('bridge-spool-emptied')).toHaveLength(1);
+  });
+
+  it('serves a rule that has another ack by now', async () => {
+    bridge.apply([rule({ ack: 'kafka' })]);
+    await leave('r1', ['old']);
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(stored).toEqual(['old']);
+  });
+
+  it('leaves half of the room to clients while the other side is away, and loses nothing', async () => {
+    isAway = true;
+    const values = numbers(1_500, 1_000);
+    await leave('r1', values);
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(own.bytes).toBeGreaterThan(500_000);
+    expect(own.bytes).toBeLessThan(800_000);
+    isAway = false;
+    await pass(4 * LOOKS_MS);
+    expect(stored).toEqual(values);
+  });
+
+  it('keeps the records of a rule that is disabled until it works again', async () => {
+    bridge.apply([rule({ enabled: false })]);
+    bridge.prune();
+    await leave('r1', ['old']);
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(left.open('r1').records).toBe(1);
+    bridge.apply([rule()]);
+    await pass(LOOKS_MS);
+    expect(stored).toEqual(['old']);
+  });
+
+  it('removes the records of a rule that is gone, as soon as all rules are known', async () => {
+    await leave('gone', ['old']);
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(left.rules()).toEqual(['gone']);
+    bridge.prune();
+    await pass(LOOKS_MS);
+    expect(left.rules()).toEqual([]);
+    expect(log.of('bridge-spool-removed')).toHaveLength(1);
+  });
+
+  it('ends when the node is back, which sends the rest itself', async () => {
+    bridge.apply([]);
+    await leave('r1', ['old']);
+    heir.start();
+    await pass(LOOKS_MS);
+    isHeld = false;
+    await pass(LOOKS_MS);
+    expect(closed).toBe(1);
+    expect(left.open('r1').records).toBe(1);
+  });
+
+  it('tries again when the spool cannot be read', async () => {
+    await leave('r1', ['old']);
+    const open = left.open.bind(left);
+    const failing = jest.spyOn(left, 'open').mockImplementation((id) => ({
+      ...open(id),
+      read: () => Promise.reject(new SpoolError('FAILED', 'as the test wants it')),
+    }));
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(log.of('bridge-spool-inherit-failed')).toHaveLength(1);
+    failing.mockRestore();
+    await pass(LOOKS_MS);
+    expect(stored).toEqual(['old']);
+  });
+});

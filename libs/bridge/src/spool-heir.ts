@@ -1,0 +1,124 @@
+import {
+  SpoolError,
+  type InheritedSpool,
+  type Log,
+  type SpoolEntry,
+  type SpoolEstate,
+} from '#libs/broker-ports';
+
+/** What an heir works with. */
+export interface SpoolHeirOptions {
+  readonly estate: SpoolEstate;
+  /** Takes records of a rule into the spool of this node: see RuleBridge.inherit(). */
+  readonly inherit: (rule: string, entries: readonly SpoolEntry[]) => Promise<number | undefined>;
+  readonly log: Log;
+}
+
+const LOOK_MS = 1_000;
+const PIECE_BYTES = 256 * 1024;
+
+/**
+ * Brings what ended nodes have left in their spools into the spool of this one, whose rules send it.
+ *
+ * @remarks A piece is forgotten there when it is durable here, so a crash between the two repeats one piece. Records of a rule
+ * come in their order, behind what this node has of the rule by then. Those of a rule that does not run here wait; those of a
+ * rule that is gone are removed, as a node does with its own.
+ */
+export class SpoolHeir {
+  readonly #options: SpoolHeirOptions;
+  readonly #spools = new Set<InheritedSpool>();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | undefined;
+  #fault: string | undefined;
+  #isClosed = false;
+
+  constructor(options: SpoolHeirOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to look for what is left. */
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#round ??= this.#go().finally(() => (this.#round = undefined));
+    }, LOOK_MS).unref();
+  }
+
+  /** Ends. What was not brought over is for whoever inherits from this node. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#round;
+    for (const inherited of this.#spools) await this.#leave(inherited);
+  }
+
+  async #go(): Promise<void> {
+    const { estate, log } = this.#options;
+    try {
+      for (const inherited of await estate.inherit()) {
+        const { nodeId: node, spool } = inherited;
+        this.#spools.add(inherited);
+        log.info('bridge-spool-inherited', {
+          node,
+          bytes: spool.bytes,
+          rules: spool.rules().length,
+        });
+      }
+      for (const inherited of this.#spools) await this.#empty(inherited);
+      this.#fault = undefined;
+    } catch (error) {
+      if (!(error instanceof SpoolError)) throw error;
+      if (this.#fault !== error.message) {
+        log.warn('bridge-spool-inherit-failed', { error: error.message });
+      }
+      this.#fault = error.message;
+    }
+  }
+
+  /** Brings over what this node takes now. */
+  async #empty(inherited: InheritedSpool): Promise<void> {
+    const { nodeId: node, spool } = inherited;
+    let isMoving = true;
+    while (isMoving && !this.#isClosed) {
+      if (!(await inherited.isHeld())) {
+        this.#options.log.info('bridge-spool-returned', { node });
+        return this.#leave(inherited);
+      }
+      isMoving = false;
+      for (const rule of spool.rules()) {
+        if (await this.#move(inherited, rule)) isMoving = true;
+      }
+    }
+    if (spool.rules().length > 0) return;
+    this.#options.log.info('bridge-spool-emptied', { node });
+    await this.#leave(inherited);
+  }
+
+  /** Brings a piece of a log over; whether it may be worth while to go on. */
+  async #move({ nodeId: node, spool }: InheritedSpool, rule: string): Promise<boolean> {
+    const left = spool.open(rule);
+    const entries = await left.read(left.first, PIECE_BYTES);
+    const taken = entries.length === 0 ? 0 : await this.#options.inherit(rule, entries);
+    if (taken === undefined) {
+      const { records, bytes } = left;
+      this.#options.log.warn('bridge-spool-removed', { rule, node, records, bytes });
+    }
+    if (taken === undefined || entries.length === 0) {
+      await spool.remove(rule);
+      return false;
+    }
+    const last = entries[taken - 1];
+    if (last === undefined) return false;
+    left.release(last.sequence);
+    return true;
+  }
+
+  async #leave(inherited: InheritedSpool): Promise<void> {
+    this.#spools.delete(inherited);
+    try {
+      await inherited.close();
+    } catch (error) {
+      if (!(error instanceof SpoolError)) throw error;
+      this.#options.log.warn('bridge-spool-inherit-failed', { error: error.message });
+    }
+  }
+}

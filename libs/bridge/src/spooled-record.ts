@@ -1,0 +1,12 @@
+import type { SpoolEntry } from '#libs/broker-ports';
+import type { OutboundRecord } from './outbound-record.ts';
+import { RECORD_OVERHEAD_BYTES } from './record-maker.ts';
+import { decodeRecord } from './spool-record.ts';
+
+/** A record as it comes out of a spool; undefined when it is none. */
+export function spooledRecord({ sequence, bytes, atMs }: SpoolEntry): OutboundRecord | undefined {
+  const record = decodeRecord(bytes, atMs);
+  if (record === undefined) return undefined;
+  const size = RECORD_OVERHEAD_BYTES + bytes.length;
+  return { ...record, bytes: size, gate: undefined, sequence, isDone: false };
+}
