@@ -107,6 +107,7 @@ it.each([
     topic: '${topic[0]}',
     allow_topics: ['a', 'b-*'],
     partition: 'round-robin',
+    dead_letter_topic: 'dead',
   },
   {
     ...{ id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
@@ -131,7 +132,12 @@ it.each([
     start_when: 'subscribers',
   },
   { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', path: '/t' },
+  { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', dead_letter_path: '/d' },
   { id: 'd', bridge: 'r', direction: 'mqtt-to-rabbitmq', filter: '#', routing_key: 'q' },
+  {
+    ...{ id: 'd', bridge: 'r', direction: 'mqtt-to-rabbitmq', filter: '#', routing_key: 'q' },
+    ...{ dead_letter_exchange: '', dead_letter_routing_key: 'dead' },
+  },
 ])('carries a rule there and back: %j', (given) => {
   const rule = bridgeRuleCreateSchema.parse(given);
   const view = presentRule({ rule: wireRuleOf(rule), source: 'api', revision: 1 });

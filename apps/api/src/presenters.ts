@@ -171,17 +171,25 @@ function payloadOf({ payload, payload_encoding: encoding }: MessagePublish): str
 /** A bridge rule as the API shows it. */
 export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allowTopics, spool, ...rest } = rule;
-    const allowed = allowTopics === undefined ? {} : { allow_topics: [...allowTopics] };
-    return { ...rest, ...allowed, ...presentRuleSpool(spool), source };
+    const { allowTopics, deadLetterTopic, spool, ...rest } = rule;
+    const own = given({
+      allow_topics: allowTopics && [...allowTopics],
+      dead_letter_topic: deadLetterTopic,
+    });
+    return { ...rest, ...own, ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-webhook') {
-    const { spool, ...rest } = rule;
-    return { ...rest, ...presentRuleSpool(spool), source };
+    const { deadLetterPath, spool, ...rest } = rule;
+    const own = given({ dead_letter_path: deadLetterPath });
+    return { ...rest, ...own, ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-rabbitmq') {
-    const { routingKey, spool, ...rest } = rule;
-    return { ...rest, routing_key: routingKey, ...presentRuleSpool(spool), source };
+    const { routingKey, deadLetterExchange, deadLetterRoutingKey, spool, ...rest } = rule;
+    const own = given({
+      dead_letter_exchange: deadLetterExchange,
+      dead_letter_routing_key: deadLetterRoutingKey,
+    });
+    return { ...rest, routing_key: routingKey, ...own, ...presentRuleSpool(spool), source };
   }
   const { id, bridge, direction, enabled, topic, qos, retain } = rule;
   return given({
@@ -263,17 +271,23 @@ export function presentTest(
 /** A bridge rule of a request as nodes take it. */
 export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allow_topics: allowTopics, spool, ...rest } = rule;
-    const allowed = allowTopics === undefined ? {} : { allowTopics };
-    return { ...rest, ...allowed, ...wireRuleSpoolOf(spool) };
+    const { allow_topics: allowTopics, dead_letter_topic, spool, ...rest } = rule;
+    const own = given({ allowTopics, deadLetterTopic: dead_letter_topic });
+    return { ...rest, ...own, ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-webhook') {
-    const { spool, ...rest } = rule;
-    return { ...rest, ...wireRuleSpoolOf(spool) };
+    const { dead_letter_path, spool, ...rest } = rule;
+    const own = given({ deadLetterPath: dead_letter_path });
+    return { ...rest, ...own, ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-rabbitmq') {
-    const { routing_key: routingKey, spool, ...rest } = rule;
-    return { ...rest, routingKey, ...wireRuleSpoolOf(spool) };
+    const { routing_key: routingKey, spool, ...others } = rule;
+    const { dead_letter_exchange, dead_letter_routing_key, ...rest } = others;
+    const own = given({
+      deadLetterExchange: dead_letter_exchange,
+      deadLetterRoutingKey: dead_letter_routing_key,
+    });
+    return { ...rest, routingKey, ...own, ...wireRuleSpoolOf(spool) };
   }
   const { id, bridge, direction, enabled, topic, qos, retain } = rule;
   return given({

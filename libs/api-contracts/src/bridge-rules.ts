@@ -70,6 +70,15 @@ const outward = {
   spool: bridgeRuleSpoolSchema.exactOptional(),
 };
 
+const deadLetter = (field: string) =>
+  z
+    .string()
+    .max(1024)
+    .optional()
+    .describe(
+      `${field} of records that are refused for good, or of which none can be made. No template. Without it they are given up.`,
+    );
+
 const kafkaWay = {
   ...outward,
   direction: z.literal('mqtt-to-kafka'),
@@ -85,6 +94,7 @@ const kafkaWay = {
     .describe(
       '`key`: by the key. `round-robin`: in no order. Else a template that gives a number, modulo the number of partitions.',
     ),
+  dead_letter_topic: deadLetter('Kafka topic'),
   ack: z
     .enum(['none', 'spool', 'kafka'])
     .default('spool')
@@ -99,6 +109,7 @@ const webhookWay = {
   path: template
     .default('/')
     .describe("Template of the path behind that of the bridge's URL; `/` means the URL itself."),
+  dead_letter_path: deadLetter('Path'),
   ack: z
     .enum(['none', 'spool', 'webhook'])
     .default('spool')
@@ -119,6 +130,12 @@ const rabbitmqWay = {
     .string()
     .max(1024)
     .describe('Template of the routing key; a message that no queue takes is refused.'),
+  dead_letter_exchange: deadLetter('Exchange (an empty one means the default exchange)'),
+  dead_letter_routing_key: z
+    .string()
+    .max(255)
+    .optional()
+    .describe('Routing key of dead letters; by default each keeps that of its message.'),
   ack: z
     .enum(['none', 'spool', 'rabbitmq'])
     .default('spool')
@@ -231,6 +248,9 @@ export const bridgeRuleSchema = named(
     path: z.string().optional(),
     exchange: z.string().optional(),
     routing_key: z.string().optional(),
+    dead_letter_path: z.string().optional(),
+    dead_letter_exchange: z.string().optional(),
+    dead_letter_routing_key: z.string().optional(),
     key: z.string().optional(),
     partition: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),

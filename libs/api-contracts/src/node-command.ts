@@ -181,17 +181,21 @@ export type WireRule =
       readonly topic: string;
       readonly allowTopics?: readonly string[] | undefined;
       readonly partition: string;
+      readonly deadLetterTopic?: string | undefined;
       readonly ack: 'none' | 'spool' | 'kafka';
     })
   | (WireOutboundRule & {
       readonly direction: 'mqtt-to-webhook';
       readonly path: string;
+      readonly deadLetterPath?: string | undefined;
       readonly ack: 'none' | 'spool' | 'webhook';
     })
   | (WireOutboundRule & {
       readonly direction: 'mqtt-to-rabbitmq';
       readonly exchange: string;
       readonly routingKey: string;
+      readonly deadLetterExchange?: string | undefined;
+      readonly deadLetterRoutingKey?: string | undefined;
       readonly ack: 'none' | 'spool' | 'rabbitmq';
     })
   | {

@@ -1,18 +1,10 @@
+import { reasonHeaders, type LetterReason } from './dead-letter.ts';
 import { laneOf } from './murmur2.ts';
 import type { RecordSource } from './placeholders.ts';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 
 /** Told when a dead letter is stored for good; with an error when it is not known to be. */
 export type LetterDone = (error?: SinkError) => void;
-
-/** Why a record became a dead letter. */
-export interface LetterReason {
-  readonly rule: string;
-  /** A short name, for filters. */
-  readonly fault: string;
-  /** In words. */
-  readonly detail: string;
-}
 
 interface Letter {
   readonly record: SinkRecord;
@@ -108,9 +100,7 @@ function letterOf(target: string, source: RecordSource, reason: LetterReason): S
     value: record.value ?? Buffer.alloc(0),
     headers: {
       ...headers,
-      'skein-rule': reason.rule,
-      'skein-error': reason.detail,
-      'skein-error-stage': reason.fault,
+      ...reasonHeaders(reason),
       'skein-topic': topic,
       'skein-partition': String(partition),
       'skein-offset': record.offset,

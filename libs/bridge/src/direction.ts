@@ -4,6 +4,7 @@ import type {
   ConnectorKind,
   OutboundBridgeRule,
 } from '#libs/broker-ports';
+import type { LetterPlace } from './dead-letter.ts';
 
 /** The kind of connector that a rule of each direction needs. */
 export const KIND_OF: Readonly<Record<BridgeRule['direction'], ConnectorKind>> = {
@@ -33,20 +34,31 @@ export interface OutboundWay {
   readonly route?: { readonly field: string; readonly template: string };
   /** How a lane is chosen: `key`, `round-robin` or a template. */
   readonly partition: string;
+  /** Where records go that can never be delivered: the field, and no template. Undefined: nowhere. */
+  readonly deadLetter?: (LetterPlace & { readonly field: string }) | undefined;
 }
 
 export function wayOf(rule: OutboundBridgeRule): OutboundWay {
   switch (rule.direction) {
     case 'mqtt-to-kafka': {
-      const { topic, allowTopics, partition } = rule;
-      return { field: 'topic', target: topic, allowed: allowTopics, partition };
+      const { topic, allowTopics, partition, deadLetterTopic: target } = rule;
+      const deadLetter = target === undefined ? undefined : { field: 'deadLetterTopic', target };
+      return { field: 'topic', target: topic, allowed: allowTopics, partition, deadLetter };
     }
-    case 'mqtt-to-webhook':
-      return { field: 'path', target: rule.path, allowed: undefined, partition: 'key' };
+    case 'mqtt-to-webhook': {
+      const { path, deadLetterPath: target } = rule;
+      const deadLetter = target === undefined ? undefined : { field: 'deadLetterPath', target };
+      return { field: 'path', target: path, allowed: undefined, partition: 'key', deadLetter };
+    }
     case 'mqtt-to-rabbitmq': {
+      const { exchange, deadLetterExchange: target, deadLetterRoutingKey } = rule;
       const route = { field: 'routingKey', template: rule.routingKey };
-      const { exchange } = rule;
-      return { field: 'exchange', target: exchange, allowed: undefined, route, partition: 'key' };
+      const deadLetter =
+        target === undefined
+          ? undefined
+          : { field: 'deadLetterExchange', target, route: deadLetterRoutingKey };
+      const way = { allowed: undefined, partition: 'key', deadLetter } as const;
+      return { field: 'exchange', target: exchange, route, ...way };
     }
   }
 }

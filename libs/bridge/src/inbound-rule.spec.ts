@@ -187,7 +187,10 @@ describe('InboundRule', () => {
     expect(await batch(['d1'], { value: Buffer.from('{}') })).toBe(0);
     expect(injected).toEqual([]);
     expect(counts).toEqual({ 'main/failed/value_error': 1 });
-    expect(sink.stored[0]?.headers).toMatchObject({ 'skein-error-stage': 'value_error' });
+    expect(sink.stored[0]?.headers).toMatchObject({
+      'skein-error-stage': 'value',
+      'skein-error-reason': 'value_error',
+    });
   });
 
   it('tells how far the worst partition is behind', async () => {
@@ -263,7 +266,8 @@ describe('InboundRule', () => {
       headers: {
         ...headers,
         'skein-rule': 'commands',
-        'skein-error-stage': 'invalid_topic',
+        'skein-error-stage': 'topic',
+        'skein-error-reason': 'invalid_topic',
         'skein-topic': 'commands',
         'skein-partition': '0',
         'skein-offset': '8',

@@ -201,12 +201,14 @@ export class InboundRule {
       this.#count('failed', poison.fault);
       return settle('skipped');
     }
-    this.#link.deadLetters.put(source, { rule: rule.id, ...poison }, (error) => {
+    const reason = { rule: rule.id, stage: stageOf(poison.fault, 'consume'), ...poison };
+    this.#link.deadLetters.put(source, reason, (error) => {
       if (error !== undefined) {
         this.#health.failed(error);
         return settle('stop', `dead letter not stored: ${error.message}`);
       }
       this.#count('failed', poison.fault);
+      this.#context.meter.bridgeDeadLetters(this.#context.bridge, 1);
       settle('skipped');
     });
   }
@@ -249,7 +251,7 @@ export class InboundRule {
 
   #tellOfPoison({ partition, record }: RecordSource, { fault, detail }: Poison): void {
     const { meter, log } = this.#context;
-    meter.bridgeRuleError(this.rule.id, stageOf(fault));
+    meter.bridgeRuleError(this.rule.id, stageOf(fault, 'consume'));
     if (this.#faultsLogged.has(fault)) return;
     this.#faultsLogged.add(fault);
     const event = POISON_EVENTS[this.rule.onError ?? 'skip'];

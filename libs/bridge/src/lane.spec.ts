@@ -84,8 +84,8 @@ describe('Lane', () => {
       clock: Date.now,
       events: {
         delivered: (records) => delivered.push(...texts(records)),
-        failed: (records, failure) =>
-          failed.push(...texts(records).map((text) => `${text}:${failure}`)),
+        failed: (records, { fault }) =>
+          failed.push(...texts(records).map((text) => `${text}:${fault}`)),
         retried: () => (retries += 1),
       },
     });

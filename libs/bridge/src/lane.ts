@@ -1,13 +1,16 @@
 import type { OutboundRecord } from './outbound-record.ts';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 
-/** Why a lane gave records up. */
-export type LaneFailure = 'too_large' | 'not_authorized' | 'unknown_topic' | 'other' | 'shutdown';
+/** Why a lane gave records up, in a word and in words. */
+export interface LaneLoss {
+  readonly fault: 'too_large' | 'not_authorized' | 'unknown_topic' | 'other' | 'shutdown';
+  readonly detail: string;
+}
 
 /** What a lane tells its rule; records come in groups, never one by one. */
 export interface LaneEvents {
   delivered(records: readonly OutboundRecord[], seconds: number): void;
-  failed(records: readonly OutboundRecord[], failure: LaneFailure): void;
+  failed(records: readonly OutboundRecord[], loss: LaneLoss): void;
   /** An attempt failed and will be repeated. */
   retried(error: SinkError): void;
 }
@@ -32,7 +35,10 @@ export interface LaneOptions {
   readonly events: LaneEvents;
 }
 
-const FAILURES: Readonly<Record<SinkError['code'], LaneFailure>> = {
+/** What is told of records that a rule which ends gives up. @internal */
+export const ENDED: LaneLoss = { fault: 'shutdown', detail: 'the rule ends' };
+
+const FAULTS: Readonly<Record<SinkError['code'], LaneLoss['fault']>> = {
   UNAVAILABLE: 'other',
   UNKNOWN_TARGET: 'unknown_topic',
   TOO_LARGE: 'too_large',
@@ -94,7 +100,7 @@ export class Lane {
     this.#queue = [];
     this.#head = 0;
     this.#bytes = 0;
-    if (rest.length > 0) this.#options.events.failed(rest, 'shutdown');
+    if (rest.length > 0) this.#options.events.failed(rest, ENDED);
   }
 
   get #full(): boolean {
@@ -171,11 +177,11 @@ export class Lane {
         this.#part(batch, error.refused, { error, seconds: (clock() - startedMs) / 1_000 });
         return;
       }
-      const failure = this.#closed ? 'shutdown' : this.#verdict(batch, error);
-      if (failure !== undefined) {
+      const loss = this.#closed ? ENDED : this.#verdict(batch, error);
+      if (loss !== undefined) {
         // An earlier attempt may have been stored under the sequence numbers that come next.
         if (attempt > 0) this.#options.sink.renew();
-        this.#giveUp(batch, failure);
+        this.#giveUp(batch, loss);
         return;
       }
       events.retried(error);
@@ -207,11 +213,12 @@ export class Lane {
     const stored = batch.filter((record) => !refused.has(record));
     if (stored.length > 0) events.delivered(stored, outcome.seconds);
     const left = batch.filter((record) => refused.has(record));
-    if (left.length > 0) events.failed(left, FAILURES[outcome.error.code]);
+    if (left.length > 0) events.failed(left, lossOf(outcome.error));
   }
 
   /** Why repeating this batch is of no use; undefined when it is. */
-  #verdict(batch: readonly OutboundRecord[], { code }: SinkError): LaneFailure | undefined {
+  #verdict(batch: readonly OutboundRecord[], error: SinkError): LaneLoss | undefined {
+    const { code } = error;
     if (code === 'UNAVAILABLE') {
       this.#unknownSinceMs = undefined;
       return undefined;
@@ -223,17 +230,17 @@ export class Lane {
       const sinceMs = Math.max(this.#unknownSinceMs, batch.at(-1)?.timestampMs ?? 0);
       if (clock() - sinceMs <= limits.ackTimeoutMs) return undefined;
     }
-    return FAILURES[code];
+    return lossOf(error);
   }
 
-  #giveUp(batch: readonly OutboundRecord[], failure: LaneFailure): void {
+  #giveUp(batch: readonly OutboundRecord[], loss: LaneLoss): void {
     this.#underWay = 0;
-    if (batch.length > 1 && (failure === 'too_large' || failure === 'other')) {
+    if (batch.length > 1 && (loss.fault === 'too_large' || loss.fault === 'other')) {
       // One bad record must not take its neighbours with it.
       const half = batch.length >> 1;
       this.#parts.unshift(batch.slice(0, half), batch.slice(half));
     } else {
-      this.#options.events.failed(batch, failure);
+      this.#options.events.failed(batch, loss);
     }
   }
 
@@ -247,4 +254,8 @@ export class Lane {
       };
     });
   }
+}
+
+function lossOf({ code, message }: SinkError): LaneLoss {
+  return { fault: FAULTS[code], detail: message };
 }

@@ -1,5 +1,29 @@
+import type { BridgeRecordCount } from '#libs/broker-ports';
 import type { AckGate } from './ack-gate.ts';
 import type { SinkRecord } from './sink.ts';
+
+/** Why a record can never be carried, as metrics call it. */
+export type LetterFault = Extract<
+  BridgeRecordCount['reason'],
+  | 'too_large'
+  | 'where_error'
+  | 'value_error'
+  | 'template_error'
+  | 'invalid_topic'
+  | 'not_authorized'
+  | 'unknown_topic'
+  | 'spool_damaged'
+  | 'other'
+>;
+
+/** What the bridge remembers of a dead letter. */
+export interface LetterMark {
+  readonly fault: LetterFault;
+  /** Whether it was made smaller, the last thing that is tried. */
+  readonly isCut: boolean;
+  /** The record that it takes the place of; undefined when the letter itself is in the spool or in memory. */
+  readonly origin?: OutboundRecord | undefined;
+}
 
 /** A record with what the bridge must remember until the other side has it. */
 export interface OutboundRecord extends SinkRecord {
@@ -11,4 +35,6 @@ export interface OutboundRecord extends SinkRecord {
   sequence: number;
   /** Whether the spool need not keep it any more. */
   isDone: boolean;
+  /** Dead letters have one. */
+  readonly letter?: LetterMark | undefined;
 }

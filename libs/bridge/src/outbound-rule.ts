@@ -1,32 +1,25 @@
-import {
-  PublishError,
-  type BridgeRecordCount,
-  type Message,
-  type OutboundBridgeRule,
-  type RuleSpoolState,
-  type RuleStatus,
-  type SpoolEntry,
+import type {
+  Message,
+  OutboundBridgeRule,
+  RuleSpoolState,
+  RuleStatus,
+  SpoolEntry,
 } from '#libs/broker-ports';
 import { TransformFault, type MessageDocument } from '#libs/bridge-transform';
 import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
-import { LABEL_OF } from './direction.ts';
-import type { LaneEvents, LaneFailure, LaneLimits } from './lane.ts';
+import { wayOf } from './direction.ts';
+import type { LaneEvents, LaneLimits } from './lane.ts';
+import { OutboundLetters, type Refusal } from './outbound-letters.ts';
 import type { OutboundRecord } from './outbound-record.ts';
-import { RecordMaker } from './record-maker.ts';
+import { RecordFates, type Loss } from './record-fates.ts';
+import { RecordMaker, type RecordWay } from './record-maker.ts';
 import { RuleHealth } from './rule-health.ts';
-import {
-  detailOf,
-  reasonOf,
-  RuleTransform,
-  type Transformed,
-  type TransformReason,
-} from './rule-transform.ts';
+import { detailOf, reasonOf, RuleTransform, type Transformed } from './rule-transform.ts';
 import { SinkError, type Sink } from './sink.ts';
 import type { BridgeSpool } from './spool-limits.ts';
 import { SpoolPath } from './spool-path.ts';
-import { stageOf } from './stage.ts';
 import { TargetLanes } from './target-lanes.ts';
 
 /** How an outbound rule is joined to its sink. */
@@ -54,6 +47,9 @@ const RETRY_MS = 500;
 /** How long a rule that ends waits for requests under way whose records are in the spool: else they are sent twice. */
 const SPOOLED_DEADLINE_MS = 500;
 
+/** What decides the lanes of a record. */
+type LaneQuestion = Pick<OutboundRecord, 'target' | 'letter'>;
+
 /** One rule from MQTT to a sink at work. */
 export class OutboundRule {
   readonly rule: OutboundBridgeRule;
@@ -62,6 +58,9 @@ export class OutboundRule {
   readonly #maker: RecordMaker;
   readonly #transform: RuleTransform | undefined;
   readonly #health: RuleHealth;
+  readonly #fates: RecordFates;
+  /** Undefined when records that can never be carried are given up. */
+  readonly #letters: OutboundLetters | undefined;
   readonly #laneLimits: LaneLimits;
   /** Undefined when nothing of the rule is in the spool, nor will be. */
   #spool: SpoolPath | undefined;
@@ -71,7 +70,6 @@ export class OutboundRule {
   #probeDueMs = 0;
   #records = 0;
   #ending: RuleEnd | undefined;
-  readonly #faultsLogged = new Set<string>();
   readonly #drained = new Deferred();
 
   /** @throws TemplateError or ExpressionError when something of the rule cannot be compiled. */
@@ -82,10 +80,13 @@ export class OutboundRule {
     this.#maker = new RecordMaker(rule);
     this.#transform = RuleTransform.of(rule, context.meter);
     this.#health = new RuleHealth(rule.id, context);
+    this.#fates = new RecordFates(rule, context);
+    const { deadLetter } = wayOf(rule);
+    this.#letters = deadLetter && new OutboundLetters(rule.id, deadLetter);
     this.#spool = this.#openSpool();
     this.#laneLimits = this.#limitsOfLanes();
     const { constantTarget } = this.#maker;
-    if (constantTarget !== undefined) this.#lanesOf(constantTarget);
+    if (constantTarget !== undefined) this.#lanesOf({ target: constantTarget });
   }
 
   get connected(): boolean {
@@ -103,18 +104,15 @@ export class OutboundRule {
   }
 
   status(): RuleStatus {
-    const status = this.#health.status();
-    if (this.#spool === undefined) return status;
-    const { state: spool, fault } = this.#spool;
-    return fault === undefined
-      ? { ...status, spool }
-      : { ...status, state: 'degraded', lastError: fault, spool };
+    const status = { ...this.#health.status(), ...(this.#spool && { spool: this.#spool.state }) };
+    const fault = this.#spool?.fault ?? this.#fates.fault;
+    return fault === undefined ? status : { ...status, state: 'degraded', lastError: fault };
   }
 
   /** What the rule's expressions make of a message. One that is filtered is not of the rule, and not to be offered. */
   transform(document: MessageDocument): Transformed {
     const transformed = this.#transform?.run(document);
-    if (transformed === 'filtered') this.#count({ outcome: 'filtered', reason: 'ok', count: 1 });
+    if (transformed === 'filtered') this.#fates.count('filtered', 'ok');
     return transformed;
   }
 
@@ -126,21 +124,17 @@ export class OutboundRule {
   ): void {
     this.#context.meter.bridgeRuleMatched(this.rule.id);
     gate?.hold();
-    if (this.#ending !== undefined) return this.#refuse('shutdown', gate);
+    if (this.#ending !== undefined) return this.#fates.refused(gate, 'shutdown');
+    const way = { target: this.#maker.target(message), gate };
     if (value instanceof TransformFault) {
-      this.#tell(value);
-      return this.#refuse(reasonOf(value), gate);
+      return this.#refuse(message, way, { fault: reasonOf(value), detail: detailOf(value) });
     }
-    const target = this.#maker.target(message);
-    const lanes = this.#lanesOf(target);
-    if (typeof lanes === 'string') return this.#refuse(lanes, gate);
-    const record = this.#maker.record(message, { target, gate, value });
-    if (record === undefined) return this.#refuse('template_error', gate);
-    // QoS 0 as well, though nobody waits for it: it must not overtake.
-    if (this.rule.ack === 'spool') return this.#spool?.offer(record);
-    if (!this.#context.budget.take(record.bytes)) return this.#refuse('buffer_full', gate);
-    this.#records += 1;
-    lanes.push(record);
+    const lanes = this.#lanesOf(way);
+    if (!(lanes instanceof TargetLanes)) return this.#refuse(message, { ...way, value }, lanes);
+    const record = this.#maker.record(message, { ...way, value });
+    if (record !== undefined) return this.#take(record, lanes);
+    const detail = 'the template of the partition gives no number';
+    this.#refuse(message, { ...way, value }, { fault: 'template_error', detail });
   }
 
   /**
@@ -159,6 +153,7 @@ export class OutboundRule {
   /** Does what is due: the spool, probes and lane counts. */
   sweep(nowMs: number): void {
     this.#spool?.sweep(nowMs);
+    this.#fates.sweep(nowMs);
     this.#settle();
     for (const lanes of this.#targets.values()) {
       if (nowMs >= lanes.lookupDueMs) this.#lookups.add(lanes);
@@ -198,8 +193,9 @@ export class OutboundRule {
       spoolLog: spool.spool.open(rule.id),
       limits: { bytesMax: Infinity, ...spool.limits, ...rule.spool, blockMs: limits.ackTimeoutMs },
       ...{ clock, budget, log },
+      fates: this.#fates,
       push: (record) => this.#push(record),
-      count: (count) => this.#count(count),
+      letterOf: (entry) => this.#letters?.ofDamaged(entry),
     });
     void this.#link.after.then(() => path.start());
     return path;
@@ -213,22 +209,41 @@ export class OutboundRule {
     return { ...limits, ackTimeoutMs: ageSecondsMax * 1_000 };
   }
 
+  /** Takes a record that is not in the spool yet. */
+  #take(record: OutboundRecord, lanes: TargetLanes): void {
+    // QoS 0 as well, though nobody waits for it: it must not overtake.
+    if (this.rule.ack === 'spool') return this.#spool?.offer(record);
+    if (!this.#context.budget.take(record.bytes)) {
+      return this.#fates.refused(record.gate, 'buffer_full');
+    }
+    this.#records += 1;
+    lanes.push(record);
+  }
+
   /** Takes a record out of the spool to its lane. */
   #push(record: OutboundRecord): void {
     this.#records += 1;
-    const lanes = this.#lanesOf(record.target);
-    if (typeof lanes === 'string') this.#failed([record], lanes, record.target);
-    else lanes.push(record);
+    this.#carry(record);
   }
 
-  /** The lanes of a target, or why there are none. */
-  #lanesOf(target: string): TargetLanes | 'invalid_topic' | 'unknown_topic' {
+  #carry(record: OutboundRecord): void {
+    const lanes = this.#lanesOf(record);
+    if (lanes instanceof TargetLanes) lanes.push(record);
+    else this.#failed([record], lanes);
+  }
+
+  /** The lanes of a record, or why there are none. */
+  #lanesOf({ target, letter }: LaneQuestion): TargetLanes | Refusal {
     const existing = this.#targets.get(target);
+    const isOfLetters = target === this.#letters?.place.target;
+    // The name may be one that records may not have.
+    if (existing !== undefined && !isOfLetters) return existing;
+    const isAllowed = letter !== undefined || this.#maker.allows(target);
+    const detail = isAllowed ? this.#link.targetFault(target) : 'the rule may not write to it';
+    if (detail !== undefined) return { fault: 'invalid_topic', detail };
     if (existing !== undefined) return existing;
-    if (this.#link.targetFault(target) !== undefined || !this.#maker.allows(target)) {
-      return 'invalid_topic';
-    }
-    return this.#targets.size < TARGETS_MAX ? this.#openLanes(target) : 'unknown_topic';
+    if (this.#targets.size < TARGETS_MAX || letter !== undefined) return this.#openLanes(target);
+    return { fault: 'unknown_topic', detail: 'the rule has too many targets' };
   }
 
   #openLanes(target: string): TargetLanes {
@@ -238,19 +253,19 @@ export class OutboundRule {
         this.#delivered(records, seconds);
         lanes.settle();
       },
-      failed: (records, failure) => {
-        this.#failed(records, failure, target);
+      failed: (records, loss) => {
+        this.#failed(records, loss);
         lanes.settle();
       },
       retried: (error) => {
         this.#context.meter.bridgeRetried(this.#context.bridge);
-        this.#troubled(error);
+        this.#troubled(error, target);
         if (error.code === 'UNKNOWN_TARGET') lanes.lookupDueMs = 0;
       },
     };
     const lanes = new TargetLanes(target, {
       sink: this.#link.sink,
-      limits: this.#laneLimits,
+      limits: this.#isForLettersAlone(target) ? this.#context.limits : this.#laneLimits,
       clock,
       events,
     });
@@ -291,106 +306,85 @@ export class OutboundRule {
       this.#health.served();
     } catch (error) {
       const fault = asSinkError(error);
-      this.#troubled(fault);
+      this.#troubled(fault, lanes.target);
       lanes.lookupDueMs = clock() + RETRY_MS;
       if (fault.code !== 'UNKNOWN_TARGET') return;
       const expired = lanes.takeExpired(clock());
-      if (expired.length > 0) this.#failed(expired, 'unknown_topic', lanes.target);
+      const loss = { fault: 'unknown_topic', detail: fault.message } as const;
+      if (expired.length > 0) this.#failed(expired, loss);
       if (!lanes.known && lanes.idle && this.#maker.constantTarget === undefined) {
         this.#targets.delete(lanes.target);
       }
     }
   }
 
-  /** A target that a device named wrongly is no fault of the rule. */
-  #troubled(error: SinkError): void {
-    const isOfRule = this.#maker.constantTarget !== undefined;
-    if (error.code !== 'UNKNOWN_TARGET' || isOfRule) this.#health.failed(error);
+  /** A target that a device named wrongly is no fault of the rule; lost dead letters are told as such. */
+  #troubled(error: SinkError, target: string): void {
+    const isOfRule = this.#maker.constantTarget !== undefined && !this.#isForLettersAlone(target);
+    if (error.code === 'UNAVAILABLE' || isOfRule) this.#health.failed(error);
+  }
+
+  #isForLettersAlone(target: string): boolean {
+    return target === this.#letters?.place.target && target !== this.#maker.constantTarget;
   }
 
   #delivered(records: readonly OutboundRecord[], seconds: number): void {
-    const { meter, clock } = this.#context;
     this.#health.served();
-    meter.bridgeProduceDuration(this.#context.bridge, seconds);
-    meter.bridgeBatch(this.#context.bridge, records.length);
-    this.#count({ outcome: 'delivered', reason: 'ok', count: records.length });
-    const nowMs = clock();
+    for (const record of records) this.#forget(record, true);
+    this.#fates.delivered(records, seconds);
+    this.#advance();
+  }
+
+  /** The one place where records leave their lanes in vain: for the dead letters, for good, or to stay in the spool as the rule ends. */
+  #failed(records: readonly OutboundRecord[], loss: Loss): void {
     for (const record of records) {
-      meter.bridgeEndToEnd(
-        this.#context.bridge,
-        LABEL_OF[this.rule.direction],
-        Math.max(0, nowMs - record.timestampMs) / 1_000,
-      );
-      this.#forget(record, true);
-      record.gate?.release();
+      if (loss.fault !== 'shutdown') this.#refused(record, loss);
+      else this.#giveUp(record, loss);
     }
     this.#advance();
   }
 
-  /** The one place where records are given up; those of a spool that ends before them are not. */
-  #failed(
-    records: readonly OutboundRecord[],
-    failure: LaneFailure | 'invalid_topic',
-    target: string,
-  ): void {
-    const { meter, log } = this.#context;
-    const text = `the bridge did not deliver the message: ${failure}`;
-    if (failure === 'not_authorized') this.#health.failed(new SinkError('NOT_AUTHORIZED', text));
-    if (failure === 'unknown_topic' && this.#maker.constant) {
-      this.#health.failed(new SinkError('UNKNOWN_TARGET', text));
+  /** A record can never be delivered. */
+  #refused(record: OutboundRecord, refusal: Refusal): void {
+    const letter = this.#letters?.after(record, refusal);
+    if (record.letter === undefined) {
+      this.#fates.poisoned(refusal, record.target, letter !== undefined);
+      this.#blame(refusal);
     }
-    const error = new PublishError('BRIDGE_UNAVAILABLE', text);
-    let count = 0;
-    for (const record of records) {
-      const isKept = failure === 'shutdown' && record.sequence > 0;
-      if (!isKept) count += 1;
-      this.#forget(record, !isKept);
-      record.gate?.release(error);
-    }
-    if (count > 0) {
-      this.#count({ outcome: 'failed', reason: failure, count });
-      meter.bridgeRuleError(this.rule.id, failure === 'unknown_topic' ? 'topic' : 'produce');
-      const fields = { rule: this.rule.id, target, reason: failure, records: count };
-      log.debug('bridge-records-failed', fields);
-    }
-    this.#advance();
+    if (letter === undefined) this.#giveUp(record, refusal);
+    else this.#carry(letter);
   }
 
-  /** Logs the first message of each kind that the rule's expressions have no answer for. */
-  #tell(fault: TransformFault): void {
-    const kind = `${fault.field} ${fault.code}`;
-    if (this.#faultsLogged.has(kind)) return;
-    this.#faultsLogged.add(kind);
-    const fields = { rule: this.rule.id, fault: reasonOf(fault), detail: detailOf(fault) };
-    this.#context.log.warn('bridge-message-refused', fields);
+  #giveUp(record: OutboundRecord, loss: Loss): void {
+    const { sequence } = record.letter?.origin ?? record;
+    const isKept = loss.fault === 'shutdown' && sequence > 0;
+    this.#forget(record, !isKept);
+    if (isKept) this.#fates.unanswered(record.gate, loss.fault);
+    else this.#fates.lost(record, loss);
   }
 
-  /** The record cannot even be taken; the next one may. */
-  #refuse(
-    reason:
-      | TransformReason
-      | 'invalid_topic'
-      | 'unknown_topic'
-      | 'template_error'
-      | 'buffer_full'
-      | 'shutdown',
-    gate: AckGate | undefined,
-  ): void {
-    const full = reason === 'buffer_full';
-    this.#count({ outcome: gate === undefined ? 'dropped' : 'failed', reason, count: 1 });
-    if (!full) this.#context.meter.bridgeRuleError(this.rule.id, stageOf(reason));
-    gate?.release(
-      new PublishError(
-        full ? 'QUOTA_EXCEEDED' : 'BRIDGE_UNAVAILABLE',
-        `the bridge did not take the message: ${reason}`,
-      ),
-    );
+  /** Some refusals say that the rule itself cannot work. */
+  #blame({ fault, detail }: Refusal): void {
+    if (fault === 'not_authorized') this.#health.failed(new SinkError('NOT_AUTHORIZED', detail));
+    if (fault !== 'unknown_topic' || !this.#maker.constant) return;
+    this.#health.failed(new SinkError('UNKNOWN_TARGET', detail));
+  }
+
+  /** There is no record of the message, or nowhere to send it; the next one may go. */
+  #refuse(message: Message, way: RecordWay, refusal: Refusal): void {
+    const letter = this.#letters?.of(this.#maker.plain(message, way), refusal);
+    const lanes = letter && this.#lanesOf(letter);
+    const isTaken = lanes instanceof TargetLanes;
+    this.#fates.poisoned(refusal, way.target, isTaken);
+    if (letter !== undefined && isTaken) this.#take(letter, lanes);
+    else this.#fates.refused(way.gate, refusal.fault);
   }
 
   #forget(record: OutboundRecord, isDone: boolean): void {
-    this.#context.budget.give(record.bytes);
+    const held = record.letter?.origin ?? record;
+    this.#context.budget.give(held.bytes);
     this.#records -= 1;
-    if (record.sequence > 0) this.#spool?.left(record, isDone);
+    if (held.sequence > 0) this.#spool?.left(held, isDone);
   }
 
   #advance(): void {
@@ -402,14 +396,6 @@ export class OutboundRule {
     if (this.#ending === undefined || this.#records > 0) return;
     const isDone = this.#ending === 'removed' ? this.#spool?.isDrained : this.#spool?.isIdle;
     if (isDone !== false) this.#drained.resolve();
-  }
-
-  #count(count: Pick<BridgeRecordCount, 'outcome' | 'reason' | 'count'>): void {
-    this.#context.meter.bridgeRecords({
-      bridge: this.#context.bridge,
-      direction: LABEL_OF[this.rule.direction],
-      ...count,
-    });
   }
 }
 

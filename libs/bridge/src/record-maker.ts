@@ -65,9 +65,21 @@ export class RecordMaker {
    *
    * @returns undefined when the rule gives no lane for the message.
    */
-  record(message: Message, { target, gate, value: made }: RecordWay): OutboundRecord | undefined {
+  record(message: Message, way: RecordWay): OutboundRecord | undefined {
     const lane = this.#lane(message);
-    if (Number.isNaN(lane)) return undefined;
+    return Number.isNaN(lane) ? undefined : this.#made(message, way, lane);
+  }
+
+  /** What is kept of a message that there is no record of: all that can be told of it, and a value that there is already. */
+  plain(message: Message, way: RecordWay): OutboundRecord {
+    return this.#made(message, way, undefined);
+  }
+
+  #made(
+    message: Message,
+    { target, gate, value: made }: RecordWay,
+    lane: number | undefined,
+  ): OutboundRecord {
     const key = Buffer.from(this.#key.bytes(message));
     const value = made ?? Buffer.from(message.payload);
     const headers = this.#headersOf(message);

@@ -179,15 +179,12 @@ describe('rules with expressions', () => {
       matched: 5,
       transformed: 5,
     });
-    expect(log.of('bridge-message-refused').map(({ fields }) => fields)).toEqual([
-      { rule: 'r1', fault: 'where_error', detail: expect.stringContaining('(PAYLOAD_NOT_JSON)') },
+    expect(log.of('bridge-records-failed').map(({ fields }) => fields)).toEqual([
       {
-        rule: 'r1',
-        fault: 'where_error',
-        detail:
-          'where, character 11: a text and a number cannot be compared, at > (EXPRESSION_FAILED)',
+        ...{ rule: 'r1', fault: 'where_error' },
+        error: expect.stringContaining('(PAYLOAD_NOT_JSON)'),
       },
-      { rule: 'r1', fault: 'value_error', detail: expect.stringContaining('(RESULT_MISSING)') },
+      { rule: 'r1', fault: 'value_error', error: expect.stringContaining('(RESULT_MISSING)') },
     ]);
   });
 
@@ -195,8 +192,8 @@ describe('rules with expressions', () => {
     bridge.apply([{ ...RULE, value: '$sum([1..10000].($ * $count([1..100])))' }]);
     await offer('1');
     expect(answers).toEqual(['BRIDGE_UNAVAILABLE']);
-    expect(log.of('bridge-message-refused')[0]?.fields).toMatchObject({
-      detail: expect.stringContaining('(LIMIT_STEPS)'),
+    expect(log.of('bridge-records-failed')[0]?.fields).toMatchObject({
+      error: expect.stringContaining('(LIMIT_STEPS)'),
     });
   });
 

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Connector, KafkaToMqttRule, MqttToKafkaRule } from '#libs/broker-ports';
+import type {
+  Connector,
+  KafkaToMqttRule,
+  MqttToKafkaRule,
+  MqttToRabbitmqRule,
+  MqttToWebhookRule,
+} from '#libs/broker-ports';
 import { bridgeFault, ruleFault, type RuleGround } from './rule-fault.ts';
 
 const outbound: MqttToKafkaRule = {
@@ -97,8 +103,54 @@ describe('ruleFault', () => {
     [{ value: 'payload.{' }, /^value, character \d+: /],
     [{ ack: 'spool' as const }, /^ack: the node has no spool; set `bridge.spool.dir`/],
     [{ headers: { site: '${key}' } }, /^headers.site: \$\{key\} is not a known placeholder$/],
+    [{ headers: { 'skein-rule': 'x' } }, /^headers.skein-rule: .* are the bridge's own$/],
+    [{ deadLetterTopic: 'a/b' }, /^deadLetterTopic: no slash$/],
+    [{ deadLetterTopic: '${topic}' }, /^deadLetterTopic: takes no placeholders$/],
+    [{ deadLetterTopic: 'telemetry' }, /^deadLetterTopic: is where the records go; name another$/],
   ])('names the field of an outbound rule: %j', (change, fault) => {
     expect(ruleFault({ ...outbound, ...change }, ground)).toMatch(fault);
+  });
+
+  describe('of dead letters', () => {
+    const { topic: _, partition: __, ...common } = outbound;
+    const webhook: MqttToWebhookRule = {
+      ...common,
+      direction: 'mqtt-to-webhook',
+      path: '/t',
+      ack: 'webhook',
+    };
+    const rabbitmq: MqttToRabbitmqRule = {
+      ...common,
+      direction: 'mqtt-to-rabbitmq',
+      exchange: '',
+      routingKey: '${topic[0]}',
+      ack: 'rabbitmq',
+    };
+    const free = { ...ground, target: () => undefined };
+
+    it.each([
+      { ...outbound, deadLetterTopic: 'dead' },
+      { ...webhook, deadLetterPath: '/dead' },
+      { ...rabbitmq, deadLetterExchange: 'dead' },
+      { ...rabbitmq, deadLetterExchange: '', deadLetterRoutingKey: 'dead' },
+    ])('finds nothing wrong with %j', (rule) => {
+      expect(ruleFault(rule, free)).toBeUndefined();
+    });
+
+    it.each([
+      [{ ...webhook, deadLetterPath: '/t' }, /^deadLetterPath: is where the records go/],
+      [
+        { ...rabbitmq, deadLetterRoutingKey: 'dead' },
+        /^deadLetterRoutingKey: .*deadLetterExchange/,
+      ],
+      [{ ...rabbitmq, deadLetterExchange: '' }, /^deadLetterExchange: the default exchange needs/],
+      [
+        { ...rabbitmq, routingKey: 'q', deadLetterExchange: '', deadLetterRoutingKey: 'q' },
+        /^deadLetterExchange: is where the records go/,
+      ],
+    ])('names the field: %j', (rule, fault) => {
+      expect(ruleFault(rule, free)).toMatch(fault);
+    });
   });
 
   it.each([

@@ -1,6 +1,12 @@
-import type { BridgeRule, Connector, KafkaToMqttRule } from '#libs/broker-ports';
+import type {
+  BridgeRule,
+  Connector,
+  KafkaToMqttRule,
+  OutboundBridgeRule,
+} from '#libs/broker-ports';
 import { ExpressionError } from '#libs/bridge-transform';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
+import { OWN_HEADER } from './dead-letter.ts';
 import { KIND_OF, wayOf } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
 import { isAllowed, laneFault } from './record-maker.ts';
@@ -58,6 +64,11 @@ export function ruleFault(rule: BridgeRule, ground: RuleGround): string | undefi
       templateFault(way.route.field, way.route.template, { table: messagePlaceholder })) ??
     templateFault('key', rule.key, { table: messagePlaceholder }) ??
     partitionFault(way.partition) ??
+    deadLetterFault(rule, ground) ??
+    Object.keys(rule.headers)
+      .filter((name) => name.startsWith(OWN_HEADER))
+      .map((name) => `headers.${name}: names that begin with ${OWN_HEADER} are the bridge's own`)
+      .at(0) ??
     Object.entries(rule.headers)
       .map(([name, text]) => templateFault(`headers.${name}`, text, { table: messagePlaceholder }))
       .find((headerFault) => headerFault !== undefined)
@@ -101,6 +112,25 @@ export interface RuleGround {
   target(name: string): string | undefined;
   topic(name: string): string | undefined;
   readonly hasSpool: boolean;
+}
+
+function deadLetterFault(rule: OutboundBridgeRule, ground: RuleGround): string | undefined {
+  const { target, route, deadLetter } = wayOf(rule);
+  if (deadLetter === undefined) {
+    const isHalf = rule.direction === 'mqtt-to-rabbitmq' && rule.deadLetterRoutingKey !== undefined;
+    return isHalf ? 'deadLetterRoutingKey: is for dead letters; set deadLetterExchange' : undefined;
+  }
+  const { field } = deadLetter;
+  const named = [deadLetter.target, deadLetter.route ?? ''];
+  if (named.some((text) => text.includes('${'))) return `${field}: takes no placeholders`;
+  const fault = ground.target(deadLetter.target);
+  if (fault !== undefined) return `${field}: ${fault}`;
+  if (rule.direction === 'mqtt-to-rabbitmq' && deadLetter.target === '' && !deadLetter.route) {
+    return `${field}: the default exchange needs a queue; name it in deadLetterRoutingKey`;
+  }
+  const isSame = deadLetter.target === target;
+  const isSameRoute = deadLetter.route === undefined || deadLetter.route === route?.template;
+  return isSame && isSameRoute ? `${field}: is where the records go; name another` : undefined;
 }
 
 function partitionFault(partition: string): string | undefined {

@@ -1,15 +1,10 @@
-import {
-  SpoolError,
-  type BridgeRecordCount,
-  type SpoolEntry,
-  type SpoolLog,
-} from '#libs/broker-ports';
+import { SpoolError, type SpoolEntry, type SpoolLog } from '#libs/broker-ports';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Fifo } from './fifo.ts';
 import type { OutboundRecord } from './outbound-record.ts';
+import type { RecordFates } from './record-fates.ts';
 import type { SpoolIntake } from './spool-intake.ts';
 import type { RuleSpoolLimits } from './spool-limits.ts';
-import { spooledRecord } from './spooled-record.ts';
 
 /** What a feeder works with. */
 export interface SpoolFeederOptions {
@@ -22,7 +17,9 @@ export interface SpoolFeederOptions {
   readonly push: (record: OutboundRecord) => void;
   /** The log cannot be read now. */
   readonly failed: (error: SpoolError) => void;
-  readonly count: (outcome: BridgeRecordCount['outcome'], reason: 'expired' | 'other') => void;
+  /** Makes a record of what the log has; undefined when there is none to make, and that is told. */
+  readonly read: (entry: SpoolEntry) => OutboundRecord | undefined;
+  readonly fates: RecordFates;
 }
 
 /** What a rule may have in its lanes however full the buffer is, so that it gets on beside greedy ones. */
@@ -154,7 +151,7 @@ export class SpoolFeeder {
       const record = this.isBehind ? this.#takeRead() : this.#takeRecent();
       if (record === undefined || !this.#isExpired(record)) return record;
       this.#options.budget.give(record.bytes);
-      this.#options.count('dropped', 'expired');
+      this.#options.fates.count('dropped', 'expired');
     }
   }
 
@@ -178,13 +175,12 @@ export class SpoolFeeder {
       this.#allowance -= 1;
       const record = this.#decode(entry);
       if (record !== undefined) return record;
-      this.#options.count('failed', 'other');
     }
     return undefined;
   }
 
   #decode(entry: SpoolEntry): OutboundRecord | undefined {
-    const record = spooledRecord(entry);
+    const record = this.#options.read(entry);
     if (record !== undefined) this.#options.budget.add(record.bytes);
     return record;
   }

@@ -1,12 +1,8 @@
-import {
-  PublishError,
-  type BridgeRecordCount,
-  type SpoolError,
-  type SpoolLog,
-} from '#libs/broker-ports';
+import type { SpoolError, SpoolLog } from '#libs/broker-ports';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Fifo } from './fifo.ts';
 import type { OutboundRecord } from './outbound-record.ts';
+import type { RecordFates } from './record-fates.ts';
 import type { RuleSpoolLimits } from './spool-limits.ts';
 import { encodeRecord } from './spool-record.ts';
 import type { SpoolRoom } from './spool-room.ts';
@@ -22,7 +18,7 @@ export interface SpoolIntakeOptions {
   readonly room: SpoolRoom;
   /** There was no room, or the spool cannot write. */
   readonly troubled: (reason: SpoolReason, cause: string) => void;
-  readonly count: (outcome: BridgeRecordCount['outcome'], reason: SpoolReason) => void;
+  readonly fates: RecordFates;
 }
 
 /** Why the spool did not take a record. */
@@ -97,14 +93,14 @@ export class SpoolIntake {
       const isOver = isLate || gate?.open === false;
       if (!isOver && !this.#append(record)) return;
       this.#unblock();
-      if (isOver) this.#refuse(record, 'spool_full');
+      if (isOver) this.#options.fates.refused(record.gate, 'spool_full');
     }
   }
 
   /** Refuses what waits for room. */
   close(): void {
     for (let record = this.#unblock(); record !== undefined; record = this.#unblock()) {
-      this.#refuse(record, 'shutdown');
+      this.#options.fates.refused(record.gate, 'shutdown');
     }
   }
 
@@ -149,7 +145,7 @@ export class SpoolIntake {
       this.#dropOrRefuse(record);
     } else {
       troubled('spool_failed', error.message);
-      this.#refuse(record, 'spool_failed');
+      this.#options.fates.refused(record.gate, 'spool_failed');
     }
     record.gate = undefined;
   }
@@ -167,15 +163,10 @@ export class SpoolIntake {
   }
 
   #dropOrRefuse(record: OutboundRecord): void {
-    if (this.#options.limits.onFull !== 'drop-newest') return this.#refuse(record, 'spool_full');
-    this.#options.count('dropped', 'spool_full');
+    if (this.#options.limits.onFull !== 'drop-newest')
+      return this.#options.fates.refused(record.gate, 'spool_full');
+    this.#options.fates.count('dropped', 'spool_full');
     record.gate?.release();
-  }
-
-  #refuse({ gate }: OutboundRecord, reason: SpoolReason): void {
-    this.#options.count(gate === undefined ? 'dropped' : 'failed', reason);
-    const code = reason === 'spool_full' ? 'QUOTA_EXCEEDED' : 'BRIDGE_UNAVAILABLE';
-    gate?.release(new PublishError(code, `the spool did not take the message: ${reason}`));
   }
 
   #unblock(): OutboundRecord | undefined {

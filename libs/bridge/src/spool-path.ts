@@ -1,15 +1,9 @@
-import type {
-  BridgeRecordCount,
-  Log,
-  RuleSpoolState,
-  SpoolEntry,
-  SpoolError,
-  SpoolLog,
-} from '#libs/broker-ports';
+import type { Log, RuleSpoolState, SpoolEntry, SpoolError, SpoolLog } from '#libs/broker-ports';
 import { AckGate } from './ack-gate.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Episode } from './episode.ts';
 import type { OutboundRecord } from './outbound-record.ts';
+import type { RecordFates } from './record-fates.ts';
 import { SpoolFeeder } from './spool-feeder.ts';
 import { SpoolIntake } from './spool-intake.ts';
 import type { RuleSpoolLimits } from './spool-limits.ts';
@@ -26,7 +20,9 @@ export interface SpoolPathOptions {
   readonly log: Log;
   /** Takes a record to its lane. */
   readonly push: (record: OutboundRecord) => void;
-  readonly count: (count: Pick<BridgeRecordCount, 'outcome' | 'reason' | 'count'>) => void;
+  /** The dead letter of what cannot be read; undefined when the rule has none. */
+  readonly letterOf: (entry: SpoolEntry) => OutboundRecord | undefined;
+  readonly fates: RecordFates;
 }
 
 /** How long a rule must have been behind before that is told. */
@@ -65,22 +61,21 @@ export class SpoolPath {
       dropped: (records, from) => this.#dropped(records, from),
       failed,
     });
-    const { budget, limits, push } = options;
-    const shared = { spoolLog, limits, budget, clock };
+    const { budget, limits, push, fates } = options;
+    const shared = { spoolLog, limits, budget, clock, fates };
     this.#intake = new SpoolIntake({
       ...shared,
       room,
       told: (error) => this.#told(error),
       troubled: (reason, cause) =>
         (reason === 'spool_full' ? this.#full : this.#failing).seen(clock(), cause),
-      count: (outcome, reason) => this.#count(outcome, reason),
     });
     this.#feeder = new SpoolFeeder({
       ...shared,
       intake: this.#intake,
       push,
+      read: (entry) => this.#read(entry),
       failed,
-      count: (outcome, reason) => this.#count(outcome, reason),
     });
   }
 
@@ -124,9 +119,8 @@ export class SpoolPath {
       let taken = 0;
       const gate = new AckGate((error) => resolve(error === undefined ? taken : 0), Infinity);
       for (const entry of entries) {
-        const record = spooledRecord(entry);
-        if (record === undefined) this.#count('failed', 'other');
-        else {
+        const record = this.#read(entry);
+        if (record !== undefined) {
           record.gate = gate;
           gate.hold();
           // A record that is not taken leaves the gate as if it were.
@@ -178,6 +172,18 @@ export class SpoolPath {
     this.#feeder.release();
   }
 
+  /** Makes a record of what is in a log: that which was put there, or the dead letter of what cannot be read. */
+  #read(entry: SpoolEntry): OutboundRecord | undefined {
+    const record = spooledRecord(entry);
+    if (record !== undefined) return record;
+    const { letterOf, fates } = this.#options;
+    const letter = letterOf(entry);
+    const detail = `record ${String(entry.sequence)} cannot be read`;
+    fates.poisoned({ fault: 'spool_damaged', detail }, 'the spool', letter !== undefined);
+    if (letter === undefined) fates.count('failed', 'spool_damaged');
+    return letter;
+  }
+
   #told(error: SpoolError | undefined): void {
     if (error === undefined) {
       this.#full.passed();
@@ -188,7 +194,7 @@ export class SpoolPath {
 
   #dropped(records: number, from: number): void {
     const count = records - this.#feeder.keptOf(from);
-    if (count > 0) this.#options.count({ outcome: 'dropped', reason: 'spool_full', count });
+    if (count > 0) this.#options.fates.count('dropped', 'spool_full', count);
     this.#feeder.feed();
   }
 
@@ -208,9 +214,5 @@ export class SpoolPath {
 
   #fields(): Readonly<Record<string, string | number>> {
     return { rule: this.#options.rule, ...this.state };
-  }
-
-  #count(outcome: BridgeRecordCount['outcome'], reason: BridgeRecordCount['reason']): void {
-    this.#options.count({ outcome, reason, count: 1 });
   }
 }

@@ -1,4 +1,5 @@
 import type { SpoolEntry } from '#libs/broker-ports';
+import { letterMark } from './dead-letter.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { RECORD_OVERHEAD_BYTES } from './record-maker.ts';
 import { decodeRecord } from './spool-record.ts';
@@ -8,5 +9,6 @@ export function spooledRecord({ sequence, bytes, atMs }: SpoolEntry): OutboundRe
   const record = decodeRecord(bytes, atMs);
   if (record === undefined) return undefined;
   const size = RECORD_OVERHEAD_BYTES + bytes.length;
-  return { ...record, bytes: size, gate: undefined, sequence, isDone: false };
+  const kept = { bytes: size, gate: undefined, sequence, isDone: false };
+  return { ...record, ...kept, letter: letterMark(record) };
 }

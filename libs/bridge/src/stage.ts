@@ -6,10 +6,17 @@ const STAGES: ReadonlyMap<BridgeRecordCount['reason'], BridgeStage> = new Map([
   ['template_error', 'template'],
   ['invalid_topic', 'topic'],
   ['unknown_topic', 'topic'],
-  ['shutdown', 'topic'],
+  ['spool_damaged', 'spool'],
 ]);
 
-/** Where a rule failed that made nothing of a message or record. */
-export function stageOf(reason: BridgeRecordCount['reason']): BridgeStage {
-  return STAGES.get(reason) ?? 'consume';
+/**
+ * Where a rule failed with a message or record.
+ *
+ * @param side - what the rule does at the side that it carries to or from: the stage of what that refuses.
+ */
+export function stageOf(
+  reason: BridgeRecordCount['reason'],
+  side: 'produce' | 'consume',
+): BridgeStage {
+  return STAGES.get(reason) ?? side;
 }

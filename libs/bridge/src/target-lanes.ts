@@ -1,4 +1,4 @@
-import { Lane, type LaneOptions } from './lane.ts';
+import { ENDED, Lane, type LaneOptions } from './lane.ts';
 import { laneOf } from './murmur2.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 
@@ -71,7 +71,7 @@ export class TargetLanes {
   close(): void {
     const held = this.#held;
     this.#held = [];
-    if (held.length > 0) this.#laneOptions.events.failed(held, 'shutdown');
+    if (held.length > 0) this.#laneOptions.events.failed(held, ENDED);
     for (const lane of this.#lanes.values()) lane.close();
   }
 

@@ -151,6 +151,8 @@ export interface MqttToKafkaRule extends OutboundRuleFields {
    * template that gives a number, which counts modulo the number of partitions. @defaultValue `key`
    */
   readonly partition: string;
+  /** The topic of records that can never be stored in theirs, or of which none can be made; no template. @defaultValue they are given up */
+  readonly deadLetterTopic?: string | undefined;
   /** PUBACK waits for: `spool` the disk of the node, `kafka` acks=all, `none` nothing (memory only, lost with the node). */
   readonly ack: 'none' | 'spool' | 'kafka';
 }
@@ -160,6 +162,8 @@ export interface MqttToWebhookRule extends OutboundRuleFields {
   readonly direction: 'mqtt-to-webhook';
   /** Template of the path behind that of the connector's URL; `/` means the URL itself. @defaultValue `/` */
   readonly path: string;
+  /** The path of records that the endpoint refuses for good, or of which none can be made; no template. @defaultValue they are given up */
+  readonly deadLetterPath?: string | undefined;
   /** PUBACK waits for: `spool` the disk of the node, `webhook` a 2xx, `none` nothing (memory only, lost with the node). */
   readonly ack: 'none' | 'spool' | 'webhook';
 }
@@ -215,6 +219,13 @@ export interface MqttToRabbitmqRule extends OutboundRuleFields {
   readonly exchange: string;
   /** Template of the routing key; a message that no queue takes is refused. */
   readonly routingKey: string;
+  /**
+   * The exchange of messages that are refused for good, or of which no record can be made; no template. Empty means the default
+   * exchange. @defaultValue they are given up
+   */
+  readonly deadLetterExchange?: string | undefined;
+  /** Their routing key; no template. @defaultValue that of each message, cut to 255 bytes if it was refused for it */
+  readonly deadLetterRoutingKey?: string | undefined;
   /** PUBACK waits for: `spool` the disk of the node, `rabbitmq` the confirm, `none` nothing (memory only, lost with the node). */
   readonly ack: 'none' | 'spool' | 'rabbitmq';
 }

@@ -114,6 +114,12 @@ const record = {
 const whenAcknowledged = (stored: string) =>
   `When a QoS 1 or 2 message is acknowledged: when it is on the disk of the node (\`bridge.spool\`), after ${stored}, or at once and lost with the node.`;
 
+const deadLetter = (field: string, expects: string) => {
+  const error = `must be ${expects} of at most 1,024 characters`;
+  const description = `${field} of records that are refused for good, or of which none can be made; they say why in headers. Without it they are counted and given up.`;
+  return z.string({ error }).max(1_024, { error }).exactOptional().meta({ description, expects });
+};
+
 /** Messages of clients to Kafka, as the file states the rule. */
 export const mqttToKafka = z.strictObject({
   id,
@@ -138,6 +144,7 @@ export const mqttToKafka = z.strictObject({
     '`key`, `round-robin` or a template',
   ).default('key'),
   ...record,
+  deadLetterTopic: deadLetter('Kafka topic', 'a topic name, no template'),
   ack: z
     .enum(['none', 'spool', 'kafka'], { error: 'must be none, spool or kafka' })
     .default('spool')
@@ -155,6 +162,7 @@ export const mqttToWebhook = z.strictObject({
     'a template',
   ).default('/'),
   ...record,
+  deadLetterPath: deadLetter('Path', 'a path, no template'),
   ack: z
     .enum(['none', 'spool', 'webhook'], { error: 'must be none, spool or webhook' })
     .default('spool')
@@ -240,6 +248,18 @@ export const mqttToRabbitmq = z.strictObject({
   ).default(''),
   routingKey: mayBeEmpty('Routing key of the messages. One that no queue takes is refused.'),
   ...record,
+  deadLetterExchange: deadLetter(
+    'Exchange (an empty one means the default exchange)',
+    'an exchange, no template',
+  ),
+  deadLetterRoutingKey: z
+    .string({ error: 'must be a routing key of at most 255 characters' })
+    .max(255, { error: 'must be a routing key of at most 255 characters' })
+    .exactOptional()
+    .meta({
+      description: 'Routing key of dead letters; by default each keeps that of its message.',
+      expects: 'a routing key, no template',
+    }),
   ack: z
     .enum(['none', 'spool', 'rabbitmq'], { error: 'must be none, spool or rabbitmq' })
     .default('spool')

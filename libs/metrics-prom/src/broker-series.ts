@@ -108,6 +108,8 @@ const BRIDGE_FAILURES: readonly BridgeRecordCount['reason'][] = [
   'unknown_topic',
   'spool_full',
   'spool_failed',
+  'spool_damaged',
+  'dead_letter',
   'expired',
   'rule_removed',
   'shutdown',
@@ -271,6 +273,7 @@ function bridgeSeries(counters: Counters, histograms: Histograms) {
     'topic',
     'produce',
     'consume',
+    'spool',
   ];
   return {
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),
@@ -281,6 +284,7 @@ function bridgeSeries(counters: Counters, histograms: Histograms) {
     return {
       records: records(name),
       retries: counters.bridgeRetries.cell({ bridge: name }),
+      deadLetters: counters.bridgeDeadLetters.cell({ bridge: name }),
       rebalances: counters.bridgeRebalances.cell({ bridge: name }),
       produceDuration: histograms.bridgeProduceDuration.cell({ bridge: name }),
       endToEnd: histograms.bridgeEndToEnd.by('direction', BRIDGE_DIRECTIONS, { bridge: name }),

@@ -169,6 +169,11 @@ export const BROKER_COUNTERS = {
     ...['bridge', 'direction', 'outcome', 'reason'],
   ),
   bridgeRetries: metric('skein_bridge_retries_total', 'Batches sent again.', 'bridge'),
+  bridgeDeadLetters: metric(
+    'skein_bridge_dead_letters_total',
+    'Records that became dead letters and are stored as such.',
+    'bridge',
+  ),
   bridgeRuleMatches: metric(
     'skein_bridge_rule_matches_total',
     'Messages and records selected by a rule.',

@@ -140,7 +140,9 @@ export class WebhookSink implements Sink {
     const last = records.at(-1)?.headers['mqtt-msg-id'];
     if (typeof first !== 'string' || typeof last !== 'string') return {};
     const span = records.length === 1 ? first : `${first}..${last}`;
-    return { 'idempotency-key': `${this.#options.ruleId}/${span}` };
+    // A dead letter is no repeat of the record that was refused.
+    const kind = records[0]?.headers['skein-error'] === undefined ? '' : '/dead-letter';
+    return { 'idempotency-key': `${this.#options.ruleId}/${span}${kind}` };
   }
 }
 
