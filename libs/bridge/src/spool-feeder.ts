@@ -35,7 +35,6 @@ const READ_BYTES_MAX = 512 * 1024;
  */
 export class SpoolFeeder {
   readonly #options: SpoolFeederOptions;
-  /** The next sequence that goes to the lanes. */
   #next: number;
   /** What was read and waits for its turn. */
   #ahead: readonly SpoolEntry[] = [];
@@ -55,6 +54,11 @@ export class SpoolFeeder {
     this.#next = options.spoolLog.first;
     this.#allowance = options.limits.replayRecordsPerSecond === 0 ? Infinity : 1;
     this.#sweptMs = options.clock();
+  }
+
+  /** The next sequence that goes to the lanes. */
+  get next(): number {
+    return this.#next;
   }
 
   /** Whether the lanes have, or have had, all that the log has. */
@@ -117,18 +121,6 @@ export class SpoolFeeder {
   /** Lets the log forget what is done with. */
   release(): void {
     this.#options.spoolLog.release((this.#inLanes.at(0)?.sequence ?? this.#next) - 1);
-  }
-
-  /** How many records from a sequence on, before the first that the log still has, are in the lanes or delivered. */
-  keptOf(from: number): number {
-    const { first } = this.#options.spoolLog;
-    let kept = 0;
-    for (let index = 0; index < this.#inLanes.size; index += 1) {
-      const sequence = this.#inLanes.at(index)?.sequence ?? 0;
-      if (sequence >= first) break;
-      if (sequence >= from) kept += 1;
-    }
-    return kept;
   }
 
   sweep(nowMs: number): void {

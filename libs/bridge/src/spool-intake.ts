@@ -89,7 +89,7 @@ export class SpoolIntake {
   sweep(nowMs: number): void {
     for (let record = this.#blocked.at(0); record !== undefined; record = this.#blocked.at(0)) {
       const { gate, timestampMs } = record;
-      const isLate = gate === undefined && nowMs - timestampMs > this.#options.limits.blockMs;
+      const isLate = nowMs - timestampMs >= this.#options.limits.blockMs;
       const isOver = isLate || gate?.open === false;
       if (!isOver && !this.#append(record)) return;
       this.#unblock();

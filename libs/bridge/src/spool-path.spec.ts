@@ -379,12 +379,12 @@ describe('a rule that acknowledges from the spool', () => {
       expect(kept).toBeLessThan(100);
       expect(answers).toHaveLength(kept);
       await back();
-      expect(codes('ok') + codes('BRIDGE_UNAVAILABLE')).toBe(200);
+      expect(codes('ok') + codes('QUOTA_EXCEEDED')).toBe(200);
       expect(values()).toEqual(numbers(1, codes('ok')));
       await full('block');
       await pass(2_000);
       expect(answers).toHaveLength(400);
-      expect(codes('BRIDGE_UNAVAILABLE')).toBeGreaterThan(100);
+      expect(codes('QUOTA_EXCEEDED')).toBeGreaterThan(100);
     });
   });
 

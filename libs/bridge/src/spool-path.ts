@@ -58,7 +58,8 @@ export class SpoolPath {
     const room = new SpoolRoom({
       spoolLog,
       bytesMax: options.limits.bytesMax,
-      dropped: (records, from) => this.#dropped(records, from),
+      next: () => this.#feeder.next,
+      dropped: (records) => this.#dropped(records),
       failed,
     });
     const { budget, limits, push, fates } = options;
@@ -192,8 +193,7 @@ export class SpoolPath {
     this.#feeder.feed();
   }
 
-  #dropped(records: number, from: number): void {
-    const count = records - this.#feeder.keptOf(from);
+  #dropped(count: number): void {
     if (count > 0) this.#options.fates.count('dropped', 'spool_full', count);
     this.#feeder.feed();
   }

@@ -5,8 +5,10 @@ export interface SpoolRoomOptions {
   readonly spoolLog: SpoolLog;
   /** Most bytes that the rule takes of the spool. */
   readonly bytesMax: number;
-  /** So many records from a sequence on were dropped, such as were on their way to the sink among them. */
-  readonly dropped: (records: number, from: number) => void;
+  /** The first sequence that is not on its way to the sink, or there: such records stay when room is made. */
+  readonly next: () => number;
+  /** So many records were dropped. */
+  readonly dropped: (records: number) => void;
   readonly failed: (error: SpoolError) => void;
 }
 
@@ -44,12 +46,11 @@ export class SpoolRoom {
   }
 
   async #drop(bytes: number): Promise<void> {
-    const { spoolLog, dropped, failed } = this.#options;
-    const from = spoolLog.first;
+    const { spoolLog, next, dropped, failed } = this.#options;
     this.#making += bytes;
     try {
-      const { records } = await spoolLog.dropOldest(bytes);
-      dropped(records, from);
+      const { records } = await spoolLog.dropOldest(bytes, next);
+      dropped(records);
     } catch (error) {
       if (!(error instanceof SpoolError)) throw error;
       failed(error);

@@ -63,10 +63,11 @@ export interface SpoolLog {
    *
    * @remarks The room counts at once, so that an append right after the call finds it.
    *
+   * @param countedFrom - asked when records go: those below this sequence go too, and are not counted.
    * @returns what was dropped; nothing of it was released before.
    * @throws SpoolError when the log cannot be read.
    */
-  dropOldest(bytes: number): Promise<SpoolDropped>;
+  dropOldest(bytes: number, countedFrom?: () => number): Promise<SpoolDropped>;
 }
 
 /**

@@ -133,10 +133,10 @@ export class GroupedLog implements SpoolLog {
     if (!this.#isEnded) this.#host.changed(this);
   }
 
-  async dropOldest(bytes: number): Promise<SpoolDropped> {
+  async dropOldest(bytes: number, countedFrom?: () => number): Promise<SpoolDropped> {
     this.#dropping += bytes;
     try {
-      const dropped = await this.#drop(bytes);
+      const dropped = await this.#drop(bytes, countedFrom);
       await this.#host.flushed();
       return dropped;
     } finally {
@@ -204,7 +204,7 @@ export class GroupedLog implements SpoolLog {
     for (const [index, { done }] of records.entries()) done(from + index, error);
   }
 
-  async #drop(bytes: number): Promise<SpoolDropped> {
+  async #drop(bytes: number, countedFrom = () => 0): Promise<SpoolDropped> {
     const { store } = this.#host;
     let records = 0;
     let dropped = 0;
@@ -213,7 +213,8 @@ export class GroupedLog implements SpoolLog {
       const blocks = await store.read(this.rule, this.#first, wanted);
       if (blocks.length === 0) break;
       for (const block of blocks) {
-        const lowest = Math.max(this.#first, block.last - blockCount(block) + 1);
+        const begin = block.last - blockCount(block) + 1;
+        const lowest = Math.max(this.#first, begin, countedFrom());
         records += Math.max(0, block.last - lowest + 1);
         dropped += block.bytes.length;
         this.release(block.last);

@@ -255,6 +255,13 @@ function boundCases(opened: () => Spool, reopen: Reopen): void {
       expect(sequencesOf(await readAll(log))).toEqual(range(log.first, 99));
     });
 
+    it('counts none below the sequence that it is told to count from', async () => {
+      const log = await reopen(1_000_000);
+      await append(log, [record, record, record]);
+      expect(await log.dropOldest(1e9, () => 3)).toMatchObject({ records: 1 });
+      expect(log.first).toBe(4);
+    });
+
     it('drops no more than there is', async () => {
       const log = await reopen(100_000);
       await append(log, [record, record]);
