@@ -10,6 +10,7 @@ import type {
   WireRetained,
   WireRuleChange,
   WireRuleState,
+  WireRuleTrial,
   WireStoredRule,
   WireSubscription,
   WireSubscriptionQuery,
@@ -43,6 +44,8 @@ export class FakeNode {
   readonly clients = new Map<string, WireClient>();
   readonly retained = new Map<string, WireRetained>();
   readonly rules = new Map<string, WireStoredRule>();
+  /** What a rule makes of any sample, by its id. */
+  readonly trials = new Map<string, WireRuleTrial>();
   states: readonly WireRuleState[] = [];
   bridges: readonly WireBridge[] = [];
   readonly steps = new Map<string, readonly WireTestStep[]>();
@@ -126,6 +129,8 @@ export class FakeNode {
         return { states: this.states };
       case 'put-rule':
         return this.putRule(command);
+      case 'try-rule':
+        return this.tryRule(command);
       case 'remove-rule': {
         const stored = this.rules.get(command.id);
         if (stored === undefined) return { kind: 'absent' };
@@ -133,6 +138,13 @@ export class FakeNode {
         return { kind: 'stored', stored };
       }
     }
+  }
+
+  private tryRule({ rule, sample }: CommandOf<'try-rule'>): WireRuleTrial {
+    const id = typeof rule === 'string' ? rule : rule.id;
+    const known = typeof rule !== 'string' || this.rules.has(id);
+    if (!known) return { kind: 'absent' };
+    return this.trials.get(id) ?? { kind: 'invalid', detail: `takes no ${sample.kind}` };
   }
 
   private listClients(query: WireClientQuery): WirePage<WireClient> {

@@ -37,6 +37,7 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'rule-states',
   'put-rule',
   'remove-rule',
+  'try-rule',
 ]);
 
 const NODE_VIEWS = new Set<OperationId>(['listNodes', 'getNode']);
@@ -64,6 +65,7 @@ const PATHS: Partial<Record<OperationId, string>> = {
   getBridgeRule: '/api/v1/bridge-rules/r',
   replaceBridgeRule: '/api/v1/bridge-rules/r',
   deleteBridgeRule: '/api/v1/bridge-rules/r',
+  testBridgeRule: '/api/v1/bridge-rules/r/tests',
 };
 
 const BODIES: Partial<Record<OperationId, object>> = {
@@ -71,6 +73,8 @@ const BODIES: Partial<Record<OperationId, object>> = {
   testBridge: {},
   createBridgeRule: { ...RULE, id: 'r' },
   replaceBridgeRule: RULE,
+  testBridgeRule: { message: { topic: 't' } },
+  testUnsavedBridgeRule: { rule: { ...RULE, id: 'r' }, message: { topic: 't' } },
 };
 
 /** Reaches nodes of this process. Silence lasts as long as the question may take, on the fake clock. */

@@ -121,7 +121,8 @@ function presentPayload(base64: string, form: 'base64' | 'text') {
   return { payload: base64, payload_encoding: 'base64' as const };
 }
 
-function presentProperties(properties: WireProperties): MessageProperties {
+/** Properties of a message as the API shows them. */
+export function presentProperties(properties: WireProperties): MessageProperties {
   const { contentType, responseTopic, correlationData } = properties;
   const { payloadFormatIndicator, userProperties } = properties;
   return {
@@ -144,7 +145,7 @@ export function wireMessageOf(message: MessagePublish): WireMessage {
     topic,
     qos,
     retain,
-    payload: payloadOf(message),
+    payload: base64Of(message.payload, message.payload_encoding),
     ...(properties === undefined
       ? {}
       : {
@@ -160,7 +161,8 @@ export function wireMessageOf(message: MessagePublish): WireMessage {
   };
 }
 
-function payloadOf({ payload, payload_encoding: encoding }: MessagePublish): string {
+/** A payload of a request as nodes take it. */
+export function base64Of(payload: unknown, encoding: MessagePublish['payload_encoding']): string {
   if (payload === undefined) return '';
   if (encoding === 'json') return Buffer.from(JSON.stringify(payload)).toString('base64');
   // The contract has checked that it is a text.

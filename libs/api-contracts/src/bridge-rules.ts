@@ -288,7 +288,8 @@ export type BridgeRuleState = z.infer<typeof bridgeRuleStateSchema>;
 /** A rule as the API shows it. */
 export type BridgeRuleView = z.infer<typeof bridgeRuleSchema>;
 
-const rulePath = z.strictObject({ rule_id: ruleId });
+/** The path parameter of one rule. */
+export const rulePath = z.strictObject({ rule_id: ruleId });
 
 const etag = { ETag: 'The revision of the rule.' };
 const ifMatch = { 'If-Match': 'The ETag last read, or `*`.' };

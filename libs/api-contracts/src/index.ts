@@ -51,14 +51,29 @@ export type {
   WireOutboundRule,
   WireRule,
   WireRuleChange,
+  WireRuleSample,
   WireRuleSpool,
   WireRuleState,
+  WireRuleTrial,
+  WireSampleMessage,
+  WireSampleRecord,
   WireSecret,
   WireStoredRule,
   WireSubscription,
   WireTestStep,
+  WireTrialRecord,
   WireSubscriptionQuery,
 } from './node-command.ts';
+export {
+  ruleSampleSchema,
+  ruleTestSchema,
+  sampleMessageSchema,
+  sampleRecordSchema,
+  type RuleSample,
+  type RuleTest,
+  type SampleMessage,
+  type SampleRecord,
+} from './rule-tests.ts';
 export { openApiDocument, type JsonObject } from './openapi.ts';
 export type { Example, InputOf, Operation, OutputOf, Reply } from './operation.ts';
 export { OPERATIONS, methodsOf, type Input, type OperationId } from './operations.ts';

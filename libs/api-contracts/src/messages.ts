@@ -22,43 +22,56 @@ export const messagePropertiesSchema = named('MessageProperties', z.object(prope
 /** MQTT 5 properties of a message. */
 export type MessageProperties = z.infer<typeof messagePropertiesSchema>;
 
+/** How a payload is written. */
+export const payloadEncodingSchema = z.enum(['plain', 'base64', 'json']);
+
+/** A payload in a request; which values it may have depends on its encoding. */
+export const payloadSchema = z
+  .unknown()
+  .optional()
+  .describe('A text for `plain` and `base64`, any JSON value for `json`; absent is empty.');
+
+/** What is wrong with a payload in its encoding; undefined when nothing is. */
+export function payloadFault(
+  payload: unknown,
+  encoding: z.infer<typeof payloadEncodingSchema>,
+): string | undefined {
+  if (payload === undefined || encoding === 'json') return undefined;
+  const expected = encoding === 'plain' ? z.string() : z.base64();
+  if (expected.safeParse(payload).success) return undefined;
+  return encoding === 'plain' ? 'Expected a text' : 'Expected base64';
+}
+
+/** The fields of a message in a request. */
+export const messageFields = {
+  topic: topicNameSchema,
+  payload: payloadSchema,
+  payload_encoding: payloadEncodingSchema.default('plain'),
+  qos: z.literal([0, 1, 2]).default(0),
+  retain: z.boolean().default(false),
+  properties: z
+    .strictObject({
+      ...properties,
+      response_topic: topicNameSchema.optional(),
+      message_expiry_interval: z
+        .number()
+        .int()
+        .min(0)
+        .max(0xffff_ffff)
+        .optional()
+        .describe('Seconds.'),
+    })
+    .optional(),
+};
+
 /** A message to publish. */
 export const messagePublishSchema = named(
   'MessagePublish',
-  z
-    .strictObject({
-      topic: topicNameSchema,
-      payload: z
-        .unknown()
-        .optional()
-        .describe('A text for `plain` and `base64`, any JSON value for `json`; absent is empty.'),
-      payload_encoding: z.enum(['plain', 'base64', 'json']).default('plain'),
-      qos: z.literal([0, 1, 2]).default(0),
-      retain: z.boolean().default(false),
-      properties: z
-        .strictObject({
-          ...properties,
-          response_topic: topicNameSchema.optional(),
-          message_expiry_interval: z
-            .number()
-            .int()
-            .min(0)
-            .max(0xffff_ffff)
-            .optional()
-            .describe('Seconds.'),
-        })
-        .optional(),
-    })
-    .superRefine(({ payload, payload_encoding: encoding }, context) => {
-      if (payload === undefined || encoding === 'json') return;
-      const expected = encoding === 'plain' ? z.string() : z.base64();
-      if (expected.safeParse(payload).success) return;
-      context.addIssue({
-        code: 'custom',
-        path: ['payload'],
-        message: encoding === 'plain' ? 'Expected a text' : 'Expected base64',
-      });
-    }),
+  z.strictObject(messageFields).superRefine(({ payload, payload_encoding: encoding }, context) => {
+    const message = payloadFault(payload, encoding);
+    if (message === undefined) return;
+    context.addIssue({ code: 'custom', path: ['payload'], message });
+  }),
 );
 
 /** A message to publish, checked. */

@@ -241,6 +241,54 @@ export type WireRuleChange =
   | { readonly kind: 'conflict' | 'absent' | 'read-only' }
   | { readonly kind: 'invalid'; readonly detail: string };
 
+/** A message for the dry run of a rule. */
+export interface WireSampleMessage extends WireMessage {
+  readonly clientId: string;
+  readonly username?: string | undefined;
+}
+
+/** A consumed record for the dry run of a rule; bytes are base64. */
+export interface WireSampleRecord {
+  readonly partition: number;
+  readonly offset: string;
+  readonly key?: string | undefined;
+  readonly value?: string | undefined;
+  /** Names may repeat. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Milliseconds since 1970; absent: now. */
+  readonly timestampMs?: number | undefined;
+}
+
+/** What the dry run of a rule takes. */
+export type WireRuleSample =
+  | { readonly kind: 'message'; readonly message: WireSampleMessage }
+  | { readonly kind: 'record'; readonly record: WireSampleRecord };
+
+/** A record as a rule would send it; bytes are base64. */
+export interface WireTrialRecord {
+  readonly target: string;
+  readonly route?: string | undefined;
+  readonly partition?: 'key' | 'round-robin' | number | undefined;
+  readonly key: string;
+  readonly value: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** What a rule would make of a sample. `absent`: there is no such rule. `invalid`: it cannot work, or takes other samples. */
+export type WireRuleTrial =
+  | { readonly kind: 'record'; readonly record: WireTrialRecord }
+  | { readonly kind: 'message'; readonly message: WireMessage }
+  | { readonly kind: 'unmatched'; readonly by: 'filter' | 'where' }
+  | {
+      readonly kind: 'failed';
+      readonly stage: string;
+      readonly code: string;
+      readonly detail: string;
+      readonly position?: number | undefined;
+    }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'invalid'; readonly detail: string };
+
 /** Part of a list, in the order of UTF-16 code units of its keys. */
 export interface WirePage<Item> {
   readonly items: readonly Item[];
@@ -298,7 +346,13 @@ export type NodeCommand =
   /** Creates without a revision, else replaces exactly that one. */
   | { readonly kind: 'put-rule'; readonly rule: WireRule; readonly revision?: number }
   /** Deletes exactly this revision, or whichever there is. */
-  | { readonly kind: 'remove-rule'; readonly id: string; readonly revision?: number };
+  | { readonly kind: 'remove-rule'; readonly id: string; readonly revision?: number }
+  /** Dry run of a saved rule, by its id, or of one that is not saved. */
+  | {
+      readonly kind: 'try-rule';
+      readonly rule: string | WireRule;
+      readonly sample: WireRuleSample;
+    };
 
 /** The answers by kind of command. */
 export interface NodeAnswers {
@@ -324,6 +378,7 @@ export interface NodeAnswers {
   readonly 'rule-states': { readonly states: readonly WireRuleState[] };
   readonly 'put-rule': WireRuleChange;
   readonly 'remove-rule': WireRuleChange;
+  readonly 'try-rule': WireRuleTrial;
 }
 
 /** The command of a kind. */

@@ -5,6 +5,7 @@ import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
+import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 
 /** Every operation of the API by its operationId. */
@@ -15,6 +16,7 @@ export const OPERATIONS = {
   ...MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,
+  ...RULE_TEST_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

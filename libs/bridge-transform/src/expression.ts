@@ -81,17 +81,6 @@ export class Expression {
     });
   }
 
-  /** The result as text, for names: a text, or a number or truth value written out. */
-  text(document: ExpressionDocument): string | TransformFault {
-    return this.#attempt(document, (result) => {
-      if (result === undefined) return this.#missing();
-      if (typeof result === 'string') return result;
-      if (typeof result === 'boolean') return String(result);
-      if (typeof result === 'number' && Number.isFinite(result)) return String(result);
-      return this.#wrong(`gives ${kindOf(result)}, not text; write $string( )`);
-    });
-  }
-
   /** The result as bytes: a text as UTF-8, what `$bytes` gives as it is, all else as JSON. They are the caller's. */
   bytes(document: ExpressionDocument): Buffer | TransformFault {
     return this.#attempt(document, (result) => {

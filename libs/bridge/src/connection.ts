@@ -5,6 +5,8 @@ import type {
   Connector,
   ConnectorStatus,
   KafkaToMqttRule,
+  RuleSample,
+  RuleTrial,
 } from '#libs/broker-ports';
 import type { BridgeContext } from './bridge-context.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
@@ -13,6 +15,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { InboundRule, type InboundLink } from './inbound-rule.ts';
 import { OutboundRule } from './outbound-rule.ts';
 import { ruleFault } from './rule-fault.ts';
+import { tryRule } from './rule-trial.ts';
 import type { SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
 
@@ -54,6 +57,14 @@ export class Connection {
       target: (name) => this.#sinks.targetFault(name),
       topic: (name) => this.#sources?.topicFault(name),
       hasSpool: this.#context.spool !== undefined,
+    });
+  }
+
+  /** What a rule of this connector, one without fault, would make of a sample. */
+  tryRule(rule: BridgeRule, sample: RuleSample): RuleTrial {
+    return tryRule(rule, sample, {
+      targetFault: (target) => this.#sinks.targetFault(target),
+      messageLimits: this.#options.messageLimits,
     });
   }
 

@@ -8,7 +8,9 @@ import {
   type ConnectorStatus,
   type Message,
   type PublishDone,
+  type RuleSample,
   type RuleStatus,
+  type RuleTrial,
   type SpoolEntry,
 } from '#libs/broker-ports';
 import { MessageDocument, type TransformFault } from '#libs/bridge-transform';
@@ -143,6 +145,13 @@ export class RuleBridge implements Bridge {
   ruleFault(rule: BridgeRule): string | undefined {
     const fault = bridgeFault(rule, this.#options.connectors);
     return fault ?? this.#connections.get(rule.bridge)?.ruleFault(rule);
+  }
+
+  tryRule(rule: BridgeRule, sample: RuleSample): RuleTrial {
+    const fault = this.ruleFault(rule);
+    const connection = this.#connections.get(rule.bridge);
+    if (fault === undefined && connection !== undefined) return connection.tryRule(rule, sample);
+    return { kind: 'invalid', detail: fault ?? `bridge: there is no ${rule.bridge}` };
   }
 
   close(): Promise<void> {

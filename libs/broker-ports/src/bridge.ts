@@ -1,6 +1,7 @@
 import type { QoS } from '#libs/mqtt-codec';
 import type { Message } from './message.ts';
 import type { PublishDone } from './hub.ts';
+import type { RuleSample, RuleTrial } from './rule-trial.ts';
 
 /** Where a secret is kept. It is read when it is needed and never part of a setting, so that it shows nowhere. */
 export type SecretReference =
@@ -323,6 +324,8 @@ export interface Bridge {
   prune(): void;
   /** What is wrong with a rule, naming the field; undefined when it can run. */
   ruleFault(rule: BridgeRule): string | undefined;
+  /** Dry run: what a rule would make of a sample. Nothing is sent, kept or counted. */
+  tryRule(rule: BridgeRule, sample: RuleSample): RuleTrial;
   /** The state of each rule in force. */
   status(): readonly RuleStatus[];
   /** The state of each connector. */

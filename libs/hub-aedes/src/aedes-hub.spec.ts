@@ -73,6 +73,7 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     apply: () => undefined,
     prune: () => undefined,
     ruleFault: () => undefined,
+    tryRule: () => ({ kind: 'unmatched', by: 'filter' }),
     status: () => [],
     connectors: () => [],
     test: () => Promise.resolve(undefined),

@@ -5,8 +5,10 @@ import type {
   WireBridge,
   WireRuleChange,
   WireRuleState,
+  WireRuleTrial,
   WireStoredRule,
 } from '#libs/api-contracts';
+import { ruleSampleOf, wireTrialOf, type SampleOrigin } from './rule-trials.ts';
 import { bridgeRuleOf } from './wire.ts';
 
 /** What commands on bridges and their rules work on. */
@@ -15,7 +17,7 @@ export interface BridgeCommandsOptions {
   readonly store: RuleStore;
   /** The rules of the configuration: shown, never changed. */
   readonly configured: readonly BridgeRule[];
-  readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test'>;
+  readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test' | 'tryRule'>;
 }
 
 /** Bridges and rules as the API sees them: those of the configuration, and the rules it made itself. */
@@ -66,6 +68,22 @@ export class BridgeCommands {
   async remove({ id, revision }: CommandOf<'remove-rule'>): Promise<WireRuleChange> {
     if (this.#isConfigured(id)) return { kind: 'read-only' };
     return changeOf(await this.#options.store.remove(id, revision));
+  }
+
+  /** What a rule, saved or not, would make of a sample. */
+  async tryRule(
+    { rule, sample }: CommandOf<'try-rule'>,
+    origin: SampleOrigin,
+  ): Promise<WireRuleTrial> {
+    const tried = typeof rule === 'string' ? await this.#find(rule) : bridgeRuleOf(rule);
+    if (tried === undefined) return { kind: 'absent' };
+    return wireTrialOf(this.#options.bridge.tryRule(tried, ruleSampleOf(sample, origin)));
+  }
+
+  async #find(id: string): Promise<BridgeRule | undefined> {
+    const { store, configured } = this.#options;
+    const fixed = configured.find((rule) => rule.id === id);
+    return fixed ?? (await store.list()).find(({ rule }) => rule.id === id)?.rule;
   }
 
   #isConfigured(id: string): boolean {

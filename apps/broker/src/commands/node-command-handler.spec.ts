@@ -158,6 +158,27 @@ function setUp() {
           Promise.resolve(
             id === 'main' ? [{ step: 'dns', ok: true, ms: 1, detail: 'found' }] : undefined,
           ),
+        tryRule: (tried, sample) => {
+          if (tried.id === 'bad') return { kind: 'invalid', detail: 'topic: is wrong' };
+          if (sample.kind === 'record') {
+            const { key, value, headers } = sample.record;
+            const payload = Buffer.concat([key ?? Buffer.from('-'), value ?? Buffer.from('-')]);
+            const properties = { userProperties: [['tags', String(headers['tag'])] as const] };
+            return {
+              kind: 'message',
+              message: { topic: 't', payload, qos: 1, retain: false, properties },
+            };
+          }
+          const { publisher, payload, source } = sample.message;
+          const headers = {
+            by: `${publisher}/${String(sample.username)}`,
+            node: source.nodeId,
+            twice: ['a', 'b'],
+            bytes: Buffer.from([255]),
+          };
+          const record = { target: 't', route: undefined, partition: 3, key: payload };
+          return { kind: 'record', record: { ...record, value: payload, headers } };
+        },
         ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
       },
     },
@@ -284,6 +305,60 @@ describe('rules', () => {
     const { handler } = setUp();
 
     expect(await handler.handle(command)).toMatchObject({ kind: 'done', answer: expected });
+  });
+});
+
+describe('dry runs of rules', () => {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const sent = { topic: 'a', payload: base64('hé'), qos: 1, retain: false } as const;
+  const message = { ...sent, clientId: 'c', username: 'bob' };
+
+  it.each(['fixed', 'made', rule('new')])('take a message for the rule %j', async (tried) => {
+    const sample = { kind: 'message', message } as const;
+    const reply = await setUp().handler.handle({ kind: 'try-rule', rule: tried, sample });
+    expect(reply).toEqual({
+      kind: 'done',
+      answer: {
+        kind: 'record',
+        record: {
+          target: 't',
+          partition: 3,
+          key: base64('hé'),
+          value: base64('hé'),
+          headers: [
+            ['by', base64('c/bob')],
+            ['node', base64('n1')],
+            ['twice', base64('a')],
+            ['twice', base64('b')],
+            ['bytes', '/w=='],
+          ],
+        },
+      },
+    });
+  });
+
+  it('take a record, which may have no key', async () => {
+    const headers = ['x', 'y'].map((tag) => ['tag', base64(tag)] as const);
+    const record = { partition: 0, offset: '7', value: base64('v'), headers };
+    const sample = { kind: 'record', record } as const;
+    const reply = await setUp().handler.handle({ kind: 'try-rule', rule: 'made', sample });
+    expect(reply).toMatchObject({
+      answer: {
+        kind: 'message',
+        message: { payload: base64('-v'), properties: { userProperties: [['tags', 'x,y']] } },
+      },
+    });
+  });
+
+  it('say what is wrong with a rule, or that there is none', async () => {
+    const sample = { kind: 'message', message } as const;
+    const { handler } = setUp();
+    expect(await handler.handle({ kind: 'try-rule', rule: 'none', sample })).toMatchObject({
+      answer: { kind: 'absent' },
+    });
+    expect(await handler.handle({ kind: 'try-rule', rule: rule('bad'), sample })).toMatchObject({
+      answer: { kind: 'invalid', detail: 'topic: is wrong' },
+    });
   });
 });
 

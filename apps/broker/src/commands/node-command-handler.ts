@@ -1,4 +1,4 @@
-import type { Log, NodeAdmin, RetainedStore } from '#libs/broker-ports';
+import type { Log, NodeAdmin, NodeRef, RetainedStore } from '#libs/broker-ports';
 import type {
   CommandOf,
   NodeAnswers,
@@ -93,9 +93,16 @@ export class NodeCommandHandler {
         return this.#bridges.put(command);
       case 'remove-rule':
         return this.#bridges.remove(command);
+      case 'try-rule':
+        return this.#bridges.tryRule(command, { source: this.#source, nowMs: this.#options.now() });
       default:
         return undefined;
     }
+  }
+
+  get #source(): NodeRef {
+    const { nodeId, incarnation } = this.#options.admin.status().node;
+    return { nodeId, incarnation };
   }
 
   async #publish({ message }: CommandOf<'publish'>): Promise<NodeAnswers['publish']> {
@@ -117,10 +124,9 @@ export class NodeCommandHandler {
   }
 
   async #clearRetained(topic: string): Promise<NodeAnswers['clear-retained']> {
-    const { admin, retained, now } = this.#options;
+    const { retained, now } = this.#options;
     const { messages } = await retained.list({ filter: topic, limit: 1 });
     if (messages.length === 0) return { found: false };
-    const { nodeId, incarnation } = admin.status().node;
     // An empty payload removes [MQTT-3.3.1-6]. The message goes to no subscriber, so it needs no number of its own.
     await retained.store([
       {
@@ -129,7 +135,7 @@ export class NodeCommandHandler {
         qos: 0,
         retain: true,
         publisher: '',
-        source: { nodeId, incarnation },
+        source: this.#source,
         sequence: 0,
         receivedAtMs: now(),
         expiresAtMs: 0,

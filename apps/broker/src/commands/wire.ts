@@ -36,7 +36,8 @@ function propertiesOf(wire: WireProperties): NonNullable<Message['properties']> 
   return { ...rest, correlationData: Buffer.from(correlationData, 'base64') };
 }
 
-function wirePropertiesOf(properties: NonNullable<Message['properties']>): WireProperties {
+/** Properties of a message for the API. */
+export function wirePropertiesOf(properties: NonNullable<Message['properties']>): WireProperties {
   const { contentType, responseTopic, correlationData } = properties;
   const { payloadFormatIndicator, messageExpiryInterval, userProperties } = properties;
   return {
@@ -57,6 +58,7 @@ function present<T extends object>(
   return Object.fromEntries(entries) as { readonly [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-function base64(bytes: Uint8Array): string {
+/** Bytes as JSON carries them. */
+export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
