@@ -34,7 +34,8 @@ Kafka: a mock that fails at one request, or three real brokers that are killed a
 
 A row holds when nothing acknowledged was lost, no QoS 2 message came twice, nothing came that was not published, every message
 had its answer, and no process ended that was not told to. A row of the bridge holds when all that was acknowledged is in Kafka,
-in order for each client, and nothing is there twice but what a client sent again. Exit code 0 only when all rows hold.
+in order for each client, and nothing is there twice but what a client sent again. Some rows of the spool mount a small file system,
+for which they must be run as root. Exit code 0 only when all rows hold.
 docs/fault-report.md says what the columns mean.`;
 
 const EXIT_USAGE = 2;
@@ -78,7 +79,7 @@ if (values.help) {
 }
 if (values.list) {
   for (const { name, title } of [...ROWS, ...MEASUREMENTS, ...BRIDGE_ROWS, ...CONSUME_ROWS])
-    console.log(`${name.padEnd(26)} ${title}`);
+    console.log(`${name.padEnd(30)} ${title}`);
   process.exit(0);
 }
 const GROUPS = {
@@ -153,6 +154,7 @@ async function measure(measurement) {
 }
 
 for (const row of rows) {
+  const beganAtMs = performance.now();
   console.error(`${row.name}: ${row.title} ...`);
   try {
     if (ROWS.includes(row) || CONSUME_ROWS.includes(row)) await runFault(row);
@@ -163,6 +165,7 @@ for (const row of rows) {
     console.error(`${row.name} could not be run: ${error.stack}`);
   }
   await scope.close();
+  console.error(`${row.name}: took ${((performance.now() - beganAtMs) / 1_000).toFixed(0)} s`);
 }
 if (!values.json && results.length > 0) console.log(table(results));
 if (!values.json && bridgeResults.length > 0) console.log(bridgeTable(bridgeResults));

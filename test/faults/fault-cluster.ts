@@ -10,6 +10,8 @@ const END_CHARACTERS_MAX = 2_000;
 /** How a cluster is started. */
 export interface FaultClusterOptions {
   readonly settings?: Settings;
+  /** What each node has for itself, by its index. */
+  readonly ownSettings?: (index: number) => Settings;
   /**
    * One Redis that syncs its log before each answer or once a second, or a master that syncs before each answer, its
    * replica and three Sentinels. @defaultValue everysec
@@ -28,6 +30,8 @@ export class FaultCluster {
   readonly unexpectedEnds: string[] = [];
   /** Nodes that ended because their lease was lost, and were started again. */
   leasesLost = 0;
+  /** How often a node was killed. */
+  kills = 0;
   /** The nodes that are to end. */
   readonly #ending = new Set<Broker>();
 
@@ -41,7 +45,8 @@ export class FaultCluster {
     const settings = { ...where, LOG_LEVEL: 'warn', ...options.settings };
     const nodes: Broker[] = [];
     for (let index = 0; index < (options.nodes ?? 3); index += 1) {
-      nodes.push(await Broker.prepare(scope, settings));
+      const own = options.ownSettings?.(index);
+      nodes.push(await Broker.prepare(scope, { ...settings, ...own }));
     }
     const cluster = new FaultCluster(redis, nodes);
     await Promise.all(nodes.map((node) => cluster.start(node)));
@@ -90,6 +95,7 @@ export class FaultCluster {
 
   /** SIGKILL. */
   async kill(node: Broker): Promise<void> {
+    this.kills += 1;
     this.#ending.add(node);
     await node.kill();
   }

@@ -66,7 +66,8 @@ export interface Subscriber {
   readonly device: Device;
 }
 
-const versionOf = (index: number): 4 | 5 => (index % 4 < 2 ? 4 : 5);
+/** The version of MQTT that a client of a fleet speaks. */
+export const versionOf = (index: number): 4 | 5 => (index % 4 < 2 ? 4 : 5);
 
 /** Publishers and durable subscribers that reconnect as real ones do, and the history of what they did and saw. */
 export class Fleet {

@@ -1,14 +1,22 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { seededRandom } from '#libs/testkit';
-import type { Broker } from '../../e2e/harness/broker.ts';
+import { seededRandom, until } from '#libs/testkit';
 import type { Scope } from '../../e2e/harness/scope.ts';
 import { FaultCluster } from '../fault-cluster.ts';
 import { Fleet } from '../fleet.ts';
 import { QUEUES, momentsOf, type RowOptions } from '../row.ts';
-import { bridgeSettings, type Ack, type RulePlan } from './node-settings.ts';
+import { MemoryWatch } from './memory-watch.ts';
+import {
+  bridgeSettings,
+  countedBy,
+  spoolSettings,
+  spooled,
+  type Ack,
+  type RulePlan,
+  type SpoolPlan,
+} from './node-settings.ts';
 import { judge, type BridgeVerdict } from './oracle.ts';
 import { readRecords } from './records.ts';
+import { SpoolDisk } from './spool-disk.ts';
 
 /** A Kafka that a row may hurt. */
 export interface KafkaUnderTest {
@@ -22,9 +30,12 @@ export interface KafkaUnderTest {
 /** What a row has at hand while the load runs. */
 export interface BridgeRun<Kafka extends KafkaUnderTest> {
   readonly options: RowOptions;
+  readonly ack: Ack;
   readonly kafka: Kafka;
   readonly cluster: FaultCluster;
+  readonly disk: SpoolDisk;
   readonly fleet: Fleet;
+  readonly memory: MemoryWatch;
   /** What the row adds to the result, by name. */
   readonly notes: Record<string, number | string>;
   /** What went wrong apart from messages. */
@@ -35,6 +46,7 @@ export interface BridgeRun<Kafka extends KafkaUnderTest> {
 
 /** One kind of fault on the way from clients to Kafka. */
 export interface BridgeFault<Kafka extends KafkaUnderTest> {
+  /** Without what all rows of an `ack` begin with. */
   readonly name: string;
   readonly title: string;
   /** Nodes of Skein. @defaultValue 1 */
@@ -45,16 +57,29 @@ export interface BridgeFault<Kafka extends KafkaUnderTest> {
   readonly rules?: (ack: Ack) => readonly RulePlan[];
   /** @defaultValue that of the product */
   readonly ackTimeoutMs?: number;
+  readonly spool?: SpoolPlan;
+  /** MiB of the file system on which spools are. @defaultValue they are on that of temporary files */
+  readonly diskMiB?: number;
+  /** Whether records may be given up after their PUBACK (`ack: spool`), each of them counted. @defaultValue false */
+  readonly givesUp?: boolean;
   /** Prepares Kafka, where it is not TOPIC that is to be created, before nodes start. */
   readonly prepare?: (kafka: Kafka) => Promise<unknown>;
   /** Applies the fault while the load runs, which goes on until it is done. */
   readonly inject: (run: BridgeRun<Kafka>) => Promise<void>;
   /** Looks at the history when all is answered. */
-  readonly inspect?: (run: BridgeRun<Kafka>, verdict: BridgeVerdict) => void;
+  readonly inspect?: (run: BridgeRun<Kafka>, ending: BridgeEnding) => void;
+}
+
+/** A verdict, and how the run ended. */
+export interface BridgeEnding extends BridgeVerdict {
+  /** Records that nodes say to have given up after their PUBACK, as the rule or Kafka wants it. */
+  readonly givenUp: number;
+  /** From the last answer until the spools were empty. */
+  readonly drainSeconds: number;
 }
 
 /** What a row has shown. */
-export interface BridgeResult extends BridgeVerdict {
+export interface BridgeResult extends BridgeEnding {
   readonly row: string;
   readonly title: string;
   readonly seed: number;
@@ -84,8 +109,13 @@ const BATCH_RECORDS_MAX = 500;
 /** Load before the run counts: connections and caches are warm. */
 const WARM_UP_MS = 1_000;
 const ANSWER_DEADLINE_MS = 90_000;
-const SAMPLE_MS = 500;
-const KIB_PER_MIB = 1_024;
+const DRAIN_DEADLINE_MS = 240_000;
+/** How rows are called. */
+const PREFIX: Readonly<Record<Ack, string>> = {
+  kafka: 'bridge-',
+  spool: 'bridge-spool-',
+  none: 'bridge-none-',
+};
 
 /** Makes rows of faults on one kind of Kafka. */
 export function bridgeRows<Kafka extends KafkaUnderTest>(
@@ -93,22 +123,24 @@ export function bridgeRows<Kafka extends KafkaUnderTest>(
   open: (scope: Scope) => Promise<Kafka>,
   faults: readonly BridgeFault<Kafka>[],
 ): readonly BridgeRow[] {
-  return faults.map((fault) => ({
-    name: fault.name,
-    title: fault.title,
-    run: async (scope, asked) => {
+  return faults.map((fault) => {
+    const name = `${PREFIX[ack]}${fault.name}`;
+    const run: BridgeRow['run'] = async (scope, asked) => {
       const options = { ...asked, seconds: Math.min(asked.seconds, fault.secondsMax ?? Infinity) };
-      return runFault({ scope, fault, ack, options, kafka: await open(scope) });
-    },
-  }));
+      const parts = { scope, fault, ack, options, kafka: await open(scope) };
+      return { row: name, ...(await runFault(parts)) };
+    };
+    return { name, title: fault.title, run };
+  });
 }
 
 /**
- * Whether a row kept the promises of `ack: kafka`. What a client sent again may be there again; what the bridge sent again
- * may be too where Kafka does not know repeats, at most one batch for each partition and fault.
+ * Whether a row kept the promises of its `ack`. What a client sent again may be there again; what the bridge sent again
+ * may be too where Kafka cannot know it, at most one batch for each partition and fault.
  */
 export function bridgeHolds(result: BridgeResult): boolean {
-  const { lost, phantoms, unanswered, unexplained, reorderedUnexplained, failures } = result;
+  const { givenUp, phantoms, unanswered, unexplained, reorderedUnexplained, failures } = result;
+  const lost = Math.max(0, result.lost - givenUp);
   const broken = lost + phantoms + unanswered + unexplained + reorderedUnexplained;
   return broken + failures.length === 0;
 }
@@ -121,50 +153,45 @@ interface Parts<Kafka extends KafkaUnderTest> {
   readonly kafka: Kafka;
 }
 
-async function runFault<Kafka extends KafkaUnderTest>(parts: Parts<Kafka>): Promise<BridgeResult> {
-  const { scope, fault, options } = parts;
+async function runFault<Kafka extends KafkaUnderTest>(
+  parts: Parts<Kafka>,
+): Promise<Omit<BridgeResult, 'row'>> {
+  const { fault, options } = parts;
   const run = await start(parts);
-  const memory = new MemoryWatch(run.cluster.nodes);
-  scope.add(() => memory.stop());
   run.fleet.load();
   await delay(WARM_UP_MS);
   const load = { ...run, moment: momentsOf(options.seconds, seededRandom(options.seed)) };
   const injected = fault.inject(load).catch((error: unknown) => run.failures.push(String(error)));
   await Promise.all([delay(options.seconds * 1_000), injected]);
   await run.fleet.answered(ANSWER_DEADLINE_MS);
+  const ending = { drainSeconds: await drained(run), givenUp: await countGivenUp(run, fault) };
   run.fleet.close();
   run.cluster.release();
-  memory.stop();
-  const verdict = judge({
-    ...run.fleet.history,
-    records: await readRecords(run.kafka.brokers, TOPIC),
-  });
-  fault.inspect?.(load, verdict);
+  run.memory.stop();
+  const records = await readRecords(run.kafka.brokers, TOPIC);
+  const verdict = judge({ ...run.fleet.history, records });
+  fault.inspect?.(load, { ...verdict, ...ending });
   inspectRepeats(run, verdict);
-  return resultOf(fault, load, { verdict, memory });
+  return resultOf(fault, load, { ...verdict, ...ending });
 }
 
-async function start<Kafka extends KafkaUnderTest>({
-  scope,
-  fault,
-  ack,
-  options,
-  kafka,
-}: Parts<Kafka>): Promise<Omit<BridgeRun<Kafka>, 'moment'>> {
+async function start<Kafka extends KafkaUnderTest>(
+  parts: Parts<Kafka>,
+): Promise<Omit<BridgeRun<Kafka>, 'moment'>> {
+  const { scope, fault, ack, options, kafka } = parts;
+  const { ackTimeoutMs, spool } = fault;
   await (fault.prepare ?? ((where) => where.topic(TOPIC)))(kafka);
   const rule = { direction: 'mqtt-to-kafka', id: 'all', filter: 'faults/#', topic: TOPIC } as const;
   const rules = [{ ...rule, ack }, ...(fault.rules?.(ack) ?? [])];
+  const disk = await SpoolDisk.open(scope, fault.diskMiB);
   const cluster = await FaultCluster.start(scope, {
     nodes: fault.nodes ?? 1,
     settings: {
       ...QUEUES,
       REDIS_LEASE_MS: options.leaseMs,
-      ...bridgeSettings({
-        brokers: kafka.brokers,
-        rules,
-        ...(fault.ackTimeoutMs !== undefined && { ackTimeoutMs: fault.ackTimeoutMs }),
-      }),
+      ...bridgeSettings({ brokers: kafka.brokers, rules, ackTimeoutMs, spool }),
     },
+    ownSettings: (index) => spoolSettings(disk.dirOf(index)),
   });
   const plan = {
     publishers: PUBLISHERS,
@@ -175,56 +202,63 @@ async function start<Kafka extends KafkaUnderTest>({
   const fleet = new Fleet({ plan, ports: cluster.ports, rate, random: seededRandom(seed) });
   scope.add(() => fleet.close());
   await fleet.start();
-  return { options, kafka, cluster, fleet, notes: {}, failures: [] };
+  const memory = new MemoryWatch(cluster.nodes);
+  scope.add(() => memory.stop());
+  return { options, ack, kafka, cluster, disk, fleet, memory, notes: {}, failures: [] };
 }
 
-/** What the bridge has sent again: within a batch for each partition and fault, and not at all where Kafka knows repeats. */
+/** Waits until what was acknowledged has left the spools; returns how many seconds that took. */
+async function drained<Kafka extends KafkaUnderTest>({
+  cluster,
+  failures,
+}: Omit<BridgeRun<Kafka>, 'moment'>): Promise<number> {
+  const beganAtMs = performance.now();
+  await until(async () => (await spooled(cluster.nodes)) === 0, DRAIN_DEADLINE_MS).catch(() =>
+    failures.push('the spools were not emptied'),
+  );
+  return (performance.now() - beganAtMs) / 1_000;
+}
+
+/** What `ack: spool` has acknowledged and given up; nothing by any other. */
+async function countGivenUp<Kafka extends KafkaUnderTest>(
+  { ack, cluster, failures }: Omit<BridgeRun<Kafka>, 'moment'>,
+  { givesUp = false }: BridgeFault<Kafka>,
+): Promise<number> {
+  if (ack !== 'spool') return 0;
+  const { givenUp } = await countedBy(cluster.nodes);
+  if (givenUp > 0 && !givesUp) failures.push(`${String(givenUp)} records were given up`);
+  return givenUp;
+}
+
+/**
+ * What the bridge has sent again: within a batch for each partition and fault, and not at all where Kafka knows repeats. It
+ * does not know those of a process that was killed and finds in its spool what was delivered just before.
+ */
 function inspectRepeats<Kafka extends KafkaUnderTest>(
-  { kafka, fleet, failures }: Omit<BridgeRun<Kafka>, 'moment'>,
+  { ack, kafka, cluster, fleet, failures }: Omit<BridgeRun<Kafka>, 'moment'>,
   { repeated, repeatedBatch, repeatedBatches }: BridgeVerdict,
 ): void {
   const told = `${String(repeated)} records, batches of up to ${String(repeatedBatch)}, ${String(repeatedBatches)} in a partition`;
-  if (kafka.knowsRepeats && repeated > 0) failures.push(`repeated to a real Kafka: ${told}`);
+  const isKnown = kafka.knowsRepeats && !(ack === 'spool' && cluster.kills > 0);
+  if (isKnown && repeated > 0) failures.push(`repeated to a real Kafka: ${told}`);
   const isMore = repeatedBatches > fleet.faultsAtMs.length || repeatedBatch > BATCH_RECORDS_MAX;
   if (isMore) failures.push(`repeated more than a batch for each fault: ${told}`);
 }
 
 function resultOf<Kafka extends KafkaUnderTest>(
-  { name, title }: BridgeFault<Kafka>,
-  { options, fleet, cluster, notes, failures }: BridgeRun<Kafka>,
-  { verdict, memory }: { verdict: BridgeVerdict; memory: MemoryWatch },
-): BridgeResult {
+  { title }: BridgeFault<Kafka>,
+  { options, fleet, cluster, memory, notes, failures }: BridgeRun<Kafka>,
+  ending: BridgeEnding,
+): Omit<BridgeResult, 'row'> {
   const { seed, seconds, rate } = options;
   return {
-    row: name,
     title,
     ...{ seed, seconds, rate },
     faults: fleet.faultsAtMs.length,
-    ...verdict,
+    ...ending,
     nodeMiBMax: memory.highestMiB,
     ends: fleet.ends,
     notes,
     failures: [...failures, ...cluster.unexpectedEnds],
   };
-}
-
-/** Looks at the resident memory of nodes now and then. */
-class MemoryWatch {
-  highestMiB = 0;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(nodes: readonly Broker[]) {
-    this.#timer = setInterval(() => {
-      for (const { child } of nodes) {
-        if (!child.isRunning) continue;
-        const status = readFileSync(`/proc/${String(child.pid)}/status`, 'utf8');
-        const kib = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-        this.highestMiB = Math.max(this.highestMiB, Math.round(kib / KIB_PER_MIB));
-      }
-    }, SAMPLE_MS);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
 }

@@ -14,10 +14,12 @@ const COLUMNS: readonly Column<BridgeResult>[] = [
   ['batches', ({ repeatedBatches }) => count(repeatedBatches)],
   ['unexplained', ({ unexplained }) => count(unexplained)],
   ['refused', ({ refused }) => count(refused)],
+  ['given up', ({ givenUp }) => count(givenUp)],
   ['p50 ms', ({ ackP50Ms }) => ackP50Ms.toFixed(0)],
   ['p99 ms', ({ ackP99Ms }) => ackP99Ms.toFixed(0)],
   ['first s', ({ firstSeconds }) => firstSeconds.toFixed(1)],
   ['steady s', ({ steadySeconds }) => steadySeconds.toFixed(1)],
+  ['drain s', ({ drainSeconds }) => drainSeconds.toFixed(1)],
   ['MiB', ({ nodeMiBMax }) => count(nodeMiBMax)],
   ['holds', (result) => (bridgeHolds(result) ? 'yes' : 'NO')],
 ];

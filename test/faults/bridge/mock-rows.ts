@@ -4,6 +4,7 @@ import type { Scope } from '../../e2e/harness/scope.ts';
 import {
   TOPIC,
   bridgeRows,
+  type BridgeEnding,
   type BridgeFault,
   type BridgeRow,
   type BridgeRun,
@@ -20,7 +21,7 @@ const PAUSE_MS = 150;
 const SECONDS_MAX = 10;
 
 /** A mock Kafka, each of whose brokers leads a partition of each topic. */
-class MockForRows {
+export class MockForRows {
   readonly knowsRepeats = false;
   readonly mock: MockKafka;
 
@@ -73,9 +74,9 @@ function forAWhile(begin: (kafka: MockForRows) => Promise<void>, end: typeof beg
   };
 }
 
-/** A fault that refuses messages must be told to somebody. */
-function expectRefusals({ failures }: Run, { refused }: { readonly refused: number }): void {
-  if (refused === 0) failures.push('no message was refused');
+/** What Kafka refuses must be told: to publishers, or, after their PUBACK, by a metric. */
+function expectRefusals({ failures }: Run, { refused, givenUp }: BridgeEnding): void {
+  if (refused + givenUp === 0) failures.push('nothing was refused, nor given up');
 }
 
 async function moveLeaders({ fleet, kafka, moment }: Run): Promise<void> {
@@ -119,7 +120,7 @@ async function refuseSizes({ fleet, kafka, moment }: Run): Promise<void> {
 
 const FAULTS: readonly BridgeFault<MockForRows>[] = [
   {
-    name: 'bridge-start-without',
+    name: 'start-without',
     title: 'nodes start while no broker can be reached',
     prepare: async (kafka) => {
       await kafka.topic(TOPIC);
@@ -132,7 +133,7 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     },
   },
   {
-    name: 'bridge-broker-down',
+    name: 'broker-down',
     title: 'a broker cannot be reached for two seconds, and stays leader',
     inject: forAWhile(
       ({ mock }) => mock.down(2),
@@ -140,7 +141,7 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     ),
   },
   {
-    name: 'bridge-slow',
+    name: 'slow',
     title: `brokers answer ${String(SLOW_MS)} ms late`,
     inject: forAWhile(
       (kafka) => kafka.each((broker) => kafka.mock.slow(broker, SLOW_MS)),
@@ -148,12 +149,12 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     ),
   },
   {
-    name: 'bridge-leader-change',
+    name: 'leader-change',
     title: 'all leaders move, six times',
     inject: moveLeaders,
   },
   {
-    name: 'bridge-leaderless',
+    name: 'leaderless',
     title: 'a partition has no leader for two seconds',
     inject: forAWhile(
       ({ mock }) => mock.leader(TOPIC, 0, undefined),
@@ -161,7 +162,7 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     ),
   },
   {
-    name: 'bridge-replicas',
+    name: 'replicas',
     title: 'NOT_ENOUGH_REPLICAS, before and after the append, ten at a time',
     inject: failing('produce', [
       ...repeat('notEnoughReplicas', 5),
@@ -169,7 +170,7 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     ]),
   },
   {
-    name: 'bridge-unknown-topic',
+    name: 'unknown-topic',
     title: 'metadata does not know the topic for two seconds, nor do leaders',
     inject: forAWhile(
       async ({ mock }) => {
@@ -180,33 +181,36 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     ),
   },
   {
-    name: 'bridge-not-authorized',
+    name: 'not-authorized',
     title: 'TOPIC_AUTHORIZATION_FAILED, three batches at a time',
     inject: failing('produce', repeat('topicAuthorizationFailed', 3)),
+    givesUp: true,
     inspect: expectRefusals,
   },
   {
-    name: 'bridge-too-large',
+    name: 'too-large',
     title: 'MESSAGE_TOO_LARGE for batches and their halves',
+    // A batch of one has no halves.
+    givesUp: true,
     inject: refuseSizes,
   },
   {
-    name: 'bridge-lost-answer',
+    name: 'lost-answer',
     title: 'a batch is stored and its answer lost, once by each broker',
     inject: loseAnswers,
   },
   {
-    name: 'bridge-producer-state',
+    name: 'producer-state',
     title: 'brokers have forgotten the producer, in three ways',
     inject: forgetProducers,
   },
   {
-    name: 'bridge-cut',
+    name: 'cut',
     title: 'connections are cut instead of an answer; nothing was stored',
     inject: failing('produce', repeat('cutConnection', 5)),
   },
   {
-    name: 'bridge-timed-out',
+    name: 'timed-out',
     title: 'REQUEST_TIMED_OUT and a failing disk, ten at a time',
     inject: failing('produce', [
       ...repeat('requestTimedOut', 5),
@@ -214,7 +218,7 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
     ]),
   },
   {
-    name: 'bridge-metadata',
+    name: 'metadata',
     title: 'leaders move while metadata requests fail',
     inject: async (run) => {
       await run.kafka.mock.fail('metadata', repeat('cutConnection', 5));

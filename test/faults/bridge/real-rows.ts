@@ -97,13 +97,15 @@ async function throttle({ kafka, fleet, moment }: Run): Promise<void> {
   await kafka.cluster.quota(0);
 }
 
-async function killNodes(run: Run): Promise<void> {
-  for (const [index, node] of run.cluster.nodes.entries()) {
-    await run.moment(0.1 + index * 0.28, 0.2 + index * 0.28);
-    run.fleet.fault();
-    await run.cluster.kill(node);
+/** Kills three times: the nodes in turn. */
+async function killNodes({ cluster, fleet, moment }: Run): Promise<void> {
+  for (const round of [0, 1, 2]) {
+    await moment(0.1 + round * 0.28, 0.2 + round * 0.28);
+    const node = cluster.node(round % cluster.nodes.length);
+    fleet.fault();
+    await cluster.kill(node);
     await delay(NODE_AWAY_MS);
-    await run.cluster.start(node);
+    await cluster.start(node);
   }
 }
 
@@ -136,44 +138,44 @@ function compareLatencies({ fleet, notes, failures }: Run): void {
 
 const FAULTS: readonly BridgeFault<RealKafka>[] = [
   {
-    name: 'bridge-kill-broker',
+    name: 'kill-broker',
     title: 'SIGKILL of a leader, which comes back',
     inject: killLeader,
   },
   {
-    name: 'bridge-hang-broker',
+    name: 'hang-broker',
     title: `a leader hangs for ${String(HUNG_MS / 1_000)} s`,
     inject: hangLeader,
   },
   {
-    name: 'bridge-rolling-brokers',
+    name: 'rolling-brokers',
     title: 'SIGTERM and restart of each broker',
     inject: restartEach,
   },
   {
-    name: 'bridge-in-sync',
+    name: 'in-sync',
     title: 'SIGKILL of a leader of a topic that wants all three replicas in sync',
     prepare: (kafka) => kafka.topic(TOPIC, { 'min.insync.replicas': '3' }),
     inject: killLeader,
   },
   {
-    name: 'bridge-kafka-away',
+    name: 'kafka-away',
     title: 'SIGKILL of all brokers, which are away for three quarters of the run',
     inject: killAll,
   },
   {
-    name: 'bridge-throttled',
+    name: 'throttled',
     title: `brokers throttle producers to ${String(QUOTA_BYTES)} bytes a second`,
     inject: throttle,
   },
   {
-    name: 'bridge-small-batches',
+    name: 'small-batches',
     title: `a topic that takes batches of ${SMALL_BYTES} bytes at most`,
     prepare: (kafka) => kafka.topic(TOPIC, { 'max.message.bytes': SMALL_BYTES }),
     inject: () => Promise.resolve(),
   },
   {
-    name: 'bridge-partitions',
+    name: 'partitions',
     title: 'a topic grows from three to six partitions',
     inject: growTopic,
     // Nothing has failed: Kafka serves the old partitions and the new ones all along.
@@ -182,7 +184,7 @@ const FAULTS: readonly BridgeFault<RealKafka>[] = [
     },
   },
   {
-    name: 'bridge-deleted-topic',
+    name: 'deleted-topic',
     title: 'the topic of one rule is deleted for a while; another rule must not feel it',
     prepare: async (kafka) => {
       await kafka.topic(TOPIC);
@@ -202,7 +204,12 @@ const FAULTS: readonly BridgeFault<RealKafka>[] = [
     inspect: compareLatencies,
   },
   {
-    name: 'bridge-kill-node',
+    name: 'kill-alone',
+    title: 'SIGKILL of the only node, three times',
+    inject: killNodes,
+  },
+  {
+    name: 'kill-node',
     title: 'SIGKILL of each of three nodes',
     nodes: 3,
     inject: killNodes,
