@@ -41,6 +41,7 @@ bridges:
     brokers: [broker.example:9093]
     tls: {}
     sasl: { mechanism: scram-sha-512, username: skein, password: { file: /run/secrets/kafka } }
+    schemaRegistry: { url: https://registry.example, username: skein, password: { file: /run/secrets/registry } }
   - id: alarms
     kind: webhook
     url: https://alarms.example/hooks
@@ -60,7 +61,8 @@ const RULES_HEAD = `## Bridge rules
 
 Items of \`bridgeRules\`; \`direction\` decides the other keys. Templates of rules from MQTT may hold \`\${clientId}\`, \`\${topic}\`,
 \`\${topic[n]}\` (level n of the topic, from 0), \`\${qos}\`, \`\${payload}\` and \`\${node}\`; those of \`kafka-to-mqtt\` \`\${key}\`, \`\${topic}\`, \`\${partition}\`,
-\`\${offset}\` and \`\${headers.name}\`. What \`where\` and \`value\` may hold is in [expressions.md](expressions.md).
+\`\${offset}\` and \`\${headers.name}\`. What \`where\` and \`value\` may hold is in [expressions.md](expressions.md), what
+\`schema\` does in [schemas.md](schemas.md).
 
 \`\`\`yaml
 bridgeRules:

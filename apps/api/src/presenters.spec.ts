@@ -111,6 +111,14 @@ it.each([
   },
   {
     ...{ id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
+    schema: { format: 'protobuf', subject: 's', version: 2, message_type: 'p.M' },
+  },
+  {
+    ...{ id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
+    schema: { format: 'avro' },
+  },
+  {
+    ...{ id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
     spool: { bytes_max: 1_048_576, age_seconds_max: 60, on_full: 'block' },
   },
   { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
@@ -157,6 +165,10 @@ it.each<WireConnector>([
     ...{ id: 'a', kind: 'kafka', brokers: ['k:9093'], clientId: 's', compression: 'none' },
     tls: {},
     sasl: { mechanism: 'oauthbearer', token: { file: '/token' } },
+    schemaRegistry: {
+      ...{ url: 'https://r', username: 'u', password: { env: 'P' }, caFile: '/ca' },
+      ...{ timeoutMs: 1_000, refreshMs: 60_000 },
+    },
   },
   {
     id: 'b',

@@ -1,5 +1,6 @@
 import type {
   BridgeRuleCreate,
+  BridgeRuleSchema,
   BridgeRuleSpool,
   BridgeRuleState,
   BridgeRuleView,
@@ -22,6 +23,8 @@ import type {
   WireRule,
   WireRuleSpool,
   WireRuleState,
+  WireSchemaRegistry,
+  WireValueSchema,
   WireStoredRule,
   WireSubscription,
   WireTestStep,
@@ -173,12 +176,12 @@ export function base64Of(payload: unknown, encoding: MessagePublish['payload_enc
 /** A bridge rule as the API shows it. */
 export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allowTopics, deadLetterTopic, spool, ...rest } = rule;
+    const { allowTopics, deadLetterTopic, schema, spool, ...rest } = rule;
     const own = given({
       allow_topics: allowTopics && [...allowTopics],
       dead_letter_topic: deadLetterTopic,
     });
-    return { ...rest, ...own, ...presentRuleSpool(spool), source };
+    return { ...rest, ...own, ...presentSchema(schema), ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-webhook') {
     const { deadLetterPath, spool, ...rest } = rule;
@@ -193,9 +196,9 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
     });
     return { ...rest, routing_key: routingKey, ...own, ...presentRuleSpool(spool), source };
   }
-  const { id, bridge, direction, enabled, topic, qos, retain } = rule;
+  const { id, bridge, direction, enabled, topic, schema, qos, retain } = rule;
   return given({
-    ...{ id, bridge, direction, enabled, topic, qos, retain, source },
+    ...{ id, bridge, direction, enabled, topic, schema, qos, retain, source },
     where: rule.where,
     value: rule.value,
     mqtt_topic: rule.mqttTopic,
@@ -208,6 +211,14 @@ export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
     dead_letter_topic: rule.deadLetterTopic,
     start_when: rule.startWhen,
   });
+}
+
+function presentSchema(schema: WireValueSchema | undefined): { schema?: BridgeRuleSchema } {
+  if (schema === undefined) return {};
+  const { messageType, ...rest } = schema;
+  return {
+    schema: { ...rest, ...(messageType === undefined ? {} : { message_type: messageType }) },
+  };
 }
 
 function presentRuleSpool(spool: WireRuleSpool | undefined): { spool?: BridgeRuleSpool } {
@@ -226,13 +237,27 @@ function presentRuleSpool(spool: WireRuleSpool | undefined): { spool?: BridgeRul
 export function presentBridge(connector: WireConnector): BridgeView {
   const origin = { source: 'config', states: [] } satisfies Partial<BridgeView>;
   if (connector.kind === 'kafka') {
-    const { clientId, brokers, tls, ...rest } = connector;
-    const secured = tls === undefined ? {} : { tls: presentTls(tls) };
-    return { ...rest, ...origin, ...secured, brokers: [...brokers], client_id: clientId };
+    const { clientId, brokers, tls, schemaRegistry, ...rest } = connector;
+    return {
+      ...rest,
+      ...origin,
+      ...(tls === undefined ? {} : { tls: presentTls(tls) }),
+      ...(schemaRegistry === undefined ? {} : { schema_registry: presentRegistry(schemaRegistry) }),
+      brokers: [...brokers],
+      client_id: clientId,
+    };
   }
   const { caFile, timeoutMs, ...rest } = connector;
   const authorities = caFile === undefined ? {} : { ca_file: caFile };
   return { ...rest, ...origin, ...authorities, timeout_ms: timeoutMs };
+}
+
+function presentRegistry(
+  registry: WireSchemaRegistry,
+): NonNullable<Extract<BridgeView, { kind: 'kafka' }>['schema_registry']> {
+  const { caFile, timeoutMs, refreshMs, ...rest } = registry;
+  const authorities = caFile === undefined ? {} : { ca_file: caFile };
+  return { ...rest, ...authorities, timeout_ms: timeoutMs, refresh_ms: refreshMs };
 }
 
 function presentTls(tls: WireKafkaTls): NonNullable<Extract<BridgeView, { kind: 'kafka' }>['tls']> {
@@ -273,9 +298,9 @@ export function presentTest(
 /** A bridge rule of a request as nodes take it. */
 export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allow_topics: allowTopics, dead_letter_topic, spool, ...rest } = rule;
+    const { allow_topics: allowTopics, dead_letter_topic, schema, spool, ...rest } = rule;
     const own = given({ allowTopics, deadLetterTopic: dead_letter_topic });
-    return { ...rest, ...own, ...wireRuleSpoolOf(spool) };
+    return { ...rest, ...own, ...wireSchemaOf(schema), ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-webhook') {
     const { dead_letter_path, spool, ...rest } = rule;
@@ -291,9 +316,9 @@ export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
     });
     return { ...rest, routingKey, ...own, ...wireRuleSpoolOf(spool) };
   }
-  const { id, bridge, direction, enabled, topic, qos, retain } = rule;
+  const { id, bridge, direction, enabled, topic, schema, qos, retain } = rule;
   return given({
-    ...{ id, bridge, direction, enabled, topic, qos, retain },
+    ...{ id, bridge, direction, enabled, topic, schema, qos, retain },
     where: rule.where,
     value: rule.value,
     mqttTopic: rule.mqtt_topic,
@@ -313,6 +338,12 @@ function given<Fields extends object>(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as Fields;
+}
+
+function wireSchemaOf(schema: BridgeRuleSchema | undefined): { schema?: WireValueSchema } {
+  if (schema === undefined) return {};
+  const { message_type: messageType, ...rest } = schema;
+  return { schema: { ...rest, ...(messageType === undefined ? {} : { messageType }) } };
 }
 
 function wireRuleSpoolOf(spool: BridgeRuleSpool | undefined): { spool?: WireRuleSpool } {

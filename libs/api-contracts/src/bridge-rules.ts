@@ -70,6 +70,30 @@ const outward = {
   spool: bridgeRuleSpoolSchema.exactOptional(),
 };
 
+const schemaFormat = z.enum(['avro', 'protobuf', 'json-schema']);
+const text = z.string().min(1).max(1024);
+
+/** The schema that a rule to Kafka writes values by. */
+export const bridgeRuleSchemaSchema = named(
+  'BridgeRuleSchema',
+  z
+    .strictObject({
+      format: schemaFormat,
+      subject: text.exactOptional().describe('By default the Kafka topic and `-value`.'),
+      version: z.union([z.literal('latest'), z.int().min(1).max(2_147_483_647)]).default('latest'),
+      message_type: text
+        .exactOptional()
+        .describe('Which message of a Protobuf schema; by default its first.'),
+    })
+    .describe(
+      "The schema of the bridge's registry by which JSON payloads become the values of records. One that does not fit is refused.",
+    ),
+);
+
+const readSchema = z
+  .strictObject({ format: schemaFormat })
+  .describe("Values name schemas of the bridge's registry, of this format, and become JSON.");
+
 const deadLetter = (field: string) =>
   z
     .string()
@@ -94,6 +118,7 @@ const kafkaWay = {
     .describe(
       '`key`: by the key. `round-robin`: in no order. Else a template that gives a number, modulo the number of partitions.',
     ),
+  schema: bridgeRuleSchemaSchema.exactOptional(),
   dead_letter_topic: deadLetter('Kafka topic'),
   ack: z
     .enum(['none', 'spool', 'kafka'])
@@ -149,6 +174,7 @@ const inward = {
   direction: z.literal('kafka-to-mqtt'),
   enabled: z.boolean().default(true),
   topic: kafkaTopic.describe('The Kafka topic to consume.'),
+  schema: readSchema.optional(),
   where,
   value: expression
     .exactOptional()
@@ -245,6 +271,7 @@ export const bridgeRuleSchema = named(
     where: z.string().optional(),
     value: z.string().optional(),
     allow_topics: z.array(z.string()).optional(),
+    schema: z.union([bridgeRuleSchemaSchema, readSchema]).optional(),
     path: z.string().optional(),
     exchange: z.string().optional(),
     routing_key: z.string().optional(),
@@ -281,6 +308,9 @@ export type BridgeRuleCreate = z.output<typeof bridgeRuleCreateSchema>;
 
 /** How a rule uses the spool. */
 export type BridgeRuleSpool = z.infer<typeof bridgeRuleSpoolSchema>;
+
+/** The schema that a rule to Kafka writes values by. */
+export type BridgeRuleSchema = z.output<typeof bridgeRuleSchemaSchema>;
 
 /** How a rule fares on one node. */
 export type BridgeRuleState = z.infer<typeof bridgeRuleStateSchema>;

@@ -46,6 +46,15 @@ const kafkaSasl = z.discriminatedUnion('mechanism', [
   z.object({ mechanism: z.literal('oauthbearer'), token: secret }),
 ]);
 
+const schemaRegistry = z.object({
+  url: z.string(),
+  username: z.string().optional(),
+  password: secret.optional(),
+  ca_file: z.string().optional(),
+  timeout_ms: z.int(),
+  refresh_ms: z.int().describe('How old the answer of what the latest version is may become.'),
+});
+
 const kafkaBridge = z.object({
   ...common,
   kind: z.literal('kafka'),
@@ -54,6 +63,7 @@ const kafkaBridge = z.object({
   compression: z.enum(['none', 'gzip', 'lz4', 'zstd']),
   tls: kafkaTls.optional().describe('Absent: connections in the clear.'),
   sasl: kafkaSasl.optional().describe('Absent: no login.'),
+  schema_registry: schemaRegistry.optional().describe('Needed by rules with a schema.'),
 });
 
 const webhookBridge = z.object({
@@ -117,7 +127,7 @@ export const connectivityTestSchema = named(
           steps: z
             .array(
               z.object({
-                step: z.enum(['dns', 'tcp', 'tls', 'auth', 'target']),
+                step: z.enum(['dns', 'tcp', 'tls', 'auth', 'target', 'schemas']),
                 ok: z.boolean(),
                 latency_ms: z.int(),
                 detail: z.string().describe('What was found, or what is wrong.'),
@@ -182,7 +192,7 @@ export const BRIDGE_OPERATIONS = {
     tag: 'Bridge',
     summary: 'Test a bridge',
     description:
-      'Every node tries step by step whether it can work with the other side, over a connection of its own: names, TCP, TLS, login, and the target when one is given. Nothing is sent or changed.',
+      'Every node tries step by step whether it can work with the other side, over a connection of its own: names, TCP, TLS, login, the target when one is given, and the schema registry if there is one. Nothing is sent or changed.',
     access: 'key',
     pathParameters: z.strictObject({ bridge_id: z.string().min(1).max(64) }),
     query: z.strictObject({}),

@@ -109,6 +109,16 @@ export type WireKafkaSasl =
     }
   | { readonly mechanism: 'oauthbearer'; readonly token: WireSecret };
 
+/** A schema registry beside Kafka. */
+export interface WireSchemaRegistry {
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: WireSecret;
+  readonly caFile?: string;
+  readonly timeoutMs: number;
+  readonly refreshMs: number;
+}
+
 /** What a bridge leads to. */
 export type WireConnector =
   | {
@@ -119,6 +129,7 @@ export type WireConnector =
       readonly compression: 'none' | 'gzip' | 'lz4' | 'zstd';
       readonly tls?: WireKafkaTls;
       readonly sasl?: WireKafkaSasl;
+      readonly schemaRegistry?: WireSchemaRegistry;
     }
   | {
       readonly id: string;
@@ -155,7 +166,7 @@ export interface WireRuleSpool {
 
 /** A step of a connectivity test. */
 export interface WireTestStep {
-  readonly step: 'dns' | 'tcp' | 'tls' | 'auth' | 'target';
+  readonly step: 'dns' | 'tcp' | 'tls' | 'auth' | 'target' | 'schemas';
   readonly ok: boolean;
   readonly ms: number;
   readonly detail: string;
@@ -174,6 +185,17 @@ export interface WireOutboundRule {
   readonly spool?: WireRuleSpool;
 }
 
+/** What schemas are written in. */
+export type WireSchemaFormat = 'avro' | 'protobuf' | 'json-schema';
+
+/** The schema that a rule to Kafka writes values by. */
+export interface WireValueSchema {
+  readonly format: WireSchemaFormat;
+  readonly subject?: string;
+  readonly version: 'latest' | number;
+  readonly messageType?: string;
+}
+
 /** A bridge rule of any direction. */
 export type WireRule =
   | (WireOutboundRule & {
@@ -181,6 +203,7 @@ export type WireRule =
       readonly topic: string;
       readonly allowTopics?: readonly string[] | undefined;
       readonly partition: string;
+      readonly schema?: WireValueSchema;
       readonly deadLetterTopic?: string | undefined;
       readonly ack: 'none' | 'spool' | 'kafka';
     })
@@ -207,6 +230,7 @@ export type WireRule =
       readonly where?: string | undefined;
       readonly value?: string | undefined;
       readonly mqttTopic: string;
+      readonly schema?: { readonly format: WireSchemaFormat } | undefined;
       readonly qos: WireQoS | string;
       readonly retain: boolean | string;
       readonly expirySeconds?: string | undefined;

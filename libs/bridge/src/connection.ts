@@ -20,7 +20,7 @@ import type { SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
 
 /** What a test is called where a rule has its id. */
-const TEST_RULE = 'connectivity-test';
+const TEST_RULE = { id: 'connectivity-test' };
 
 /** A rule at work. */
 export type RunningRule = OutboundRule | InboundRule;
@@ -79,7 +79,7 @@ export class Connection {
       return new InboundRule(rule, this.#context, this.#inboundLink(rule, after));
     }
     return new OutboundRule(rule, this.#context, {
-      sink: this.#sinks.open(this.#connector, rule.id, log),
+      sink: this.#sinks.open(this.#connector, rule, log),
       targetFault: (target) => this.#sinks.targetFault(target),
       after,
     });
@@ -92,10 +92,11 @@ export class Connection {
     const { onError, deadLetterTopic } = rule;
     const deadLetters =
       onError === 'dlq' && deadLetterTopic !== undefined
-        ? new DeadLetters(this.#sinks.open(this.#connector, rule.id, log), deadLetterTopic)
+        ? new DeadLetters(this.#sinks.open(this.#connector, { id: rule.id }, log), deadLetterTopic)
         : undefined;
     return {
       open: (handler) => sources.open(this.#connector, rule, { handler, log }),
+      reader: sources.reader?.(this.#connector, rule),
       after,
       limits,
       inject,

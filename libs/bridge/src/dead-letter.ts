@@ -29,7 +29,7 @@ const VALUE_BYTES = 'skein-value-bytes';
 const KEPT_HEADER = /^(?:mqtt|skein)-/;
 const FAULTS: ReadonlySet<unknown> = new Set<LetterFault>([
   ...(['too_large', 'where_error', 'value_error', 'template_error', 'invalid_topic'] as const),
-  ...(['not_authorized', 'unknown_topic', 'spool_damaged', 'other'] as const),
+  ...(['schema_error', 'not_authorized', 'unknown_topic', 'spool_damaged', 'other'] as const),
 ]);
 
 /** The headers that say why a record is a dead letter, the same in both directions. */

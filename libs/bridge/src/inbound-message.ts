@@ -15,7 +15,7 @@ export interface InboundLimits {
 /** A record that no message can be made of. */
 export class RecordError extends Error {
   override readonly name = 'RecordError';
-  readonly code: 'invalid_topic' | 'too_large' | 'template_error';
+  readonly code: 'invalid_topic' | 'too_large' | 'template_error' | 'schema_error';
 
   constructor(code: RecordError['code'], message: string) {
     super(message);

@@ -16,13 +16,22 @@ import { RecordPump, type RecordOutcome } from './record-pump.ts';
 import { RuleHealth } from './rule-health.ts';
 import { detailOf, reasonOf, RuleTransform, type TransformReason } from './rule-transform.ts';
 import { SinkError } from './sink.ts';
-import type { ConsumedRecord, RecordBatch, Source, SourceHandler } from './source.ts';
+import type {
+  ConsumedRecord,
+  ReadValue,
+  RecordBatch,
+  Source,
+  SourceHandler,
+  ValueReader,
+} from './source.ts';
 import { stageOf } from './stage.ts';
 
 /** How an inbound rule is joined to its source and to the publish pipeline. */
 export interface InboundLink {
   /** Opens the rule's source. */
   readonly open: (handler: SourceHandler) => Source;
+  /** Reads the values of records; undefined when they stay as they are. The rule closes it. */
+  readonly reader?: ValueReader | undefined;
   /** Resolves when an earlier version of the rule is gone; nothing is consumed before. */
   readonly after: Promise<void>;
   readonly limits: InboundLimits;
@@ -112,6 +121,7 @@ export class InboundRule {
     this.#closing = true;
     const source = await this.#source;
     await source?.close();
+    this.#link.reader?.close();
     await this.#link.deadLetters?.close();
   }
 
@@ -134,16 +144,22 @@ export class InboundRule {
     const { partition, records, lag } = batch;
     const refusals = this.#refusals.get(partition) ?? 0;
     this.#lags.set(partition, lag + records.length);
+    const read = await this.#reading(batch);
+    if (read instanceof SinkError) {
+      this.#health.failed(read);
+      return this.#rest(partition, refusals, read.message);
+    }
     this.#context.meter.bridgeBatch(this.#context.bridge, records.length);
     let reason = '';
     const ahead = this.#ahead.get(partition) ?? new Set();
     this.#ahead.set(partition, ahead);
     const pump = new RecordPump(batch, {
       carry: (record, settled) => {
-        this.#offer({ topic: this.rule.topic, partition, record }, (outcome, why = '') => {
+        const settle: Settle = (outcome, why = '') => {
           if (why !== '') reason = why;
           settled(outcome);
-        });
+        };
+        this.#offer({ topic: this.rule.topic, partition, record }, read, settle);
       },
       ready: () => this.#isReady(),
       ahead,
@@ -160,23 +176,29 @@ export class InboundRule {
     return 0;
   }
 
-  #offer(source: RecordSource, settle: Settle): void {
-    const payload = this.#transform?.run(new RecordDocument(source));
-    if (payload === 'filtered') {
-      this.#count('filtered', 'ok');
-      return settle('skipped');
-    }
-    if (payload instanceof TransformFault) {
-      const poison = { fault: reasonOf(payload), detail: detailOf(payload) };
-      return this.#poisoned(source, poison, settle);
-    }
-    let message: InjectedMessage;
+  /** How values of a batch are read, or why that is not known now. */
+  async #reading(batch: RecordBatch): Promise<ReadValue | undefined | SinkError> {
     try {
-      message = this.#messages.message(source, payload);
+      return await this.#link.reader?.prepare(batch);
+    } catch (error) {
+      if (error instanceof SinkError) return error;
+      throw error;
+    }
+  }
+
+  #offer(source: RecordSource, read: ReadValue | undefined, settle: Settle): void {
+    let message: InjectedMessage | 'filtered' | Poison;
+    try {
+      message = this.#messageOf(read === undefined ? source : readBy(read, source));
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       return this.#poisoned(source, { fault: error.code, detail: error.message }, settle);
     }
+    if (message === 'filtered') {
+      this.#count('filtered', 'ok');
+      return settle('skipped');
+    }
+    if ('fault' in message) return this.#poisoned(source, message, settle);
     this.#context.meter.bridgeRuleMatched(this.rule.id);
     this.#link.inject(message, (error) => {
       if (error === undefined) {
@@ -187,6 +209,16 @@ export class InboundRule {
       if (fault === undefined) return settle('again', error.message);
       this.#poisoned(source, { fault, detail: error.message }, settle);
     });
+  }
+
+  /** @throws RecordError when the record makes no message. */
+  #messageOf(source: RecordSource): InjectedMessage | 'filtered' | Poison {
+    const payload = this.#transform?.run(new RecordDocument(source));
+    if (payload === 'filtered') return payload;
+    if (payload instanceof TransformFault) {
+      return { fault: reasonOf(payload), detail: detailOf(payload) };
+    }
+    return this.#messages.message(source, payload);
   }
 
   #poisoned(source: RecordSource, poison: Poison, settle: Settle): void {
@@ -291,4 +323,11 @@ function faultOf(error: Error): Poison['fault'] | undefined {
     case 'BRIDGE_UNAVAILABLE':
       return undefined;
   }
+}
+
+/** The record with what its value says. @throws RecordError when it says nothing. */
+function readBy(read: ReadValue, source: RecordSource): RecordSource {
+  const { record } = source;
+  if (record.value === null) return source;
+  return { ...source, record: { ...record, value: read(record.value) } };
 }

@@ -1,18 +1,20 @@
 export type { BridgeLimits, RuleBridgeOptions } from './bridge-options.ts';
 export { Deferred, waitAtMost } from './deferred.ts';
-export type { InboundLimits } from './inbound-message.ts';
+export { RecordError, type InboundLimits } from './inbound-message.ts';
 export type { LaneLimits } from './lane.ts';
 export { laneOf } from './murmur2.ts';
 export { RuleBridge } from './rule-bridge.ts';
 export { SpoolHeir, type SpoolHeirOptions } from './spool-heir.ts';
 export type { BridgeSpool, SpoolLimits } from './spool-limits.ts';
-export { SinkError, type Sink, type SinkFactory, type SinkRecord } from './sink.ts';
+export { SinkError, type Sink, type SinkFactory, type SinkRecord, type SinkRule } from './sink.ts';
 export type {
   ConsumedRecord,
+  ReadValue,
   RecordBatch,
   Source,
   SourceFactory,
   SourceHandler,
   SourceOwner,
+  ValueReader,
 } from './source.ts';
 export { testInSteps, type Endpoint, type SinkTestPlan } from './sink-test.ts';

@@ -230,6 +230,10 @@ describe('Lane', () => {
     // It does not wait for a place that a record of many has none of.
     await sink.refuseOne('UNKNOWN_TARGET', 'd');
     expect(failed).toEqual(['b:other', 'd:unknown_topic']);
+    push('e');
+    await pass(10);
+    await sink.refuseOne('UNFIT', 'e');
+    expect(failed.at(-1)).toBe('e:schema_error');
     expect(lane.size).toBe(0);
   });
 

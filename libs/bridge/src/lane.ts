@@ -3,7 +3,8 @@ import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 
 /** Why a lane gave records up, in a word and in words. */
 export interface LaneLoss {
-  readonly fault: 'too_large' | 'not_authorized' | 'unknown_topic' | 'other' | 'shutdown';
+  readonly fault:
+    'too_large' | 'not_authorized' | 'unknown_topic' | 'schema_error' | 'other' | 'shutdown';
   readonly detail: string;
 }
 
@@ -44,6 +45,7 @@ const FAULTS: Readonly<Record<SinkError['code'], LaneLoss['fault']>> = {
   TOO_LARGE: 'too_large',
   NOT_AUTHORIZED: 'not_authorized',
   REJECTED: 'other',
+  UNFIT: 'schema_error',
 };
 
 const BACKOFF_MIN_MS = 50;

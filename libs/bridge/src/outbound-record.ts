@@ -10,6 +10,7 @@ export type LetterFault = Extract<
   | 'value_error'
   | 'template_error'
   | 'invalid_topic'
+  | 'schema_error'
   | 'not_authorized'
   | 'unknown_topic'
   | 'spool_damaged'

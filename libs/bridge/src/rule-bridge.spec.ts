@@ -130,7 +130,7 @@ describe('RuleBridge', () => {
         {
           kind: 'kafka',
           targetFault,
-          open: (_connector, id) => {
+          open: (_connector, { id }) => {
             started.push(id);
             return kafka(id);
           },

@@ -70,6 +70,31 @@ describe('bridgeFault', () => {
   });
 });
 
+describe('bridgeFault of schemas', () => {
+  const schema = { format: 'avro', version: 'latest' } as const;
+  const registry = { url: 'http://r:8081', timeoutMs: 1_000, refreshMs: 1_000 };
+  const withRegistry: Connector = { ...connector, schemaRegistry: registry };
+
+  it('asks for a registry', () => {
+    const fault =
+      'schema: the bridge main has no schema registry; give it `schemaRegistry`, or remove the schema';
+    expect(bridgeFault({ ...outbound, schema }, [connector])).toBe(fault);
+    expect(bridgeFault({ ...inbound, schema }, [connector])).toBe(fault);
+    expect(bridgeFault({ ...outbound, schema }, [withRegistry])).toBeUndefined();
+    expect(bridgeFault({ ...inbound, schema }, [withRegistry])).toBeUndefined();
+  });
+
+  it('knows messages of Protobuf only', () => {
+    const messageType = 'plant.v1.Reading';
+    const rule = { ...outbound, schema: { ...schema, messageType } };
+    expect(bridgeFault(rule, [withRegistry])).toBe(
+      'schema.messageType: is for `format: protobuf` only',
+    );
+    const proto = { ...rule, schema: { ...rule.schema, format: 'protobuf' as const } };
+    expect(bridgeFault(proto, [withRegistry])).toBeUndefined();
+  });
+});
+
 describe('ruleFault', () => {
   it('finds nothing wrong with good rules', () => {
     expect(ruleFault(outbound, ground)).toBeUndefined();

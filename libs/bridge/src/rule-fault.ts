@@ -19,9 +19,10 @@ import { Template, TemplateError, type PlaceholderTable } from './template.ts';
  * @returns what is wrong, naming the field; undefined when all is well.
  */
 export function bridgeFault(
-  { bridge, direction }: BridgeRule,
+  rule: BridgeRule,
   connectors: readonly Connector[],
 ): string | undefined {
+  const { bridge, direction } = rule;
   const named = connectors.find(({ id }) => id === bridge);
   if (named === undefined) {
     const ids = connectors.map(({ id }) => id).join(', ');
@@ -29,8 +30,21 @@ export function bridgeFault(
     return `bridge: ${known}; add ${bridge} to \`bridges\` (SKEIN_BRIDGES)`;
   }
   const needed: string = KIND_OF[direction];
-  if (named.kind === needed) return undefined;
+  if (named.kind === needed) return schemaFault(rule, named);
   return `direction: needs a bridge of kind ${needed}, and ${bridge} is of kind ${named.kind}`;
+}
+
+/** What is wrong with the schema of a rule. */
+function schemaFault(rule: BridgeRule, connector: Connector): string | undefined {
+  if (!('schema' in rule) || rule.schema === undefined || connector.kind !== 'kafka')
+    return undefined;
+  if (connector.schemaRegistry === undefined) {
+    return `schema: the bridge ${connector.id} has no schema registry; give it \`schemaRegistry\`, or remove the schema`;
+  }
+  if (rule.direction !== 'mqtt-to-kafka') return undefined;
+  return rule.schema.messageType === undefined || rule.schema.format === 'protobuf'
+    ? undefined
+    : 'schema.messageType: is for `format: protobuf` only';
 }
 
 /**

@@ -24,10 +24,12 @@ export interface SinkTestPlan {
   readonly auth: () => Promise<string>;
   /** Absent when no target is to be tested. */
   readonly target?: (() => Promise<string>) | undefined;
+  /** Asks the schema registry; absent when there is none. */
+  readonly schemas?: (() => Promise<string>) | undefined;
 }
 
 /**
- * Tests step by step whether a sink can work, up to the first fault: names, TCP, TLS, login and target.
+ * Tests step by step whether a sink can work, up to the first fault: names, TCP, TLS, login, target and schema registry.
  *
  * @remarks Of several endpoints one that passes is enough; the details tell of the others, and the next step goes on without them.
  */
@@ -53,6 +55,7 @@ export async function* testInSteps(plan: SinkTestPlan): AsyncGenerator<BridgeTes
     ['tls', network(secure)],
     ['auth', plan.auth],
     ['target', plan.target],
+    ['schemas', plan.schemas],
   ];
   for (const [step, work] of steps) {
     if (work === undefined) continue;

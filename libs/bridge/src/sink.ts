@@ -4,6 +4,7 @@ import type {
   ConnectorKind,
   ConnectorOf,
   Log,
+  ValueSchema,
 } from '#libs/broker-ports';
 
 /** A record on its way to a sink. The bridge owns the bytes and does not change them. */
@@ -28,11 +29,12 @@ export interface SinkRecord {
  *
  * @remarks `UNAVAILABLE`: ask again, the outcome of this attempt is unknown. `UNKNOWN_TARGET`: the target or lane does not
  * exist (yet). `TOO_LARGE`: the records were refused for their size. `NOT_AUTHORIZED`: access to the target is denied.
- * `REJECTED`: something in the records is refused for good.
+ * `REJECTED`: something in the records is refused for good. `UNFIT`: values do not fit the schema of their target.
  */
 export class SinkError extends Error {
   override readonly name = 'SinkError';
-  readonly code: 'UNAVAILABLE' | 'UNKNOWN_TARGET' | 'TOO_LARGE' | 'NOT_AUTHORIZED' | 'REJECTED';
+  readonly code:
+    'UNAVAILABLE' | 'UNKNOWN_TARGET' | 'TOO_LARGE' | 'NOT_AUTHORIZED' | 'REJECTED' | 'UNFIT';
   /** The other side asked to be left alone for so long. */
   readonly retryAfterMs: number | undefined;
   /** The records that were refused for good, when all others of the batch are stored; undefined when that is not known. */
@@ -81,11 +83,20 @@ export interface Sink {
   close(): Promise<void>;
 }
 
+/** What a sink must know of the rule it works for. */
+export interface SinkRule {
+  readonly id: string;
+  /** Absent: values go as they are. */
+  readonly schema?: ValueSchema;
+  /** Where dead letters go: as they are, for some are there because they do not fit the schema. */
+  readonly deadLetterTopic?: string | undefined;
+}
+
 /** Makes the sinks of one kind of bridge. It is given connectors of its kind only. */
 export interface SinkFactory<Kind extends ConnectorKind = ConnectorKind> {
   readonly kind: Kind;
   /** Why no target can have this name; undefined when one can. */
   targetFault(target: string): string | undefined;
   /** Makes the sink of a rule. Connects when it is first used. */
-  open(connector: ConnectorOf<Kind>, ruleId: string, log: Log): Sink;
+  open(connector: ConnectorOf<Kind>, rule: SinkRule, log: Log): Sink;
 }

@@ -30,6 +30,25 @@ export interface RecordBatch {
   heartbeat(): Promise<void>;
 }
 
+/**
+ * Gives what the value of a record says to a reader of MQTT.
+ *
+ * @throws RecordError when it says nothing.
+ */
+export type ReadValue = (value: Buffer) => Buffer;
+
+/** Reads values that are not for everyone to read. */
+export interface ValueReader {
+  /**
+   * Makes ready what reading the values of a batch takes.
+   *
+   * @throws SinkError when that cannot be had now.
+   */
+  prepare(batch: RecordBatch): Promise<ReadValue>;
+  /** Gives up what is under way. */
+  close(): void;
+}
+
 /** What a source tells its owner. */
 export interface SourceHandler {
   /**
@@ -60,6 +79,8 @@ export interface SourceFactory<Kind extends ConnectorKind = ConnectorKind> {
   topicFault(topic: string): string | undefined;
   /** Joins the consumer group of a rule. A group without history starts at the end of the topic. */
   open(connector: ConnectorOf<Kind>, rule: KafkaToMqttRule, owner: SourceOwner): Source;
+  /** What reads the values of a rule's records; absent or undefined when they stay as they are. */
+  reader?(connector: ConnectorOf<Kind>, rule: KafkaToMqttRule): ValueReader | undefined;
 }
 
 /** Who a source works for. */

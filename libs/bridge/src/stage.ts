@@ -4,6 +4,7 @@ const STAGES: ReadonlyMap<BridgeRecordCount['reason'], BridgeStage> = new Map([
   ['where_error', 'where'],
   ['value_error', 'value'],
   ['template_error', 'template'],
+  ['schema_error', 'schema'],
   ['invalid_topic', 'topic'],
   ['unknown_topic', 'topic'],
   ['spool_damaged', 'spool'],

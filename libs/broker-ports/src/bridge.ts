@@ -39,6 +39,35 @@ export type KafkaSasl =
       readonly token: SecretReference;
     };
 
+/** A schema registry beside Kafka, which speaks the REST interface of Confluent's. */
+export interface SchemaRegistry {
+  /** `http:` or `https:`, without a user. */
+  readonly url: string;
+  /** Absent: no login. */
+  readonly username?: string;
+  /** Read for every request. */
+  readonly password?: SecretReference;
+  /** Authorities to trust instead of the usual ones, in PEM. */
+  readonly caFile?: string;
+  /** How long a request may take. */
+  readonly timeoutMs: number;
+  /** How old the answer of what the latest version is may become. */
+  readonly refreshMs: number;
+}
+
+/** What schemas are written in. */
+export type SchemaFormat = 'avro' | 'protobuf' | 'json-schema';
+
+/** The schema that a rule writes its values by. Values are JSON before. */
+export interface ValueSchema {
+  readonly format: SchemaFormat;
+  /** @defaultValue the Kafka topic and `-value` */
+  readonly subject?: string;
+  readonly version: 'latest' | number;
+  /** Which message of a Protobuf schema. @defaultValue the first */
+  readonly messageType?: string;
+}
+
 /** A Kafka cluster. */
 export interface KafkaConnector {
   /** Rules and metrics call it so. */
@@ -53,6 +82,8 @@ export interface KafkaConnector {
   readonly tls?: KafkaTls;
   /** Absent: no login. */
   readonly sasl?: KafkaSasl;
+  /** Needed by rules with a schema. */
+  readonly schemaRegistry?: SchemaRegistry;
 }
 
 /** An HTTP endpoint that takes records by POST. */
@@ -152,6 +183,8 @@ export interface MqttToKafkaRule extends OutboundRuleFields {
    * template that gives a number, which counts modulo the number of partitions. @defaultValue `key`
    */
   readonly partition: string;
+  /** Absent: values go as they are. */
+  readonly schema?: ValueSchema;
   /** The topic of records that can never be stored in theirs, or of which none can be made; no template. @defaultValue they are given up */
   readonly deadLetterTopic?: string | undefined;
   /** PUBACK waits for: `spool` the disk of the node, `kafka` acks=all, `none` nothing (memory only, lost with the node). */
@@ -178,6 +211,8 @@ export interface KafkaToMqttRule {
   readonly enabled: boolean;
   /** The Kafka topic to consume. */
   readonly topic: string;
+  /** Values name a schema of this format, and become JSON. Absent: they stay as they are. */
+  readonly schema?: { readonly format: SchemaFormat } | undefined;
   /** Expression over the record: others than those for which it is true are passed over. @defaultValue all */
   readonly where?: string | undefined;
   /** Expression over the record that gives the payload of the message. @defaultValue the value as it is */
@@ -300,7 +335,7 @@ export interface BridgeTest {
 
 /** A step of a connectivity test. */
 export interface BridgeTestStep {
-  readonly step: 'dns' | 'tcp' | 'tls' | 'auth' | 'target';
+  readonly step: 'dns' | 'tcp' | 'tls' | 'auth' | 'target' | 'schemas';
   readonly ok: boolean;
   readonly ms: number;
   /** What was found, or what is wrong. Holds no secret. */

@@ -14,6 +14,8 @@ export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly Config
     ...repeatedIds('bridges', bridges),
     ...repeatedIds('bridgeRules', bridgeRules),
     ...bridges.flatMap(certificateFaults),
+    ...bridges.flatMap(registryFaults),
+    ...bridgeRules.flatMap((rule, index) => schemaFaults(rule, index, bridges)),
   ];
   for (const [index, { bridge, direction }] of bridgeRules.entries()) {
     const named = bridges.find(({ id }) => id === bridge);
@@ -55,6 +57,45 @@ function certificateFaults(
       fix: `name the file, or remove tls.${given}`,
     },
   ];
+}
+
+/** A name is of no use without its password, and a password without its name. */
+function registryFaults(bridge: Bridges['bridges'][number], index: number): readonly ConfigFault[] {
+  if (bridge.kind !== 'kafka' || bridge.schemaRegistry === undefined) return [];
+  const { username, password } = bridge.schemaRegistry;
+  if ((username === undefined) === (password === undefined)) return [];
+  const [given, missing] =
+    username === undefined ? ['password', 'username'] : ['username', 'password'];
+  return [
+    {
+      field: `bridges[${index}].schemaRegistry.${missing}`,
+      problem: `is required by schemaRegistry.${given}`,
+      fix: `set it, or remove schemaRegistry.${given}`,
+    },
+  ];
+}
+
+/** Finds rules whose schema nobody has, or whose message is of no format that has messages. */
+function schemaFaults(
+  rule: Bridges['bridgeRules'][number],
+  index: number,
+  bridges: Bridges['bridges'],
+): readonly ConfigFault[] {
+  if (!('schema' in rule) || rule.schema === undefined) return [];
+  const field = `bridgeRules[${index}].schema`;
+  const named = bridges.find(({ id }) => id === rule.bridge);
+  if (named?.kind === 'kafka' && named.schemaRegistry === undefined) {
+    return [
+      {
+        field,
+        problem: `needs a schema registry, and the bridge ${named.id} has none`,
+        fix: 'give the bridge `schemaRegistry`, or remove the schema',
+      },
+    ];
+  }
+  if (!('messageType' in rule.schema) || rule.schema.format === 'protobuf') return [];
+  const problem = 'is for the format protobuf only';
+  return [{ field: `${field}.messageType`, problem, fix: 'remove it' }];
 }
 
 /** Finds rules that need a spool where there is none. */

@@ -114,6 +114,41 @@ const record = {
 const whenAcknowledged = (stored: string) =>
   `When a QoS 1 or 2 message is acknowledged: when it is on the disk of the node (\`bridge.spool\`), after ${stored}, or at once and lost with the node.`;
 
+const FORMATS = 'avro, protobuf or json-schema';
+
+const schemaFormat = (description: string) =>
+  z
+    .enum(['avro', 'protobuf', 'json-schema'], { error: `must be ${FORMATS}` })
+    .meta({ description });
+
+const VERSION = 'latest, or a number from 1';
+const VERSION_FAULT = `must be ${VERSION}`;
+
+const valueSchema = z
+  .strictObject(
+    {
+      format: schemaFormat(
+        'What the schema is written in, by which JSON payloads become the values of records. One that does not fit is refused.',
+      ),
+      subject: optionalText(
+        'Subject of the schema; by default the Kafka topic and `-value`.',
+        'a subject',
+      ),
+      version: z
+        .union([z.literal('latest'), z.int().min(1, { error: VERSION_FAULT })], {
+          error: VERSION_FAULT,
+        })
+        .default('latest')
+        .meta({ description: 'Version of the subject.', expects: VERSION }),
+      messageType: optionalText(
+        'Which message of a Protobuf schema; by default its first.',
+        'the name of a message',
+      ),
+    },
+    { error: 'must be a map with a format' },
+  )
+  .exactOptional();
+
 const deadLetter = (field: string, expects: string) => {
   const error = `must be ${expects} of at most 1,024 characters`;
   const description = `${field} of records that are refused for good, or of which none can be made; they say why in headers. Without it they are counted and given up.`;
@@ -144,6 +179,7 @@ export const mqttToKafka = z.strictObject({
     '`key`, `round-robin` or a template',
   ).default('key'),
   ...record,
+  schema: valueSchema,
   deadLetterTopic: deadLetter('Kafka topic', 'a topic name, no template'),
   ack: z
     .enum(['none', 'spool', 'kafka'], { error: 'must be none, spool or kafka' })
@@ -176,6 +212,16 @@ export const kafkaToMqtt = z.strictObject({
   direction: direction('kafka-to-mqtt'),
   enabled: flag('Whether the rule is in force.', true),
   topic: text('Kafka topic to consume.', 'a topic name'),
+  schema: z
+    .strictObject(
+      {
+        format: schemaFormat(
+          'What the schemas are written in that values name; payloads are JSON then. A value that names none of them can never be published.',
+        ),
+      },
+      { error: 'must be a map with a format' },
+    )
+    .exactOptional(),
   where: expression('Which records it takes: those for which this is true.'),
   value: expression('Payload of the messages. Without it the value of the record as it is.'),
   mqttTopic: text(

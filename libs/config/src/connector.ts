@@ -69,6 +69,42 @@ const tls = z.strictObject(
   { error: 'must be a map: `tls: {}` is TLS with the usual authorities' },
 );
 
+const REGISTRY_URL = 'an http: or https: URL without a user name';
+
+const schemaRegistry = z
+  .strictObject(
+    {
+      url: z
+        .string({ error: `must be ${REGISTRY_URL}` })
+        .refine((text) => isUrl(text, ['http:', 'https:']), { error: `must be ${REGISTRY_URL}` })
+        .meta({
+          description: "Where the schema registry is; it speaks the REST interface of Confluent's.",
+          expects: REGISTRY_URL,
+        }),
+      username: z
+        .string({ error: 'must be a text without a colon' })
+        .regex(/^[^:]{1,256}$/, { error: 'must be a text without a colon' })
+        .exactOptional()
+        .meta({ description: 'Who logs in there.', expects: 'a text without a colon' }),
+      password: secretReference.exactOptional().meta({
+        description: 'The password; read for every request.',
+        expects: SECRET_EXPECTED,
+      }),
+      caFile: file('Certificates of authorities to trust instead of the usual ones, in PEM.'),
+      timeoutMs: milliseconds('How long a request may take.', {
+        default: 5_000,
+        min: 100,
+        max: 10_000,
+      }),
+      refreshMs: milliseconds(
+        'How old the answer of what the latest version of a subject is may become.',
+        { default: 60_000, min: 1_000, max: 86_400_000 },
+      ),
+    },
+    { error: 'must be a map with a url' },
+  )
+  .exactOptional();
+
 /** A Kafka cluster, as the file states it. */
 export const kafkaConnector = z.strictObject({
   id: name('Name of the bridge, unique; rules and metrics call it so.'),
@@ -89,6 +125,7 @@ export const kafkaConnector = z.strictObject({
     .meta({ description: 'Compression of batches. lz4 costs the least CPU.' }),
   tls: tls.exactOptional(),
   sasl: sasl.exactOptional(),
+  schemaRegistry,
 });
 
 const URL_EXPECTED =

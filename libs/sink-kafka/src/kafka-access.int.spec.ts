@@ -64,7 +64,7 @@ function sinkWith(access: Pick<KafkaConnector, 'tls' | 'sasl'>, broker = kafka.l
     ...{ id: 'main', kind: 'kafka', brokers: [broker], clientId: 'skein', compression: 'none' },
     ...access,
   };
-  const sink = kafkaSinks('n1', readSecret).open(connector, 'rule', log);
+  const sink = kafkaSinks('n1', readSecret).open(connector, { id: 'rule' }, log);
   opened.push(sink);
   return sink;
 }

@@ -33,7 +33,7 @@ it.each(COMPRESSIONS)(
       ...{ id: 'main', kind: 'kafka', brokers: [server.brokers], clientId: 'skein' },
       compression,
     };
-    const sink = kafkaSinks('n1', () => '').open(connector, 'rule', silentLog);
+    const sink = kafkaSinks('n1', () => '').open(connector, { id: 'rule' }, silentLog);
     const values = Array.from({ length: 100 }, (_, index) => `${'alike '.repeat(50)}${index}`);
     const records = values.map((value) => ({
       ...{ target: compression, key: Buffer.from('k'), value: Buffer.from(value), headers: {} },

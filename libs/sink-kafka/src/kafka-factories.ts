@@ -1,7 +1,8 @@
-import type { SinkFactory, SourceFactory } from '#libs/bridge';
+import type { SinkFactory, SinkRule, SourceFactory } from '#libs/bridge';
 import type { KafkaConnector, Log } from '#libs/broker-ports';
+import { RegistryClient, ValueDecoder, ValueEncoder } from '#libs/schema-registry';
 import { kafkaAccess, type ReadSecret } from './kafka-access.ts';
-import { KafkaSink } from './kafka-sink.ts';
+import { KafkaSink, type KafkaSchemas } from './kafka-sink.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { kafkaTopicFault } from './kafka-topic.ts';
 import { kafkajsClient } from './kafkajs-client.ts';
@@ -11,8 +12,11 @@ export function kafkaSinks(nodeId: string, readSecret: ReadSecret): SinkFactory<
   return {
     kind: 'kafka',
     targetFault: kafkaTopicFault,
-    open: (connector, ruleId, log) =>
-      new KafkaSink(clientOf({ nodeId, readSecret }, connector, { ruleId, log }), connector),
+    open: (connector, rule, log) => {
+      const owner = { ruleId: rule.id, log };
+      const kafka = clientOf({ nodeId, readSecret }, connector, owner);
+      return new KafkaSink(kafka, connector, kafkaSchemas(connector, rule, { readSecret, log }));
+    },
   };
 }
 
@@ -28,7 +32,30 @@ export function kafkaSources(nodeId: string, readSecret: ReadSecret): SourceFact
         topic,
         handler,
       }),
+    reader: ({ schemaRegistry }, { schema }) =>
+      schemaRegistry === undefined || schema === undefined
+        ? undefined
+        : new ValueDecoder({
+            client: new RegistryClient(schemaRegistry, readSecret),
+            format: schema.format,
+            clock: () => performance.now(),
+          }),
   };
+}
+
+function kafkaSchemas(
+  { schemaRegistry }: KafkaConnector,
+  { id, schema, deadLetterTopic: plainTopic }: SinkRule,
+  { readSecret, log }: { readonly readSecret: ReadSecret; readonly log: Log },
+): KafkaSchemas {
+  if (schemaRegistry === undefined) return {};
+  const client = new RegistryClient(schemaRegistry, readSecret);
+  const test = async (): Promise<string> => `takes ${(await client.types()).join(', ')}`;
+  if (schema === undefined) return { test };
+  const { refreshMs } = schemaRegistry;
+  const clock = (): number => performance.now();
+  const encoder = new ValueEncoder({ client, schema, refreshMs, ruleId: id, clock, log });
+  return { test, encoder, plainTopic };
 }
 
 function clientOf(

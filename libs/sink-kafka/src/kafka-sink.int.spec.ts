@@ -40,7 +40,7 @@ async function openKafka(): Promise<ReceiverUnderTest> {
       clientId: 'skein',
       compression: 'lz4',
     };
-    return kafkaSinks('n1', noSecrets).open(connector, 'rule', silentLog);
+    return kafkaSinks('n1', noSecrets).open(connector, { id: 'rule' }, silentLog);
   };
 
   return {

@@ -1,6 +1,7 @@
 import kafkajs, { type Kafka, type Producer } from 'kafkajs';
 import { SinkError, testInSteps, type Sink, type SinkRecord } from '#libs/bridge';
 import type { BridgeTest, BridgeTestStep, KafkaConnector } from '#libs/broker-ports';
+import type { ValueEncoder } from '#libs/schema-registry';
 import { endpointsOf } from './kafka-access.ts';
 import { KafkaConnections } from './kafka-connections.ts';
 import { REQUEST_TIMEOUT_MS, clientFailure } from './kafkajs-client.ts';
@@ -12,6 +13,16 @@ const COMPRESSION = {
   zstd: kafkajs.CompressionTypes.ZSTD,
 } as const;
 
+/** What a sink does about schemas. */
+export interface KafkaSchemas {
+  /** Encodes the values of the rule; undefined when they go as they are. */
+  readonly encoder?: ValueEncoder | undefined;
+  /** A topic whose values go as they are all the same. */
+  readonly plainTopic?: string | undefined;
+  /** Asks the registry; undefined when there is none. Answers what it found. */
+  readonly test?: (() => Promise<string>) | undefined;
+}
+
 /**
  * The sink on kafkajs: a target is a topic, a lane is one of its partitions.
  *
@@ -21,17 +32,21 @@ const COMPRESSION = {
 export class KafkaSink implements Sink {
   readonly #kafka: Kafka;
   readonly #connector: KafkaConnector;
+  readonly #schemas: KafkaSchemas;
   readonly #connections: KafkaConnections;
   #producer: Promise<Producer> | undefined;
 
-  constructor(kafka: Kafka, connector: KafkaConnector) {
+  constructor(kafka: Kafka, connector: KafkaConnector, schemas: KafkaSchemas) {
     this.#kafka = kafka;
     this.#connector = connector;
+    this.#schemas = schemas;
     this.#connections = new KafkaConnections(kafka);
   }
 
   async ping(): Promise<void> {
     await this.#connections.ask((admin) => admin.describeCluster());
+    const fault = this.#schemas.encoder?.fault;
+    if (fault !== undefined) throw fault;
   }
 
   async lanes(topic: string): Promise<number> {
@@ -40,10 +55,29 @@ export class KafkaSink implements Sink {
     );
     const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
     if (count === 0) throw new SinkError('UNKNOWN_TARGET', `${topic} has no partition`);
+    await this.#encoderOf(topic)?.prepare(topic);
     return count;
   }
 
   async send(
+    topic: string,
+    partition: number,
+    records: readonly SinkRecord[],
+  ): Promise<readonly number[]> {
+    const encoder = this.#encoderOf(topic);
+    if (encoder === undefined) return this.#produce(topic, partition, records);
+    const { fit, refusal } = await encoder.encode(topic, records);
+    const confirmed = fit.length === 0 ? [partition] : await this.#produce(topic, partition, fit);
+    if (refusal !== undefined && confirmed.includes(partition)) throw refusal;
+    return confirmed;
+  }
+
+  #encoderOf(topic: string): ValueEncoder | undefined {
+    const { encoder, plainTopic } = this.#schemas;
+    return topic === plainTopic ? undefined : encoder;
+  }
+
+  async #produce(
     topic: string,
     partition: number,
     records: readonly SinkRecord[],
@@ -93,10 +127,12 @@ export class KafkaSink implements Sink {
         return sasl === undefined ? 'Kafka asks for no login' : `logged in by ${sasl.mechanism}`;
       },
       target: target === undefined ? undefined : async () => partitions(await this.lanes(target)),
+      schemas: this.#schemas.test,
     });
   }
 
   async close(): Promise<void> {
+    this.#schemas.encoder?.close();
     await this.#connections.close();
   }
 

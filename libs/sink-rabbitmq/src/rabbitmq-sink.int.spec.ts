@@ -94,8 +94,8 @@ sinkContract('RabbitmqSink', {
     const nobody = `amqp://127.0.0.1:${await freePort()}`;
     let made = 0;
     return {
-      open: () => sinks.open(connectorTo(server.url), 'rule', silentLog),
-      openAstray: () => sinks.open(connectorTo(nobody), 'rule', silentLog),
+      open: () => sinks.open(connectorTo(server.url), { id: 'rule' }, silentLog),
+      openAstray: () => sinks.open(connectorTo(nobody), { id: 'rule' }, silentLog),
       makeTarget: async () => {
         made += 1;
         const name = `target-${made}`;

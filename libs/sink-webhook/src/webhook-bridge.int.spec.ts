@@ -59,7 +59,7 @@ function connectorWith(changes: Partial<WebhookConnector> = {}): WebhookConnecto
 }
 
 function sinkWith(changes: Partial<WebhookConnector> = {}): Sink {
-  const sink = webhookSinks(readSecret).open(connectorWith(changes), 'rule', silentLog);
+  const sink = webhookSinks(readSecret).open(connectorWith(changes), { id: 'rule' }, silentLog);
   closing.push(() => sink.close());
   return sink;
 }

@@ -9,7 +9,7 @@ export function webhookSinks(readSecret: ReadSecret): SinkFactory<'webhook'> {
   return {
     kind: 'webhook',
     targetFault: pathFault,
-    open: (connector, ruleId) =>
+    open: (connector, { id: ruleId }) =>
       new WebhookSink({ client: new HttpClient(connector, readSecret), connector, ruleId }),
   };
 }

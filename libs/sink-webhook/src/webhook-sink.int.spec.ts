@@ -55,7 +55,7 @@ async function openServer(format: WebhookConnector['format']): Promise<ReceiverU
       format,
     };
     const readSecret = (): string => '';
-    return webhookSinks(readSecret).open(connector, 'rule', silentLog);
+    return webhookSinks(readSecret).open(connector, { id: 'rule' }, silentLog);
   };
   const received = (target: string): ReceivedRecord[] =>
     server.stored

@@ -56,6 +56,12 @@ export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts'
 export { ruleStoreSuite } from './rule-store-suite.ts';
 export { clientSequences, offerLoad, type OutboundLoad } from './outbound-load.ts';
 export {
+  SchemaRegistryServer,
+  startSchemaRegistry,
+  type RegistryMood,
+  type RegistrySchema,
+} from './schema-registry-server.ts';
+export {
   sinkContract,
   type ReceivedRecord,
   type ReceiverUnderTest,

@@ -1,0 +1,67 @@
+import { describe, expect, it } from '@jest/globals';
+import { SchemaError, ValueError } from './codec.ts';
+import { jsonSchemaCodec } from './json-schema-codec.ts';
+
+const codecOf = (schema: unknown, references: { name: string; text: string }[] = []) =>
+  jsonSchemaCodec({ id: 1, format: 'json-schema', text: JSON.stringify(schema), references });
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+describe('jsonSchemaCodec', () => {
+  it('leaves values as they are', () => {
+    const codec = codecOf({ type: 'object', required: ['t'] });
+    const spaced = Buffer.from('{ "t" : 1.0 }');
+    expect(codec.encode(spaced)).toBe(spaced);
+    expect(codec.decode(spaced)).toBe(spaced);
+  });
+
+  it.each([
+    [{ type: 'object', required: ['t'] }, {}, "the value must have required property 't'"],
+    [{ properties: { a: { items: { type: 'number' } } } }, { a: [1, 'x'] }, 'a.1 must be number'],
+    [
+      { $schema: 'https://json-schema.org/draft/2020-12/schema', prefixItems: [{ const: 1 }] },
+      [2],
+      '0 must',
+    ],
+    [
+      {
+        $schema: 'https://json-schema.org/draft/2019-09/schema',
+        minContains: 1,
+        contains: { const: 1 },
+      },
+      [],
+      'the value must',
+    ],
+  ])('refuses what does not fit, and says where: %#', (schema, value, message) => {
+    const check = (): unknown => codecOf(schema).encode(json(value));
+    expect(check).toThrow(ValueError);
+    expect(check).toThrow(message);
+  });
+
+  it('refuses what is not JSON', () => {
+    expect(() => codecOf(true).encode(Buffer.from('21.5 C'))).toThrow('the value is not JSON');
+  });
+
+  it('follows references, by their names or from the id of the schema', () => {
+    const references = [{ name: 'unit.json', text: '{"enum":["C","K"]}' }];
+    const named = codecOf({ properties: { unit: { $ref: 'unit.json' } } }, references);
+    expect(() => named.encode(json({ unit: 'F' }))).toThrow('unit must be equal');
+    const based = { $id: 'http://plant/a.json', properties: { unit: { $ref: 'unit.json' } } };
+    expect(() => codecOf(based, references).encode(json({ unit: 'F' }))).toThrow(ValueError);
+  });
+
+  it('matches patterns in linear time', () => {
+    const codec = codecOf({ type: 'string', pattern: '^(a|a)*$' });
+    expect(() => codec.encode(json(`${'a'.repeat(50_000)}!`))).toThrow('must match pattern');
+    expect(codec.encode(json('aaa')).toString()).toBe('"aaa"');
+  });
+
+  it.each([
+    [{ type: 'numbr' }],
+    [{ $ref: 'nowhere.json' }],
+    [{ pattern: '(?=a)' }],
+    [{ $schema: 'http://json-schema.org/draft-04/schema#' }],
+  ])('refuses schemas that cannot be used: %#', (schema) => {
+    expect(() => codecOf(schema)).toThrow(SchemaError);
+  });
+});

@@ -1,0 +1,77 @@
+import { Ajv, type AnySchemaObject, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { RE2JS } from 're2js';
+import {
+  SchemaError,
+  ValueError,
+  asValueError,
+  parseJson,
+  type RegisteredSchema,
+  type ValueCodec,
+} from './codec.ts';
+
+/** Patterns meet what devices send, so they are matched in linear time. */
+const linearRegExp = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string) => compiled.matcher(text).find() };
+  },
+  { code: 'linearRegExp' },
+);
+
+const OPTIONS: Options = {
+  // As the specification has it: unknown keywords and formats are notes to people.
+  strict: false,
+  validateFormats: false,
+  logger: false,
+  code: { regExp: linearRegExp as NonNullable<NonNullable<Options['code']>['regExp']> },
+};
+
+/**
+ * Makes the codec of a JSON Schema: draft 7, 2019-09 or 2020-12, as its `$schema` says, else draft 7. Values stay as they are.
+ *
+ * @throws SchemaError
+ */
+export function jsonSchemaCodec(schema: RegisteredSchema): ValueCodec {
+  const validate = compile(schema);
+  const checked = (json: Buffer): Buffer => {
+    const value = parseJson(json);
+    if (!isValid(validate, value)) {
+      const [error] = validate.errors ?? [];
+      const place = error?.instancePath.slice(1).replaceAll('/', '.') || 'the value';
+      throw new ValueError(`${place} ${error?.message ?? 'does not fit the schema'}`);
+    }
+    return json;
+  };
+  return { format: 'json-schema', encode: checked, decode: checked };
+}
+
+function isValid(validate: ValidateFunction, value: unknown): boolean {
+  try {
+    return validate(value) === true;
+  } catch (error) {
+    throw asValueError(error);
+  }
+}
+
+function compile({ text, references }: RegisteredSchema): ValidateFunction {
+  try {
+    const schema = JSON.parse(text) as AnySchemaObject | boolean;
+    const { $schema = '', $id } = typeof schema === 'boolean' ? {} : schema;
+    const ajv = validatorOf(String($schema));
+    for (const { name, text: other } of references) {
+      // A name stands in `$ref`, which is relative to `$id`.
+      const key = URL.parse(name, String($id))?.href ?? name;
+      ajv.addSchema(JSON.parse(other) as AnySchemaObject, key);
+    }
+    return ajv.compile(schema);
+  } catch (error) {
+    throw new SchemaError((error as Error).message);
+  }
+}
+
+function validatorOf(version: string): Ajv {
+  if (version.includes('2020-12')) return new Ajv2020(OPTIONS);
+  return version.includes('2019-09') ? new Ajv2019(OPTIONS) : new Ajv(OPTIONS);
+}
