@@ -39,7 +39,9 @@ export const bridgeRuleSpoolSchema = named(
         .int()
         .min(1)
         .exactOptional()
-        .describe('Records that are older when their turn comes are dropped and counted.'),
+        .describe(
+          'How old records may become before the other side has them; older ones are dropped and counted.',
+        ),
       on_full: onFull
         .exactOptional()
         .describe(

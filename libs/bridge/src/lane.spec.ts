@@ -194,6 +194,57 @@ describe('Lane', () => {
     expect(sink.renewed).toBe(0);
   });
 
+  describe('where less is taken than a batch may have', () => {
+    let sideBytesMax: number;
+    let refused: number;
+
+    /** Pushes records of 200 bytes and has those requests refused that are too large. */
+    async function carry(count: number): Promise<void> {
+      for (let index = 0; index < count; index += 1) push('r', 200);
+      const until = delivered.length + count;
+      await pass(0);
+      while (delivered.length < until) {
+        const records = sink.requests.at(-1)?.split(' ').length ?? 0;
+        if (records * 200 <= sideBytesMax) {
+          await sink.accept();
+        } else {
+          refused += 1;
+          await sink.refuse('TOO_LARGE');
+        }
+        await pass(10);
+      }
+    }
+
+    beforeEach(() => {
+      sideBytesMax = 400;
+      refused = 0;
+    });
+
+    it('remembers what was too large', async () => {
+      await carry(4);
+      expect(refused).toBe(1);
+      await carry(100);
+      expect(refused).toBe(1);
+      expect(failed).toEqual([]);
+    });
+
+    it('tries more now and then, and goes on as before when that is too large', async () => {
+      await carry(4);
+      await carry(2_000);
+      expect(refused).toBeGreaterThan(2);
+      expect(refused).toBeLessThan(20);
+      expect(failed).toEqual([]);
+    });
+
+    it('comes back to full batches when they are taken', async () => {
+      await carry(4);
+      sideBytesMax = 1_000;
+      await carry(1_000);
+      expect(sink.requests.at(-1)).toBe('r r r r');
+      expect(refused).toBe(1);
+    });
+  });
+
   it('finds the one record that the sink rejects', async () => {
     push('a');
     push('X');

@@ -4,7 +4,13 @@ import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 /** Why a lane gave records up, in a word and in words. */
 export interface LaneLoss {
   readonly fault:
-    'too_large' | 'not_authorized' | 'unknown_topic' | 'schema_error' | 'other' | 'shutdown';
+    | 'too_large'
+    | 'not_authorized'
+    | 'unknown_topic'
+    | 'schema_error'
+    | 'other'
+    | 'expired'
+    | 'shutdown';
   readonly detail: string;
 }
 
@@ -24,6 +30,8 @@ export interface LaneLimits {
   readonly batchBytesMax: number;
   /** How old records of a target that does not exist may become, and for how long it is waited for. */
   readonly ackTimeoutMs: number;
+  /** How old records may become. @defaultValue as old as it takes */
+  readonly ageMsMax?: number | undefined;
 }
 
 /** Where a lane leads, and what it works with. */
@@ -39,6 +47,9 @@ export interface LaneOptions {
 /** What is told of records that a rule which ends gives up. @internal */
 export const ENDED: LaneLoss = { fault: 'shutdown', detail: 'the rule ends' };
 
+/** What is told of records that became too old. @internal */
+export const EXPIRED: LaneLoss = { fault: 'expired', detail: 'it became too old' };
+
 const FAULTS: Readonly<Record<SinkError['code'], LaneLoss['fault']>> = {
   UNAVAILABLE: 'other',
   UNKNOWN_TARGET: 'unknown_topic',
@@ -48,6 +59,8 @@ const FAULTS: Readonly<Record<SinkError['code'], LaneLoss['fault']>> = {
   UNFIT: 'schema_error',
 };
 
+/** After how many large batches a larger one is tried, where one was too large before. */
+const PROBE_BATCHES = 64;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2_000;
 
@@ -57,6 +70,7 @@ const BACKOFF_MAX_MS = 2_000;
  * @remarks A batch, once begun, is repeated unchanged until the other side has it, so that it can tell a repeat. Records are
  * given up only for reasons that repeating cannot cure; what follows them goes on. A lane that was idle sends at the end of
  * the turn; a busy one collects for `lingerMs` or until a batch is full.
+ * What was too large once is not tried again but now and then.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -73,9 +87,15 @@ export class Lane {
   #unknownSinceMs: number | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
+  /** How large a batch may be, by what the other side took and refused. */
+  #bytesMax: number;
+  /** The largest batch that was taken since the last refusal. */
+  #bytesTaken = 0;
+  #takenInARow = 0;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#bytesMax = options.limits.batchBytesMax;
   }
 
   /** Records that are neither delivered nor given up. */
@@ -106,8 +126,8 @@ export class Lane {
   }
 
   get #full(): boolean {
-    const { batchRecordsMax, batchBytesMax } = this.#options.limits;
-    return this.#queue.length - this.#head >= batchRecordsMax || this.#bytes >= batchBytesMax;
+    const { batchRecordsMax } = this.#options.limits;
+    return this.#queue.length - this.#head >= batchRecordsMax || this.#bytes >= this.#bytesMax;
   }
 
   #schedule(): void {
@@ -145,12 +165,13 @@ export class Lane {
   #nextBatch(): readonly OutboundRecord[] {
     const part = this.#parts.shift();
     if (part !== undefined) return part;
-    const { batchRecordsMax, batchBytesMax } = this.#options.limits;
+    const { batchRecordsMax } = this.#options.limits;
     const batch: OutboundRecord[] = [];
     let bytes = 0;
     while (batch.length < batchRecordsMax) {
       const record = this.#queue[this.#head];
-      if (record === undefined || (batch.length > 0 && bytes + record.bytes > batchBytesMax)) break;
+      if (record === undefined || (batch.length > 0 && bytes + record.bytes > this.#bytesMax))
+        break;
       batch.push(record);
       bytes += record.bytes;
       this.#head += 1;
@@ -168,10 +189,17 @@ export class Lane {
     const { clock, events } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       const startedMs = clock();
+      if (this.#isTooOld(batch)) {
+        if (attempt > 0) this.#options.sink.renew();
+        this.#underWay = 0;
+        events.failed(batch, EXPIRED);
+        return;
+      }
       const error = await this.#attempt(batch);
       if (error === undefined) {
         this.#underWay = 0;
         this.#unknownSinceMs = undefined;
+        this.#grow(batch);
         events.delivered(batch, (clock() - startedMs) / 1_000);
         return;
       }
@@ -218,6 +246,14 @@ export class Lane {
     if (left.length > 0) events.failed(left, lossOf(outcome.error));
   }
 
+  /** Whether every record of a batch has become too old. A part of one cannot be taken out: it may be stored already. */
+  #isTooOld(batch: readonly OutboundRecord[]): boolean {
+    const { clock, limits } = this.#options;
+    if (limits.ageMsMax === undefined || this.#closed) return false;
+    const oldestMs = clock() - limits.ageMsMax;
+    return batch.every(({ timestampMs }) => timestampMs < oldestMs);
+  }
+
   /** Why repeating this batch is of no use; undefined when it is. */
   #verdict(batch: readonly OutboundRecord[], error: SinkError): LaneLoss | undefined {
     const { code } = error;
@@ -238,12 +274,33 @@ export class Lane {
   #giveUp(batch: readonly OutboundRecord[], loss: LaneLoss): void {
     this.#underWay = 0;
     if (batch.length > 1 && (loss.fault === 'too_large' || loss.fault === 'other')) {
+      if (loss.fault === 'too_large') this.#shrink(batch);
       // One bad record must not take its neighbours with it.
       const half = batch.length >> 1;
       this.#parts.unshift(batch.slice(0, half), batch.slice(half));
     } else {
       this.#options.events.failed(batch, loss);
     }
+  }
+
+  /** What was too large once would be again: the next batches are as large as one that was taken, or half as large. */
+  #shrink(batch: readonly OutboundRecord[]): void {
+    const bytes = bytesOf(batch);
+    if (this.#bytesTaken >= bytes) this.#bytesTaken = 0;
+    this.#bytesMax = Math.min(this.#bytesMax, Math.max(this.#bytesTaken, bytes >> 1));
+    this.#takenInARow = 0;
+  }
+
+  /** What the other side takes may have grown, or one record alone was too large: now and then a little more is tried. */
+  #grow(batch: readonly OutboundRecord[]): void {
+    const { batchBytesMax } = this.#options.limits;
+    if (this.#bytesMax === batchBytesMax) return;
+    const bytes = bytesOf(batch);
+    this.#bytesTaken = Math.max(this.#bytesTaken, bytes);
+    if (bytes * 2 >= this.#bytesMax) this.#takenInARow += 1;
+    if (this.#takenInARow < PROBE_BATCHES) return;
+    this.#takenInARow = 0;
+    this.#bytesMax = Math.min(batchBytesMax, this.#bytesMax + (this.#bytesMax >> 2) + 1);
   }
 
   #pause(pauseMs: number): Promise<void> {
@@ -260,4 +317,8 @@ export class Lane {
 
 function lossOf({ code, message }: SinkError): LaneLoss {
   return { fault: FAULTS[code], detail: message };
+}
+
+function bytesOf(batch: readonly OutboundRecord[]): number {
+  return batch.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,23 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import {
-  type BridgeRecordCount,
-  type Connector,
-  type Message,
-  type Meter,
-  type MqttToKafkaRule,
-  type Spool,
-} from '#libs/broker-ports';
-import { MemorySpoolStore, messageOf, openMemorySpool, RecordingLog } from '#libs/testkit';
-import { RuleBridge } from './rule-bridge.ts';
+import type { MqttToKafkaRule } from '#libs/broker-ports';
+import { SpoolingBridge, spoolingRule } from '#libs/testkit';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
-
-const CONNECTOR: Connector = {
-  id: 'main',
-  kind: 'kafka',
-  brokers: ['127.0.0.1:1'],
-  clientId: 'skein',
-  compression: 'none',
-};
 
 /** A sink that refuses batches by what is in them, and targets by their names. */
 class FaultySink implements Sink {
@@ -54,102 +38,30 @@ class FaultySink implements Sink {
 }
 
 describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s', (ack) => {
-  let store: MemorySpoolStore;
-  let spool: Spool;
+  let bench: SpoolingBridge<FaultySink>;
   let sink: FaultySink;
-  let bridge: RuleBridge;
-  let log: RecordingLog;
   let answers: string[];
   let counts: Record<string, number>;
 
   beforeEach(async () => {
     jest.useFakeTimers();
-    store = new MemorySpoolStore();
-    spool = await openMemorySpool(Infinity, store);
-    sink = new FaultySink();
-    log = new RecordingLog();
-    answers = [];
-    counts = {};
-    open();
+    bench = await SpoolingBridge.open(new FaultySink());
+    ({ sink, answers, counts } = bench);
   });
 
   afterEach(async () => {
-    await close();
+    await bench.close();
     jest.useRealTimers();
   });
 
   function rule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
-    return {
-      id: 'r1',
-      bridge: 'main',
-      direction: 'mqtt-to-kafka',
-      enabled: true,
-      filter: 'a/#',
-      topic: 'telemetry',
-      key: '${clientId}',
-      partition: 'key',
-      headers: { site: 'north' },
-      deadLetterTopic: 'dead',
-      ack,
-      ...changes,
-    };
+    return spoolingRule({ headers: { site: 'north' }, deadLetterTopic: 'dead', ack, ...changes });
   }
 
-  function open(): void {
-    const count = (name: string, more = 1): void => {
-      counts[name] = (counts[name] ?? 0) + more;
-    };
-    const told: Readonly<Record<string | symbol, unknown>> = {
-      bridgeRecords: (record: BridgeRecordCount) =>
-        count(`${record.outcome}/${record.reason}`, record.count),
-      bridgeDeadLetters: (_bridge: string, records: number) => count('letters', records),
-      bridgeRuleError: (_rule: string, stage: string) => count(`stage ${stage}`),
-    };
-    const meter = new Proxy({}, { get: (_, name) => told[name] ?? (() => undefined) }) as Meter;
-    bridge = new RuleBridge({
-      connectors: [CONNECTOR],
-      sinks: [
-        {
-          kind: 'kafka',
-          targetFault: (name) => (name.includes('/') ? 'no slash' : undefined),
-          open: () => sink,
-        },
-      ],
-      sources: [],
-      limits: {
-        ...{ ackTimeoutMs: 1_000, lingerMs: 0, batchRecordsMax: 100, batchBytesMax: 100_000 },
-        bufferBytesMax: 1_000_000,
-      },
-      spool: {
-        spool,
-        limits: { ageSecondsMax: 3_600, onFull: 'reject', replayRecordsPerSecond: 0 },
-      },
-      inject: (_message, done) => done(),
-      messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
-      clock: Date.now,
-      log,
-      meter,
-    });
-  }
-
-  async function close(): Promise<void> {
-    const closed = bridge.close();
-    await pass(10_000);
-    await closed;
-  }
-
-  function offer(text: string, changes: Partial<Message> = {}): void {
-    const payload = Buffer.from(text);
-    const message = messageOf({ topic: 'a/b', receivedAtMs: Date.now(), payload, ...changes });
-    bridge.offer(message, (error) => answers.push(`${text.slice(0, 9)}:${error?.code ?? 'ok'}`));
-  }
-
-  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
   const of = (target: string): string[] =>
     sink.stored.filter((record) => record.target === target).map(({ value }) => String(value));
   const letters = (): SinkRecord[] => sink.stored.filter(({ target }) => target === 'dead');
-  const events = (): string[] => log.lines.map(({ event }) => event);
-  const waiting = (): number => spool.open('r1').records;
+  const waiting = (): number => bench.spool.open('r1').records;
 
   it.each([
     ['TOO_LARGE', 'too_large'],
@@ -160,11 +72,11 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
     async (code, reason) => {
       sink.faultOf = ({ target, value }) =>
         target === 'telemetry' && String(value) === 'bad' ? code : undefined;
-      bridge.apply([rule()]);
-      offer('bad', { publisher: 'c1' });
-      await pass(200);
-      offer('good');
-      await pass(200);
+      bench.bridge.apply([rule()]);
+      bench.offer('bad', { publisher: 'c1' });
+      await bench.pass(200);
+      bench.offer('good');
+      await bench.pass(200);
       expect(of('telemetry')).toEqual(['good']);
       expect(answers).toEqual(['bad:ok', 'good:ok']);
       expect(letters()).toMatchObject([
@@ -191,11 +103,13 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
   );
 
   it('takes a message whose topic would be illegal or is not allowed, and one without a partition', async () => {
-    bridge.apply([rule({ topic: '${topic[1]}', allowTopics: ['b'], partition: '${payload}' })]);
-    offer('1', { topic: 'a/x' });
-    offer('none', { topic: 'a/b' });
-    offer('2', { topic: 'a/b' });
-    await pass(200);
+    bench.bridge.apply([
+      rule({ topic: '${topic[1]}', allowTopics: ['b'], partition: '${payload}' }),
+    ]);
+    bench.offer('1', { topic: 'a/x' });
+    bench.offer('none', { topic: 'a/b' });
+    bench.offer('2', { topic: 'a/b' });
+    await bench.pass(200);
     expect(answers.toSorted()).toEqual(['1:ok', '2:ok', 'none:ok']);
     expect(of('b')).toEqual(['2']);
     const told = letters().map(
@@ -207,9 +121,9 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
   });
 
   it('takes a message for which an expression has no answer, with its payload', async () => {
-    bridge.apply([rule({ where: 'payload.t > 30' })]);
-    offer('no JSON');
-    await pass(200);
+    bench.bridge.apply([rule({ where: 'payload.t > 30' })]);
+    bench.offer('no JSON');
+    await bench.pass(200);
     expect(answers).toEqual(['no JSON:ok']);
     expect(letters()).toMatchObject([
       {
@@ -225,20 +139,20 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
   });
 
   it('does not let a device write to the topic of dead letters when the rule may not', async () => {
-    bridge.apply([rule({ topic: '${topic[1]}', allowTopics: ['b'] })]);
-    offer('1', { topic: 'a/x' });
-    await pass(200);
-    offer('2', { topic: 'a/dead' });
-    await pass(200);
+    bench.bridge.apply([rule({ topic: '${topic[1]}', allowTopics: ['b'] })]);
+    bench.offer('1', { topic: 'a/x' });
+    await bench.pass(200);
+    bench.offer('2', { topic: 'a/dead' });
+    await bench.pass(200);
     expect(letters().map(({ headers }) => headers['skein-target'])).toEqual(['x', 'dead']);
   });
 
   it('takes what a device named a missing topic for, when that was waited for', async () => {
     sink.missing.add('none');
-    bridge.apply([rule({ topic: '${topic[1]}' })]);
-    offer('1', { topic: 'a/none' });
-    offer('2', { topic: 'a/some' });
-    await pass(5_000);
+    bench.bridge.apply([rule({ topic: '${topic[1]}' })]);
+    bench.offer('1', { topic: 'a/none' });
+    bench.offer('2', { topic: 'a/some' });
+    await bench.pass(5_000);
     expect(of('some')).toEqual(['2']);
     expect(of('dead')).toEqual(['1']);
     expect(counts).toMatchObject({ 'failed/unknown_topic': 1, 'delivered/ok': 1, letters: 1 });
@@ -250,13 +164,13 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
       if (target === 'telemetry') return 'TOO_LARGE';
       return isAway ? 'UNAVAILABLE' : undefined;
     };
-    bridge.apply([rule()]);
-    offer('1');
-    await pass(500);
+    bench.bridge.apply([rule()]);
+    bench.offer('1');
+    await bench.pass(500);
     expect(answers).toEqual(ack === 'spool' ? ['1:ok'] : []);
     expect(waiting()).toBe(ack === 'spool' ? 1 : 0);
     isAway = false;
-    await pass(2_000);
+    await bench.pass(2_000);
     expect(of('dead')).toEqual(['1']);
     expect(waiting()).toBe(0);
     expect(answers).toEqual(['1:ok']);
@@ -264,10 +178,10 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
 
   it('cuts a dead letter that is too large itself, and says so', async () => {
     sink.faultOf = ({ value }) => (value.length > 2_000 ? 'TOO_LARGE' : undefined);
-    bridge.apply([rule()]);
-    offer('x'.repeat(5_000));
-    await pass(300);
-    expect(answers).toEqual(['xxxxxxxxx:ok']);
+    bench.bridge.apply([rule()]);
+    bench.offer('x'.repeat(5_000));
+    await bench.pass(300);
+    expect(answers).toEqual([`${'x'.repeat(5_000)}:ok`]);
     expect(letters()).toHaveLength(1);
     expect(letters()[0]?.value).toHaveLength(1_024);
     expect(letters()[0]?.headers).toMatchObject({
@@ -283,27 +197,27 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
     async (code) => {
       sink.faultOf = ({ target, value }) =>
         String(value).startsWith('bad') ? (target === 'dead' ? code : 'REJECTED') : undefined;
-      bridge.apply([rule()]);
+      bench.bridge.apply([rule()]);
       for (let index = 0; index < 5; index += 1) {
-        offer(`bad ${String(index)}`);
-        await pass(200);
+        bench.offer(`bad ${String(index)}`);
+        await bench.pass(200);
       }
-      offer('good');
-      await pass(300);
+      bench.offer('good');
+      await bench.pass(300);
       expect(of('telemetry')).toEqual(['good']);
       expect(sink.sent.filter((target) => target === 'dead')).toHaveLength(
         code === 'TOO_LARGE' ? 10 : 5,
       );
       expect(counts).toEqual({ 'delivered/ok': 1, 'dropped/dead_letter': 5, 'stage produce': 5 });
-      expect(events().filter((event) => event === 'bridge-dead-letters-lost')).toHaveLength(1);
-      expect(bridge.status()).toMatchObject([
+      expect(bench.events.filter((event) => event === 'bridge-dead-letters-lost')).toHaveLength(1);
+      expect(bench.bridge.status()).toMatchObject([
         { state: 'degraded', lastError: expect.stringContaining('dead letters are lost: dead: ') },
       ]);
       expect(answers.includes('bad 0:ok')).toBe(ack === 'spool');
       expect(waiting()).toBe(0);
-      await pass(20_000);
-      expect(events()).toContain('bridge-dead-letters-lost-over');
-      expect(bridge.status()).toMatchObject([{ state: 'running' }]);
+      await bench.pass(20_000);
+      expect(bench.events).toContain('bridge-dead-letters-lost-over');
+      expect(bench.bridge.status()).toMatchObject([{ state: 'running' }]);
     },
   );
 
@@ -311,15 +225,15 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
     sink.faultOf = ({ target, value }) =>
       target === 'telemetry' && String(value).startsWith('bad') ? 'REJECTED' : undefined;
     sink.missing.add('dead');
-    bridge.apply([rule()]);
-    offer('bad 1');
-    offer('good 1');
-    await pass(3_000);
+    bench.bridge.apply([rule()]);
+    bench.offer('bad 1');
+    bench.offer('good 1');
+    await bench.pass(3_000);
     expect(counts).toMatchObject({ 'dropped/dead_letter': 1, 'delivered/ok': 1 });
     sink.missing.delete('dead');
-    await pass(1_000);
-    offer('bad 2');
-    await pass(1_000);
+    await bench.pass(1_000);
+    bench.offer('bad 2');
+    await bench.pass(1_000);
     expect(of('dead')).toEqual(['bad 2']);
     expect(waiting()).toBe(0);
   });
@@ -327,23 +241,23 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
   it('without a topic for them: counts, tells once, and answers as before', async () => {
     sink.faultOf = ({ value }) => (String(value).startsWith('bad') ? 'REJECTED' : undefined);
     const { deadLetterTopic: _, ...without } = rule();
-    bridge.apply([without]);
-    for (let index = 0; index < 3; index += 1) offer(`bad ${String(index)}`);
-    await pass(1_000);
+    bench.bridge.apply([without]);
+    for (let index = 0; index < 3; index += 1) bench.offer(`bad ${String(index)}`);
+    await bench.pass(1_000);
     expect(counts).toEqual({ 'failed/other': 3, 'stage produce': 3 });
-    expect(events().filter((event) => event === 'bridge-records-failed')).toHaveLength(1);
+    expect(bench.events.filter((event) => event === 'bridge-records-failed')).toHaveLength(1);
     const answer = ack === 'spool' ? 'ok' : 'BRIDGE_UNAVAILABLE';
     expect(answers).toEqual([0, 1, 2].map((index) => `bad ${String(index)}:${answer}`));
   });
 
   it('keeps the order of each key among dead letters', async () => {
     sink.faultOf = ({ target }) => (target === 'telemetry' ? 'REJECTED' : undefined);
-    bridge.apply([rule()]);
+    bench.bridge.apply([rule()]);
     for (let index = 0; index < 60; index += 1) {
-      offer(String(index), { publisher: `c${String(index % 3)}` });
-      if (index % 7 === 0) await pass(5);
+      bench.offer(String(index), { publisher: `c${String(index % 3)}` });
+      if (index % 7 === 0) await bench.pass(5);
     }
-    await pass(2_000);
+    await bench.pass(2_000);
     for (const key of ['c0', 'c1', 'c2']) {
       const numbers = letters()
         .filter((letter) => String(letter.key) === key)
@@ -356,26 +270,23 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
   if (ack === 'spool') {
     it('tries a record again after a restart whose dead letter was not stored', async () => {
       sink.faultOf = ({ target }) => (target === 'dead' ? 'UNAVAILABLE' : 'TOO_LARGE');
-      bridge.apply([rule()]);
-      offer('1');
-      offer('2', { topic: 'a/b' });
-      await pass(300);
-      await close();
-      await spool.close();
-      spool = await openMemorySpool(Infinity, store);
+      bench.bridge.apply([rule()]);
+      bench.offer('1');
+      bench.offer('2', { topic: 'a/b' });
+      await bench.pass(300);
+      await bench.restart();
       sink.faultOf = ({ target }) => (target === 'dead' ? undefined : 'TOO_LARGE');
-      open();
-      bridge.apply([rule()]);
-      await pass(500);
+      bench.bridge.apply([rule()]);
+      await bench.pass(500);
       expect(of('dead')).toEqual(['1', '2']);
       expect(waiting()).toBe(0);
     });
 
     it('takes a record of the spool that cannot be read as it is', async () => {
-      spool.open('r1').append(Buffer.from('not a record'), Date.now(), () => undefined);
-      bridge.apply([rule()]);
-      offer('1');
-      await pass(500);
+      bench.spool.open('r1').append(Buffer.from('not a record'), Date.now(), () => undefined);
+      bench.bridge.apply([rule()]);
+      bench.offer('1');
+      await bench.pass(500);
       expect(of('telemetry')).toEqual(['1']);
       expect(letters()).toMatchObject([
         {
@@ -389,13 +300,13 @@ describe.each(['kafka', 'spool'] as const)('dead letters of a rule with ack: %s'
 
     it('sends dead letters that wait in the spool where they were to go, whatever the rule says by now', async () => {
       sink.faultOf = () => 'UNAVAILABLE';
-      bridge.apply([rule({ topic: '${topic[1]}', allowTopics: ['b'] })]);
-      offer('1', { topic: 'a/x' });
-      await pass(300);
+      bench.bridge.apply([rule({ topic: '${topic[1]}', allowTopics: ['b'] })]);
+      bench.offer('1', { topic: 'a/x' });
+      await bench.pass(300);
       const { deadLetterTopic: _, ...without } = rule({ allowTopics: ['telemetry'] });
-      bridge.apply([without]);
+      bench.bridge.apply([without]);
       sink.faultOf = () => undefined;
-      await pass(10_000);
+      await bench.pass(10_000);
       expect(of('dead')).toEqual(['1']);
       expect(counts).toMatchObject({ 'failed/invalid_topic': 1, letters: 1 });
     });

@@ -10,10 +10,10 @@ import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
 import { wayOf } from './direction.ts';
-import type { LaneEvents, LaneLimits } from './lane.ts';
+import { EXPIRED, type LaneEvents, type LaneLimits } from './lane.ts';
 import { OutboundLetters, type Refusal } from './outbound-letters.ts';
 import type { OutboundRecord } from './outbound-record.ts';
-import { RecordFates, type Loss } from './record-fates.ts';
+import { isRefusal, RecordFates, type Loss } from './record-fates.ts';
 import { RecordMaker, type RecordWay } from './record-maker.ts';
 import { RuleHealth } from './rule-health.ts';
 import { detailOf, reasonOf, RuleTransform, type Transformed } from './rule-transform.ts';
@@ -61,7 +61,6 @@ export class OutboundRule {
   readonly #fates: RecordFates;
   /** Undefined when records that can never be carried are given up. */
   readonly #letters: OutboundLetters | undefined;
-  readonly #laneLimits: LaneLimits;
   /** Undefined when nothing of the rule is in the spool, nor will be. */
   #spool: SpoolPath | undefined;
   readonly #targets = new Map<string, TargetLanes>();
@@ -84,7 +83,6 @@ export class OutboundRule {
     const { deadLetter } = wayOf(rule);
     this.#letters = deadLetter && new OutboundLetters(rule.id, deadLetter);
     this.#spool = this.#openSpool();
-    this.#laneLimits = this.#limitsOfLanes();
     const { constantTarget } = this.#maker;
     if (constantTarget !== undefined) this.#lanesOf({ target: constantTarget });
   }
@@ -201,12 +199,15 @@ export class OutboundRule {
     return path;
   }
 
-  /** A target that the rule itself names is waited for as long as the spool keeps records. */
-  #limitsOfLanes(): LaneLimits {
+  /** Records of a spool may become so old, and a target that the rule itself names is waited for as long. */
+  #limitsOfLanes(target: string): LaneLimits {
     const { limits, spool } = this.#context;
-    if (this.rule.ack !== 'spool' || !this.#maker.constant) return limits;
+    if (this.#spool === undefined) return limits;
     const ageSecondsMax = this.rule.spool?.ageSecondsMax ?? spool?.limits.ageSecondsMax ?? 0;
-    return { ...limits, ackTimeoutMs: ageSecondsMax * 1_000 };
+    const ageMsMax = ageSecondsMax * 1_000;
+    const isConstant = this.#maker.constant && !this.#isForLettersAlone(target);
+    const isWaitedFor = this.rule.ack === 'spool' && isConstant;
+    return { ...limits, ageMsMax, ...(isWaitedFor && { ackTimeoutMs: ageMsMax }) };
   }
 
   /** Takes a record that is not in the spool yet. */
@@ -265,7 +266,7 @@ export class OutboundRule {
     };
     const lanes = new TargetLanes(target, {
       sink: this.#link.sink,
-      limits: this.#isForLettersAlone(target) ? this.#context.limits : this.#laneLimits,
+      limits: this.#limitsOfLanes(target),
       clock,
       events,
     });
@@ -308,6 +309,8 @@ export class OutboundRule {
       const fault = asSinkError(error);
       this.#troubled(fault, lanes.target);
       lanes.lookupDueMs = clock() + RETRY_MS;
+      const old = lanes.takeOld(clock());
+      if (old.length > 0) this.#failed(old, EXPIRED);
       if (fault.code !== 'UNKNOWN_TARGET') return;
       const expired = lanes.takeExpired(clock());
       const loss = { fault: 'unknown_topic', detail: fault.message } as const;
@@ -338,7 +341,7 @@ export class OutboundRule {
   /** The one place where records leave their lanes in vain: for the dead letters, for good, or to stay in the spool as the rule ends. */
   #failed(records: readonly OutboundRecord[], loss: Loss): void {
     for (const record of records) {
-      if (loss.fault !== 'shutdown') this.#refused(record, loss);
+      if (isRefusal(loss)) this.#refused(record, loss);
       else this.#giveUp(record, loss);
     }
     this.#advance();

@@ -11,7 +11,12 @@ type Outcome = BridgeRecordCount['outcome'];
 type Reason = BridgeRecordCount['reason'];
 
 /** Why a record is given up. */
-export type Loss = Refusal | { readonly fault: 'shutdown'; readonly detail: string };
+export type Loss = Refusal | { readonly fault: 'shutdown' | 'expired'; readonly detail: string };
+
+/** Whether a record was refused for what it is, which is what dead letters are for. */
+export function isRefusal(loss: Loss): loss is Refusal {
+  return loss.fault !== 'shutdown' && loss.fault !== 'expired';
+}
 
 const LOST = 'bridge-dead-letters-lost';
 const FULL: ReadonlySet<Reason> = new Set<Reason>(['buffer_full', 'spool_full']);
@@ -76,7 +81,9 @@ export class RecordFates {
 
   /** A record is given up. */
   lost({ letter, gate, target }: OutboundRecord, loss: Loss): void {
-    if (letter === undefined || loss.fault === 'shutdown') {
+    if (loss.fault === 'expired') {
+      this.count('dropped', 'expired');
+    } else if (letter === undefined || loss.fault === 'shutdown') {
       this.count('failed', loss.fault);
     } else {
       this.count('dropped', 'dead_letter');
@@ -89,6 +96,12 @@ export class RecordFates {
   unanswered(gate: AckGate | undefined, reason: string): void {
     const text = `the bridge did not deliver the message: ${reason}`;
     gate?.release(new PublishError('BRIDGE_UNAVAILABLE', text));
+  }
+
+  /** So many records at most were lost in the spool. */
+  damaged(records: number): void {
+    this.#context.meter.bridgeRuleError(this.#rule.id, 'spool');
+    this.count('dropped', 'spool_damaged', records);
   }
 
   /** Counts records that are done with. */

@@ -1,4 +1,4 @@
-import { SpoolError, type SpoolEntry, type SpoolLog } from '#libs/broker-ports';
+import { SpoolDamageError, SpoolError, type SpoolEntry, type SpoolLog } from '#libs/broker-ports';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Fifo } from './fifo.ts';
 import type { OutboundRecord } from './outbound-record.ts';
@@ -17,6 +17,8 @@ export interface SpoolFeederOptions {
   readonly push: (record: OutboundRecord) => void;
   /** The log cannot be read now. */
   readonly failed: (error: SpoolError) => void;
+  /** Records of the log are lost: from a sequence on, as far as the error says. */
+  readonly damaged: (from: number, error: SpoolDamageError) => void;
   /** Makes a record of what the log has; undefined when there is none to make, and that is told. */
   readonly read: (entry: SpoolEntry) => OutboundRecord | undefined;
   readonly fates: RecordFates;
@@ -140,8 +142,10 @@ export class SpoolFeeder {
   #take(): OutboundRecord | undefined {
     for (;;) {
       this.#next = Math.max(this.#next, this.#options.spoolLog.first);
-      const record = this.isBehind ? this.#takeRead() : this.#takeRecent();
+      const { isBehind } = this;
+      const record = isBehind ? this.#takeRead() : this.#takeRecent();
       if (record === undefined || !this.#isExpired(record)) return record;
+      if (isBehind) this.#allowance += 1;
       this.#options.budget.give(record.bytes);
       this.#options.fates.count('dropped', 'expired');
     }
@@ -182,6 +186,14 @@ export class SpoolFeeder {
     return clock() - timestampMs > limits.ageSecondsMax * 1_000;
   }
 
+  /** What is damaged holds up nothing behind it. */
+  #passOver(error: SpoolDamageError): void {
+    const from = Math.max(this.#next, this.#options.spoolLog.first);
+    if (from <= error.upTo) this.#options.damaged(from, error);
+    this.#next = Math.max(this.#next, error.upTo + 1);
+    this.feed();
+  }
+
   async #read(): Promise<void> {
     if (this.#isReading || this.#allowance < 1) return;
     const { spoolLog, intake, failed } = this.#options;
@@ -192,6 +204,7 @@ export class SpoolFeeder {
       this.#aheadAt = 0;
     } catch (error) {
       this.#isReading = false;
+      if (error instanceof SpoolDamageError) return this.#passOver(error);
       if (error instanceof SpoolError) return failed(error);
       throw error;
     }

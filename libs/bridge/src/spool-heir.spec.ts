@@ -7,7 +7,7 @@ import {
   type MqttToKafkaRule,
   type Spool,
 } from '#libs/broker-ports';
-import { openMemorySpool, RecordingLog } from '#libs/testkit';
+import { MemorySpoolStore, openMemorySpool, RecordingLog } from '#libs/testkit';
 import { RuleBridge } from './rule-bridge.ts';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 import { SpoolHeir } from './spool-heir.ts';
@@ -27,6 +27,7 @@ function rule(changes: Partial<MqttToKafkaRule> = {}): BridgeRule {
 describe('SpoolHeir', () => {
   let own: Spool;
   let left: Spool;
+  let leftStore: MemorySpoolStore;
   let offered: InheritedSpool[];
   let isHeld: boolean;
   let closed: number;
@@ -39,7 +40,8 @@ describe('SpoolHeir', () => {
   beforeEach(async () => {
     jest.useFakeTimers();
     own = await openMemorySpool(1_000_000);
-    left = await openMemorySpool(Infinity);
+    leftStore = new MemorySpoolStore();
+    left = await openMemorySpool(Infinity, leftStore);
     [isHeld, closed, isAway, stored] = [true, 0, false, []];
     log = new RecordingLog();
     const close = async (): Promise<void> => void (closed += 1);
@@ -200,5 +202,18 @@ describe('SpoolHeir', () => {
     failing.mockRestore();
     await pass(LOOKS_MS);
     expect(stored).toEqual(['old']);
+  });
+
+  it('passes over what is damaged, and says what is lost', async () => {
+    await leave('r1', ['1', '2']);
+    await leave('r1', ['3']);
+    leftStore.damage('r1', 1);
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(stored).toEqual(['3']);
+    expect(left.rules()).toEqual([]);
+    expect(log.of('bridge-spool-damaged').map(({ fields }) => fields)).toMatchObject([
+      { rule: 'r1', node: 'dead', records: 2, from: 1, upTo: 2 },
+    ]);
   });
 });

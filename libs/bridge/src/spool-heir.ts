@@ -1,9 +1,11 @@
 import {
+  SpoolDamageError,
   SpoolError,
   type InheritedSpool,
   type Log,
   type SpoolEntry,
   type SpoolEstate,
+  type SpoolLog,
 } from '#libs/broker-ports';
 
 /** What an heir works with. */
@@ -96,7 +98,7 @@ export class SpoolHeir {
   /** Brings a piece of a log over; whether it may be worth while to go on. */
   async #move({ nodeId: node, spool }: InheritedSpool, rule: string): Promise<boolean> {
     const left = spool.open(rule);
-    const entries = await left.read(left.first, PIECE_BYTES);
+    const entries = await this.#read(left, { rule, node });
     const taken = entries.length === 0 ? 0 : await this.#options.inherit(rule, entries);
     if (taken === undefined) {
       const { records, bytes } = left;
@@ -110,6 +112,25 @@ export class SpoolHeir {
     if (last === undefined) return false;
     left.release(last.sequence);
     return true;
+  }
+
+  /** Reads a piece of a log; what is damaged is passed over. */
+  async #read(
+    left: SpoolLog,
+    whose: { readonly rule: string; readonly node: string },
+  ): Promise<readonly SpoolEntry[]> {
+    for (;;) {
+      const { first: from } = left;
+      try {
+        return await left.read(from, PIECE_BYTES);
+      } catch (error) {
+        if (!(error instanceof SpoolDamageError)) throw error;
+        const { upTo, message } = error;
+        const lost = { records: upTo - from + 1, from, upTo, error: message };
+        this.#options.log.error('bridge-spool-damaged', { ...whose, ...lost });
+        left.release(upTo);
+      }
+    }
   }
 
   async #leave(inherited: InheritedSpool): Promise<void> {

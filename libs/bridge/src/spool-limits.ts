@@ -2,7 +2,7 @@ import type { Spool, SpoolFullPolicy } from '#libs/broker-ports';
 
 /** How the rules of a node use its spool; a rule may have an age, a size and a policy of its own. */
 export interface SpoolLimits {
-  /** Older records are dropped when their turn comes. */
+  /** How old records may become before the sink has them; older ones are dropped. */
   readonly ageSecondsMax: number;
   readonly onFull: SpoolFullPolicy;
   /** How fast records are sent that are read back; 0 does not limit it. */

@@ -1,4 +1,11 @@
-import type { Log, RuleSpoolState, SpoolEntry, SpoolError, SpoolLog } from '#libs/broker-ports';
+import type {
+  Log,
+  RuleSpoolState,
+  SpoolDamageError,
+  SpoolEntry,
+  SpoolError,
+  SpoolLog,
+} from '#libs/broker-ports';
 import { AckGate } from './ack-gate.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Episode } from './episode.ts';
@@ -25,6 +32,14 @@ export interface SpoolPathOptions {
   readonly fates: RecordFates;
 }
 
+/** Records that are lost, in a row as far as they are told together. */
+interface SpoolHole {
+  readonly records: number;
+  readonly from: number;
+  readonly upTo: number;
+  readonly error: string;
+}
+
 /** How long a rule must have been behind before that is told. */
 const BEHIND_TOLD_MS = 1_000;
 
@@ -42,6 +57,8 @@ export class SpoolPath {
   readonly #failing: Episode;
   #behindSinceMs: number | undefined;
   #isBehindTold = false;
+  /** What was found damaged since the last sweep. */
+  #hole: SpoolHole | undefined;
 
   constructor(options: SpoolPathOptions) {
     const { rule, spoolLog, clock, log } = options;
@@ -76,6 +93,7 @@ export class SpoolPath {
       intake: this.#intake,
       push,
       read: (entry) => this.#read(entry),
+      damaged: (from, error) => this.#damaged(from, error),
       failed,
     });
   }
@@ -159,6 +177,7 @@ export class SpoolPath {
     this.#feeder.sweep(nowMs);
     this.#full.sweep(nowMs);
     this.#failing.sweep(nowMs);
+    this.#tellHole();
     this.#tellBehind(nowMs);
   }
 
@@ -166,6 +185,7 @@ export class SpoolPath {
   stop(): void {
     this.#intake.close();
     this.#feeder.stop();
+    this.#tellHole();
   }
 
   /** Lets the log forget what was delivered last. */
@@ -196,6 +216,20 @@ export class SpoolPath {
   #dropped(count: number): void {
     if (count > 0) this.#options.fates.count('dropped', 'spool_full', count);
     this.#feeder.feed();
+  }
+
+  /** Counts no fewer than are lost: some of the sequences may have been no records. */
+  #damaged(from: number, { upTo, message }: SpoolDamageError): void {
+    const count = upTo - from + 1;
+    this.#options.fates.damaged(count);
+    const { records, from: first, error } = this.#hole ?? { records: 0, from, error: message };
+    this.#hole = { records: records + count, from: first, upTo, error };
+  }
+
+  #tellHole(): void {
+    const { log, rule } = this.#options;
+    if (this.#hole !== undefined) log.error('bridge-spool-damaged', { rule, ...this.#hole });
+    this.#hole = undefined;
   }
 
   #tellBehind(nowMs: number): void {

@@ -67,6 +67,14 @@ export class TargetLanes {
     return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
   }
 
+  /** Takes out the held records that have become too old, whatever it is that they wait for. */
+  takeOld(nowMs: number): readonly OutboundRecord[] {
+    const { ageMsMax } = this.#laneOptions.limits;
+    if (ageMsMax === undefined) return [];
+    const kept = this.#held.findIndex(({ timestampMs }) => nowMs - timestampMs <= ageMsMax);
+    return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
+  }
+
   /** Gives up everything. */
   close(): void {
     const held = this.#held;

@@ -49,7 +49,7 @@ export interface SpoolLog {
    * Reads durable records from the log, in order, from a sequence on or from `first` if that is higher.
    *
    * @returns records of about so many bytes together, at least one if there is one.
-   * @throws SpoolError when they cannot be read.
+   * @throws SpoolDamageError when the first of them can never be read. SpoolError when they cannot be read now.
    */
   read(from: number, bytesMax: number): Promise<readonly SpoolEntry[]>;
   /**
@@ -131,5 +131,16 @@ export class SpoolError extends Error {
   constructor(code: SpoolError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** Records of a log are damaged where they are kept: no attempt will read them. What follows them may be well. */
+export class SpoolDamageError extends SpoolError {
+  /** The last sequence that is damaged; the first is the one that was to be read. */
+  readonly upTo: number;
+
+  constructor(upTo: number, message: string) {
+    super('FAILED', message);
+    this.upTo = upTo;
   }
 }

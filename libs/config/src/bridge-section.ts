@@ -39,12 +39,15 @@ const spool = section({
       unit: 'bytes',
     },
   ),
-  ageSecondsMax: whole('Records that are older when their turn comes are dropped and counted.', {
-    default: 7 * DAY_SECONDS,
-    min: 1,
-    max: 3650 * DAY_SECONDS,
-    unit: 's',
-  }),
+  ageSecondsMax: whole(
+    'How old records may become before the other side has them; older ones are dropped and counted.',
+    {
+      default: 7 * DAY_SECONDS,
+      min: 1,
+      max: 3650 * DAY_SECONDS,
+      unit: 's',
+    },
+  ),
   onFull: onFull.default('reject'),
   replayRecordsPerSecond: whole(
     'How fast each rule sends records that are read back after a start or an outage; 0 is as fast as it can. Live records queue behind them, so a limit below their rate is never caught up.',

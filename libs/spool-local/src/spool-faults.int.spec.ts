@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { open } from 'lmdb';
 import type { SpoolEntry } from '#libs/broker-ports';
 import { until } from '#libs/testkit';
 import { openLocalSpool } from './local-spool.ts';
@@ -153,6 +154,38 @@ describe('the spool of a node', () => {
     },
     TEST_DEADLINE_MS,
   );
+
+  it('has what lies before and behind a block of which the disk has lost a part', async () => {
+    const append = async (texts: readonly string[]): Promise<void> => {
+      const spool = await openLocalSpool({ dir, bytesMax: 1e9 });
+      for (const text of texts) spool.open('rule').append(Buffer.from(text), 0, () => undefined);
+      await spool.close();
+    };
+    await append(['1', '2']);
+    await append(['3', '4']);
+    await append(['5']);
+    const file = open<Buffer, (string | number)[]>({
+      path: join(dir, 'spool.mdb'),
+      encoding: 'binary',
+    });
+    const key = [2, 'rule', 4];
+    const [block] = file.getRange({ start: key, limit: 1 });
+    expect(block?.key.slice(0, 3)).toEqual(key);
+    await file.put(block?.key ?? key, Buffer.alloc(20));
+    await file.close();
+
+    const spool = await openLocalSpool({ dir, bytesMax: 1e9 });
+    const log = spool.open('rule');
+    const read = async (from: number): Promise<string[]> =>
+      (await log.read(from, Infinity)).map(({ bytes }) => Buffer.from(bytes).toString());
+    expect(await read(1)).toEqual(['1', '2']);
+    await expect(read(3)).rejects.toMatchObject({
+      upTo: 4,
+      message: 'the spool is damaged: the block that ends at 4',
+    });
+    expect(await read(5)).toEqual(['5']);
+    await spool.close();
+  });
 
   it('is refused to a second process, and to the same one', async () => {
     const child = start();

@@ -1,4 +1,4 @@
-import { SpoolError, type SpoolEntry } from '#libs/broker-ports';
+import type { SpoolEntry } from '#libs/broker-ports';
 import type { SpoolBlock } from './spool-store.ts';
 
 /*
@@ -49,9 +49,9 @@ export function blockCount({ bytes }: SpoolBlock): number {
 /**
  * The records of a block, whose bytes they share.
  *
- * @throws SpoolError when encodeBlock() did not make it.
+ * @returns undefined when encodeBlock() did not make it.
  */
-export function decodeBlock(block: SpoolBlock): SpoolEntry[] {
+export function decodeBlock(block: SpoolBlock): SpoolEntry[] | undefined {
   const { bytes, last } = block;
   const view = viewOf(bytes);
   const count = blockCount(block);
@@ -64,10 +64,7 @@ export function decodeBlock(block: SpoolBlock): SpoolEntry[] {
     const atMs = view.getFloat64(from - FRAME_BYTES + LENGTH_BYTES);
     entries.push({ sequence, atMs, bytes: bytes.subarray(from, at) });
   }
-  if (count === 0 || at !== bytes.length) {
-    throw new SpoolError('FAILED', `the spool is damaged: the block that ends at ${String(last)}`);
-  }
-  return entries;
+  return count === 0 || at !== bytes.length ? undefined : entries;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

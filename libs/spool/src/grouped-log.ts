@@ -1,4 +1,11 @@
-import type { SpoolDone, SpoolDropped, SpoolEntry, SpoolError, SpoolLog } from '#libs/broker-ports';
+import {
+  SpoolDamageError,
+  type SpoolDone,
+  type SpoolDropped,
+  type SpoolEntry,
+  type SpoolError,
+  type SpoolLog,
+} from '#libs/broker-ports';
 import { blockCount, decodeBlock, encodeBlock, recordBytes } from './block.ts';
 import type {
   SpoolBlock,
@@ -116,7 +123,13 @@ export class GroupedLog implements SpoolLog {
     const entries: SpoolEntry[] = [];
     let bytes = 0;
     for (const block of await this.#host.store.read(this.rule, lowest, bytesMax)) {
-      for (const entry of decodeBlock(block)) {
+      const decoded = decodeBlock(block);
+      if (decoded === undefined) {
+        if (entries.length > 0) return entries;
+        const place = `the block that ends at ${String(block.last)}`;
+        throw new SpoolDamageError(block.last, `the spool is damaged: ${place}`);
+      }
+      for (const entry of decoded) {
         if (entry.sequence < lowest) continue;
         bytes += entry.bytes.length;
         if (bytes > bytesMax && entries.length > 0) return entries;

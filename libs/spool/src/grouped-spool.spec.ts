@@ -155,6 +155,17 @@ describe('GroupedSpool', () => {
     const spoilt: SpoolStore['read'] = async (...args) =>
       (await read(...args)).map((block) => ({ ...block, bytes: spoil(block.bytes) }));
     store.read = spoilt;
-    await expect(readable()).rejects.toMatchObject({ code: 'FAILED' });
+    await expect(readable()).rejects.toMatchObject({ code: 'FAILED', upTo: 1 });
+  });
+
+  it('gives what lies before and behind a damaged block', async () => {
+    for (let count = 1; count <= 4; count += 1) {
+      append();
+      await untilTold(count);
+    }
+    store.damage('rule', 2);
+    expect(await readable()).toEqual([1]);
+    await expect(log.read(2, Infinity)).rejects.toMatchObject({ upTo: 2 });
+    expect((await log.read(3, Infinity)).map(({ sequence }) => sequence)).toEqual([3, 4]);
   });
 });

@@ -81,3 +81,10 @@ export {
   type WebhookAnswer,
 } from './webhook-server.ts';
 export { startRabbitmq, type RabbitmqServer } from './rabbitmq-server.ts';
+export {
+  BUFFER_BYTES_MAX,
+  LANES,
+  LaneSink,
+  SpoolingBridge,
+  spoolingRule,
+} from './spooling-bridge.ts';

@@ -31,6 +31,15 @@ export class MemorySpoolStore implements SpoolStore {
     return release;
   }
 
+  /** Spoils the block that holds a sequence, as a disk might. */
+  damage(rule: string, sequence: number): void {
+    const log = this.#logs.get(rule);
+    const index = log?.blocks.findIndex(({ last }) => last >= sequence) ?? -1;
+    const block = log?.blocks[index];
+    if (log === undefined || block === undefined) throw new Error('there is no such block');
+    log.blocks[index] = { ...block, bytes: block.bytes.subarray(0, block.bytes.length - 1) };
+  }
+
   async logs(): Promise<readonly StoredLog[]> {
     return Array.from(this.#logs.values(), ({ state, blocks }) => ({
       ...state,
