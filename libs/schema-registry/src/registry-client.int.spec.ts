@@ -112,6 +112,8 @@ describe('RegistryClient', () => {
   it.each([
     ['not JSON', 'UNAVAILABLE'],
     ['{}', 'UNAVAILABLE'],
+    ['null', 'UNAVAILABLE'],
+    ['{"schema":"x","references":1}', 'UNAVAILABLE'],
     [`"${'x'.repeat(5_000_000)}"`, 'UNAVAILABLE'],
     [JSON.stringify({ schema: 'x', schemaType: 'THRIFT' }), 'SCHEMA_UNUSABLE'],
   ])('refuses answers that are none: %#', async (body, code) => {

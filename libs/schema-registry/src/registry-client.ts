@@ -136,7 +136,9 @@ export class RegistryClient {
   ): Promise<Omit<SchemaDocument, 'id'> & { readonly id: number | undefined }> {
     const answer = (await this.#get(path)) as Partial<SchemaDocument> | null;
     const { id, schema, schemaType = 'AVRO', references = [] } = answer ?? {};
-    if (typeof schema !== 'string') throw new RegistryError('UNAVAILABLE', this.#strange());
+    if (typeof schema !== 'string' || !Array.isArray(references)) {
+      throw new RegistryError('UNAVAILABLE', this.#strange());
+    }
     return { id, schema, schemaType, references };
   }
 

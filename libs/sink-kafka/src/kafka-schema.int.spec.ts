@@ -1,11 +1,18 @@
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from '@jest/globals';
 import kafkajs, { type Admin } from 'kafkajs';
 import { RuleBridge } from '#libs/bridge';
-import type { BridgeRule, InjectedMessage, KafkaToMqttRule, Meter } from '#libs/broker-ports';
+import type {
+  BridgeRule,
+  InjectedMessage,
+  KafkaToMqttRule,
+  Meter,
+  Spool,
+} from '#libs/broker-ports';
 import {
   GIVEN_KAFKA,
   kafkaServer,
   messageOf,
+  openMemorySpool,
   silentLog,
   startSchemaRegistry,
   until,
@@ -54,6 +61,7 @@ describe('schemas on a real Kafka', () => {
   let admin: Admin;
   let registry: SchemaRegistryServer;
   let node: RuleBridge;
+  let spool: Spool;
   let injected: InjectedMessage[];
   const brokers = GIVEN_KAFKA?.split(',') ?? [server.brokers];
   const client = new kafkajs.Kafka({
@@ -76,6 +84,7 @@ describe('schemas on a real Kafka', () => {
   beforeEach(async () => {
     registry = await startSchemaRegistry();
     registry.login = `${LOGIN.user}:${LOGIN.password}`;
+    spool = await openMemorySpool();
     injected = [];
     const readSecret = (): string => LOGIN.password;
     node = new RuleBridge({
@@ -104,6 +113,10 @@ describe('schemas on a real Kafka', () => {
         batchBytesMax: 262_144,
         bufferBytesMax: 64 * 1_024 * 1_024,
       },
+      spool: {
+        spool,
+        limits: { ageSecondsMax: 60, onFull: 'reject', replayRecordsPerSecond: 0 },
+      },
       inject: (message, done) => {
         injected.push(message);
         done();
@@ -121,6 +134,7 @@ describe('schemas on a real Kafka', () => {
 
   afterEach(async () => {
     await node.close();
+    await spool.close();
     await registry.stop();
   }, 30_000);
 
@@ -161,7 +175,8 @@ describe('schemas on a real Kafka', () => {
   const publish = (reading: object): Promise<string> =>
     new Promise((resolve) => {
       const payload = Buffer.from(JSON.stringify(reading));
-      const message = messageOf({ topic: 'readings/d1', payload, publisher: 'd1' });
+      const receivedAtMs = Date.now();
+      const message = messageOf({ topic: 'readings/d1', payload, publisher: 'd1', receivedAtMs });
       node.offer(message, (error) => resolve(error?.code ?? 'stored'));
     });
 
@@ -288,5 +303,29 @@ describe('schemas on a real Kafka', () => {
     await until(() => expect(seen('seen/d1')).toEqual([{ device: 'd1', t: 1 }]), WAIT_MS);
     await until(isReady, WAIT_MS);
     await producer.disconnect();
+  }, 120_000);
+
+  it('acknowledges what is in the spool, and encodes it in order when the registry is there', async () => {
+    const [topic, dead] = [await topicOf('spooled'), await topicOf('letters')];
+    const rules = [
+      inbound(topic, { schema: { format: 'avro' } }),
+      inbound(dead, { mqttTopic: 'dead/${key}' }),
+    ];
+    node.apply(rules);
+    await until(isReady, WAIT_MS);
+    node.apply([{ ...outbound(topic, {}, dead), ack: 'spool' } as BridgeRule, ...rules]);
+    const readings = Array.from({ length: 200 }, (_, index) => ({
+      device: 'd1',
+      t: index === 100 ? 'warm' : index,
+    }));
+    const answers = await Promise.all(readings.map(publish));
+    expect(new Set(answers)).toEqual(new Set(['stored']));
+    expect(spool.open(`to-${topic}`).records).toBe(200);
+    // Until now there was no such subject.
+    registry.register(`${topic}-value`, { schema: JSON.stringify(AVRO) });
+    await until(() => seen('seen/d1').length >= 199 && seen('dead/d1').length > 0, WAIT_MS);
+    expect(seen('seen/d1')).toEqual(readings.toSpliced(100, 1));
+    expect(seen('dead/d1')).toEqual([readings[100]]);
+    await until(() => spool.open(`to-${topic}`).records === 0, WAIT_MS);
   }, 120_000);
 });
