@@ -11,6 +11,12 @@ export interface KafkaSourceOptions {
   readonly handler: SourceHandler;
 }
 
+/**
+ * The least that brokers permit by default. A node that was killed, or a session that ended by an error, keeps its partitions,
+ * and keeps the group from sharing them out, for so long; one that lives tells so from every fetch and every batch.
+ */
+const SESSION_TIMEOUT_MS = 6_000;
+const HEARTBEAT_MS = 2_000;
 const COMMIT_MS = 1_000;
 const COMMIT_RECORDS = 500;
 const REJOIN_MS = 1_000;
@@ -64,8 +70,8 @@ export class KafkaSource implements Source {
     const { kafka, groupId } = this.#options;
     const consumer = kafka.consumer({
       groupId,
-      sessionTimeout: 15_000,
-      heartbeatInterval: 3_000,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: 500,
       allowAutoTopicCreation: false,
       // A crashed consumer is replaced by #run: the client restarts only some of them.
