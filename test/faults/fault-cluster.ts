@@ -10,6 +10,8 @@ const END_CHARACTERS_MAX = 2_000;
 /** How a cluster is started. */
 export interface FaultClusterOptions {
   readonly settings?: Settings;
+  /** Flags of Node.js. */
+  readonly nodeArgs?: readonly string[];
   /** What each node has for itself, by its index. */
   readonly ownSettings?: (index: number) => Settings;
   /**
@@ -35,9 +37,16 @@ export class FaultCluster {
   /** The nodes that are to end. */
   readonly #ending = new Set<Broker>();
 
-  private constructor(redis: RedisServer, nodes: readonly Broker[]) {
+  readonly #nodeArgs: readonly string[];
+
+  private constructor(
+    redis: RedisServer,
+    nodes: readonly Broker[],
+    { nodeArgs = [] }: FaultClusterOptions,
+  ) {
     this.redis = redis;
     this.nodes = nodes;
+    this.#nodeArgs = nodeArgs;
   }
 
   static async start(scope: Scope, options: FaultClusterOptions = {}): Promise<FaultCluster> {
@@ -48,7 +57,7 @@ export class FaultCluster {
       const own = options.ownSettings?.(index);
       nodes.push(await Broker.prepare(scope, { ...settings, ...own }));
     }
-    const cluster = new FaultCluster(redis, nodes);
+    const cluster = new FaultCluster(redis, nodes, options);
     await Promise.all(nodes.map((node) => cluster.start(node)));
     return cluster;
   }
@@ -73,7 +82,7 @@ export class FaultCluster {
   /** Starts a node and waits until it is ready. */
   async start(node: Broker): Promise<void> {
     this.#ending.delete(node);
-    await node.start();
+    await node.start({ nodeArgs: this.#nodeArgs });
     const { child } = node;
     void child.exit(DAY_MS).then((code) => {
       if (this.#ending.has(node) || node.child !== child) return;

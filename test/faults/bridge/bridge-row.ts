@@ -58,6 +58,8 @@ export interface BridgeFault<Kafka extends KafkaUnderTest> {
   /** @defaultValue that of the product */
   readonly ackTimeoutMs?: number;
   readonly spool?: SpoolPlan;
+  /** Flags of Node.js for the nodes. */
+  readonly nodeArgs?: readonly string[];
   /** MiB of the file system on which spools are. @defaultValue they are on that of temporary files */
   readonly diskMiB?: number;
   /** Whether records may be given up after their PUBACK (`ack: spool`), each of them counted. @defaultValue false */
@@ -191,6 +193,7 @@ async function start<Kafka extends KafkaUnderTest>(
       REDIS_LEASE_MS: options.leaseMs,
       ...bridgeSettings({ brokers: kafka.brokers, rules, ackTimeoutMs, spool }),
     },
+    nodeArgs: fault.nodeArgs ?? [],
     ownSettings: (index) => spoolSettings(disk.dirOf(index)),
   });
   const plan = {

@@ -33,7 +33,9 @@ const FAULT_DEADLINE_MS = 60_000;
 const AWAY_MS = 180_000;
 /** Memory has reached its level this long into an absence. */
 const SETTLE_MS = 60_000;
-/** What the level may rise meanwhile: heaps are collected when it suits them. */
+/** Less than what waits would take, and little enough that it is collected before it has grown for minutes. */
+const HEAP_MIB = 192;
+/** What the level may rise meanwhile. */
 const NOISE_MIB = 48;
 const BROKERS = [1, 2, 3];
 /** Less than a second of the load: what is on its way. */
@@ -78,15 +80,30 @@ function droppedAsCounted({ failures }: Run, { lost, givenUp, refused }: BridgeE
   if (refused > 0) failures.push('a message was refused');
 }
 
+/** What had room at its deadline and was durable after it has an unknown outcome (0x83), and may be there. */
+function refusedLate({ fleet, notes, failures }: Run): void {
+  const publications = fleet.history.publications.flat();
+  const full = publications.filter(({ refusal }) => refusal === REASON.quotaExceeded).length;
+  Object.assign(notes, { refusedWith0x97: full });
+  if (full === 0) failures.push('nothing was refused with 0x97');
+}
+
+const FULL: Readonly<Record<SpoolFullPolicy, NonNullable<BridgeFault<MockForRows>['inspect']>>> = {
+  reject: refusedWith(REASON.quotaExceeded),
+  block: refusedLate,
+  'drop-oldest': droppedAsCounted,
+  'drop-newest': droppedAsCounted,
+};
+
 const full = (onFull: SpoolFullPolicy): BridgeFault<MockForRows> => ({
   name: `full-${onFull}`,
-  title: `Kafka is away until the spool is full: ${onFull}`,
+  title: `Kafka is away for longer than the spool has room: ${onFull}`,
   secondsMax: 15,
   spool: { bytesMax: SMALL_BYTES, bufferBytesMax: SMALL_BYTES, onFull },
   ackTimeoutMs: BLOCK_TIMEOUT_MS,
   givesUp: onFull.startsWith('drop'),
   inject: awayAWhile,
-  inspect: onFull.startsWith('drop') ? droppedAsCounted : refusedWith(REASON.quotaExceeded),
+  inspect: FULL[onFull],
 });
 
 const isRefusing = async ({ cluster }: Run): Promise<boolean> =>
@@ -160,13 +177,13 @@ const MOCK_FAULTS: readonly BridgeFault<MockForRows>[] = [
   },
   {
     name: 'disk-unwritable',
-    title: 'Kafka is away and the system refuses every write of the spool; then it does not',
+    title: 'Kafka is away and the system takes no write of the spool (EFBIG); then it does',
     secondsMax: 15,
     inject: whileAway(
       (run) => limitFiles(run, '1'),
       (run) => limitFiles(run, 'unlimited'),
     ),
-    inspect: refusedWith(REASON.implementationSpecificError),
+    inspect: refusedWith(REASON.quotaExceeded),
   },
   {
     name: 'disk-damaged',
@@ -218,8 +235,9 @@ const told = ({ rss, anonymous }: MemorySample): string =>
 const REAL_FAULTS: readonly BridgeFault<RealKafka>[] = [
   {
     name: 'away',
-    title: `all brokers are away for ${String(AWAY_MS / 1_000)} s`,
+    title: `all brokers are away for ${String(AWAY_MS / 1_000)} s, and the heap is ${String(HEAP_MIB)} MiB`,
     secondsMax: 10,
+    nodeArgs: [`--max-old-space-size=${String(HEAP_MIB)}`],
     inject: longAway,
   },
 ];
