@@ -19,6 +19,10 @@ class MemoryLink implements Link {
     this.sent.push(packet);
   }
 
+  abandon(): void {
+    this.isConnected = false;
+  }
+
   /** What was sent since the last call: for PUBLISH its number, with DUP. */
   take(): readonly string[] {
     return this.sent.splice(0).map((packet) => {
@@ -94,17 +98,32 @@ describe('a message that is refused', () => {
   });
 });
 
-describe('a publisher, a receiver and the checker', () => {
-  const publish = (number: number, packetId: number, dup: boolean): PublishPacket => ({
-    kind: 'publish',
-    dup,
-    qos: 2,
-    retain: false,
-    topic: topicOf(0),
-    packetId,
-    payload: encodeNumbers(0, number),
-  });
+const publish = (number: number, packetId: number, dup: boolean): PublishPacket => ({
+  kind: 'publish',
+  dup,
+  qos: 2,
+  retain: false,
+  topic: topicOf(0),
+  packetId,
+  payload: encodeNumbers(0, number),
+});
 
+describe('a receiver with two connections', () => {
+  it('hears the later one, and ends the earlier one when a message comes there', () => {
+    const wants = (): boolean => true;
+    const receiver = new Receiver({ name: 'r', isLive: true, filters: ['faults/#'], wants });
+    const [earlier, later] = [new MemoryLink(), new MemoryLink()];
+    connect(receiver, earlier);
+    connect(receiver, later);
+    receiver.received(later, publish(0, 7, false));
+    expect(earlier.isConnected).toBe(true);
+    receiver.received(earlier, publish(1, 8, false));
+    expect(earlier.isConnected).toBe(false);
+    expect([receiver.has(0, 0), receiver.has(0, 1)]).toEqual([true, false]);
+  });
+});
+
+describe('a publisher, a receiver and the checker', () => {
   it('agree on what a broker did', () => {
     const [publisher, link] = [new Publisher(0, 2), new MemoryLink()];
     connect(publisher, link);

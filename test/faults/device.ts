@@ -21,6 +21,8 @@ export interface Link {
   /** Connections with a CONNACK so far. */
   readonly connections: number;
   send(packet: Packet): void;
+  /** Ends the connection without a word. */
+  abandon(): void;
 }
 
 /** What a client does with its connection. */
@@ -139,7 +141,11 @@ export class Device implements Link {
     this.#dueMs = 0;
   }
 
-  /** Ends at once, without DISCONNECT. */
+  abandon(): void {
+    this.#giveUp('abandoned');
+  }
+
+  /** Ends at once, without DISCONNECT, and for good. */
   destroy(): void {
     this.#state = 'ended';
     this.#socket?.destroy();

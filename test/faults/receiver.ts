@@ -68,10 +68,16 @@ export class Receiver implements Role, ReceiverHistory {
     });
   }
 
-  /** What an earlier connection brings while a later one is open is not heard: the session has moved. */
+  /**
+   * What an earlier connection brings while a later one is open is not heard: the session has moved. If it has not, since the later
+   * one was overtaken on its way, it has to come back: the earlier one ends.
+   */
   received(link: Link, packet: Packet): void {
     if (packet.kind === 'pingresp') this.pongs.add(link);
-    if (link !== this.#latest()) return;
+    if (link !== this.#latest()) {
+      if (packet.kind === 'publish') link.abandon();
+      return;
+    }
     if (packet.kind === 'publish') this.#arrived(link, packet);
     else if (packet.kind === 'suback') this.isSubscribed = true;
     else if (packet.kind === 'pubrel') {

@@ -130,6 +130,10 @@ export class SimDevice implements Link {
     this.connect();
   }
 
+  abandon(): void {
+    this.drop('abandoned');
+  }
+
   /** Ends its connection without a word. */
   drop(reason: string): void {
     if (this.#wire === undefined) return;

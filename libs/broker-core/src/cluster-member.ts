@@ -37,6 +37,8 @@ type Address =
 const NOBODY: ReadonlyMap<string, undefined> = new Map();
 /** For how long a message that a member of a group has left is tried again. */
 const ORPHAN_RETRY_MS = 300_000;
+/** How late routes may come of a group whose members have left this node. */
+const GROUP_KNOWN_AFTER_MS = 5_000;
 const INHERIT_AGAIN_AFTER_MS = 5_000;
 /** Sessions of a dead node that are taken at once: their commands share the way to the store. */
 const INHERITED_AT_ONCE = 64;
@@ -374,9 +376,25 @@ export class ClusterMember implements ClusterHandler {
     this.#toGroup(message, group, obligations);
   }
 
+  /**
+   * Gets a message to a member of a group. When none is known here, the last one may have gone to another node whose routes have not
+   * been read yet: whoever chose this node thought that it has members.
+   */
   #toGroup(message: Message, group: string, obligations: Obligations): void {
-    this.#router.routeToGroup(message, group, { isPassedOn: true, obligations });
-    obligations.end();
+    const { meter, nowMs } = this.#parts;
+    const untilMs = nowMs() + GROUP_KNOWN_AFTER_MS;
+    const again = (): void => {
+      const isKnown = this.#router.routeToGroup(message, group, { isPassedOn: true, obligations });
+      if (isKnown) return obligations.end();
+      if (this.#isLeaving) {
+        return obligations.end(new PublishError('STORE_UNAVAILABLE', 'the node is leaving'));
+      }
+      if (nowMs() < untilMs) return void this.#retries.push(again);
+      meter.groupDelivery('dropped');
+      meter.deliveryDropped('no_subscribers', 1);
+      obligations.end();
+    };
+    again();
   }
 
   /** Gets a message to a session as soon as it is somewhere. Ends the obligation. */

@@ -299,21 +299,23 @@ export class Router implements Flushable {
    * Gives a message to one member of a shared subscription, wherever one is.
    *
    * @param isPassedOn - another node has chosen this one: its own members come first.
+   * @returns whether anybody is known to have members, or to be about to.
    */
   routeToGroup(
     message: Message,
     filter: string,
     to: { readonly isPassedOn: boolean; readonly obligations: Obligations | undefined },
-  ): void {
+  ): boolean {
     const local = this.#shares.get(filter);
     const chosen = to.isPassedOn && local?.pick(message, this.#shareStrategy);
     if (chosen) {
       this.#deliverTo(chosen, new GroupPublish(message, true, filter), to.obligations);
-      return;
+      return true;
     }
     const remote = this.routes.places(filter);
-    if (local === undefined && remote === undefined) return;
+    if (local === undefined && remote === undefined) return false;
     this.#routeShare(message, { filter, local, remote }, to.obligations);
+    return true;
   }
 
   /** Serves the local receivers of a message that another node has sent here. */

@@ -383,19 +383,28 @@ describe('a shared subscription across nodes', () => {
     },
   );
 
-  it('goes on at another node when the chosen one has nobody left', async () => {
-    const a = await join('a');
-    const b = await join('b');
+  it.each([
+    { when: 'at once', lateMs: 0, taken: ['x'], drops: {} },
+    { when: 'when its routes come late', lateMs: 1_000, taken: ['x'], drops: {} },
+    { when: 'unless they do not come', lateMs: 5_000, taken: [], drops: { no_subscribers: 1 } },
+  ])('goes on at another node when the chosen one has nobody left: $when', async (given) => {
+    const [a, b] = [await join('a'), await join('b')];
     const there = await worker(b, 'there');
     const publisher = await connected(a, 'publisher');
     b.bus.isPaused = true;
     await publish(publisher, ['x']);
-    const here = await worker(a, 'here');
     there.cut();
     await quiet();
-    b.bus.resume();
+    if (given.lateMs > 0) b.bus.resume();
     await quiet();
-    expect(here.takeTexts()).toEqual(['x']);
+    b.memory.sweepAfter(given.lateMs);
+    const here = await worker(a, 'here');
+    if (given.lateMs === 0) b.bus.resume();
+    await quiet();
+    b.memory.sweepAfter(1);
+    await quiet();
+    expect(here.takeTexts()).toEqual(given.taken);
+    expect(Object.fromEntries(b.memory.drops)).toEqual(given.drops);
   });
 
   it.each([
