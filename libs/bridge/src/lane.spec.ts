@@ -67,6 +67,7 @@ describe('Lane', () => {
   let delivered: string[];
   let failed: string[];
   let retries: number;
+  let whenDelivered: (() => void) | undefined;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -83,7 +84,10 @@ describe('Lane', () => {
       limits: LIMITS,
       clock: Date.now,
       events: {
-        delivered: (records) => delivered.push(...texts(records)),
+        delivered: (records) => {
+          delivered.push(...texts(records));
+          whenDelivered?.();
+        },
         failed: (records, { fault }) =>
           failed.push(...texts(records).map((text) => `${text}:${fault}`)),
         retried: () => (retries += 1),
@@ -131,6 +135,21 @@ describe('Lane', () => {
     expect(sink.requests).toEqual(['a']);
     await pass(7);
     expect(sink.requests).toEqual(['a', 'b c']);
+  });
+
+  it('has one request under way also when records come as others leave', async () => {
+    whenDelivered = () => {
+      whenDelivered = undefined;
+      for (const text of ['b', 'c', 'd', 'e', 'f']) push(text);
+    };
+    push('a');
+    await pass(0);
+    await sink.accept();
+    await pass(10);
+    expect(sink.requests).toEqual(['a', 'b c d e']);
+    await sink.accept();
+    await pass(10);
+    expect(sink.requests).toEqual(['a', 'b c d e', 'f']);
   });
 
   it('does not linger with a full batch, by records or by bytes', async () => {
@@ -315,13 +334,22 @@ describe('Lane', () => {
     push('a');
     await pass(0);
     push('b');
-    await sink.refuse('UNAVAILABLE');
     lane.close();
     await pass(0);
     expect(failed).toEqual(['b:shutdown']);
     await sink.accept();
     expect(delivered).toEqual(['a']);
     expect(lane.size).toBe(0);
+  });
+
+  it('asks no more when it closes between two attempts', async () => {
+    push('a');
+    await pass(0);
+    await sink.refuse('UNAVAILABLE');
+    lane.close();
+    await pass(10_000);
+    expect(sink.requests).toEqual(['a']);
+    expect(failed).toEqual(['a:shutdown']);
   });
 
   it('ends when it closes with more than a batch behind a request that fails', async () => {

@@ -80,6 +80,8 @@ export class Lane {
   /** Halves of a batch that was refused for its size: they go before the queue. */
   #parts: (readonly OutboundRecord[])[] = [];
   #underWay = 0;
+  /** Whether requests are being made: records that come meanwhile are seen to at the end. */
+  #isRunning = false;
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
   #restUntilMs = 0;
@@ -131,7 +133,7 @@ export class Lane {
   }
 
   #schedule(): void {
-    if (this.#underWay > 0 || this.#turn !== undefined) return;
+    if (this.#isRunning || this.#turn !== undefined) return;
     if (this.#timer !== undefined && !this.#full) return;
     const { clock, limits } = this.#options;
     const restMs = this.#full ? 0 : Math.min(this.#restUntilMs - clock(), limits.lingerMs);
@@ -153,12 +155,14 @@ export class Lane {
   /** Sends until less than a full batch is left. */
   async #run(): Promise<void> {
     const { clock, limits } = this.#options;
+    this.#isRunning = true;
     do {
       this.#restUntilMs = clock() + limits.lingerMs;
       const batch = this.#nextBatch();
       this.#underWay = batch.length;
       await this.#deliver(batch);
     } while (this.#parts.length > 0 || this.#full);
+    this.#isRunning = false;
     if (this.#queue.length > this.#head) this.#schedule();
   }
 
@@ -217,6 +221,7 @@ export class Lane {
       events.retried(error);
       const backoffMs = Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS);
       await this.#pause(Math.max(backoffMs, error.retryAfterMs ?? 0));
+      if (this.#closed) return this.#giveUp(batch, ENDED);
     }
   }
 

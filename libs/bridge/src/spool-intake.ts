@@ -45,6 +45,7 @@ export class SpoolIntake {
   #told = 0;
   #pendingBytes = 0;
   #recentBytes = 0;
+  #recentBytesMax = RECENT_BYTES_MAX;
   readonly #blocked = new Fifo<OutboundRecord>();
   #blockedBytes = 0;
 
@@ -97,8 +98,10 @@ export class SpoolIntake {
     }
   }
 
-  /** Refuses what waits for room. */
+  /** Refuses what waits for room. What is durable is for the next version of the rule to read. */
   close(): void {
+    this.#recentBytesMax = 0;
+    this.#forgetOld();
     for (let record = this.#unblock(); record !== undefined; record = this.#unblock()) {
       this.#options.fates.refused(record.gate, 'shutdown');
     }
@@ -134,7 +137,7 @@ export class SpoolIntake {
       this.#failed(record, error);
     }
     this.#options.told(error);
-    while (this.#recentBytes > RECENT_BYTES_MAX && this.#first <= this.#told) this.#forgetFirst();
+    this.#forgetOld();
   };
 
   #failed(record: OutboundRecord, error: SpoolError): void {
@@ -175,6 +178,12 @@ export class SpoolIntake {
     this.#blockedBytes -= record.bytes;
     this.#options.budget.give(record.bytes);
     return record;
+  }
+
+  #forgetOld(): void {
+    while (this.#recentBytes > this.#recentBytesMax && this.#first <= this.#told) {
+      this.#forgetFirst();
+    }
   }
 
   #forgetFirst(): void {

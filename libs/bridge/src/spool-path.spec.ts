@@ -308,6 +308,15 @@ describe('a rule that acknowledges from the spool', () => {
     expect(values()).toEqual(['1']);
   });
 
+  it('leaves nothing in memory when the rule changes', async () => {
+    bench.apply(rule());
+    bench.offerMany(1, 100);
+    bench.apply(rule({ topic: 'elsewhere' }));
+    await bench.pass(2_000);
+    expect(values()).toEqual(numbers(1, 100));
+    expect(bench.buffered).toBe(0);
+  });
+
   it('hands its log on when the rule changes, in order and once', async () => {
     bench.bridge.apply([rule()]);
     bench.offerMany(1, 100);
