@@ -1,5 +1,6 @@
 import {
   StoreUnavailableError,
+  type ClusterAnswer,
   type ClusterBus,
   type ClusterHandler,
   type ClusterRequest,
@@ -17,6 +18,7 @@ import {
   OwnRoutes,
   Requests,
   StreamReader,
+  answerTo,
   batchOf,
   type Control,
   type Timers,
@@ -174,12 +176,12 @@ export class SimBus implements ClusterBus {
     throw new StoreUnavailableError(`the inbox of ${nodeKey(node)} is ${result}`);
   }
 
-  async request(nodeId: string, request: ClusterRequest): Promise<void> {
+  async request(nodeId: string, request: ClusterRequest): Promise<ClusterAnswer> {
     const { links, carrier } = this.#parts;
     if (!(await links.commands.call(() => carrier.isListening(nodeId)))) {
-      throw new ClusterError('NODE_SILENT', `${nodeId} is not connected to Redis`);
+      throw new ClusterError('NODE_AWAY', `${nodeId} is not connected to Redis`);
     }
-    await this.#requests.ask(nodeId, request);
+    return this.#requests.ask(nodeId, request);
   }
 
   nodes(): readonly NodeInfo[] {
@@ -380,16 +382,14 @@ export class SimBus implements ClusterBus {
         return;
       }
       case 'request': {
-        const answer = (outcome: 'done' | 'refused'): void =>
-          this.#control(from.nodeId, { kind: 'answer', id: control.id, outcome });
         work.handler.requested(from, control.request).then(
-          () => answer('done'),
-          () => answer('refused'),
+          (answer) => this.#control(from.nodeId, answerTo(control, answer)),
+          () => this.#control(from.nodeId, answerTo(control, undefined)),
         );
         return;
       }
       case 'answer':
-        this.#requests.answered(from, control.id, control.outcome);
+        this.#requests.answered(from, control);
     }
   }
 

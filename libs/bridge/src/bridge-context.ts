@@ -1,5 +1,6 @@
 import type { Log, Meter } from '#libs/broker-ports';
 import type { BufferBudget } from './buffer-budget.ts';
+import type { ClientMoves } from './client-moves.ts';
 import type { LaneLimits } from './lane.ts';
 import type { BridgeSpool } from './spool-limits.ts';
 
@@ -11,6 +12,8 @@ export interface BridgeContext {
   readonly budget: BufferBudget;
   /** Undefined on a node without a spool. */
   readonly spool: BridgeSpool | undefined;
+  /** Undefined where a client cannot come from another node. */
+  readonly moves: ClientMoves | undefined;
   readonly clock: () => number;
   readonly log: Log;
   readonly meter: Meter;

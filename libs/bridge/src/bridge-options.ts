@@ -1,4 +1,5 @@
 import type { Connector, InjectedMessage, Log, Meter, PublishDone } from '#libs/broker-ports';
+import type { ClientMoves } from './client-moves.ts';
 import type { InboundLimits } from './inbound-message.ts';
 import type { LaneLimits } from './lane.ts';
 import type { SinkFactory } from './sink.ts';
@@ -21,6 +22,8 @@ export interface RuleBridgeOptions {
   readonly limits: BridgeLimits;
   /** What rules of `ack: spool` need. It may come until the first rules do. The bridge does not close it. */
   readonly spool?: BridgeSpool | undefined;
+  /** Keeps the order of clients that change nodes. */
+  readonly moves?: ClientMoves | undefined;
   /** What a consumed record may become; one that would be more is skipped. */
   readonly messageLimits: InboundLimits;
   /** Gives a consumed message to the publish pipeline; `done` without an error commits its record. */

@@ -35,12 +35,12 @@ export class Connection {
 
   /** @throws Error when no factory is of the connector's kind. */
   constructor(connector: Connector, options: RuleBridgeOptions) {
-    const { limits, clock, log, meter } = options;
+    const { limits, moves, clock, log, meter } = options;
     const budget = new BufferBudget(limits.bufferBytesMax);
     this.#connector = connector;
     this.#options = options;
     this.#context = {
-      ...{ bridge: connector.id, limits, budget, clock, log, meter },
+      ...{ bridge: connector.id, limits, budget, moves, clock, log, meter },
       get spool() {
         return options.spool;
       },
@@ -133,13 +133,15 @@ export class Connection {
     const { bridge, budget, meter } = this.#context;
     const lags = rules.map((rule) => (rule instanceof InboundRule ? rule.lag : 0));
     meter.bridgeBuffer(bridge, budget.records, budget.bytes);
-    let [records, bytes] = [0, 0];
+    let [records, bytes, held] = [0, 0, 0];
     for (const rule of rules) {
       const waiting = rule instanceof OutboundRule ? rule.spool : undefined;
       records += waiting?.records ?? 0;
       bytes += waiting?.bytes ?? 0;
+      held += this.#context.moves?.heldOf(rule.rule.id) ?? 0;
     }
     meter.bridgeSpool(bridge, records, bytes);
+    meter.bridgeHeld(bridge, held);
     meter.bridgeConsumerLag(bridge, Math.max(0, ...lags));
     meter.bridgeConnected(bridge, this.status(rules).state !== 'disconnected');
   }

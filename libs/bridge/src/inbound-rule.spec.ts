@@ -102,6 +102,7 @@ describe('InboundRule', () => {
         limits: { ackTimeoutMs: 1_000, lingerMs: 0, batchRecordsMax: 1, batchBytesMax: 1 },
         budget: new BufferBudget(0),
         spool: undefined,
+        moves: undefined,
         clock: () => clockMs,
         log,
         meter,

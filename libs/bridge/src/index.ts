@@ -1,4 +1,5 @@
 export type { BridgeLimits, RuleBridgeOptions } from './bridge-options.ts';
+export { ClientMoves, type ClientMovesOptions } from './client-moves.ts';
 export { Deferred, waitAtMost } from './deferred.ts';
 export { RecordError, type InboundLimits } from './inbound-message.ts';
 export type { LaneLimits } from './lane.ts';

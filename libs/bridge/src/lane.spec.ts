@@ -108,7 +108,9 @@ describe('Lane', () => {
       timestampMs: Date.now(),
       bytes,
       gate: undefined,
+      publisher: 'c1',
       sequence: 0,
+      place: 0,
       isDone: false,
     });
   }

@@ -57,7 +57,9 @@ export class OutboundLetters {
       timestampMs: atMs,
       bytes: RECORD_OVERHEAD_BYTES + bytes.length,
       gate: undefined,
+      publisher: '',
       sequence,
+      place: 0,
       isDone: false,
       letter: { fault, isCut: false },
     };

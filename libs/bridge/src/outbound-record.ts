@@ -28,12 +28,16 @@ export interface LetterMark {
 
 /** A record with what the bridge must remember until the other side has it. */
 export interface OutboundRecord extends SinkRecord {
+  /** The client id of its publisher. */
+  readonly publisher: string;
   /** What it takes of the buffer. */
   readonly bytes: number;
   /** The acknowledgement that waits for it: until the other side has it, or its spool. */
   gate: AckGate | undefined;
   /** Its place in the spool; 0 when it lives in memory alone. */
   sequence: number;
+  /** Its place among records in memory, of one that is not in the spool. */
+  place: number;
   /** Whether the spool need not keep it any more. */
   isDone: boolean;
   /** Dead letters have one. */

@@ -1,4 +1,5 @@
 import type {
+  BridgeQueue,
   Message,
   OutboundBridgeRule,
   RuleSpoolState,
@@ -8,9 +9,11 @@ import type {
 import { TransformFault, type MessageDocument } from '#libs/bridge-transform';
 import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
+import type { MovingRule } from './client-moves.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
 import { wayOf } from './direction.ts';
-import { EXPIRED, type LaneEvents, type LaneLimits } from './lane.ts';
+import { ENDED, EXPIRED, type LaneEvents, type LaneLimits } from './lane.ts';
+import { MemoryPlaces } from './memory-places.ts';
 import { OutboundLetters, type Refusal } from './outbound-letters.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { isRefusal, RecordFates, type Loss } from './record-fates.ts';
@@ -51,7 +54,7 @@ const SPOOLED_DEADLINE_MS = 500;
 type LaneQuestion = Pick<OutboundRecord, 'target' | 'letter'>;
 
 /** One rule from MQTT to a sink at work. */
-export class OutboundRule {
+export class OutboundRule implements MovingRule {
   readonly rule: OutboundBridgeRule;
   readonly #context: BridgeContext;
   readonly #link: OutboundLink;
@@ -68,6 +71,7 @@ export class OutboundRule {
   #looking = false;
   #probeDueMs = 0;
   #records = 0;
+  readonly #places = new MemoryPlaces();
   #ending: RuleEnd | undefined;
   readonly #drained = new Deferred();
 
@@ -85,6 +89,7 @@ export class OutboundRule {
     this.#spool = this.#openSpool();
     const { constantTarget } = this.#maker;
     if (constantTarget !== undefined) this.#lanesOf({ target: constantTarget });
+    context.moves?.join(this);
   }
 
   get connected(): boolean {
@@ -99,6 +104,24 @@ export class OutboundRule {
   /** What waits in the spool; undefined for a rule without one. */
   get spool(): RuleSpoolState | undefined {
     return this.#spool?.state;
+  }
+
+  get isDrained(): boolean {
+    return this.#records === 0 && this.#spool?.isDrained !== false;
+  }
+
+  get nextSequence(): number {
+    return this.#spool?.next ?? 0;
+  }
+
+  queues(place: number): readonly BridgeQueue[] {
+    const { id: rule } = this.rule;
+    const queues: BridgeQueue[] = [];
+    const { first } = this.#places;
+    if (first !== undefined) queues.push({ rule, kind: 'memory', done: first - 1, last: place });
+    const { done = 0, next = 0 } = this.#spool ?? {};
+    if (done + 1 < next) queues.push({ rule, kind: 'spool', done, last: next - 1 });
+    return queues;
   }
 
   status(): RuleStatus {
@@ -130,7 +153,7 @@ export class OutboundRule {
     const lanes = this.#lanesOf(way);
     if (!(lanes instanceof TargetLanes)) return this.#refuse(message, { ...way, value }, lanes);
     const record = this.#maker.record(message, { ...way, value });
-    if (record !== undefined) return this.#take(record, lanes);
+    if (record !== undefined) return this.#take(record);
     const detail = 'the template of the partition gives no number';
     this.#refuse(message, { ...way, value }, { fault: 'template_error', detail });
   }
@@ -165,6 +188,7 @@ export class OutboundRule {
     this.#ending = end;
     const isSpooled = this.rule.ack === 'spool' && end === 'replaced';
     if (end === 'replaced') this.#spool?.stop();
+    this.#unhold(isSpooled);
     const limitMs = isSpooled ? SPOOLED_DEADLINE_MS : Infinity;
     this.#settle();
     await waitAtMost(Math.min(Math.max(0, deadlineMs - clock()), limitMs), this.#drained.promise);
@@ -172,6 +196,7 @@ export class OutboundRule {
     for (const lanes of this.#targets.values()) lanes.close();
     await this.#link.sink.close();
     this.#spool?.release();
+    this.#context.moves?.leave(this);
   }
 
   #openSpool(): SpoolPath | undefined {
@@ -211,23 +236,31 @@ export class OutboundRule {
   }
 
   /** Takes a record that is not in the spool yet. */
-  #take(record: OutboundRecord, lanes: TargetLanes): void {
+  #take(record: OutboundRecord): void {
     // QoS 0 as well, though nobody waits for it: it must not overtake.
     if (this.rule.ack === 'spool') return this.#spool?.offer(record);
-    if (!this.#context.budget.take(record.bytes)) {
-      return this.#fates.refused(record.gate, 'buffer_full');
-    }
-    this.#records += 1;
-    lanes.push(record);
+    const { budget, moves } = this.#context;
+    if (!budget.take(record.bytes)) return this.#fates.refused(record.gate, 'buffer_full');
+    record.place = moves?.place ?? 0;
+    this.#places.enter(record.place);
+    this.#push(record);
   }
 
-  /** Takes a record out of the spool to its lane. */
+  /** Takes a record to its lane, unless earlier ones of its client wait at another node. */
   #push(record: OutboundRecord): void {
     this.#records += 1;
-    this.#carry(record);
+    const isFree = this.#ending !== undefined || this.#context.moves === undefined;
+    if (isFree || !this.#context.moves.holds(record, this.rule.id, this)) this.released(record);
   }
 
-  #carry(record: OutboundRecord): void {
+  /** The rule ends: what is held stays in the spool for its next version, or else goes out of order rather than not at all. */
+  #unhold(isSpooled: boolean): void {
+    const held = this.#context.moves?.reclaim(this.rule.id, this) ?? [];
+    if (isSpooled) this.#failed(held, ENDED);
+    else for (const record of held) this.released(record);
+  }
+
+  released(record: OutboundRecord): void {
     const lanes = this.#lanesOf(record);
     if (lanes instanceof TargetLanes) lanes.push(record);
     else this.#failed([record], lanes);
@@ -355,7 +388,7 @@ export class OutboundRule {
       this.#blame(refusal);
     }
     if (letter === undefined) this.#giveUp(record, refusal);
-    else this.#carry(letter);
+    else this.released(letter);
   }
 
   #giveUp(record: OutboundRecord, loss: Loss): void {
@@ -379,7 +412,7 @@ export class OutboundRule {
     const lanes = letter && this.#lanesOf(letter);
     const isTaken = lanes instanceof TargetLanes;
     this.#fates.poisoned(refusal, way.target, isTaken);
-    if (letter !== undefined && isTaken) this.#take(letter, lanes);
+    if (letter !== undefined && isTaken) this.#take(letter);
     else this.#fates.refused(way.gate, refusal.fault);
   }
 
@@ -388,6 +421,7 @@ export class OutboundRule {
     this.#context.budget.give(held.bytes);
     this.#records -= 1;
     if (held.sequence > 0) this.#spool?.left(held, isDone);
+    else this.#places.leave(held.place);
   }
 
   #advance(): void {

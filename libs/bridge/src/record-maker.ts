@@ -91,7 +91,7 @@ export class RecordMaker {
     }
     const timestampMs = message.receivedAtMs;
     const record = { target, gate, route, key, lane, value, headers, timestampMs, bytes };
-    return { ...record, sequence: 0, isDone: false };
+    return { ...record, publisher: message.publisher, sequence: 0, place: 0, isDone: false };
   }
 
   #headersOf(message: Message): SinkRecord['headers'] {

@@ -249,6 +249,7 @@ export class RuleBridge implements Bridge {
   /** One timer for everything that waits: acknowledgements, metadata and gauges. */
   #sweep(): void {
     const nowMs = this.#options.clock();
+    this.#options.moves?.sweep(nowMs);
     // Rules first: they know better why a message was not taken in time.
     for (const rule of [...this.#rules.values(), ...this.#leaving.keys()]) {
       if (rule instanceof OutboundRule) rule.sweep(nowMs);

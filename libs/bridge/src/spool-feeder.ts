@@ -68,6 +68,12 @@ export class SpoolFeeder {
     return this.#next === this.#options.spoolLog.next;
   }
 
+  /** All up to this sequence are done with. */
+  get done(): number {
+    const next = Math.max(this.#next, this.#options.spoolLog.first);
+    return (this.#inLanes.at(0)?.sequence ?? next) - 1;
+  }
+
   /** Whether records must be read back before live ones go on. */
   get isBehind(): boolean {
     return this.#next < this.#options.intake.first;

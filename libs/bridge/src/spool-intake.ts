@@ -69,6 +69,11 @@ export class SpoolIntake {
     return this.#pendingBytes > 0;
   }
 
+  /** The sequence that the next record gets, if those that wait for room get it. */
+  get next(): number {
+    return this.#options.spoolLog.next + this.#blocked.size;
+  }
+
   /** Takes a record, or deals with it as the policy for a full spool says. */
   offer(record: OutboundRecord): void {
     if (this.#blocked.size > 0 || !this.#append(record)) this.#withoutRoom(record);

@@ -120,6 +120,16 @@ export class SpoolPath {
     return this.isIdle && this.#feeder.isCaughtUp;
   }
 
+  /** The sequence that the next record gets. */
+  get next(): number {
+    return this.#intake.next;
+  }
+
+  /** All records up to this sequence were delivered or given up. */
+  get done(): number {
+    return this.#feeder.done;
+  }
+
   /** Takes a record; its gate, if any, is released when it is durable. */
   offer(record: OutboundRecord): void {
     this.#intake.offer(record);

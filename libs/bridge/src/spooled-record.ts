@@ -9,6 +9,9 @@ export function spooledRecord({ sequence, bytes, atMs }: SpoolEntry): OutboundRe
   const record = decodeRecord(bytes, atMs);
   if (record === undefined) return undefined;
   const size = RECORD_OVERHEAD_BYTES + bytes.length;
-  const kept = { bytes: size, gate: undefined, sequence, isDone: false };
+  // A rule may give the header another value: then the order of a client that changes nodes is lost on the way over the disk.
+  const { 'mqtt-client-id': client } = record.headers;
+  const publisher = typeof client === 'string' ? client : '';
+  const kept = { publisher, bytes: size, gate: undefined, sequence, place: 0, isDone: false };
   return { ...record, ...kept, letter: letterMark(record) };
 }

@@ -14,7 +14,9 @@ function record(key: string, text: string, timestampMs = 0): OutboundRecord {
     timestampMs,
     bytes: 10,
     gate: undefined,
+    publisher: 'c1',
     sequence: 0,
+    place: 0,
     isDone: false,
   };
 }

@@ -120,7 +120,7 @@ export class BrokerNode implements SessionHost, HubHandler {
         writer: this.writer,
         publish: (will, done) => this.#publishWill(will, done),
       }),
-      turn,
+      ...{ writer: this.writer, turn },
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
         fenced: (entry) => this.fenced(entry, undefined),
@@ -204,10 +204,13 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#parts.bus.stopReceiving();
     this.#turn.flush();
     await this.#keeper.allWillsSettled();
+    this.#keeper.forgetEnded();
     this.#turn.flush();
     await this.#retained.idle();
     await this.writer.idle();
     await this.#delayed.idle();
+    // The nodes that have its clients by now wait for what they have published here, as long as this one is there.
+    await this.#parts.moves?.quiet();
     await this.#parts.bus.close();
     await this.#parts.hub.close();
   }
@@ -248,6 +251,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       this.meter.publishRejected('topic_invalid');
       return ack?.complete(REASON.topicNameInvalid, delayFault);
     }
+    entry.hasPublished = true;
     const message = this.#identify(packet, 'client', entry.clientId);
     if (ack === undefined) return this.#publish(message, entry.client, nobodyWaits);
     if (ack.qos === 2 && entry.durable) {

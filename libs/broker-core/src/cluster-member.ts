@@ -2,6 +2,8 @@ import {
   PublishError,
   StoreUnavailableError,
   decodeBatch,
+  type BridgeBacklog,
+  type ClusterAnswer,
   type ClusterHandler,
   type ClusterRequest,
   type InboxBatch,
@@ -153,7 +155,21 @@ export class ClusterMember implements ClusterHandler {
     for (const message of messages) this.#take(message, address, taken);
   }
 
-  async requested(from: NodeRef, { clientId, isRouted }: ClusterRequest): Promise<void> {
+  async requested(from: NodeRef, request: ClusterRequest): Promise<ClusterAnswer> {
+    if (request.kind === 'release-session') {
+      return { backlogs: await this.#release(from, request) };
+    }
+    const { bus, moves } = this.#parts;
+    return { backlogs: [{ node: bus.self, queues: moves?.queues() ?? [] }] };
+  }
+
+  /** Lets a session go to another node, which learns what the client's records have to wait for. */
+  async #release(
+    from: NodeRef,
+    { clientId, isRouted }: Extract<ClusterRequest, { kind: 'release-session' }>,
+  ): Promise<readonly BridgeBacklog[]> {
+    // Of a client that is not here any more, what it has done here is not known.
+    const hasPublished = this.#sessions.get(clientId)?.hasPublished ?? true;
     await this.#sessions.release(clientId, {
       caughtUp: (entry) => this.#marks.caughtUp(entry),
       leaving: (entry, isCaughtUp) => {
@@ -163,8 +179,10 @@ export class ClusterMember implements ClusterHandler {
       },
     });
     // A will that is on its way here is not left to the node that asks, unless it has to wait here: then it is that node's.
-    if (await this.#willsSettled(clientId)) return;
-    throw new StoreUnavailableError('a will cannot be published at this moment');
+    if (!(await this.#willsSettled(clientId))) {
+      throw new StoreUnavailableError('a will cannot be published at this moment');
+    }
+    return this.#parts.moves?.backlogs(clientId, hasPublished) ?? [];
   }
 
   leaseLost(): void {

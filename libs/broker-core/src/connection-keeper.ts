@@ -6,6 +6,7 @@ import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
+import { EndedSessions } from './ended-sessions.ts';
 import { Naming } from './naming/naming.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -15,6 +16,7 @@ import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
 import { spreadWork } from './spread-work.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
+import type { SessionWriter } from './session-writer.ts';
 import { storedWillOf, type Wills } from './wills.ts';
 
 /** What follows from connections for the rest of the node. */
@@ -43,6 +45,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #wills: Wills;
+  readonly #ended: EndedSessions;
   readonly #turn: Turn;
   readonly #host: KeeperHost;
   readonly #admission: Admission;
@@ -59,6 +62,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     own: {
       readonly sessions: Sessions;
       readonly wills: Wills;
+      readonly writer: SessionWriter;
       readonly turn: Turn;
       readonly host: KeeperHost;
     },
@@ -73,6 +77,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#naming = new Naming(parts.topics.rewrite, parts.limits.topicLevelsMax);
     this.#sessions = own.sessions;
     this.#wills = own.wills;
+    this.#ended = new EndedSessions(parts, {
+      writer: own.writer,
+      hasNoWill: (clientId) => own.wills.isSettled(clientId),
+    });
     this.#turn = own.turn;
     this.#host = own.host;
   }
@@ -164,6 +172,11 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     return this.#wills.settled(clientId);
   }
 
+  /** Nothing that is over is kept any longer: the node leaves. */
+  forgetEnded(): void {
+    this.#ended.clear();
+  }
+
   /** Resolves when this is so of all clients. */
   allWillsSettled(): Promise<void> {
     return this.#wills.allSettled();
@@ -194,6 +207,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
         yield;
       }
       this.#wills.sweep();
+      this.#ended.sweep();
     } finally {
       this.#sweeping = undefined;
     }
@@ -296,7 +310,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const orphans = this.#orphansOf(entry);
     if (orphans !== undefined) void this.#regroup(orphans);
     this.#sessions.end(entry, event);
-    this.#wills.conclude(entry);
+    this.#wills.conclude(entry, this.#ended.keep(entry));
   }
 
   /**

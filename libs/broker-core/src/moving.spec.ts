@@ -475,8 +475,9 @@ describe('an administrator who disconnects a client that is moving', () => {
     let goOn = (): void => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
     b.bus.request = async (...call) => {
-      await request(...call);
+      const answer = await request(...call);
       await held;
+      return answer;
     };
     const after = b.memory.client();
     const connecting = after.connect({ clientId: 'client', ...DURABLE });

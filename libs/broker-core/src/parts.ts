@@ -1,5 +1,6 @@
 import type { Authenticator } from '#libs/access';
 import type {
+  BridgeMoves,
   ClusterBus,
   DelayedStore,
   ExclusiveStore,
@@ -37,6 +38,8 @@ export interface NodeParts {
   /** Exclusive subscriptions; without it they are refused. */
   readonly exclusive?: ExclusiveStore | undefined;
   readonly bus: ClusterBus;
+  /** Keeps the order of records of clients that change nodes; without it nothing is bridged. */
+  readonly moves?: BridgeMoves | undefined;
   readonly meter: Meter;
   readonly log: Log;
   readonly limits: CoreLimits;

@@ -93,6 +93,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Its SUBSCRIBE and UNSUBSCRIBE under way. */
   requests = 0;
   will: PendingWill | undefined;
+  /** Whether its client has published at this node: records of it may wait in the bridge. */
+  hasPublished = false;
   /** Whether this node has let the session go: what is still under way for it finds nothing to add to. */
   isGone = false;
   /** Its client's QoS 2 messages that may have reached some of their receivers and are not taken yet, by packet id. */

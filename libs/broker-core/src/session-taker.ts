@@ -7,6 +7,7 @@ import {
   type TakeRequest,
   type TakeResult,
 } from '#libs/broker-ports';
+import { ClusterError } from '#libs/cluster';
 import type { ConnectionTerms } from '#libs/mqtt-engine';
 import type { DoubtfulSessions } from './doubtful-sessions.ts';
 import { encodeFrame } from './frame.ts';
@@ -150,14 +151,17 @@ export class SessionTaker {
     { owner, epoch }: { readonly owner: NodeRef; readonly epoch: number },
     isRouted: boolean,
   ): Promise<boolean> {
-    const { bus, log, meter } = this.#parts;
+    const { bus, log, meter, moves } = this.#parts;
     if (!bus.isAlive(owner)) return true;
     const startedAtMs = this.#parts.nowMs();
     let isReleased = true;
     try {
-      await bus.request(owner.nodeId, { kind: 'release-session', clientId, epoch, isRouted });
+      const request = { kind: 'release-session', clientId, epoch, isRouted } as const;
+      const { backlogs } = await bus.request(owner.nodeId, request);
+      if (backlogs.length > 0) moves?.arrived(clientId, backlogs);
     } catch (error) {
       isReleased = false;
+      if (!isAway(error)) moves?.arrived(clientId, [{ node: owner, queues: undefined }]);
       log.warn('session-release-unanswered', { owner: owner.nodeId, reason: String(error) });
     }
     meter.sessionEvent('taken_over');
@@ -177,4 +181,9 @@ export class SessionTaker {
       log.warn('session-taken-untold', { owner: owner.nodeId, reason: String(error) });
     });
   }
+}
+
+/** Whether a node is as good as gone: nothing comes from there that could be waited for. */
+function isAway(error: unknown): boolean {
+  return error instanceof ClusterError && error.code === 'NODE_AWAY';
 }

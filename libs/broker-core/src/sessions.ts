@@ -312,6 +312,7 @@ export class Sessions {
     const hasFailed = this.#doubts.hasFailed(clientId);
     if (entry === undefined && (isOwn || (record === undefined && hasFailed))) {
       entry = await this.#regain(clientId, record);
+      if (entry !== undefined) entry.hasPublished = true;
     } else if (isOwn && entry !== undefined && entry.epoch < record.epoch) {
       entry = this.#renew(entry, record);
     }

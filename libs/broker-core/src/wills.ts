@@ -90,11 +90,21 @@ export class Wills {
     this.#depart(entry, pending.will, 'forget-will');
   }
 
-  /** The session is over: publishes its will, whenever it would be due, and removes the session from the store. */
-  conclude(entry: WillHolder): void {
+  /**
+   * The session is over: publishes its will, whenever it would be due, and removes the session from the store.
+   *
+   * @param isKept - whether that is not to be removed yet.
+   */
+  conclude(entry: WillHolder, isKept: boolean): void {
     const { clientId, epoch, will } = entry;
-    if (will !== undefined) return this.#depart(entry, will.will, 'discard');
-    this.#writer.add({ clientId, epoch, kind: 'discard' });
+    const ending = isKept ? 'forget-will' : 'discard';
+    if (will !== undefined) return this.#depart(entry, will.will, ending);
+    if (!isKept) this.#writer.add({ clientId, epoch, kind: 'discard' });
+  }
+
+  /** Whether none of a client's wills is on its way. */
+  isSettled(clientId: string): boolean {
+    return !this.#departing.has(clientId);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { BridgeBacklog } from './bridge-moves.ts';
 import type { NodeRef } from './message.ts';
 
 /** A change of what a node wants to receive: its first subscriber to a filter came, or the last one left. */
@@ -16,13 +17,24 @@ export interface NodeInfo extends NodeRef {
 /** A question or notice from node to node: rare, never per message. */
 export type ClusterRequest =
   /** Give up this session: a client with its id connects at the asking node. Answered when the owner has let go. */
-  {
-    readonly kind: 'release-session';
-    readonly clientId: string;
-    readonly epoch: number;
-    /** Whether all nodes route to the asking node, too, what the session wants as it is stored. */
-    readonly isRouted: boolean;
-  };
+  | {
+      readonly kind: 'release-session';
+      readonly clientId: string;
+      readonly epoch: number;
+      /** Whether all nodes route to the asking node, too, what the session wants as it is stored. */
+      readonly isRouted: boolean;
+    }
+  /** How far is the bridge with what waits there? */
+  | { readonly kind: 'bridge-progress' };
+
+/** What a node answers. */
+export interface ClusterAnswer {
+  /**
+   * What waits for the other sides of the bridge: at the node that answers, and, where a client goes on elsewhere, also what
+   * its records still wait for there. Empty when nothing does.
+   */
+  readonly backlogs: readonly BridgeBacklog[];
+}
 
 /** A QoS 1/2 batch as it lies in an inbox. */
 export interface InboxBatch {
@@ -56,7 +68,7 @@ export interface ClusterHandler {
   /** QoS 1/2: call `done` when this node has taken responsibility for all of it; it is then removed. Repeats are possible. */
   durableReceived(batch: InboxBatch, done: () => void): void;
   /** Answers a request; resolves when done. */
-  requested(from: NodeRef, request: ClusterRequest): Promise<void>;
+  requested(from: NodeRef, request: ClusterRequest): Promise<ClusterAnswer>;
   /** This node's lease was lost (a pause, a partition): it must close its connections and start a new incarnation. */
   leaseLost(): void;
 }
@@ -86,7 +98,7 @@ export interface ClusterBus {
   /** Appends a QoS 1/2 batch to an incarnation's inbox, be it alive or dead and not yet forgotten; resolves when it is stored. */
   sendDurable(node: NodeRef, frame: Uint8Array): Promise<void>;
   /** Asks a node; rejects when it does not answer within the deadline. */
-  request(nodeId: string, request: ClusterRequest): Promise<void>;
+  request(nodeId: string, request: ClusterRequest): Promise<ClusterAnswer>;
   /** Every node with a lease, this one included. */
   nodes(): readonly NodeInfo[];
   /** Whether an incarnation's lease holds, as this node sees it. */

@@ -1,19 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { EventEmitter } from 'node:events';
 import mqemitterRedis from 'mqemitter-redis';
-import type { ClusterRequest, Log, NodeRef } from '#libs/broker-ports';
+import type { Log, NodeRef } from '#libs/broker-ports';
 import { isNodeId } from '#libs/cluster';
+import { controlOf, isCount, type Control } from './control.ts';
 import type { ClusterKeys } from './keys.ts';
 import { parseJson } from './lease-format.ts';
-
-/** What nodes tell each other apart from messages. */
-export type Control =
-  /** The sender has applied the route changes of this incarnation up to a sequence. */
-  | { readonly kind: 'applied'; readonly incarnation: number; readonly sequence: number }
-  /** Asks how far the route changes of this incarnation are applied. */
-  | { readonly kind: 'applied-wanted'; readonly incarnation: number }
-  | { readonly kind: 'request'; readonly id: number; readonly request: ClusterRequest }
-  | { readonly kind: 'answer'; readonly id: number; readonly outcome: 'done' | 'refused' };
 
 /** What came in on this node's channel. */
 export type Arrival =
@@ -123,38 +115,4 @@ function arrivalOf(message: Readonly<Record<string, unknown>>): Arrival | undefi
   if (typeof control !== 'string') return undefined;
   const parsed = controlOf(parseJson(control));
   return parsed === undefined ? undefined : { kind: 'control', from, control: parsed };
-}
-
-function controlOf(value: unknown): Control | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, incarnation, sequence, id, outcome, request } = value as Record<string, unknown>;
-  switch (kind) {
-    case 'applied':
-      if (!isCount(incarnation) || !isCount(sequence)) return undefined;
-      return { kind, incarnation, sequence };
-    case 'applied-wanted':
-      return isCount(incarnation) ? { kind, incarnation } : undefined;
-    case 'request': {
-      const known = requestOf(request);
-      return isCount(id) && known !== undefined ? { kind, id, request: known } : undefined;
-    }
-    case 'answer':
-      if (!isCount(id) || (outcome !== 'done' && outcome !== 'refused')) return undefined;
-      return { kind, id, outcome };
-    default:
-      return undefined;
-  }
-}
-
-function requestOf(value: unknown): ClusterRequest | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, clientId, epoch, isRouted } = value as Record<string, unknown>;
-  if (kind !== 'release-session' || typeof clientId !== 'string' || !isCount(epoch)) {
-    return undefined;
-  }
-  return { kind, clientId, epoch, isRouted: isRouted === true };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

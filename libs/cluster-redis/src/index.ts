@@ -1,5 +1,5 @@
 export { RedisClusterBus, type RedisClusterBusOptions } from './redis-cluster-bus.ts';
-export type { Control } from './carrier.ts';
+export { answerTo, type Control } from './control.ts';
 export { ClusterView, type ClusterViewOptions, type MemberCommands } from './cluster-view.ts';
 export {
   InboxConsumer,

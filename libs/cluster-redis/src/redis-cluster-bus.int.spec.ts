@@ -355,7 +355,9 @@ describe('requests', () => {
 
   it('are answered by the node asked', async () => {
     const [n1, n2] = await openThree();
-    await expect(n1.bus.request('n2', request)).resolves.toBeUndefined();
+    const backlogs = [{ node: n2.bus.self, queues: [] }];
+    n2.handler.answer = () => Promise.resolve({ backlogs });
+    await expect(n1.bus.request('n2', request)).resolves.toEqual({ backlogs });
     expect(n2.handler.requests).toEqual([request]);
   });
 
@@ -374,10 +376,7 @@ describe('requests', () => {
     const [n1, , n3] = await openThree();
     await kill(n3);
     await until(async () => (await redis.pubsub('NUMSUB', 'test/live/n3'))[1] === 0, DEADLINE_MS);
-    await expect(n1.bus.request('n3', request)).rejects.toMatchObject({
-      code: 'NODE_SILENT',
-      message: 'n3 is not connected to Redis',
-    });
+    await expect(n1.bus.request('n3', request)).rejects.toMatchObject({ code: 'NODE_AWAY' });
   });
 });
 

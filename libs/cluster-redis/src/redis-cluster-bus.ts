@@ -1,5 +1,6 @@
 import {
   StoreUnavailableError,
+  type ClusterAnswer,
   type ClusterBus,
   type ClusterHandler,
   type ClusterRequest,
@@ -12,10 +13,11 @@ import {
 } from '#libs/broker-ports';
 import { ClusterError, UnderWay, isNodeId, nodeKey } from '#libs/cluster';
 import type { RedisTarget } from '#libs/redis-client';
-import { Carrier, type Arrival, type Control } from './carrier.ts';
+import { Carrier, type Arrival } from './carrier.ts';
 import { ClusterCommands } from './cluster-commands.ts';
 import { ClusterView } from './cluster-view.ts';
 import { RedisConnections } from './connections.ts';
+import { answerTo, type Control } from './control.ts';
 import { InboxConsumer, batchOf } from './inbox-consumer.ts';
 import { ClusterKeys } from './keys.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -198,12 +200,12 @@ export class RedisClusterBus implements ClusterBus {
     throw new StoreUnavailableError(`the inbox of ${nodeKey(node)} is ${result}`);
   }
 
-  async request(nodeId: string, request: ClusterRequest): Promise<void> {
+  async request(nodeId: string, request: ClusterRequest): Promise<ClusterAnswer> {
     if (this.#work === undefined) throw notOpen();
     if (!(await this.#commands.isListening(nodeId))) {
-      throw new ClusterError('NODE_SILENT', `${nodeId} is not connected to Redis`);
+      throw new ClusterError('NODE_AWAY', `${nodeId} is not connected to Redis`);
     }
-    await this.#requests.ask(nodeId, request);
+    return this.#requests.ask(nodeId, request);
   }
 
   nodes(): readonly NodeInfo[] {
@@ -395,16 +397,14 @@ export class RedisClusterBus implements ClusterBus {
         this.#answer(work, from, control);
         return;
       case 'answer':
-        this.#requests.answered(from, control.id, control.outcome);
+        this.#requests.answered(from, control);
     }
   }
 
   #answer(work: Work, from: NodeRef, asked: Extract<Control, { kind: 'request' }>): void {
-    const answer = (outcome: 'done' | 'refused'): void =>
-      this.#control(from.nodeId, { kind: 'answer', id: asked.id, outcome });
     work.handler.requested(from, asked.request).then(
-      () => answer('done'),
-      () => answer('refused'),
+      (answer) => this.#control(from.nodeId, answerTo(asked, answer)),
+      () => this.#control(from.nodeId, answerTo(asked, undefined)),
     );
   }
 

@@ -1,6 +1,6 @@
-import type { ClusterRequest, NodeRef } from '#libs/broker-ports';
+import type { ClusterAnswer, ClusterRequest, NodeRef } from '#libs/broker-ports';
 import { ClusterError } from '#libs/cluster';
-import type { Control } from './carrier.ts';
+import type { Control } from './control.ts';
 import type { Timers } from './timers.ts';
 
 /** What Requests needs. */
@@ -11,10 +11,12 @@ export interface RequestsOptions {
   readonly send: (nodeId: string, control: Control) => void;
 }
 
+type Answer = Extract<Control, { kind: 'answer' }>;
+
 interface Asked {
   readonly nodeId: string;
   readonly cancelTimer: () => void;
-  readonly resolve: () => void;
+  readonly resolve: (answer: ClusterAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -29,7 +31,7 @@ export class Requests {
   }
 
   /** Asks a node; rejects at the deadline, when the node leaves, and when it refuses. */
-  ask(nodeId: string, request: ClusterRequest): Promise<void> {
+  ask(nodeId: string, request: ClusterRequest): Promise<ClusterAnswer> {
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
@@ -41,10 +43,10 @@ export class Requests {
   }
 
   /** An answer came; one that nobody waits for is ignored. */
-  answered(from: NodeRef, id: number, outcome: 'done' | 'refused'): void {
+  answered(from: NodeRef, { id, outcome, backlogs = [] }: Answer): void {
     if (this.#asked.get(id)?.nodeId !== from.nodeId) return;
     const refused = new ClusterError('REQUEST_REFUSED', `${from.nodeId} refused the request`);
-    this.#end(id, outcome === 'done' ? undefined : refused);
+    this.#end(id, outcome === 'done' ? { backlogs } : refused);
   }
 
   /** A node left: it will not answer. */
@@ -59,13 +61,13 @@ export class Requests {
     for (const [id, { nodeId }] of this.#asked) this.#end(id, silent(nodeId));
   }
 
-  #end(id: number, error: ClusterError | undefined): void {
+  #end(id: number, outcome: ClusterAnswer | ClusterError): void {
     const asked = this.#asked.get(id);
     if (asked === undefined) return;
     this.#asked.delete(id);
     asked.cancelTimer();
-    if (error === undefined) asked.resolve();
-    else asked.reject(error);
+    if (outcome instanceof ClusterError) asked.reject(outcome);
+    else asked.resolve(outcome);
   }
 }
 

@@ -1,4 +1,5 @@
 import type {
+  ClusterAnswer,
   ClusterBus,
   ClusterHandler,
   ClusterRequest,
@@ -49,7 +50,7 @@ export class SingleNodeBus implements ClusterBus {
     return Promise.reject(noPeer(node.nodeId));
   }
 
-  request(nodeId: string, _request: ClusterRequest): Promise<void> {
+  request(nodeId: string, _request: ClusterRequest): Promise<ClusterAnswer> {
     return Promise.reject(noPeer(nodeId));
   }
 

@@ -82,5 +82,9 @@ export const bridge = section({
     'Most bytes that a node holds in memory for one bridge, all its rules together; beyond it a publish is refused, or the record dropped and counted (`ack: none`). Rules with `ack: spool` fill half of it, and go on beyond it on disk.',
     { default: 64 * MIB, min: MIB, max: 4096 * MIB, unit: 'bytes' },
   ),
+  takeoverWaitMs: milliseconds(
+    'How long records of a client that comes from another node are held until that node has delivered what the client published there. Only time in which the other side can be reached counts; acknowledgements of `ack: spool` do not wait. 0 does not hold them: they may overtake.',
+    { default: 30_000, min: 0, max: 3_600_000 },
+  ),
   spool,
 });

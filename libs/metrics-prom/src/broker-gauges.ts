@@ -30,6 +30,7 @@ export function brokerGauges(registry: Registry, listeners: readonly string[]) {
       bufferRecords: gauges.bridgeBufferRecords.cell({ bridge: name }),
       spoolBytes: gauges.bridgeSpoolBytes.cell({ bridge: name }),
       spoolRecords: gauges.bridgeSpoolRecords.cell({ bridge: name }),
+      heldRecords: gauges.bridgeHeldRecords.cell({ bridge: name }),
       consumerLag: gauges.bridgeConsumerLag.cell({ bridge: name }),
     };
   }

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import type {
   BridgeDirection,
+  BridgeHoldEnd,
   BridgeRecordCount,
   BridgeStage,
   RedisOperation,
@@ -90,6 +91,7 @@ export const REDIS_OPERATIONS: readonly RedisOperation[] = [
   'exclusive',
 ];
 
+const BRIDGE_HOLD_ENDS: readonly BridgeHoldEnd[] = ['drained', 'node_gone', 'timed_out'];
 const BRIDGE_DIRECTIONS: readonly BridgeDirection[] = [
   'mqtt_to_kafka',
   'kafka_to_mqtt',
@@ -285,6 +287,7 @@ function bridgeSeries(counters: Counters, histograms: Histograms) {
   function bridge(name: string) {
     return {
       records: records(name),
+      holds: counters.bridgeHolds.by('outcome', BRIDGE_HOLD_ENDS, { bridge: name }),
       retries: counters.bridgeRetries.cell({ bridge: name }),
       deadLetters: counters.bridgeDeadLetters.cell({ bridge: name }),
       rebalances: counters.bridgeRebalances.cell({ bridge: name }),

@@ -168,6 +168,11 @@ export const BROKER_COUNTERS = {
     'Records that the bridge has finished with.',
     ...['bridge', 'direction', 'outcome', 'reason'],
   ),
+  bridgeHolds: metric(
+    'skein_bridge_holds_total',
+    'Clients from another node whose records were held, by rule and move, and how that ended.',
+    ...['bridge', 'outcome'],
+  ),
   bridgeRetries: metric('skein_bridge_retries_total', 'Batches sent again.', 'bridge'),
   bridgeDeadLetters: metric(
     'skein_bridge_dead_letters_total',
@@ -287,6 +292,11 @@ export const BROKER_GAUGES = {
   bridgeSpoolRecords: metric(
     'skein_bridge_spool_records',
     'Records waiting in the spool for the other side.',
+    'bridge',
+  ),
+  bridgeHeldRecords: metric(
+    'skein_bridge_held_records',
+    'Records held until another node has delivered what their clients published there before.',
     'bridge',
   ),
   bridgeConsumerLag: metric(

@@ -1,3 +1,4 @@
+export { BridgeNode, BridgeNodes, SharedSink, type RuleName } from './bridge-nodes.ts';
 export { countingMeter, type CountingMeter } from './counting-meter.ts';
 export { delayedStoreSuite, sharedDelayedStoreSuite } from './delayed-store-suite.ts';
 export { exclusiveStoreSuite } from './exclusive-store-suite.ts';

@@ -1,5 +1,6 @@
 import {
   StoreUnavailableError,
+  type ClusterAnswer,
   type ClusterBus,
   type ClusterHandler,
   type ClusterRequest,
@@ -125,7 +126,7 @@ export class MemoryBus implements ClusterBus {
     setImmediate(() => place.bus.deliver(letter));
   }
 
-  async request(nodeId: string, request: ClusterRequest): Promise<void> {
+  async request(nodeId: string, request: ClusterRequest): Promise<ClusterAnswer> {
     const target = this.#busOf(nodeId);
     if (target?.handler === undefined || target.isDeaf)
       throw new StoreUnavailableError(`${nodeId} is silent`);

@@ -1,5 +1,6 @@
 import type { Authenticator } from '#libs/access';
 import type {
+  BridgeMoves,
   ClusterBus,
   ExclusiveStore,
   Hub,
@@ -59,6 +60,7 @@ export interface MemoryNodeOptions {
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
   readonly bus?: ClusterBus;
+  readonly moves?: BridgeMoves;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
   /** Nothing of the kind, and no `$SYS`, unless a test says so. */
@@ -98,6 +100,7 @@ export class MemoryNode {
       delayed: options.delayed,
       exclusive: options.exclusive,
       bus: options.bus ?? this.#aloneAs(self),
+      moves: options.moves,
       meter: this.#recording(meter),
       log: this.log,
       limits: { ...WIDE_LIMITS, ...options.limits },

@@ -1,4 +1,5 @@
 import type {
+  ClusterAnswer,
   ClusterHandler,
   ClusterRequest,
   InboxBatch,
@@ -30,7 +31,7 @@ export class RecordingClusterHandler implements ClusterHandler {
   /** Whether durable frames are done as they come. */
   takesFrames = true;
   /** How requests are answered. */
-  answer: () => Promise<void> = () => Promise.resolve();
+  answer: () => Promise<ClusterAnswer> = () => Promise.resolve({ backlogs: [] });
 
   nodeJoined(node: NodeInfo, filters: readonly string[]): void {
     this.events.push(`joined ${node.nodeId}`);
@@ -64,7 +65,7 @@ export class RecordingClusterHandler implements ClusterHandler {
     if (this.takesFrames) done();
   }
 
-  requested(_from: NodeRef, request: ClusterRequest): Promise<void> {
+  requested(_from: NodeRef, request: ClusterRequest): Promise<ClusterAnswer> {
     this.requests.push(request);
     return this.answer();
   }
