@@ -2,7 +2,6 @@ import {
   PublishError,
   StoreUnavailableError,
   decodeBatch,
-  type BridgeBacklog,
   type ClusterAnswer,
   type ClusterHandler,
   type ClusterRequest,
@@ -156,18 +155,11 @@ export class ClusterMember implements ClusterHandler {
   }
 
   async requested(from: NodeRef, request: ClusterRequest): Promise<ClusterAnswer> {
-    if (request.kind === 'release-session') {
-      return { backlogs: await this.#release(from, request) };
-    }
     const { bus, moves } = this.#parts;
-    return { backlogs: [{ node: bus.self, queues: moves?.queues() ?? [] }] };
-  }
-
-  /** Lets a session go to another node, which learns what the client's records have to wait for. */
-  async #release(
-    from: NodeRef,
-    { clientId, isRouted }: Extract<ClusterRequest, { kind: 'release-session' }>,
-  ): Promise<readonly BridgeBacklog[]> {
+    if (request.kind === 'bridge-progress') {
+      return { backlogs: [{ node: bus.self, queues: moves?.queues() ?? [] }] };
+    }
+    const { clientId, isRouted } = request;
     // Of a client that is not here any more, what it has done here is not known.
     const hasPublished = this.#sessions.get(clientId)?.hasPublished ?? true;
     await this.#sessions.release(clientId, {
@@ -182,7 +174,7 @@ export class ClusterMember implements ClusterHandler {
     if (!(await this.#willsSettled(clientId))) {
       throw new StoreUnavailableError('a will cannot be published at this moment');
     }
-    return this.#parts.moves?.backlogs(clientId, hasPublished) ?? [];
+    return { backlogs: moves?.backlogs(clientId, hasPublished) ?? [] };
   }
 
   leaseLost(): void {
