@@ -4,6 +4,7 @@ import type {
   NodeCommand,
   NodeReply,
   WireBridge,
+  WireBridgeChange,
   WireClient,
   WireClientQuery,
   WirePage,
@@ -16,7 +17,7 @@ import type {
   WireSubscriptionQuery,
   WireTestStep,
 } from '#libs/api-contracts';
-import type { Config } from '#libs/config';
+import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
 
@@ -59,7 +60,7 @@ export class FakeNode {
 
   constructor(
     readonly id: string,
-    config: Config,
+    private readonly config: Config,
     private readonly members: readonly string[],
   ) {
     this.server = new NodeCommandServer<NodeCommand, NodeReply>({
@@ -69,6 +70,10 @@ export class FakeNode {
       answersAny: ({ kind }) => kind === 'nodes',
       log: silentLog,
     });
+  }
+
+  private get policy(): RemotePolicy {
+    return this.config.bridge;
   }
 
   async handle(command: NodeCommand): Promise<NodeReply> {
@@ -122,7 +127,11 @@ export class FakeNode {
       case 'bridges':
         return { bridges: this.bridges };
       case 'test-bridge':
-        return { steps: this.steps.get(command.id) };
+        return this.testBridge(command);
+      case 'put-bridge':
+        return this.putBridge(command);
+      case 'remove-bridge':
+        return this.removeBridge(command.id);
       case 'rules':
         return { rules: [...this.rules.values()] };
       case 'rule-states':
@@ -183,6 +192,37 @@ export class FakeNode {
           (each.clientId === after.clientId && each.filter > after.filter)),
     );
     return pageOf(rest, limit);
+  }
+
+  private testBridge(command: CommandOf<'test-bridge'>): NodeAnswers['test-bridge'] {
+    if ('id' in command) return { steps: this.steps.get(command.id) };
+    const checked = checkRemoteConnector(command.connector, this.policy);
+    if (checked.kind === 'faulty') return { faults: checked.faults };
+    return { steps: this.steps.get(checked.connector.id) };
+  }
+
+  private putBridge({ connector, revision }: CommandOf<'put-bridge'>): WireBridgeChange {
+    const checked = checkRemoteConnector(connector, this.policy);
+    if (checked.kind === 'faulty') return { kind: 'invalid', faults: checked.faults };
+    const { id } = checked.connector;
+    const stored = this.bridges.find((each) => each.connector.id === id);
+    if (stored?.source === 'config') return { kind: 'read-only' };
+    if (stored?.revision !== revision) return { kind: 'conflict' };
+    const next = {
+      ...{ connector: checked.connector, source: 'api' as const, state: 'unused' as const },
+      revision: (stored?.revision ?? 0) + 1,
+    };
+    this.bridges = [...this.bridges.filter((each) => each !== stored), next];
+    return { kind: 'stored', stored: next };
+  }
+
+  private removeBridge(id: string): WireBridgeChange {
+    const stored = this.bridges.find(({ connector }) => connector.id === id);
+    const rules = [...this.rules.values()].filter(({ rule }) => rule.bridge === id);
+    if (rules.length > 0) return { kind: 'in-use', rules: rules.map(({ rule }) => rule.id) };
+    if (stored === undefined) return { kind: 'absent' };
+    this.bridges = this.bridges.filter((each) => each !== stored);
+    return { kind: 'stored', stored };
   }
 
   private putRule({ rule, revision }: CommandOf<'put-rule'>): WireRuleChange {

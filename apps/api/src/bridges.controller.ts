@@ -1,8 +1,20 @@
-import { Controller, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { BridgeView, ConnectivityTest, Input, List } from '#libs/api-contracts';
+import type {
+  BridgeView,
+  CommandOf,
+  ConnectivityTest,
+  Input,
+  List,
+  WireBridge,
+  WireBridgeChange,
+  WireStoredBridge,
+} from '#libs/api-contracts';
+import { draftOf, faultyBridge } from './bridge-draft.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText } from './cluster/merge.ts';
+import { etagOf, namesTag, requireMatch } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
@@ -12,15 +24,21 @@ import { CLUSTER, PAGES } from './tokens.ts';
 /** The part of its time that an operation leaves to the tests of nodes: the rest is for the way there and back. */
 const TEST_SHARE = 0.75;
 
-/** Bridges as the nodes have them in their configurations. */
+/** A bridge with what nodes say of it. */
+interface Surveyed {
+  readonly stored: WireStoredBridge;
+  readonly view: BridgeView;
+}
+
+/** Bridges as the nodes have them. */
 interface Survey {
   /** In the order of their ids. */
-  readonly bridges: readonly BridgeView[];
+  readonly bridges: readonly Surveyed[];
   /** Nodes that did not answer. */
   readonly unavailable: readonly string[];
 }
 
-/** What bridge rules carry to or from. */
+/** What bridge rules carry to or from: bridges of the configuration can be seen, those made here can be changed. */
 @Controller()
 export class BridgesController {
   constructor(
@@ -36,8 +54,8 @@ export class BridgesController {
   ): Promise<List<BridgeView>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
-    const { bridges, unavailable } = await this.#survey();
-    const rest = bridges.filter(({ id }) => id > after);
+    const { bridges, unavailable } = await survey(this.cluster.inquire());
+    const rest = bridges.map(({ view }) => view).filter(({ id }) => id > after);
     const items = rest.slice(0, query.limit);
     return this.pages.list(exchange, query.limit, {
       items,
@@ -46,49 +64,185 @@ export class BridgesController {
     });
   }
 
+  @Route('createBridge')
+  async create(
+    @Checked() { body }: Input<'createBridge'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeView> {
+    const connector = draftOf(body);
+    const change = await this.cluster.inquire().change({ kind: 'put-bridge', connector });
+    if (change.kind === 'conflict' || change.kind === 'read-only') {
+      throw new ProblemError('already-exists', 'A bridge with this id exists');
+    }
+    const stored = storedOf(change);
+    void reply.header('location', `/api/v1/bridges/${stored.connector.id}`);
+    return shown(stored, reply);
+  }
+
   @Route('getBridge')
-  async show(@Checked() { path }: Input<'getBridge'>): Promise<BridgeView> {
-    const { bridges } = await this.#survey();
-    const found = bridges.find(({ id }) => id === path.bridge_id);
-    if (found === undefined) throw new ProblemError('not-found', 'There is no bridge with this id');
-    return found;
+  async show(
+    @Checked() { path }: Input<'getBridge'>,
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeView | undefined> {
+    const { stored, view } = found(await survey(this.cluster.inquire()), path.bridge_id);
+    void reply.header('etag', etagOf(stored.revision));
+    if (known === undefined || !namesTag(known, etagOf(stored.revision))) return view;
+    void reply.status(304);
+    return undefined;
+  }
+
+  @Route('replaceBridge')
+  async replace(
+    @Checked() { path, body }: Input<'replaceBridge'>,
+    @Req() { headers }: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeView> {
+    const { bridge_id: id } = path;
+    if ((body.id ?? id) !== id) {
+      const errors = [{ pointer: '/id', code: 'mismatch', detail: 'Not the id of the path' }];
+      throw new ProblemError('validation-failed', 'The id is not that of the path', { errors });
+    }
+    const inquiry = this.cluster.inquire();
+    const connector = draftOf({ ...body, id });
+    if (headers['if-match'] === undefined && headers['if-none-match'] === '*') {
+      const change = await inquiry.change({ kind: 'put-bridge', connector });
+      if (change.kind === 'read-only') throw stale();
+      const view = shown(storedOf(change), reply);
+      void reply.status(201);
+      return view;
+    }
+    const { revision } = await findOwn(inquiry, id, headers['if-match']);
+    return shown(
+      storedOf(await inquiry.change({ kind: 'put-bridge', connector, revision })),
+      reply,
+    );
+  }
+
+  @Route('deleteBridge')
+  async delete(
+    @Checked() { path }: Input<'deleteBridge'>,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    const { bridge_id: id } = path;
+    const inquiry = this.cluster.inquire();
+    const { revision } = await findOwn(inquiry, id, ifMatch);
+    storedOf(await inquiry.change({ kind: 'remove-bridge', id, revision }));
   }
 
   @Route('testBridge')
-  async test(@Checked() { path, body }: Input<'testBridge'>): Promise<ConnectivityTest> {
+  test(@Checked() { path, body }: Input<'testBridge'>): Promise<ConnectivityTest> {
+    return this.#test({ id: path.bridge_id, target: body.target });
+  }
+
+  @Route('testUnsavedBridge')
+  testUnsaved(@Checked() { body }: Input<'testUnsavedBridge'>): Promise<ConnectivityTest> {
+    return this.#test({ connector: draftOf(body.bridge), target: body.target });
+  }
+
+  async #test(
+    subject: WithoutFrame<Extract<TestCommand, { id: string }>> | WithoutFrame<UnsavedTest>,
+  ): Promise<ConnectivityTest> {
     const inquiry = this.cluster.inquire();
     const nodes = await inquiry.nodes();
     const { answered, unavailable } = await inquiry.askSome(nodes, {
       kind: 'test-bridge',
-      id: path.bridge_id,
-      target: body.target,
+      ...subject,
       withinMs: inquiry.leftMs * TEST_SHARE,
     });
+    for (const { answer } of answered) {
+      if (answer.faults !== undefined) {
+        throw faultyBridge(answer.faults, 'connector' in subject ? '/bridge' : '');
+      }
+    }
     const results = answered.flatMap(({ node, answer: { steps } }) =>
       steps === undefined ? [] : [presentTest(node.nodeId, steps)],
     );
-    if (results.length === 0) {
-      throw new ProblemError('not-found', 'There is no bridge with this id');
-    }
+    if (results.length === 0) throw notFound();
     const meta = { partial: unavailable.length > 0, unavailable_nodes: [...unavailable] };
     return { ok: results.every(({ ok }) => ok), results, meta };
   }
+}
 
-  /** Nodes of one cluster should have the same bridges; of one that differs the first node's settings are shown. */
-  async #survey(): Promise<Survey> {
-    const inquiry = this.cluster.inquire();
-    const nodes = await inquiry.nodes();
-    const { answered, unavailable } = await inquiry.askSome(nodes, { kind: 'bridges' });
-    const views = new Map<string, BridgeView>();
-    for (const { node, answer } of answered) {
-      for (const bridge of answer.bridges) {
-        const { id } = bridge.connector;
-        const view = views.get(id) ?? presentBridge(bridge.connector);
-        view.states.push(presentState(node.nodeId, bridge));
-        views.set(id, view);
-      }
+type TestCommand = CommandOf<'test-bridge'>;
+type UnsavedTest = Extract<TestCommand, { connector: unknown }>;
+type WithoutFrame<Command> = Omit<Command, 'kind' | 'withinMs'>;
+
+/** Of a bridge that nodes have differently the newest settings are shown, else those of the first node. */
+async function survey(inquiry: Inquiry): Promise<Survey> {
+  const nodes = await inquiry.nodes();
+  const { answered, unavailable } = await inquiry.askSome(nodes, { kind: 'bridges' });
+  const newest = new Map<string, WireBridge>();
+  for (const { answer } of answered) {
+    for (const bridge of answer.bridges) {
+      const { id } = bridge.connector;
+      const other = newest.get(id);
+      if (other === undefined || other.revision < bridge.revision) newest.set(id, bridge);
     }
-    const bridges = [...views.values()].toSorted((a, b) => compareText(a.id, b.id));
-    return { bridges, unavailable };
   }
+  const bridges = [...newest.entries()]
+    .toSorted(([a], [b]) => compareText(a, b))
+    .map(([id, stored]) => {
+      const states = answered.flatMap(({ node, answer }) =>
+        answer.bridges
+          .filter(({ connector }) => connector.id === id)
+          .map((bridge) => presentState(node.nodeId, bridge)),
+      );
+      return { stored, view: { ...presentBridge(stored), states } };
+    });
+  return { bridges, unavailable };
+}
+
+function found({ bridges }: Survey, id: string): Surveyed {
+  const surveyed = bridges.find(({ view }) => view.id === id);
+  if (surveyed === undefined) throw notFound();
+  return surveyed;
+}
+
+/** The bridge, if it may be changed and its author has seen this revision of it. */
+async function findOwn(
+  inquiry: Inquiry,
+  id: string,
+  ifMatch: string | undefined,
+): Promise<WireStoredBridge> {
+  const { bridges } = await inquiry.read({ kind: 'bridges' });
+  const stored = bridges.find(({ connector }) => connector.id === id);
+  if (stored === undefined) throw notFound();
+  if (stored.source === 'config') throw readOnly();
+  requireMatch(ifMatch, stored.revision);
+  return stored;
+}
+
+function shown(stored: WireStoredBridge, reply: FastifyReply): BridgeView {
+  void reply.header('etag', etagOf(stored.revision));
+  return presentBridge(stored);
+}
+
+function storedOf(change: WireBridgeChange): WireStoredBridge {
+  switch (change.kind) {
+    case 'stored':
+      return change.stored;
+    case 'conflict':
+      throw stale();
+    case 'absent':
+      throw notFound();
+    case 'read-only':
+      throw readOnly();
+    case 'in-use':
+      throw new ProblemError('conflict', `Rules use the bridge: ${change.rules.join(', ')}`);
+    case 'invalid':
+      throw faultyBridge(change.faults);
+  }
+}
+
+function notFound(): ProblemError {
+  return new ProblemError('not-found', 'There is no bridge with this id');
+}
+
+function stale(): ProblemError {
+  return new ProblemError('precondition-failed', 'The bridge has changed, or exists already');
+}
+
+function readOnly(): ProblemError {
+  return new ProblemError('conflict', 'A bridge of the configuration cannot be changed over REST');
 }

@@ -61,7 +61,12 @@ describe('with two nodes behind Redis', () => {
     } as const;
     const [first, second] = nodes;
     const bridgeOf = (id: string) =>
-      ({ connector: { ...connector, id }, state: 'connected' }) as const;
+      ({
+        connector: { ...connector, id },
+        source: 'config',
+        revision: 0,
+        state: 'connected',
+      }) as const;
     if (first !== undefined) first.bridges = [bridgeOf('main'), bridgeOf('extra')];
     if (second !== undefined) {
       second.bridges = [{ ...bridgeOf('main'), state: 'disconnected', lastError: 'refused' }];

@@ -11,7 +11,13 @@ import {
 } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { OPERATIONS, type NodeCommand, type OperationId, type WireRule } from '#libs/api-contracts';
+import {
+  OPERATIONS,
+  type NodeCommand,
+  type OperationId,
+  type WireBridge,
+  type WireRule,
+} from '#libs/api-contracts';
 import { ApiMeter } from '#libs/metrics-prom';
 import { silentLog } from '#libs/testkit';
 import { TIMEOUT_MS, configOf } from '../../../test/api/api-harness.ts';
@@ -33,6 +39,8 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'clear-retained',
   'bridges',
   'test-bridge',
+  'put-bridge',
+  'remove-bridge',
   'rules',
   'rule-states',
   'put-rule',
@@ -54,6 +62,13 @@ const RULE = {
   ack: 'kafka',
 };
 
+const BRIDGE = { kind: 'kafka', brokers: ['k:9092'] };
+
+const STORED_BRIDGE = {
+  connector: { id: 'b', kind: 'kafka', brokers: ['k:9092'], clientId: 's', compression: 'lz4' },
+  ...{ source: 'api', revision: 1, state: 'unused' },
+} as const satisfies WireBridge;
+
 const PATHS: Partial<Record<OperationId, string>> = {
   getNode: '/api/v1/nodes/n1',
   getClient: '/api/v1/clients/c1',
@@ -62,6 +77,8 @@ const PATHS: Partial<Record<OperationId, string>> = {
   deleteRetainedMessage: '/api/v1/retained-messages?topic=t',
   getBridge: '/api/v1/bridges/main',
   testBridge: '/api/v1/bridges/main/connectivity-tests',
+  replaceBridge: '/api/v1/bridges/b',
+  deleteBridge: '/api/v1/bridges/b',
   getBridgeRule: '/api/v1/bridge-rules/r',
   replaceBridgeRule: '/api/v1/bridge-rules/r',
   deleteBridgeRule: '/api/v1/bridge-rules/r',
@@ -71,6 +88,9 @@ const PATHS: Partial<Record<OperationId, string>> = {
 const BODIES: Partial<Record<OperationId, object>> = {
   publishMessage: { topic: 't' },
   testBridge: {},
+  testUnsavedBridge: { bridge: { ...BRIDGE, id: 'b' } },
+  createBridge: { ...BRIDGE, id: 'b' },
+  replaceBridge: BRIDGE,
   createBridgeRule: { ...RULE, id: 'r' },
   replaceBridgeRule: RULE,
   testBridgeRule: { message: { topic: 't' } },
@@ -132,6 +152,7 @@ describe('while nodes fall silent in the middle of an operation', () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     for (const each of client.nodes) {
       each.clients.set('c1', clientOf('c1'));
+      each.bridges = [STORED_BRIDGE];
       each.rules.set('r', { rule: { ...RULE, id: 'r' } as WireRule, source: 'api', revision: 1 });
     }
   });
@@ -177,14 +198,19 @@ describe('while nodes fall silent in the middle of an operation', () => {
     expect({ status, body }).toMatchObject({ status: NODE_VIEWS.has(id) ? 200 : 503 });
   });
 
-  it.each(['replaceBridgeRule', 'deleteBridgeRule'] as const)(
+  it.each([
+    ['replaceBridgeRule', 'rules', ['put-rule', 'remove-rule']],
+    ['deleteBridgeRule', 'rules', ['put-rule', 'remove-rule']],
+    ['replaceBridge', 'bridges', ['put-bridge', 'remove-bridge']],
+    ['deleteBridge', 'bridges', ['put-bridge', 'remove-bridge']],
+  ] as const)(
     '%s is answered in time also after a slow question',
-    async (id) => {
+    async (id, question, changes) => {
       let questions = 0;
       // Either is asked first when the other was heard last.
       for (const slow of [first, second, first]) {
-        for (const each of client.nodes) each.mute = new Set(['put-rule', 'remove-rule']);
-        slow.mute = new Set(['rules', 'put-rule', 'remove-rule']);
+        for (const each of client.nodes) each.mute = new Set(changes);
+        slow.mute = new Set([question, ...changes]);
         client.asked = 0;
         const { ms, status, body } = await operate(id);
         questions = Math.max(questions, client.asked);
@@ -194,7 +220,7 @@ describe('while nodes fall silent in the middle of an operation', () => {
           body: { detail: expect.stringContaining('unknown') },
         });
       }
-      // Who is there, the rules, the rules again, the change.
+      // Who is there, what there is, the same again, the change.
       expect(questions).toBe(4);
     },
   );

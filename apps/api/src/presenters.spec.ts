@@ -182,7 +182,7 @@ it.each<WireConnector>([
   },
   { id: 'c', kind: 'rabbitmq', url: { file: '/run/amqp' }, timeoutMs: 1_000, concurrency: 2 },
 ])('shows a bridge as its contract says: %j', (connector) => {
-  const view = presentBridge(connector);
+  const view = presentBridge({ connector, source: 'config', revision: 0 });
 
   expect(bridgeSchema.parse(view)).toEqual(view);
   expect(view).toMatchObject({ id: connector.id, kind: connector.kind, source: 'config' });

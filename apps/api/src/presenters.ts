@@ -13,7 +13,6 @@ import type {
   RetainedMessage,
   Subscription,
   WireClient,
-  WireConnector,
   WireKafkaTls,
   WireMessage,
   WireNode,
@@ -25,6 +24,7 @@ import type {
   WireRuleState,
   WireSchemaRegistry,
   WireValueSchema,
+  WireStoredBridge,
   WireStoredRule,
   WireSubscription,
   WireTestStep,
@@ -234,8 +234,8 @@ function presentRuleSpool(spool: WireRuleSpool | undefined): { spool?: BridgeRul
 }
 
 /** A bridge as the API shows it, without states yet. */
-export function presentBridge(connector: WireConnector): BridgeView {
-  const origin = { source: 'config', states: [] } satisfies Partial<BridgeView>;
+export function presentBridge({ connector, source }: WireStoredBridge): BridgeView {
+  const origin = { source, states: [] } satisfies Partial<BridgeView>;
   if (connector.kind === 'kafka') {
     const { clientId, brokers, tls, schemaRegistry, ...rest } = connector;
     return {

@@ -7,6 +7,7 @@ import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
 import type { Listener } from './listeners/listener.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
+import type { BridgeDefinitions } from './bridge-definitions.ts';
 import type { NodeSpool } from './wiring/spool.ts';
 import type { Stores } from './wiring/stores.ts';
 
@@ -20,6 +21,8 @@ export interface BrokerProcessParts {
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
   readonly bridge: RuleBridge;
+  /** What the bridge works with. */
+  readonly definitions: BridgeDefinitions;
   /** Where the bridge keeps records. */
   readonly spool: NodeSpool;
   readonly node: BrokerNode;
@@ -107,16 +110,9 @@ export class BrokerProcess {
   }
 
   async #startBridge(): Promise<void> {
-    const { config, bridge, spool, stores } = this.#parts;
+    const { bridge, definitions, spool } = this.#parts;
     await spool.open();
-    const seeded = config.bridgeRules;
-    bridge.apply(seeded);
-    stores.rules.watch((stored) => {
-      const names = new Set(seeded.map(({ id }) => id));
-      const made = stored.map(({ rule }) => rule).filter(({ id }) => !names.has(id));
-      bridge.apply([...seeded, ...made]);
-      bridge.prune();
-    });
+    definitions.drive(bridge);
     spool.inherit(bridge);
   }
 

@@ -13,7 +13,7 @@ const bridgeId = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/)
   .describe(
-    'The bridge that it carries to or from: the id of one of `bridges` in the configuration.',
+    'The bridge that it carries to or from, by its id: one of the configuration, or one that was made here.',
   );
 
 const template = z.string().min(1).max(1024);
@@ -372,7 +372,7 @@ export const BRIDGE_RULE_OPERATIONS = {
     tag: 'Bridge',
     summary: 'Create a bridge rule',
     description:
-      'Every node applies it within two seconds. A rule whose bridge is not configured, or is of another kind than its direction needs, is refused with 422.',
+      'Every node applies it within two seconds. A rule whose bridge is not there, or is of another kind than its direction needs, is refused with 422.',
     access: 'key',
     query: z.strictObject({}),
     body: bridgeRuleCreateSchema,

@@ -17,7 +17,9 @@ export const bridgeStateSchema = named(
 
 const common = {
   id: z.string(),
-  source: z.enum(['config']).describe('Bridges of the configuration cannot be changed over REST.'),
+  source: z
+    .enum(['config', 'api'])
+    .describe('Bridges of the configuration cannot be changed over REST.'),
   states: z
     .array(bridgeStateSchema)
     .describe('How the bridge fares, by node: of each node that answers and has it.'),
@@ -96,22 +98,145 @@ export const bridgeSchema = named(
   ]),
 );
 
+const bridgeId = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/)
+  .describe('1 to 64 letters, digits, dots, hyphens and underscores; not `.` or `..`.');
+
+const file = z
+  .string()
+  .min(1)
+  .max(4096)
+  .exactOptional()
+  .describe('A file of the nodes, within `bridge.secrets.dir` of their configuration.');
+
+const secretWanted = named(
+  'SecretReferenceRequest',
+  z
+    .union([
+      z.strictObject({ file: z.string().min(1).max(4096) }),
+      z.strictObject({ env: z.string().min(1).max(256) }),
+    ])
+    .describe(
+      'A file within `bridge.secrets.dir`, or a variable that begins with `bridge.secrets.envPrefix`. Nodes read it when they need it.',
+    ),
+);
+
+const milliseconds = z.int().min(100).max(300_000).exactOptional();
+
+const kafkaWanted = {
+  kind: z.literal('kafka'),
+  brokers: z
+    .array(z.string().max(260))
+    .min(1)
+    .max(64)
+    .describe('`host:port` of Kafka brokers to start from.'),
+  client_id: z.string().max(64).exactOptional().describe('The default is `skein`.'),
+  compression: z
+    .enum(['none', 'gzip', 'lz4', 'zstd'])
+    .exactOptional()
+    .describe('The default is lz4.'),
+  tls: z
+    .strictObject({
+      ca_file: file,
+      cert_file: file,
+      key_file: file,
+      server_name: z.string().max(253).exactOptional(),
+    })
+    .exactOptional()
+    .describe('Absent: connections in the clear.'),
+  sasl: z
+    .discriminatedUnion('mechanism', [
+      z.strictObject({
+        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+        username: z.string().min(1).max(256),
+        password: secretWanted,
+      }),
+      z.strictObject({ mechanism: z.literal('oauthbearer'), token: secretWanted }),
+    ])
+    .exactOptional()
+    .describe('Absent: no login.'),
+  schema_registry: z
+    .strictObject({
+      url: z.string().max(2048),
+      username: z.string().max(256).exactOptional(),
+      password: secretWanted.exactOptional(),
+      ca_file: file,
+      timeout_ms: z.int().min(100).max(10_000).exactOptional(),
+      refresh_ms: z.int().min(1_000).max(86_400_000).exactOptional(),
+    })
+    .exactOptional()
+    .describe('Needed by rules with a schema.'),
+};
+
+const webhookWanted = {
+  kind: z.literal('webhook'),
+  url: z.union([z.string().max(2048), secretWanted]),
+  headers: z
+    .record(z.string().min(1).max(256), z.union([z.string().max(4096), secretWanted]))
+    .exactOptional()
+    .describe('Texts are shown; put a secret into a reference.'),
+  ca_file: file,
+  timeout_ms: milliseconds,
+  concurrency: z.int().min(1).max(256).exactOptional(),
+  format: z.enum(['single', 'json', 'ndjson']).exactOptional(),
+};
+
+const rabbitmqWanted = {
+  kind: z.literal('rabbitmq'),
+  url: z.union([z.string().max(2048), secretWanted]),
+  ca_file: file,
+  timeout_ms: milliseconds,
+  concurrency: z.int().min(1).max(64).exactOptional(),
+};
+
+/** A bridge to create. Its id is chosen by the caller. */
+export const bridgeCreateSchema = named(
+  'BridgeCreate',
+  z.discriminatedUnion('kind', [
+    named('KafkaBridgeCreate', z.strictObject({ id: bridgeId, ...kafkaWanted })),
+    named('WebhookBridgeCreate', z.strictObject({ id: bridgeId, ...webhookWanted })),
+    named('RabbitmqBridgeCreate', z.strictObject({ id: bridgeId, ...rabbitmqWanted })),
+  ]),
+);
+
+/** A bridge as PUT gives it: the id is that of the path. */
+export const bridgeReplaceSchema = named(
+  'BridgeReplace',
+  z.discriminatedUnion('kind', [
+    named('KafkaBridgeReplace', z.strictObject({ id: bridgeId.exactOptional(), ...kafkaWanted })),
+    named(
+      'WebhookBridgeReplace',
+      z.strictObject({ id: bridgeId.exactOptional(), ...webhookWanted }),
+    ),
+    named(
+      'RabbitmqBridgeReplace',
+      z.strictObject({ id: bridgeId.exactOptional(), ...rabbitmqWanted }),
+    ),
+  ]),
+);
+
+/** A bridge to create, with the id of the body or of the path. */
+export type BridgeCreate = z.infer<typeof bridgeCreateSchema>;
+
 /** How a bridge fares on one node. */
 export type BridgeState = z.infer<typeof bridgeStateSchema>;
 
 /** A bridge as the API shows it. */
 export type BridgeView = z.infer<typeof bridgeSchema>;
 
-const testRequest = named(
-  'ConnectivityTestRequest',
-  z.strictObject({
-    target: z
-      .string()
-      .min(1)
-      .max(1024)
-      .optional()
-      .describe('A Kafka topic, a path, or an exchange that should be there.'),
-  }),
+const target = z
+  .string()
+  .min(1)
+  .max(1024)
+  .optional()
+  .describe('A Kafka topic, a path, or an exchange that should be there.');
+
+const testRequest = named('ConnectivityTestRequest', z.strictObject({ target }));
+
+const unsavedTestRequest = named(
+  'UnsavedConnectivityTestRequest',
+  z.strictObject({ bridge: bridgeCreateSchema, target }),
 );
 
 /** What a connectivity test found. */
@@ -144,6 +269,31 @@ export const connectivityTestSchema = named(
 /** What a connectivity test found. */
 export type ConnectivityTest = z.infer<typeof connectivityTestSchema>;
 
+const bridgePath = z.strictObject({ bridge_id: bridgeId });
+
+const etag = { ETag: 'The revision of the bridge, for If-Match.' };
+const ifMatch = { 'If-Match': 'The ETag last read. Required, so that no change is lost.' };
+
+const exampleWanted = {
+  id: 'shop',
+  kind: 'kafka',
+  brokers: ['kafka.internal:9093'],
+  tls: {},
+  sasl: {
+    mechanism: 'scram-sha-512',
+    username: 'skein',
+    password: { file: '/run/secrets/bridges/kafka' },
+  },
+};
+
+const exampleMade = {
+  ...exampleWanted,
+  source: 'api',
+  client_id: 'skein',
+  compression: 'lz4',
+  states: [],
+};
+
 const exampleBridge = {
   id: 'main',
   kind: 'kafka',
@@ -165,7 +315,7 @@ export const BRIDGE_OPERATIONS = {
     access: 'key',
     query: z.strictObject({ ...pageQuery }),
     replies: { 200: pageReply('A page of bridges.', listOf('BridgeList', bridgeSchema)) },
-    problems: ['invalid-cursor', 'node-unavailable'],
+    problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {
       reply: {
         items: [exampleBridge],
@@ -174,17 +324,105 @@ export const BRIDGE_OPERATIONS = {
       },
     },
   },
+  createBridge: {
+    method: 'post',
+    path: '/api/v1/bridges',
+    tag: 'Bridge',
+    summary: 'Create a bridge',
+    description:
+      'Every node knows it within two seconds. Secrets are references, never values; files, variables and hosts only as far as the configuration of the nodes permits, else 422.',
+    access: 'key',
+    query: z.strictObject({}),
+    body: bridgeCreateSchema,
+    replies: {
+      201: {
+        description: 'Created.',
+        schema: bridgeSchema,
+        headers: { ...etag, Location: 'The path of the bridge.' },
+      },
+    },
+    problems: ['already-exists', 'unprocessable', 'node-unavailable', 'storage-unavailable'],
+    example: { body: exampleWanted, reply: exampleMade },
+  },
+  testUnsavedBridge: {
+    method: 'post',
+    path: '/api/v1/bridges/connectivity-tests',
+    tag: 'Bridge',
+    summary: 'Test a bridge before it is made',
+    description: 'As the test of a bridge that is there; nothing is stored.',
+    access: 'key',
+    query: z.strictObject({}),
+    body: unsavedTestRequest,
+    replies: { 200: { description: 'What was found.', schema: connectivityTestSchema } },
+    problems: ['unprocessable', 'node-unavailable', 'storage-unavailable'],
+    example: {
+      body: { bridge: exampleWanted },
+      reply: { ok: true, results: [], meta: { partial: false, unavailable_nodes: [] } },
+    },
+  },
   getBridge: {
     method: 'get',
     path: '/api/v1/bridges/{bridge_id}',
     tag: 'Bridge',
     summary: 'Show a bridge',
     access: 'key',
-    pathParameters: z.strictObject({ bridge_id: z.string().min(1).max(64) }),
+    pathParameters: bridgePath,
     query: z.strictObject({}),
-    replies: { 200: { description: 'The bridge.', schema: bridgeSchema } },
-    problems: ['not-found', 'node-unavailable'],
+    headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
+    replies: {
+      200: { description: 'The bridge.', schema: bridgeSchema, headers: etag },
+      304: { description: 'Not changed.', headers: etag },
+    },
+    problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
     example: { path: { bridge_id: 'main' }, reply: exampleBridge },
+  },
+  replaceBridge: {
+    method: 'put',
+    path: '/api/v1/bridges/{bridge_id}',
+    tag: 'Bridge',
+    summary: 'Replace or create a bridge',
+    description:
+      '`If-Match` replaces, `If-None-Match: *` creates; one of them is required. Its rules go on with the new settings within two seconds. The kind of a bridge that rules name stays: 409.',
+    access: 'key',
+    pathParameters: bridgePath,
+    query: z.strictObject({}),
+    body: bridgeReplaceSchema,
+    headers: { ...ifMatch, 'If-None-Match': '`*` creates only.' },
+    replies: {
+      200: { description: 'Replaced.', schema: bridgeSchema, headers: etag },
+      201: { description: 'Created.', schema: bridgeSchema, headers: etag },
+    },
+    problems: [
+      'not-found',
+      'conflict',
+      'precondition-failed',
+      'precondition-required',
+      'unprocessable',
+      'node-unavailable',
+      'storage-unavailable',
+    ],
+    example: { path: { bridge_id: 'shop' }, body: exampleWanted, reply: exampleMade },
+  },
+  deleteBridge: {
+    method: 'delete',
+    path: '/api/v1/bridges/{bridge_id}',
+    tag: 'Bridge',
+    summary: 'Delete a bridge',
+    description: 'A bridge that rules name stays: 409.',
+    access: 'key',
+    pathParameters: bridgePath,
+    query: z.strictObject({}),
+    headers: ifMatch,
+    replies: { 204: { description: 'Deleted.' } },
+    problems: [
+      'not-found',
+      'conflict',
+      'precondition-failed',
+      'precondition-required',
+      'node-unavailable',
+      'storage-unavailable',
+    ],
+    example: { path: { bridge_id: 'shop' } },
   },
   testBridge: {
     method: 'post',
@@ -194,11 +432,11 @@ export const BRIDGE_OPERATIONS = {
     description:
       'Every node tries step by step whether it can work with the other side, over a connection of its own: names, TCP, TLS, login, the target when one is given, and the schema registry if there is one. Nothing is sent or changed.',
     access: 'key',
-    pathParameters: z.strictObject({ bridge_id: z.string().min(1).max(64) }),
+    pathParameters: bridgePath,
     query: z.strictObject({}),
     body: testRequest,
     replies: { 200: { description: 'What was found.', schema: connectivityTestSchema } },
-    problems: ['not-found', 'node-unavailable'],
+    problems: ['not-found', 'unprocessable', 'node-unavailable', 'storage-unavailable'],
     example: {
       path: { bridge_id: 'main' },
       body: { target: 'telemetry' },

@@ -12,9 +12,12 @@ export {
   type BridgeRuleView,
 } from './bridge-rules.ts';
 export {
+  bridgeCreateSchema,
+  bridgeReplaceSchema,
   bridgeSchema,
   bridgeStateSchema,
   connectivityTestSchema,
+  type BridgeCreate,
   type BridgeState,
   type BridgeView,
   type ConnectivityTest,
@@ -37,6 +40,10 @@ export type {
   NodeCommand,
   NodeReply,
   WireBridge,
+  WireBridgeChange,
+  WireConnectorDraft,
+  WireFieldFault,
+  WireStoredBridge,
   WireClient,
   WireClientQuery,
   WireConnector,

@@ -150,12 +150,37 @@ export type WireConnector =
       readonly concurrency: number;
     };
 
-/** A bridge of the configuration, and how it fares on a node. */
-export interface WireBridge {
+/** A bridge as somebody wants it, with the keys of WireConnector: not checked yet. */
+export type WireConnectorDraft = Readonly<Record<string, unknown>> & { readonly id: string };
+
+/** A bridge with its origin and revision; those of the configuration have revision 0. */
+export interface WireStoredBridge {
   readonly connector: WireConnector;
+  readonly source: 'config' | 'api';
+  readonly revision: number;
+}
+
+/** A bridge, and how it fares on a node. */
+export interface WireBridge extends WireStoredBridge {
   readonly state: 'connected' | 'disconnected' | 'unused';
   readonly lastError?: string | undefined;
 }
+
+/** Something that is wrong with a bridge: the keys that lead to it, and the rest of the sentence. */
+export interface WireFieldFault {
+  readonly path: readonly string[];
+  readonly problem: string;
+}
+
+/**
+ * What came of a change of a bridge. `read-only`: it is the configuration's. `in-use`: rules name it. `invalid`: it cannot work,
+ * or names what it may not.
+ */
+export type WireBridgeChange =
+  | { readonly kind: 'stored'; readonly stored: WireStoredBridge }
+  | { readonly kind: 'conflict' | 'absent' | 'read-only' }
+  | { readonly kind: 'in-use'; readonly rules: readonly string[] }
+  | { readonly kind: 'invalid'; readonly faults: readonly WireFieldFault[] };
 
 /** How a rule uses the spool, where that differs from other rules. */
 export interface WireRuleSpool {
@@ -365,6 +390,21 @@ export type NodeCommand =
       readonly target?: string | undefined;
       readonly withinMs: number;
     }
+  /** One that is not stored; the node checks it as `put-bridge` does. */
+  | {
+      readonly kind: 'test-bridge';
+      readonly connector: WireConnectorDraft;
+      readonly target?: string | undefined;
+      readonly withinMs: number;
+    }
+  /** Creates without a revision, else replaces exactly that one. The node checks it and adds defaults. */
+  | {
+      readonly kind: 'put-bridge';
+      readonly connector: WireConnectorDraft;
+      readonly revision?: number;
+    }
+  /** Deletes exactly this revision, or whichever there is. */
+  | { readonly kind: 'remove-bridge'; readonly id: string; readonly revision?: number }
   | { readonly kind: 'rules' }
   | { readonly kind: 'rule-states' }
   /** Creates without a revision, else replaces exactly that one. */
@@ -396,8 +436,13 @@ export interface NodeAnswers {
   readonly retained: WirePage<WireRetained>;
   readonly 'clear-retained': { readonly found: boolean };
   readonly bridges: { readonly bridges: readonly WireBridge[] };
-  /** Without steps the node has no such bridge. */
-  readonly 'test-bridge': { readonly steps?: readonly WireTestStep[] | undefined };
+  /** Without steps the node has no such bridge, or finds these faults in it. */
+  readonly 'test-bridge': {
+    readonly steps?: readonly WireTestStep[] | undefined;
+    readonly faults?: readonly WireFieldFault[] | undefined;
+  };
+  readonly 'put-bridge': WireBridgeChange;
+  readonly 'remove-bridge': WireBridgeChange;
   readonly rules: { readonly rules: readonly WireStoredRule[] };
   readonly 'rule-states': { readonly states: readonly WireRuleState[] };
   readonly 'put-rule': WireRuleChange;

@@ -14,6 +14,7 @@ export interface BridgeLimits extends LaneLimits {
 
 /** What a bridge needs of its node. */
 export interface RuleBridgeOptions {
+  /** Those that are there before apply() names others. */
   readonly connectors: readonly Connector[];
   /** One of each kind there is. */
   readonly sinks: readonly SinkFactory[];

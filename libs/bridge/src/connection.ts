@@ -27,7 +27,7 @@ export type RunningRule = OutboundRule | InboundRule;
 
 /** A connector at work: its rules share a buffer and the `bridge` label of metrics. */
 export class Connection {
-  readonly #connector: Connector;
+  readonly connector: Connector;
   readonly #options: RuleBridgeOptions;
   readonly #context: BridgeContext;
   readonly #sinks: SinkFactory;
@@ -37,7 +37,7 @@ export class Connection {
   constructor(connector: Connector, options: RuleBridgeOptions) {
     const { limits, moves, clock, log, meter } = options;
     const budget = new BufferBudget(limits.bufferBytesMax);
-    this.#connector = connector;
+    this.connector = connector;
     this.#options = options;
     this.#context = {
       ...{ bridge: connector.id, limits, budget, moves, clock, log, meter },
@@ -79,7 +79,7 @@ export class Connection {
       return new InboundRule(rule, this.#context, this.#inboundLink(rule, after));
     }
     return new OutboundRule(rule, this.#context, {
-      sink: this.#sinks.open(this.#connector, rule, log),
+      sink: this.#sinks.open(this.connector, rule, log),
       targetFault: (target) => this.#sinks.targetFault(target),
       after,
     });
@@ -88,15 +88,15 @@ export class Connection {
   #inboundLink(rule: KafkaToMqttRule, after: Promise<void>): InboundLink {
     const { messageLimits: limits, inject, log } = this.#options;
     const sources = this.#sources;
-    if (sources === undefined) throw new Error(`nothing consumes from ${this.#connector.kind}`);
+    if (sources === undefined) throw new Error(`nothing consumes from ${this.connector.kind}`);
     const { onError, deadLetterTopic } = rule;
     const deadLetters =
       onError === 'dlq' && deadLetterTopic !== undefined
-        ? new DeadLetters(this.#sinks.open(this.#connector, { id: rule.id }, log), deadLetterTopic)
+        ? new DeadLetters(this.#sinks.open(this.connector, { id: rule.id }, log), deadLetterTopic)
         : undefined;
     return {
-      open: (handler) => sources.open(this.#connector, rule, { handler, log }),
-      reader: sources.reader?.(this.#connector, rule),
+      open: (handler) => sources.open(this.connector, rule, { handler, log }),
+      reader: sources.reader?.(this.connector, rule),
       after,
       limits,
       inject,
@@ -108,7 +108,7 @@ export class Connection {
 
   /** How this connector fares, by the rules that work on it now. */
   status(rules: readonly RunningRule[]): ConnectorStatus {
-    const { id } = this.#connector;
+    const { id } = this.connector;
     const troubled = rules.find((rule) => !rule.connected);
     if (troubled !== undefined) {
       return { id, state: 'disconnected', lastError: troubled.status().lastError };
@@ -118,7 +118,7 @@ export class Connection {
 
   /** Tests from here whether the other side can be worked with, by a sink of its own. */
   async test(request: BridgeTest): Promise<readonly BridgeTestStep[]> {
-    const sink = this.#sinks.open(this.#connector, TEST_RULE, this.#options.log);
+    const sink = this.#sinks.open(this.connector, TEST_RULE, this.#options.log);
     const steps: BridgeTestStep[] = [];
     try {
       for await (const step of sink.test(request)) steps.push(step);
@@ -126,6 +126,15 @@ export class Connection {
       void sink.close();
     }
     return steps;
+  }
+
+  /** Tells the meter that there is no such connector any more: nothing waits, and nobody misses the other side. */
+  retire(): void {
+    const { bridge, meter } = this.#context;
+    meter.bridgeBuffer(bridge, 0, 0);
+    meter.bridgeSpool(bridge, 0, 0);
+    meter.bridgeConsumerLag(bridge, 0);
+    meter.bridgeConnected(bridge, true);
   }
 
   /** Tells the meter how this connector fares, from the rules that work on it now. */

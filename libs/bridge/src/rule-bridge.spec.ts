@@ -389,7 +389,8 @@ describe('RuleBridge', () => {
       {
         id: 'r3',
         state: 'stopped',
-        lastError: 'bridge: there are only main, other; add gone to `bridges` (SKEIN_BRIDGES)',
+        lastError:
+          'bridge: there are only main, other; add gone to `bridges` (SKEIN_BRIDGES), or make it through the API',
       },
     ]);
     expect(started).toEqual([]);

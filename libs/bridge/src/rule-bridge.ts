@@ -2,9 +2,11 @@ import {
   PublishError,
   SpoolError,
   type Bridge,
+  type BridgeGround,
   type BridgeRule,
   type BridgeTest,
   type BridgeTestStep,
+  type Connector,
   type ConnectorStatus,
   type Message,
   type PublishDone,
@@ -43,7 +45,10 @@ const MATCH_CACHE_ENTRIES = 8_192;
  */
 export class RuleBridge implements Bridge {
   readonly #options: RuleBridgeOptions;
-  readonly #connections: ReadonlyMap<string, Connection>;
+  readonly #connections = new Map<string, Connection>();
+  #ground: BridgeGround;
+  /** What was last said of rules that cannot run. */
+  readonly #faults = new Map<string, string>();
   readonly #rules = new Map<string, RunningRule>();
   /** Rules that were taken out and still send what they hold. */
   readonly #leaving = new Map<RunningRule, Promise<void>>();
@@ -62,9 +67,8 @@ export class RuleBridge implements Bridge {
 
   constructor(options: RuleBridgeOptions) {
     this.#options = options;
-    this.#connections = new Map(
-      options.connectors.map((connector) => [connector.id, new Connection(connector, options)]),
-    );
+    this.#ground = { connectors: options.connectors, refused: new Map() };
+    this.#connect(this.#ground);
   }
 
   get idle(): boolean {
@@ -93,8 +97,9 @@ export class RuleBridge implements Bridge {
     else gate.release();
   }
 
-  apply(rules: readonly BridgeRule[]): void {
+  apply(rules: readonly BridgeRule[], ground: BridgeGround = this.#ground): void {
     if (this.#closing !== undefined) return;
+    const moved = this.#connect(ground);
     this.#known = new Set(rules.map(({ id }) => id));
     const wanted = new Map(rules.filter((rule) => rule.enabled).map((rule) => [rule.id, rule]));
     this.#stopped = rules
@@ -102,10 +107,32 @@ export class RuleBridge implements Bridge {
       .map(({ id }) => ({ id, state: 'stopped', lastError: undefined }));
     for (const running of this.#rules.values()) {
       const { rule } = running;
-      if (sameRule(rule, wanted.get(rule.id))) wanted.delete(rule.id);
+      const isSame = isEqual(rule, wanted.get(rule.id)) && !moved.has(rule.bridge);
+      if (isSame) wanted.delete(rule.id);
       else this.#stop(running);
     }
     for (const rule of wanted.values()) this.#start(rule);
+    for (const id of this.#faults.keys()) if (!wanted.has(id)) this.#faults.delete(id);
+  }
+
+  /** Takes in what rules may name; the ids of connectors that are gone or have other settings. */
+  #connect(ground: BridgeGround): ReadonlySet<string> {
+    const wanted = new Map(ground.connectors.map((connector) => [connector.id, connector]));
+    const moved = new Set<string>();
+    for (const [id, connection] of this.#connections) {
+      const next = wanted.get(id);
+      if (isEqual(connection.connector, next)) wanted.delete(id);
+      else {
+        moved.add(id);
+        this.#connections.delete(id);
+        if (next === undefined) connection.retire();
+      }
+    }
+    for (const [id, connector] of wanted) {
+      this.#connections.set(id, new Connection(connector, this.#options));
+    }
+    this.#ground = ground;
+    return moved;
   }
 
   prune(): void {
@@ -132,26 +159,35 @@ export class RuleBridge implements Bridge {
   }
 
   connectors(): readonly ConnectorStatus[] {
-    return [...this.#connections].map(([id, connection]) => connection.status(this.#rulesOf(id)));
+    const refused = [...this.#ground.refused].map(([id, lastError]): ConnectorStatus => ({
+      id,
+      state: 'disconnected',
+      lastError,
+    }));
+    const connections = [...this.#connections];
+    return [...connections.map(([id, each]) => each.status(this.#rulesOf(id))), ...refused];
   }
 
-  async test(
-    connector: string,
-    request: BridgeTest,
-  ): Promise<readonly BridgeTestStep[] | undefined> {
-    return this.#connections.get(connector)?.test(request);
+  test(connector: Connector, request: BridgeTest): Promise<readonly BridgeTestStep[]> {
+    return new Connection(connector, this.#options).test(request);
   }
 
-  ruleFault(rule: BridgeRule): string | undefined {
-    const fault = bridgeFault(rule, this.#options.connectors);
-    return fault ?? this.#connections.get(rule.bridge)?.ruleFault(rule);
+  ruleFault(rule: BridgeRule, ground: BridgeGround = this.#ground): string | undefined {
+    const fault = bridgeFault(rule, ground);
+    return fault ?? this.#connectionOf(rule, ground)?.ruleFault(rule);
   }
 
-  tryRule(rule: BridgeRule, sample: RuleSample): RuleTrial {
-    const fault = this.ruleFault(rule);
-    const connection = this.#connections.get(rule.bridge);
+  tryRule(rule: BridgeRule, sample: RuleSample, ground: BridgeGround = this.#ground): RuleTrial {
+    const fault = this.ruleFault(rule, ground);
+    const connection = this.#connectionOf(rule, ground);
     if (fault === undefined && connection !== undefined) return connection.tryRule(rule, sample);
     return { kind: 'invalid', detail: fault ?? `bridge: there is no ${rule.bridge}` };
+  }
+
+  /** A connection for questions: it does nothing by itself. */
+  #connectionOf({ bridge }: BridgeRule, { connectors }: BridgeGround): Connection | undefined {
+    const connector = connectors.find(({ id }) => id === bridge);
+    return connector && new Connection(connector, this.#options);
   }
 
   close(): Promise<void> {
@@ -188,8 +224,11 @@ export class RuleBridge implements Bridge {
     const fault = this.ruleFault(rule);
     const connection = this.#connections.get(rule.bridge);
     if (fault !== undefined || connection === undefined) {
-      // Configuration and API refuse such a rule; an older or newer node may have stored it.
-      this.#options.log.error('bridge-rule-invalid', { rule: rule.id, error: fault });
+      // Configuration and API refuse such a rule; its bridge may have gone, or another node have taken it.
+      if (fault !== undefined && this.#faults.get(rule.id) !== fault) {
+        this.#options.log.error('bridge-rule-invalid', { rule: rule.id, error: fault });
+        this.#faults.set(rule.id, fault);
+      }
       this.#stopped.push({ id: rule.id, state: 'stopped', lastError: fault });
       return;
     }
@@ -277,13 +316,13 @@ export class RuleBridge implements Bridge {
   }
 }
 
-function sameRule(left: BridgeRule, right: BridgeRule | undefined): boolean {
+function isEqual(left: object, right: object | undefined): boolean {
   return (
     right !== undefined && JSON.stringify(canonical(left)) === JSON.stringify(canonical(right))
   );
 }
 
-/** Rules come from stores that keep no order of fields. */
+/** Rules and connectors come from stores that keep no order of fields. */
 function canonical(value: object): unknown {
   return Object.entries(value)
     .toSorted(([left], [right]) => (left < right ? -1 : 1))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type {
+  BridgeGround,
   Connector,
   KafkaToMqttRule,
   MqttToKafkaRule,
@@ -45,26 +46,38 @@ const connector: Connector = {
   compression: 'none',
 };
 
+/** Where these bridges are. */
+function on(connectors: readonly Connector[]): BridgeGround {
+  return { connectors, refused: new Map() };
+}
+
 describe('bridgeFault', () => {
   it('finds nothing wrong with a rule that names a bridge of the kind it needs', () => {
-    expect(bridgeFault(outbound, [connector])).toBeUndefined();
-    expect(bridgeFault(inbound, [connector])).toBeUndefined();
+    expect(bridgeFault(outbound, on([connector]))).toBeUndefined();
+    expect(bridgeFault(inbound, on([connector]))).toBeUndefined();
   });
 
   it('says which bridges there are when the rule names another', () => {
     const other = { ...connector, id: 'other' };
-    expect(bridgeFault(outbound, [other])).toBe(
-      'bridge: there are only other; add main to `bridges` (SKEIN_BRIDGES)',
+    expect(bridgeFault(outbound, on([other]))).toBe(
+      'bridge: there are only other; add main to `bridges` (SKEIN_BRIDGES), or make it through the API',
     );
-    expect(bridgeFault(inbound, [])).toBe(
-      'bridge: there is none; add main to `bridges` (SKEIN_BRIDGES)',
+    expect(bridgeFault(inbound, on([]))).toBe(
+      'bridge: there is none; add main to `bridges` (SKEIN_BRIDGES), or make it through the API',
+    );
+  });
+
+  it('says why a bridge cannot be used here', () => {
+    const refused = new Map([['main', 'tls.caFile names a file']]);
+    expect(bridgeFault(inbound, { connectors: [], refused })).toBe(
+      'bridge: main cannot be used here: tls.caFile names a file',
     );
   });
 
   it('says which kind the direction needs', () => {
     // A kind that only a newer version knows.
     const kind = 'pigeon' as 'kafka';
-    expect(bridgeFault(inbound, [{ ...connector, kind }])).toBe(
+    expect(bridgeFault(inbound, on([{ ...connector, kind }]))).toBe(
       'direction: needs a bridge of kind kafka, and main is of kind pigeon',
     );
   });
@@ -78,20 +91,20 @@ describe('bridgeFault of schemas', () => {
   it('asks for a registry', () => {
     const fault =
       'schema: the bridge main has no schema registry; give it `schemaRegistry`, or remove the schema';
-    expect(bridgeFault({ ...outbound, schema }, [connector])).toBe(fault);
-    expect(bridgeFault({ ...inbound, schema }, [connector])).toBe(fault);
-    expect(bridgeFault({ ...outbound, schema }, [withRegistry])).toBeUndefined();
-    expect(bridgeFault({ ...inbound, schema }, [withRegistry])).toBeUndefined();
+    expect(bridgeFault({ ...outbound, schema }, on([connector]))).toBe(fault);
+    expect(bridgeFault({ ...inbound, schema }, on([connector]))).toBe(fault);
+    expect(bridgeFault({ ...outbound, schema }, on([withRegistry]))).toBeUndefined();
+    expect(bridgeFault({ ...inbound, schema }, on([withRegistry]))).toBeUndefined();
   });
 
   it('knows messages of Protobuf only', () => {
     const messageType = 'plant.v1.Reading';
     const rule = { ...outbound, schema: { ...schema, messageType } };
-    expect(bridgeFault(rule, [withRegistry])).toBe(
+    expect(bridgeFault(rule, on([withRegistry]))).toBe(
       'schema.messageType: is for `format: protobuf` only',
     );
     const proto = { ...rule, schema: { ...rule.schema, format: 'protobuf' as const } };
-    expect(bridgeFault(proto, [withRegistry])).toBeUndefined();
+    expect(bridgeFault(proto, on([withRegistry]))).toBeUndefined();
   });
 });
 

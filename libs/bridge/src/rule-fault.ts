@@ -1,4 +1,5 @@
 import type {
+  BridgeGround,
   BridgeRule,
   Connector,
   KafkaToMqttRule,
@@ -20,14 +21,18 @@ import { Template, TemplateError, type PlaceholderTable } from './template.ts';
  */
 export function bridgeFault(
   rule: BridgeRule,
-  connectors: readonly Connector[],
+  { connectors, refused }: BridgeGround,
 ): string | undefined {
   const { bridge, direction } = rule;
   const named = connectors.find(({ id }) => id === bridge);
+  const refusal = refused.get(bridge);
+  if (named === undefined && refusal !== undefined) {
+    return `bridge: ${bridge} cannot be used here: ${refusal}`;
+  }
   if (named === undefined) {
     const ids = connectors.map(({ id }) => id).join(', ');
     const known = ids === '' ? 'there is none' : `there are only ${ids}`;
-    return `bridge: ${known}; add ${bridge} to \`bridges\` (SKEIN_BRIDGES)`;
+    return `bridge: ${known}; add ${bridge} to \`bridges\` (SKEIN_BRIDGES), or make it through the API`;
   }
   const needed: string = KIND_OF[direction];
   if (named.kind === needed) return schemaFault(rule, named);

@@ -272,32 +272,45 @@ export type OutboundBridgeRule = MqttToKafkaRule | MqttToWebhookRule | MqttToRab
 /** A rule of any direction. */
 export type BridgeRule = OutboundBridgeRule | KafkaToMqttRule;
 
-/** A rule with what the store knows of it. Rules from the configuration cannot be changed over REST. */
-export interface StoredRule {
-  readonly rule: BridgeRule;
+/** A rule or a connector with what the store knows of it. Those of the configuration cannot be changed over REST. */
+export interface StoredDefinition<Item> {
+  readonly item: Item;
   readonly source: 'config' | 'api';
   /** Grows with each change; the ETag of the API. */
   readonly revision: number;
 }
 
-/** `conflict`: the rule exists (create) or has another revision (replace, delete). */
-export type RuleWriteResult =
-  | { readonly kind: 'stored'; readonly stored: StoredRule }
+/** `conflict`: the item exists (create) or has another revision (replace, delete). */
+export type DefinitionWriteResult<Item> =
+  | { readonly kind: 'stored'; readonly stored: StoredDefinition<Item> }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'absent' };
 
-/** The rules made through the API, shared by all nodes. */
-export interface RuleStore {
-  /** The rules made through the API. */
-  list(): Promise<readonly StoredRule[]>;
+/** What is made through the API and has an id, shared by all nodes. */
+export interface DefinitionStore<Item extends { readonly id: string }> {
+  /** All that was made through the API. */
+  list(): Promise<readonly StoredDefinition<Item>[]>;
   /** Creates when `revision` is undefined, else replaces exactly that revision. */
-  put(rule: BridgeRule, revision: number | undefined): Promise<RuleWriteResult>;
+  put(item: Item, revision: number | undefined): Promise<DefinitionWriteResult<Item>>;
   /** Deletes; when `revision` is given, exactly that one. */
-  remove(id: string, revision: number | undefined): Promise<RuleWriteResult>;
+  remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Item>>;
   /** Calls back within two seconds of a change by any node, and once at the start. */
-  watch(changed: (rules: readonly StoredRule[]) => void): void;
+  watch(changed: (items: readonly StoredDefinition<Item>[]) => void): void;
   /** Stops watching. */
   close(): Promise<void>;
+}
+
+/** The bridge rules made through the API. */
+export type RuleStore = DefinitionStore<BridgeRule>;
+
+/** The connectors made through the API. */
+export type ConnectorStore = DefinitionStore<Connector>;
+
+/** What rules may name. */
+export interface BridgeGround {
+  readonly connectors: readonly Connector[];
+  /** By id, connectors that this node cannot work with, and why. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** What waits in the spool of a node for the sink of one rule. */
@@ -353,24 +366,25 @@ export interface Bridge {
    * has the records of every gating rule, or with BRIDGE_UNAVAILABLE / QUOTA_EXCEEDED. The payload is copied if kept.
    */
   offer(message: Message, done: PublishDone): void;
-  /** Replaces the set of rules; unchanged ones go on undisturbed. */
-  apply(rules: readonly BridgeRule[]): void;
+  /**
+   * Replaces the set of rules, and that of what they may name when it is given.
+   *
+   * @remarks A rule that is as before, and whose connector is, goes on undisturbed. Another begins anew when what it has in
+   * memory is sent or given up; what is in the spool waits for its next version. A rule that cannot run says why.
+   */
+  apply(rules: readonly BridgeRule[], ground?: BridgeGround): void;
   /** Removes what rules that were not applied last have left in the spool. To be called when all rules are known. */
   prune(): void;
-  /** What is wrong with a rule, naming the field; undefined when it can run. */
-  ruleFault(rule: BridgeRule): string | undefined;
-  /** Dry run: what a rule would make of a sample. Nothing is sent, kept or counted. */
-  tryRule(rule: BridgeRule, sample: RuleSample): RuleTrial;
+  /** What is wrong with a rule, naming the field; undefined when it can run, on the ground given or applied last. */
+  ruleFault(rule: BridgeRule, ground?: BridgeGround): string | undefined;
+  /** Dry run: what a rule would make of a sample, on the ground given or applied last. Nothing is sent, kept or counted. */
+  tryRule(rule: BridgeRule, sample: RuleSample, ground?: BridgeGround): RuleTrial;
   /** The state of each rule in force. */
   status(): readonly RuleStatus[];
   /** The state of each connector. */
   connectors(): readonly ConnectorStatus[];
-  /**
-   * Tests from this node whether a connector can work, up to the first fault, over connections of its own.
-   *
-   * @returns undefined when there is no such connector.
-   */
-  test(connector: string, request: BridgeTest): Promise<readonly BridgeTestStep[] | undefined>;
+  /** Tests from this node whether a connector can work, applied or not, up to the first fault, over connections of its own. */
+  test(connector: Connector, request: BridgeTest): Promise<readonly BridgeTestStep[]>;
   /** Sends what is buffered in memory within the deadline, then stops; what is in the spool stays there. */
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { connectorFaults } from './connector-faults.ts';
 import type { ConfigFault } from './config-error.ts';
 import { kindOf } from './bridge-rule.ts';
 import type { schema } from './schema.ts';
@@ -13,8 +14,12 @@ export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly Config
   const faults = [
     ...repeatedIds('bridges', bridges),
     ...repeatedIds('bridgeRules', bridgeRules),
-    ...bridges.flatMap(certificateFaults),
-    ...bridges.flatMap(registryFaults),
+    ...bridges.flatMap((bridge, index) =>
+      connectorFaults(bridge).map(({ path, ...fault }) => ({
+        field: `bridges[${index}].${path.join('.')}`,
+        ...fault,
+      })),
+    ),
     ...bridgeRules.flatMap((rule, index) => schemaFaults(rule, index, bridges)),
   ];
   for (const [index, { bridge, direction }] of bridgeRules.entries()) {
@@ -38,41 +43,6 @@ export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly Config
     }
   }
   return faults;
-}
-
-/** A certificate is of no use without its key, and a key without its certificate. */
-function certificateFaults(
-  bridge: Bridges['bridges'][number],
-  index: number,
-): readonly ConfigFault[] {
-  if (bridge.kind !== 'kafka' || bridge.tls === undefined) return [];
-  const { certFile, keyFile } = bridge.tls;
-  if ((certFile === undefined) === (keyFile === undefined)) return [];
-  const [given, missing] =
-    certFile === undefined ? ['keyFile', 'certFile'] : ['certFile', 'keyFile'];
-  return [
-    {
-      field: `bridges[${index}].tls.${missing}`,
-      problem: `is required by tls.${given}`,
-      fix: `name the file, or remove tls.${given}`,
-    },
-  ];
-}
-
-/** A name is of no use without its password, and a password without its name. */
-function registryFaults(bridge: Bridges['bridges'][number], index: number): readonly ConfigFault[] {
-  if (bridge.kind !== 'kafka' || bridge.schemaRegistry === undefined) return [];
-  const { username, password } = bridge.schemaRegistry;
-  if ((username === undefined) === (password === undefined)) return [];
-  const [given, missing] =
-    username === undefined ? ['password', 'username'] : ['username', 'password'];
-  return [
-    {
-      field: `bridges[${index}].schemaRegistry.${missing}`,
-      problem: `is required by schemaRegistry.${given}`,
-      fix: `set it, or remove schemaRegistry.${given}`,
-    },
-  ];
 }
 
 /** Finds rules whose schema nobody has, or whose message is of no format that has messages. */

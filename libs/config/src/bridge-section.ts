@@ -55,6 +55,34 @@ const spool = section({
   ),
 });
 
+const secrets = section({
+  dir: z.string().min(1).max(4096).exactOptional().meta({
+    description:
+      'Directory of the files that bridges made through the admin API may name: secrets, certificates and keys. Without it they may name none. Bridges of this file may name any.',
+    expects: 'a directory path',
+  }),
+  envPrefix: z
+    .string()
+    .regex(/^(?!SKEIN_)[A-Za-z_][A-Za-z0-9_]{0,63}$/)
+    .default('BRIDGE_SECRET_')
+    .meta({
+      description:
+        'What the environment variables begin with that bridges made through the admin API may name.',
+      expects: '1 to 64 letters, digits and underscores that begin no variable of Skein',
+    }),
+});
+
+const allowedHosts = z
+  .array(z.string().regex(/^(?:\*|(?:\*\.)?[A-Za-z0-9.:_-]{1,253})$/))
+  .min(1)
+  .max(100)
+  .default(['*'])
+  .meta({
+    description:
+      'Hosts that bridges made through the admin API may state: names, addresses, `*.DOMAIN` for all names below it, `*` for all. Names are not resolved, and Kafka brokers name others: the network decides in the end.',
+    expects: 'a list of host names, addresses, *.DOMAIN or *',
+  });
+
 /** Limits of each bridge. */
 export const bridge = section({
   ackTimeoutMs: milliseconds(
@@ -87,4 +115,6 @@ export const bridge = section({
     { default: 30_000, min: 0, max: 3_600_000 },
   ),
   spool,
+  secrets,
+  allowedHosts,
 });

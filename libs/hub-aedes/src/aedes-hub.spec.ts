@@ -76,7 +76,7 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     tryRule: () => ({ kind: 'unmatched', by: 'filter' }),
     status: () => [],
     connectors: () => [],
-    test: () => Promise.resolve(undefined),
+    test: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

@@ -3,6 +3,7 @@ import kafkajs, { type Admin } from 'kafkajs';
 import { RuleBridge } from '#libs/bridge';
 import type {
   BridgeRule,
+  Connector,
   InjectedMessage,
   KafkaToMqttRule,
   Meter,
@@ -60,6 +61,7 @@ const meter = new Proxy({}, { get: () => () => undefined }) as Meter;
 describe('schemas on a real Kafka', () => {
   let admin: Admin;
   let registry: SchemaRegistryServer;
+  let connector: Connector;
   let node: RuleBridge;
   let spool: Spool;
   let injected: InjectedMessage[];
@@ -87,23 +89,22 @@ describe('schemas on a real Kafka', () => {
     spool = await openMemorySpool();
     injected = [];
     const readSecret = (): string => LOGIN.password;
+    connector = {
+      id: 'main',
+      kind: 'kafka',
+      brokers,
+      clientId: `schema-${RUN}`,
+      compression: 'none',
+      schemaRegistry: {
+        url: registry.url,
+        username: LOGIN.user,
+        password: { env: 'REGISTRY_PASSWORD' },
+        timeoutMs: 5_000,
+        refreshMs: 1_000,
+      },
+    };
     node = new RuleBridge({
-      connectors: [
-        {
-          id: 'main',
-          kind: 'kafka',
-          brokers,
-          clientId: `schema-${RUN}`,
-          compression: 'none',
-          schemaRegistry: {
-            url: registry.url,
-            username: LOGIN.user,
-            password: { env: 'REGISTRY_PASSWORD' },
-            timeoutMs: 5_000,
-            refreshMs: 1_000,
-          },
-        },
-      ],
+      connectors: [connector],
       sinks: [kafkaSinks('n1', readSecret)],
       sources: [kafkaSources('n1', readSecret)],
       limits: {
@@ -259,7 +260,7 @@ describe('schemas on a real Kafka', () => {
       });
     await until(isDegraded, WAIT_MS);
     expect(node.connectors()[0]).toMatchObject({ state: 'disconnected' });
-    expect((await node.test('main', { withinMs: WAIT_MS }))?.at(-1)).toMatchObject({
+    expect((await node.test(connector, { withinMs: WAIT_MS })).at(-1)).toMatchObject({
       step: 'schemas',
       ok: false,
       detail: away.lastError,
@@ -267,7 +268,7 @@ describe('schemas on a real Kafka', () => {
     await registry.start();
     expect(await Promise.all(stored)).toEqual(['stored', 'stored', 'stored']);
     await until(isReady, WAIT_MS);
-    expect((await node.test('main', { withinMs: WAIT_MS }))?.at(-1)).toMatchObject({
+    expect((await node.test(connector, { withinMs: WAIT_MS })).at(-1)).toMatchObject({
       step: 'schemas',
       ok: true,
       detail: 'takes JSON, PROTOBUF, AVRO',

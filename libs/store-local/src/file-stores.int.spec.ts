@@ -5,6 +5,7 @@ import {
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
+  connectorStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
   type StoreFactory,
@@ -41,8 +42,12 @@ retainedStoreSuite(
   inDirectory(({ retained }) => retained),
 );
 ruleStoreSuite(
-  'LocalRuleStore in a file',
+  'LocalDefinitionStore in a file',
   inDirectory(({ rules }) => rules),
+);
+connectorStoreSuite(
+  'LocalDefinitionStore in a file',
+  inDirectory(({ connectors }) => connectors),
 );
 delayedStoreSuite(
   'LocalDelayedStore in a file',

@@ -1,4 +1,5 @@
 import type {
+  ConnectorStore,
   DelayedStore,
   ExclusiveStore,
   RetainedStore,
@@ -6,10 +7,10 @@ import type {
   SessionStore,
 } from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
+import { LocalDefinitionStore } from './local-definition-store.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalExclusiveStore } from './local-exclusive-store.ts';
 import { LocalRetainedStore } from './local-retained-store.ts';
-import { LocalRuleStore } from './local-rule-store.ts';
 import { LocalSessionStore } from './local-session-store.ts';
 
 /** Where the stores of an embedded node are. */
@@ -25,6 +26,7 @@ export interface LocalStores {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
+  readonly connectors: ConnectorStore;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   /** Writes what is pending and closes the file, after the stores' own close(). */
@@ -45,7 +47,8 @@ export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promi
     return {
       sessions: new LocalSessionStore({ clock, journal }),
       retained: new LocalRetainedStore({ clock, journal }),
-      rules: new LocalRuleStore({ journal }),
+      rules: new LocalDefinitionStore('rules', { journal }),
+      connectors: new LocalDefinitionStore('connectors', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
       exclusive: new LocalExclusiveStore({ journal }),
       close: async () => journal?.close(),

@@ -1,14 +1,16 @@
+import type { BridgeRule, Connector } from '#libs/broker-ports';
 import {
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
+  connectorStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
 } from '#libs/testkit';
+import { LocalDefinitionStore } from './local-definition-store.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalExclusiveStore } from './local-exclusive-store.ts';
 import { LocalRetainedStore } from './local-retained-store.ts';
-import { LocalRuleStore } from './local-rule-store.ts';
 import { LocalSessionStore } from './local-session-store.ts';
 
 const clock = Date.now;
@@ -23,8 +25,13 @@ retainedStoreSuite('LocalRetainedStore in memory', async () => {
   return { store, close: () => store.close() };
 });
 
-ruleStoreSuite('LocalRuleStore in memory', async () => {
-  const store = new LocalRuleStore();
+ruleStoreSuite('LocalDefinitionStore in memory', async () => {
+  const store = new LocalDefinitionStore<BridgeRule>('rules');
+  return { store, close: () => store.close() };
+});
+
+connectorStoreSuite('LocalDefinitionStore in memory', async () => {
+  const store = new LocalDefinitionStore<Connector>('connectors');
   return { store, close: () => store.close() };
 });
 

@@ -14,4 +14,6 @@ export const TABLES = {
   exclusiveHolds: 12,
   remembered: 13,
   delayedIdentities: 14,
+  connectors: 15,
+  connectorRevisions: 16,
 } as const;

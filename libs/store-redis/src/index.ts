@@ -7,5 +7,6 @@ export {
 export { RedisDelayedStore } from './redis-delayed-store.ts';
 export { RedisExclusiveStore } from './redis-exclusive-store.ts';
 export { RedisRetainedStore } from './redis-retained-store.ts';
-export { RedisRuleStore } from './redis-rule-store.ts';
+export type { DefinitionKind } from './keys.ts';
+export { RedisDefinitionStore } from './redis-definition-store.ts';
 export { RedisSessionStore } from './redis-session-store.ts';

@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { delayedKeys, nodeText, parseNode, retainedKeys, ruleKeys, sessionKeys } from './keys.ts';
+import {
+  delayedKeys,
+  nodeText,
+  parseNode,
+  retainedKeys,
+  definitionKeys,
+  sessionKeys,
+} from './keys.ts';
 
 /** What Redis Cluster hashes of a key: what stands between the first `{` and the first `}` after it. */
 function hashTag(key: string): string | undefined {
@@ -34,7 +41,9 @@ describe('keys', () => {
   });
 
   it('that one command changes together share one hash tag', () => {
-    for (const keysOf of [retainedKeys, delayedKeys, ruleKeys]) {
+    const rulesOf = (prefix: string) => definitionKeys(prefix, 'rules');
+    const connectorsOf = (prefix: string) => definitionKeys(prefix, 'connectors');
+    for (const keysOf of [retainedKeys, delayedKeys, rulesOf, connectorsOf]) {
       expect(new Set(Object.values(keysOf('skein')).map(hashTag)).size).toBe(1);
       expect(keysOf('skein')).not.toEqual(keysOf('other'));
     }

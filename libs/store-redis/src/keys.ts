@@ -32,6 +32,7 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{exclusive}:holders    hash     filter of an exclusive subscription -> `created client id` of its session
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
  *   prefix:{rules}:revision       string   counts the changes of the rules
+ *   prefix:{connectors}:connectors, :revision       the same of connectors
  *
  * The keys of a disconnected session carry its expiry as TTL, with EXPIRY_SLACK_MS added: the record decides,
  * the TTL cleans up. A session that is connected or never expires has no TTL.
@@ -110,12 +111,16 @@ export function exclusiveKey(prefix: string): string {
   return `${tagged(prefix, 'exclusive')}:holders`;
 }
 
-/** The keys of the bridge rules. */
-export function ruleKeys(prefix: string): { rules: string; revision: string } {
-  return {
-    rules: `${tagged(prefix, 'rules')}:rules`,
-    revision: `${tagged(prefix, 'rules')}:revision`,
-  };
+/** What is defined through the API. */
+export type DefinitionKind = 'rules' | 'connectors';
+
+/** The keys of the bridge rules, or of the connectors. */
+export function definitionKeys(
+  prefix: string,
+  kind: DefinitionKind,
+): { items: string; revision: string } {
+  const base = tagged(prefix, kind);
+  return { items: `${base}:${kind}`, revision: `${base}:revision` };
 }
 
 function tagged(prefix: string, name: string): string {

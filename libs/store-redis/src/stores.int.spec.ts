@@ -1,10 +1,11 @@
 import { afterAll, beforeAll } from '@jest/globals';
-import type { Meter } from '#libs/broker-ports';
+import type { BridgeRule, Connector, Meter } from '#libs/broker-ports';
 import {
   delayedStoreSuite,
   exclusiveStoreSuite,
   partialSessionStoreSuite,
   retainedStoreSuite,
+  connectorStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
   sharedDelayedStoreSuite,
@@ -16,10 +17,10 @@ import {
 import { aclRules } from '#libs/redis-client';
 import { sessionKeys } from './keys.ts';
 import { connectRedis, type RedisConnection, type RedisStep } from './redis-connection.ts';
+import { RedisDefinitionStore } from './redis-definition-store.ts';
 import { RedisDelayedStore } from './redis-delayed-store.ts';
 import { RedisExclusiveStore } from './redis-exclusive-store.ts';
 import { RedisRetainedStore } from './redis-retained-store.ts';
-import { RedisRuleStore } from './redis-rule-store.ts';
 import { RedisSessionStore } from './redis-session-store.ts';
 
 const silentMeter = new Proxy({}, { get: () => () => undefined }) as Meter;
@@ -98,8 +99,12 @@ retainedStoreSuite(
   factoryOf((redis) => new RedisRetainedStore(redis)),
 );
 ruleStoreSuite(
-  'RedisRuleStore',
-  factoryOf((redis) => new RedisRuleStore(redis)),
+  'RedisDefinitionStore',
+  factoryOf((redis) => new RedisDefinitionStore<BridgeRule>(redis, 'rules')),
+);
+connectorStoreSuite(
+  'RedisDefinitionStore',
+  factoryOf((redis) => new RedisDefinitionStore<Connector>(redis, 'connectors')),
 );
 delayedStoreSuite(
   'RedisDelayedStore',

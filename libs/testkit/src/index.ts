@@ -54,7 +54,7 @@ export {
   type RedisSentinels,
 } from './redis-topologies.ts';
 export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts';
-export { ruleStoreSuite } from './rule-store-suite.ts';
+export { connectorStoreSuite, ruleStoreSuite } from './definition-store-suite.ts';
 export { clientSequences, offerLoad, type OutboundLoad } from './outbound-load.ts';
 export {
   SchemaRegistryServer,

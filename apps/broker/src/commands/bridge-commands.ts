@@ -1,26 +1,42 @@
-import type { Bridge, BridgeRule, Connector, RuleStore, RuleWriteResult } from '#libs/broker-ports';
+import type {
+  Bridge,
+  BridgeRule,
+  ConnectorStatus,
+  DefinitionWriteResult,
+  RuleStore,
+  ConnectorStore,
+  StoredDefinition,
+} from '#libs/broker-ports';
 import type {
   CommandOf,
   NodeAnswers,
   WireBridge,
+  WireBridgeChange,
+  WireFieldFault,
   WireRuleChange,
   WireRuleState,
   WireRuleTrial,
   WireStoredRule,
 } from '#libs/api-contracts';
 import { ruleSampleOf, wireTrialOf, type SampleOrigin } from './rule-trials.ts';
+import { checkRemoteConnector, type RemotePolicy } from '#libs/config';
+import type { BridgeDefinitions } from '../bridge-definitions.ts';
 import { bridgeRuleOf } from './wire.ts';
 
 /** What commands on bridges and their rules work on. */
 export interface BridgeCommandsOptions {
-  readonly connectors: readonly Connector[];
-  readonly store: RuleStore;
-  /** The rules of the configuration: shown, never changed. */
-  readonly configured: readonly BridgeRule[];
+  readonly definitions: BridgeDefinitions;
+  readonly connectors: ConnectorStore;
+  readonly rules: RuleStore;
+  /** What bridges made here may name. */
+  readonly policy: RemotePolicy;
   readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test' | 'tryRule'>;
 }
 
-/** Bridges and rules as the API sees them: those of the configuration, and the rules it made itself. */
+/** Not applied yet: the node has not heard of the bridge. */
+const UNUSED = { state: 'unused', lastError: undefined } as const;
+
+/** Bridges and rules as the API sees them: those of the configuration, and those it made itself. */
 export class BridgeCommands {
   readonly #options: BridgeCommandsOptions;
 
@@ -28,28 +44,62 @@ export class BridgeCommands {
     this.#options = options;
   }
 
-  /** The bridges of this node, and how they fare. */
-  bridges(): readonly WireBridge[] {
-    const { bridge, connectors } = this.#options;
-    return bridge.connectors().flatMap(({ id, state, lastError }) => {
-      const connector = connectors.find((each) => each.id === id);
-      return connector === undefined ? [] : [{ connector, state, lastError }];
+  /** All bridges, and how they fare on this node. */
+  async bridges(): Promise<readonly WireBridge[]> {
+    const { bridge, definitions } = this.#options;
+    const states = new Map<string, ConnectorStatus>(
+      bridge.connectors().map((status) => [status.id, status]),
+    );
+    return (await definitions.connectors()).map(({ item, source, revision }) => {
+      const { state, lastError } = states.get(item.id) ?? UNUSED;
+      return { connector: item, source, revision, state, lastError };
     });
   }
 
-  /** Whether this node can work with the other side of a bridge. */
-  async test({ id, ...request }: CommandOf<'test-bridge'>): Promise<NodeAnswers['test-bridge']> {
-    return { steps: await this.#options.bridge.test(id, request) };
+  /** Makes or replaces a bridge. */
+  async putBridge({ connector, revision }: CommandOf<'put-bridge'>): Promise<WireBridgeChange> {
+    const { policy, connectors, definitions } = this.#options;
+    const checked = checkRemoteConnector(connector, policy);
+    if (checked.kind === 'faulty') return { kind: 'invalid', faults: checked.faults };
+    const { id, kind } = checked.connector;
+    const present = (await definitions.connectors()).find(({ item }) => item.id === id);
+    if (present?.source === 'config') return { kind: 'read-only' };
+    const rules = present === undefined || present.item.kind === kind ? [] : await this.#users(id);
+    if (rules.length > 0) return { kind: 'in-use', rules };
+    return bridgeChangeOf(await connectors.put(checked.connector, revision));
   }
 
-  /** All rules. One of the configuration hides a stored one of the same id, as it does in the bridge. */
+  /** Removes a bridge that no rule names. */
+  async removeBridge({ id, revision }: CommandOf<'remove-bridge'>): Promise<WireBridgeChange> {
+    const { connectors, definitions } = this.#options;
+    const present = (await definitions.connectors()).find(({ item }) => item.id === id);
+    if (present?.source === 'config') return { kind: 'read-only' };
+    const rules = await this.#users(id);
+    if (rules.length > 0) return { kind: 'in-use', rules };
+    return bridgeChangeOf(await connectors.remove(id, revision));
+  }
+
+  /** Whether this node can work with the other side of a bridge, be it stored or not. */
+  async test(command: CommandOf<'test-bridge'>): Promise<NodeAnswers['test-bridge']> {
+    const { bridge, definitions, policy } = this.#options;
+    const { target, withinMs } = command;
+    if ('connector' in command) {
+      const checked = checkRemoteConnector(command.connector, policy);
+      if (checked.kind === 'faulty') return { faults: checked.faults };
+      return { steps: await bridge.test(checked.connector, { target, withinMs }) };
+    }
+    const stored = await definitions.connectors();
+    const { connectors, refused } = definitions.ground(stored);
+    const refusal = refused.get(command.id);
+    if (refusal !== undefined) return { faults: [faultOf(refusal)] };
+    const connector = connectors.find(({ id }) => id === command.id);
+    if (connector === undefined) return {};
+    return { steps: await bridge.test(connector, { target, withinMs }) };
+  }
+
+  /** All rules. */
   async list(): Promise<readonly WireStoredRule[]> {
-    const { store, configured } = this.#options;
-    const stored = await store.list();
-    return [
-      ...configured.map((rule) => ({ rule, source: 'config' as const, revision: 0 })),
-      ...stored.filter(({ rule }) => !this.#isConfigured(rule.id)),
-    ];
+    return (await this.#options.definitions.rules()).map(wireRuleOf);
   }
 
   /** How each rule fares on this node. */
@@ -58,16 +108,18 @@ export class BridgeCommands {
   }
 
   async put({ rule: wire, revision }: CommandOf<'put-rule'>): Promise<WireRuleChange> {
+    const { bridge, definitions, rules } = this.#options;
     const rule = bridgeRuleOf(wire);
-    if (this.#isConfigured(rule.id)) return { kind: 'read-only' };
-    const detail = this.#options.bridge.ruleFault(rule);
+    if (await this.#isConfigured(rule.id)) return { kind: 'read-only' };
+    // The bridge may have been made a moment ago, and this node not have heard of it.
+    const detail = bridge.ruleFault(rule, definitions.ground(await definitions.connectors()));
     if (detail !== undefined) return { kind: 'invalid', detail };
-    return changeOf(await this.#options.store.put(rule, revision));
+    return ruleChangeOf(await rules.put(rule, revision));
   }
 
   async remove({ id, revision }: CommandOf<'remove-rule'>): Promise<WireRuleChange> {
-    if (this.#isConfigured(id)) return { kind: 'read-only' };
-    return changeOf(await this.#options.store.remove(id, revision));
+    if (await this.#isConfigured(id)) return { kind: 'read-only' };
+    return ruleChangeOf(await this.#options.rules.remove(id, revision));
   }
 
   /** What a rule, saved or not, would make of a sample. */
@@ -75,23 +127,45 @@ export class BridgeCommands {
     { rule, sample }: CommandOf<'try-rule'>,
     origin: SampleOrigin,
   ): Promise<WireRuleTrial> {
+    const { bridge, definitions } = this.#options;
     const tried = typeof rule === 'string' ? await this.#find(rule) : bridgeRuleOf(rule);
     if (tried === undefined) return { kind: 'absent' };
-    return wireTrialOf(this.#options.bridge.tryRule(tried, ruleSampleOf(sample, origin)));
+    const ground = definitions.ground(await definitions.connectors());
+    return wireTrialOf(bridge.tryRule(tried, ruleSampleOf(sample, origin), ground));
   }
 
   async #find(id: string): Promise<BridgeRule | undefined> {
-    const { store, configured } = this.#options;
-    const fixed = configured.find((rule) => rule.id === id);
-    return fixed ?? (await store.list()).find(({ rule }) => rule.id === id)?.rule;
+    return (await this.#options.definitions.rules()).find(({ item }) => item.id === id)?.item;
   }
 
-  #isConfigured(id: string): boolean {
-    return this.#options.configured.some((rule) => rule.id === id);
+  /** The ids of the rules that name a bridge. */
+  async #users(bridge: string): Promise<readonly string[]> {
+    const rules = await this.#options.definitions.rules();
+    return rules.filter(({ item }) => item.bridge === bridge).map(({ item }) => item.id);
+  }
+
+  async #isConfigured(rule: string): Promise<boolean> {
+    const rules = await this.#options.definitions.rules();
+    return rules.some(({ item, source }) => item.id === rule && source === 'config');
   }
 }
 
-/** Both sides name the outcomes alike; this fails to compile when they part. */
-function changeOf(result: RuleWriteResult): WireRuleChange {
-  return result;
+function faultOf(problem: string): WireFieldFault {
+  return { path: [], problem };
+}
+
+function wireRuleOf({ item, ...rest }: StoredDefinition<BridgeRule>): WireStoredRule {
+  return { rule: item, ...rest };
+}
+
+function ruleChangeOf(result: DefinitionWriteResult<BridgeRule>): WireRuleChange {
+  return result.kind === 'stored' ? { ...result, stored: wireRuleOf(result.stored) } : result;
+}
+
+function bridgeChangeOf(
+  result: Awaited<ReturnType<ConnectorStore['put' | 'remove']>>,
+): WireBridgeChange {
+  if (result.kind !== 'stored') return result;
+  const { item, ...rest } = result.stored;
+  return { kind: 'stored', stored: { connector: item, ...rest } };
 }

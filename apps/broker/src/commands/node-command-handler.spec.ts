@@ -10,12 +10,13 @@ import {
   type RetainedQuery,
   type RetainedStore,
   type RuleStatus,
-  type RuleStore,
-  type StoredRule,
+  type DefinitionStore,
 } from '#libs/broker-ports';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
+import { loadConfig } from '#libs/config';
 import { RecordingLog, messageOf } from '#libs/testkit';
 import { matches } from '#libs/topic-index';
+import { BridgeDefinitions } from '../bridge-definitions.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
 
 const info = {
@@ -131,33 +132,45 @@ const connector: Connector = {
 
 const runs: RuleStatus = { id: 'fixed', state: 'running', lastError: undefined };
 
-function setUp() {
-  const admin = new FakeAdmin();
-  const retained = new FakeRetained();
-  const log = new RecordingLog();
-  const stored: StoredRule[] = [{ rule: rule('made'), source: 'api', revision: 3 }];
-  const store: RuleStore = {
+const policy = loadConfig({ env: {} }).bridge;
+
+/** A store with items of revision 3. */
+function storeOf<Item extends { readonly id: string }>(
+  ...items: readonly Item[]
+): DefinitionStore<Item> {
+  const stored = items.map((item) => ({ item, source: 'api', revision: 3 }) as const);
+  return {
     list: () => Promise.resolve(stored),
-    put: (put) =>
-      Promise.resolve({ kind: 'stored', stored: { rule: put, source: 'api', revision: 4 } }),
+    put: (item) =>
+      Promise.resolve({ kind: 'stored', stored: { item, source: 'api', revision: 4 } }),
     remove: () => Promise.resolve({ kind: 'absent' }),
     watch: () => {},
     close: () => Promise.resolve(),
   };
+}
+
+function setUp() {
+  const admin = new FakeAdmin();
+  const retained = new FakeRetained();
+  const log = new RecordingLog();
+  const rules = storeOf<BridgeRule>({ ...rule('made'), bridge: 'made' });
+  const connectors = storeOf<Connector>(
+    { ...connector, id: 'made' },
+    { ...connector, id: 'spare' },
+  );
+  const config = { bridge: policy, bridges: [connector], bridgeRules: [rule('fixed')] };
   const handler = new NodeCommandHandler({
     admin,
     retained,
     bridges: {
-      connectors: [connector],
-      store,
-      configured: [rule('fixed')],
+      definitions: new BridgeDefinitions({ config, connectors, rules }),
+      connectors,
+      rules,
+      policy,
       bridge: {
         status: () => [runs],
         connectors: () => [{ id: 'main', state: 'connected', lastError: undefined }],
-        test: (id) =>
-          Promise.resolve(
-            id === 'main' ? [{ step: 'dns', ok: true, ms: 1, detail: 'found' }] : undefined,
-          ),
+        test: ({ id: detail }) => Promise.resolve([{ step: 'dns', ok: true, ms: 1, detail }]),
         tryRule: (tried, sample) => {
           if (tried.id === 'bad') return { kind: 'invalid', detail: 'topic: is wrong' };
           if (sample.kind === 'record') {
@@ -261,10 +274,19 @@ describe('retained messages', () => {
 
 it('lists bridges with how they fare', async () => {
   const { handler } = setUp();
+  const one = (each: Connector, source: string, revision: number) => ({
+    ...{ connector: each, source, revision, state: 'unused', lastError: undefined },
+  });
 
   expect(await handler.handle({ kind: 'bridges' })).toEqual({
     kind: 'done',
-    answer: { bridges: [{ connector, state: 'connected', lastError: undefined }] },
+    answer: {
+      bridges: [
+        { ...one(connector, 'config', 0), state: 'connected' },
+        one({ ...connector, id: 'made' }, 'api', 3),
+        one({ ...connector, id: 'spare' }, 'api', 3),
+      ],
+    },
   });
 });
 
@@ -277,7 +299,7 @@ describe('rules', () => {
       answer: {
         rules: [
           { rule: rule('fixed'), source: 'config', revision: 0 },
-          { rule: rule('made'), source: 'api', revision: 3 },
+          { rule: { ...rule('made'), bridge: 'made' }, source: 'api', revision: 3 },
         ],
       },
     });
@@ -361,13 +383,48 @@ describe('dry runs of rules', () => {
     });
   });
 });
+const steps = (detail: string) => ({ steps: [{ step: 'dns', ok: true, ms: 1, detail }] });
+const outside = { ...connector, id: 'new', tls: { caFile: '/etc/passwd' } };
 
 it.each([
-  ['main', [{ step: 'dns', ok: true, ms: 1, detail: 'found' }]],
-  ['none', undefined],
-])('tests the bridge %s', async (id, steps) => {
-  const reply = await setUp().handler.handle({ kind: 'test-bridge', id, withinMs: 5 });
-  expect(reply).toEqual({ kind: 'done', answer: { steps } });
+  [{ id: 'main' }, steps('main')],
+  [{ id: 'made' }, steps('made')],
+  [{ id: 'none' }, {}],
+  [{ connector: { ...connector, id: 'new' } }, steps('new')],
+  [{ connector: outside }, { faults: [{ path: ['tls', 'caFile'] }] }],
+])('tests the bridge %j', async (subject, answer) => {
+  const reply = await setUp().handler.handle({ kind: 'test-bridge', ...subject, withinMs: 5 });
+  expect(reply).toMatchObject({ kind: 'done', answer });
+});
+
+describe('a change of bridges', () => {
+  const webhook = { kind: 'webhook', url: 'http://h' };
+
+  it.each([
+    [{ kind: 'put-bridge', connector }, { kind: 'read-only' }],
+    [
+      { kind: 'put-bridge', connector: { ...connector, id: 'new', clientId: undefined } },
+      { kind: 'stored', stored: { connector: { clientId: 'skein' } } },
+    ],
+    [
+      { kind: 'put-bridge', connector: outside },
+      { kind: 'invalid', faults: [{ path: ['tls', 'caFile'] }] },
+    ],
+    [
+      { kind: 'put-bridge', connector: { ...webhook, id: 'made' } },
+      { kind: 'in-use', rules: ['made'] },
+    ],
+    [{ kind: 'put-bridge', connector: { ...webhook, id: 'spare' } }, { kind: 'stored' }],
+    [{ kind: 'remove-bridge', id: 'main' }, { kind: 'read-only' }],
+    [
+      { kind: 'remove-bridge', id: 'made' },
+      { kind: 'in-use', rules: ['made'] },
+    ],
+    [{ kind: 'remove-bridge', id: 'spare' }, { kind: 'absent' }],
+  ] as [NodeCommand, object][])('answers %j', async (command, expected) => {
+    const { handler } = setUp();
+    expect(await handler.handle(command)).toMatchObject({ kind: 'done', answer: expected });
+  });
 });
 
 it('bounds a page, whatever was asked', async () => {

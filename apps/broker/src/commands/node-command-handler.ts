@@ -82,9 +82,13 @@ export class NodeCommandHandler {
       case 'clear-retained':
         return this.#clearRetained(command.topic);
       case 'bridges':
-        return { bridges: this.#bridges.bridges() };
+        return { bridges: await this.#bridges.bridges() };
       case 'test-bridge':
         return this.#bridges.test(command);
+      case 'put-bridge':
+        return this.#bridges.putBridge(command);
+      case 'remove-bridge':
+        return this.#bridges.removeBridge(command);
       case 'rules':
         return { rules: await this.#bridges.list() };
       case 'rule-states':

@@ -42,8 +42,7 @@ export async function openSpool(config: Config, log: Log, bus: ClusterBus): Prom
 
 async function openSpoolDir(config: Config, log: Log): Promise<Spool | undefined> {
   const dir = spoolDir(config);
-  // Without bridges there are no rules, and a directory that nobody needs is not made.
-  if (dir === undefined || config.bridges.length === 0) return undefined;
+  if (dir === undefined) return undefined;
   const { bytesMax } = config.bridge.spool;
   try {
     const spool = await openLocalSpool({ dir, bytesMax });

@@ -1,4 +1,5 @@
 import type {
+  ConnectorStore,
   DelayedStore,
   ExclusiveStore,
   Log,
@@ -13,7 +14,7 @@ import {
   RedisDelayedStore,
   RedisExclusiveStore,
   RedisRetainedStore,
-  RedisRuleStore,
+  RedisDefinitionStore,
   RedisSessionStore,
   connectRedis,
 } from '#libs/store-redis';
@@ -23,6 +24,7 @@ export interface Stores {
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
+  readonly connectors: ConnectorStore;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   /** Whether they can be reached. */
@@ -41,8 +43,8 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       ...local,
       ready: true,
       close: () => {
-        const { sessions, retained, rules, delayed, exclusive } = local;
-        return closeAll([sessions, retained, rules, delayed, exclusive, local]);
+        const { sessions, retained, rules, connectors, delayed, exclusive } = local;
+        return closeAll([sessions, retained, rules, connectors, delayed, exclusive, local]);
       },
     };
   }
@@ -51,19 +53,21 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const connection = await connectRedis({ ...target, ...settings, log, meter });
   const sessions = new RedisSessionStore(connection);
   const retained = new RedisRetainedStore(connection);
-  const rules = new RedisRuleStore(connection);
+  const rules: RuleStore = new RedisDefinitionStore(connection, 'rules');
+  const connectors: ConnectorStore = new RedisDefinitionStore(connection, 'connectors');
   const delayed = new RedisDelayedStore(connection);
   const exclusive = new RedisExclusiveStore(connection);
   return {
     sessions,
     retained,
     rules,
+    connectors,
     delayed,
     exclusive,
     get ready() {
       return connection.isUp;
     },
-    close: () => closeAll([sessions, retained, rules, delayed, exclusive, connection]),
+    close: () => closeAll([sessions, retained, rules, connectors, delayed, exclusive, connection]),
   };
 }
 

@@ -1,7 +1,7 @@
--- Removes a bridge rule, of one revision or of any.
+-- Removes a bridge rule or a connector, of one revision or of any.
 --
--- KEYS[1] rules, KEYS[2] revision: see keys.ts
--- ARGV[1]  rule id
+-- KEYS[1] items, KEYS[2] revision: see keys.ts
+-- ARGV[1]  its id
 -- ARGV[2]  the revision to remove; empty for any
 --
 -- {'removed', text}  done; what was stored, as `revision JSON`

@@ -1,9 +1,9 @@
--- Creates or replaces a bridge rule by compare-and-set on its revision.
+-- Creates or replaces a bridge rule or a connector by compare-and-set on its revision.
 --
--- KEYS[1] rules, KEYS[2] revision: see keys.ts
--- ARGV[1]  rule id
+-- KEYS[1] items, KEYS[2] revision: see keys.ts
+-- ARGV[1]  its id
 -- ARGV[2]  the revision to replace; empty to create
--- ARGV[3]  the rule as JSON
+-- ARGV[3]  it as JSON
 --
 -- {'stored', revision}  done, under a new revision
 -- {'conflict'}          it exists (create) or has another revision (replace)

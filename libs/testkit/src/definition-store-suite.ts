@@ -1,0 +1,235 @@
+import { describe, expect, it } from '@jest/globals';
+import type {
+  BridgeRule,
+  Connector,
+  ConnectorStore,
+  DefinitionStore,
+  RuleStore,
+  StoredDefinition,
+} from '#libs/broker-ports';
+import { useStore, type StoreFactory, type StoreUnderTest } from './store-under-test.ts';
+import { until } from './until.ts';
+
+/** What the tests store: items of one kind. */
+interface Sample<Item extends { readonly id: string }> {
+  /** One with an id, in one of many versions. */
+  readonly of: (id: string, version?: string) => Item;
+  /** One of another shape. */
+  readonly other: Item;
+}
+
+interface Ground<Item extends { readonly id: string }> {
+  readonly current: () => StoreUnderTest<DefinitionStore<Item>>;
+  readonly sample: Sample<Item>;
+}
+
+/** The port promises a call of the watcher within this time. */
+const WATCH_DEADLINE_MS = 2000;
+
+/** What every RuleStore must do: registers the tests, to be called in a spec file. */
+export function ruleStoreSuite(name: string, factory: StoreFactory<RuleStore>): void {
+  describe(`${name} as a RuleStore`, () => {
+    allCases({ current: useStore(factory), sample: { of: ruleOf, other: COMMANDS } });
+  });
+}
+
+/** The same of connectors. */
+export function connectorStoreSuite(name: string, factory: StoreFactory<ConnectorStore>): void {
+  describe(`${name} as a ConnectorStore`, () => {
+    allCases({ current: useStore(factory), sample: { of: kafkaOf, other: WEBHOOK } });
+  });
+}
+
+function allCases<Item extends { readonly id: string }>(ground: Ground<Item>): void {
+  putCases(ground);
+  removeCases(ground);
+  watchCases(ground);
+}
+
+/** A rule from MQTT to Kafka with a filter of its own. */
+function ruleOf(id: string, filter = 'devices/+/telemetry'): BridgeRule {
+  return {
+    id,
+    bridge: 'main',
+    direction: 'mqtt-to-kafka',
+    enabled: true,
+    filter,
+    topic: '${topic[1]} é 😀',
+    allowTopics: ['a-*'],
+    key: '${clientId}',
+    partition: 'key',
+    headers: { 'x-{}': '${qos}', second: '' },
+    ack: 'kafka',
+  };
+}
+
+const COMMANDS: BridgeRule = {
+  id: 'commands: {1}',
+  bridge: 'main',
+  direction: 'kafka-to-mqtt',
+  enabled: false,
+  topic: 'commands',
+  mqttTopic: 'devices/${key}/commands',
+  qos: 1,
+  retain: true,
+};
+
+/** A Kafka with a login, whose secret is a reference. */
+function kafkaOf(id: string, clientId = 'skein'): Connector {
+  return {
+    ...{ id, kind: 'kafka', brokers: ['a:1', 'b:2'], clientId, compression: 'lz4' },
+    tls: {},
+    sasl: { mechanism: 'plain', username: 'é 😀', password: { file: '/run/secrets/kafka' } },
+  };
+}
+
+const WEBHOOK: Connector = {
+  ...{
+    id: 'hook',
+    kind: 'webhook',
+    url: { env: 'URL' },
+    headers: { 'x-{}': 'a', b: { env: 'B' } },
+  },
+  ...{ timeoutMs: 1, concurrency: 2, format: 'ndjson' },
+};
+
+type ItemOf = { readonly id: string };
+
+/** Stores an item; @throws Error when it is refused. */
+async function stored<Item extends ItemOf>(
+  store: DefinitionStore<Item>,
+  item: Item,
+  revision?: number,
+): Promise<StoredDefinition<Item>> {
+  const result = await store.put(item, revision);
+  if (result.kind !== 'stored') throw new Error(`put: ${result.kind}`);
+  return result.stored;
+}
+
+async function listed<Item extends ItemOf>(
+  store: DefinitionStore<Item>,
+): Promise<readonly StoredDefinition<Item>[]> {
+  return (await store.list()).toSorted((one, other) => (one.item.id < other.item.id ? -1 : 1));
+}
+
+function putCases<Item extends ItemOf>({ current, sample }: Ground<Item>): void {
+  describe('put', () => {
+    it('creates items of each shape', async () => {
+      const { store } = current();
+      expect(await store.list()).toEqual([]);
+      const one = await stored(store, sample.of('one'));
+      const other = await stored(store, sample.other);
+      expect(one).toEqual({ item: sample.of('one'), source: 'api', revision: expect.any(Number) });
+      expect(await listed(store)).toEqual([other, one]);
+    });
+
+    it('creates none that exists', async () => {
+      const { store } = current();
+      const one = await stored(store, sample.of('one'));
+      expect(await store.put(sample.of('one', 'other'), undefined)).toEqual({ kind: 'conflict' });
+      expect(await store.list()).toEqual([one]);
+    });
+
+    it('replaces exactly the revision given, and grows it', async () => {
+      const { store } = current();
+      const first = await stored(store, sample.of('one'));
+      const second = await stored(store, sample.of('one', 'second'), first.revision);
+      expect(second.revision).toBeGreaterThan(first.revision);
+      expect(second.item).toEqual(sample.of('one', 'second'));
+      const late = await store.put(sample.of('one', 'late'), first.revision);
+      expect(late).toEqual({ kind: 'conflict' });
+      expect(await store.list()).toEqual([second]);
+    });
+
+    it('replaces none that is not there', async () => {
+      const { store } = current();
+      expect(await store.put(sample.of('one'), 1)).toEqual({ kind: 'absent' });
+      expect(await store.list()).toEqual([]);
+    });
+
+    it('lets exactly one of two that replace at once win', async () => {
+      const { store, peer } = current();
+      const other = peer === undefined ? store : await peer();
+      const { revision } = await stored(store, sample.of('one'));
+      const results = await Promise.all([
+        store.put(sample.of('one', 'x'), revision),
+        other.put(sample.of('one', 'y'), revision),
+      ]);
+      expect(results.map(({ kind }) => kind).toSorted()).toEqual(['conflict', 'stored']);
+    });
+  });
+}
+
+function removeCases<Item extends ItemOf>({ current, sample }: Ground<Item>): void {
+  describe('remove', () => {
+    it.each([true, false])('deletes one (revision given: %j)', async (given) => {
+      const { store } = current();
+      const one = await stored(store, sample.of('one'));
+      const two = await stored(store, sample.of('two'));
+      const result = await store.remove('one', given ? one.revision : undefined);
+      expect(result).toMatchObject({ kind: 'stored', stored: { item: sample.of('one') } });
+      expect(await store.list()).toEqual([two]);
+    });
+
+    it('deletes no other revision', async () => {
+      const { store } = current();
+      const one = await stored(store, sample.of('one'));
+      const result = await store.remove('one', one.revision + 1);
+      expect(result).toEqual({ kind: 'conflict' });
+      expect(await store.list()).toEqual([one]);
+    });
+
+    it('deletes none that is not there', async () => {
+      const { store } = current();
+      expect(await store.remove('one', undefined)).toEqual({ kind: 'absent' });
+      expect(await store.remove('one', 1)).toEqual({ kind: 'absent' });
+    });
+
+    it('lets one be made again', async () => {
+      const { store } = current();
+      await stored(store, sample.of('one'));
+      await store.remove('one', undefined);
+      const again = await stored(store, sample.of('one', 'again'));
+      expect(await store.list()).toEqual([again]);
+    });
+  });
+}
+
+function watchCases<Item extends ItemOf>({ current, sample }: Ground<Item>): void {
+  describe('watch', () => {
+    it('tells the items at the start and after each change by any node', async () => {
+      const { store, peer } = current();
+      const writer = peer === undefined ? store : await peer();
+      const first = await stored(writer, sample.of('one'));
+      const told: (readonly StoredDefinition<Item>[])[] = [];
+      store.watch((rules) => told.push(rules));
+      const untilTold = (rules: readonly StoredDefinition<Item>[]) =>
+        until(() => expect(told.at(-1)).toEqual(rules), WATCH_DEADLINE_MS);
+      await untilTold([first]);
+      const second = await stored(writer, sample.of('one', 'second'), first.revision);
+      await untilTold([second]);
+      await writer.remove('one', undefined);
+      await untilTold([]);
+    });
+
+    it('tells that there are none', async () => {
+      const told: (readonly StoredDefinition<Item>[])[] = [];
+      current().store.watch((rules) => told.push(rules));
+      await until(() => expect(told).toEqual([[]]), WATCH_DEADLINE_MS);
+    });
+  });
+
+  describe('a new instance over the same data', () => {
+    it('finds all items', async () => {
+      const { store, reopen } = current();
+      const first = await stored(store, sample.of('one'));
+      await stored(store, sample.of('two'));
+      const second = await stored(store, sample.of('one', 'second'), first.revision);
+      const other = await stored(store, sample.other);
+      await store.remove('two', undefined);
+      const later = reopen === undefined ? store : await reopen();
+      expect(await listed(later)).toEqual([other, second]);
+      expect(await later.put(sample.of('one'), first.revision)).toEqual({ kind: 'conflict' });
+    });
+  });
+}
