@@ -139,6 +139,42 @@ describe('a node that acknowledges from its spool', () => {
     await Promise.all(heirs.map((node) => node.stop()));
   });
 
+  it('keeps as dead letters what it has acknowledged and can never send', async () => {
+    const [topic, dead] = [await kafka.topic('wanted'), await kafka.topic('dead')];
+    const node = await Broker.start(scope, {
+      ...bridgeTo(kafka.brokers, [
+        { ...rule('${topic[1]}'), allowTopics: [topic], deadLetterTopic: dead },
+      ]),
+      BRIDGE_SPOOL_DIR: directory(),
+    });
+    const client = await Client.connect(scope, node.url, { clientId: 'c1' });
+    await client.publish(`devices/${topic}`, '1');
+    await client.publish('devices/elsewhere', '2');
+    await client.publish(`devices/${topic}`, '3');
+    await until(async () => (await waiting(node)) === 0, DRAIN_MS);
+    expect((await stored(topic)).toSorted((one, other) => one.localeCompare(other))).toEqual([
+      '1',
+      '3',
+    ]);
+    const [letter = '', ...others] = await kafka.readAll(scope, dead);
+    expect(others).toEqual([]);
+    const [key, headers, value] = letter.split('|');
+    expect([key, value]).toEqual(['c1', '2']);
+    expect(headers?.split(',')).toEqual(
+      expect.arrayContaining([
+        'mqtt-topic=devices/elsewhere',
+        'skein-rule=telemetry',
+        'skein-error=the rule may not write to it',
+        'skein-error-stage=topic',
+        'skein-error-reason=invalid_topic',
+        'skein-target=elsewhere',
+      ]),
+    );
+    expect(await node.ops.metric('skein_bridge_dead_letters_total')).toBe(1);
+    expect(await node.ops.metric('skein_bridge_records_total', 'reason="invalid_topic"')).toBe(1);
+    await node.stop();
+  });
+
   it('takes messages while Kafka is away, stops without it, and sends them when it is there', async () => {
     const topic = await kafka.topic('away');
     const dir = directory();

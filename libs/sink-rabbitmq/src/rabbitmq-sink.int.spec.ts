@@ -217,6 +217,41 @@ describe('RuleBridge with RabbitMQ', () => {
   );
 
   it(
+    'keeps as dead letters what no queue takes and what has an impossible routing key',
+    async () => {
+      const model = await connect(server.url);
+      const channel = await model.createChannel();
+      for (const queue of ['taken', 'dead']) await channel.assertQueue(queue, { durable: true });
+      await model.close();
+      const long = 'x'.repeat(300);
+      const answers: string[] = [];
+      const letters = { deadLetterExchange: '', deadLetterRoutingKey: 'dead' } as const;
+      await withBridge({ ...ruleTo(''), ...letters }, async (bridge) => {
+        for (const [sequence, device] of ['taken', 'absent', long].entries()) {
+          const topic = `devices/${device}/telemetry`;
+          const message = messageOf({ topic, sequence, receivedAtMs: Date.now() });
+          bridge.offer(message, (error) => answers.push(error?.code ?? 'ok'));
+          await until(() => answers.length === sequence + 1, WAIT_MS);
+        }
+      });
+      expect(answers).toEqual(['ok', 'ok', 'ok']);
+      await readQueue(server.url, 'taken', ({ length }) => length === 1);
+      const dead = await readQueue(server.url, 'dead', ({ length }) => length === 2);
+      const reasons = dead.map((letter) => {
+        const { headers } = recordOf(letter);
+        return [headers['skein-route']?.join(), headers['skein-error-reason']?.join()];
+      });
+      expect(new Map(reasons as [string, string][])).toEqual(
+        new Map([
+          ['absent', 'unknown_topic'],
+          [long, 'other'],
+        ]),
+      );
+    },
+    CASE_MS,
+  );
+
+  it(
     'loses and reorders nothing when the server dies and when it hangs under load',
     async () => {
       await makeExchange(server.url, 'restarted');

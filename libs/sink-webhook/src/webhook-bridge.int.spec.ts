@@ -241,6 +241,28 @@ describe('RuleBridge with a webhook', () => {
     2 * WAIT_MS,
   );
 
+  it('posts what the endpoint refuses to the path of dead letters, and acknowledges that', async () => {
+    const bridge = bridgeWith();
+    server.answer = ({ path, body }) => {
+      const isRefused = path === '/hook/telemetry' && String(body) === 'c0/1';
+      return { status: isRefused ? 422 : 204 };
+    };
+    bridge.apply([{ ...RULE, deadLetterPath: '/dead' }]);
+    await offerLoad(bridge, { clients: 1, messages: 3 });
+    const letters = server.stored.filter(({ path }) => path === '/hook/dead');
+    expect(letters.map(({ body }) => String(body))).toEqual(['c0/1']);
+    expect(letters[0]?.headers).toMatchObject({
+      'mqtt-topic': ['devices/c0/telemetry'],
+      'skein-rule': ['telemetry'],
+      'skein-error': ['the endpoint answered 422'],
+      'skein-error-stage': ['produce'],
+      'skein-error-reason': ['other'],
+      'skein-target': ['/telemetry'],
+      'idempotency-key': [expect.stringMatching(/^telemetry\/node-a-\d+-\d+\/dead-letter$/)],
+    });
+    expect(server.stored).toHaveLength(3);
+  });
+
   it(
     'loses and reorders nothing while the endpoint is away, and says so',
     async () => {
