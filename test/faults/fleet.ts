@@ -76,15 +76,17 @@ export class Fleet {
   readonly faultsAtMs: number[] = [];
   readonly #options: FleetOptions;
   readonly #devices: Device[] = [];
+  /** How often publishers have moved on. */
+  #moves = 0;
   #ticker: NodeJS.Timeout | undefined;
   #pacer: NodeJS.Timeout | undefined;
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    const { publishers, publisherHomes, receivers } = options.plan;
+    const { publishers, receivers } = options.plan;
     for (let index = 0; index < publishers; index += 1) {
       const publisher = new Publisher(index, index % 2 === 0 ? 1 : 2);
-      const home = publisherHomes[Math.floor(index / 2) % publisherHomes.length] ?? 0;
+      const home = this.#homeOf(index);
       this.publishers.push(publisher);
       const version = versionOf(index);
       this.addDevice(`publisher-${String(index)}`, { role: publisher, home, version });
@@ -175,6 +177,15 @@ export class Fleet {
     }, PACE_MS);
   }
 
+  /** Publishers end their connections without a word, and go on at the next node. */
+  moveOn(): void {
+    this.#moves += 1;
+    for (const [index] of this.publishers.entries()) {
+      this.#devices[index]?.abandon();
+      this.#devices[index]?.moveTo(this.portsFrom(this.#homeOf(index) + this.#moves));
+    }
+  }
+
   /** Notes that a fault is applied now. */
   fault(): void {
     this.faultsAtMs.push(performance.now());
@@ -215,6 +226,11 @@ export class Fleet {
     clearInterval(this.#pacer);
     clearInterval(this.#ticker);
     for (const device of this.#devices) device.destroy();
+  }
+
+  #homeOf(publisher: number): number {
+    const { publisherHomes } = this.#options.plan;
+    return publisherHomes[Math.floor(publisher / 2) % publisherHomes.length] ?? 0;
   }
 
   #addSubscriber(plan: ReceiverPlan): void {

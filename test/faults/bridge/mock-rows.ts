@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MockKafka, type KafkaApi, type KafkaErrorName } from '#libs/testkit';
+import { MockKafka, until, type KafkaApi, type KafkaErrorName } from '#libs/testkit';
 import type { Scope } from '../../e2e/harness/scope.ts';
 import {
   TOPIC,
@@ -9,7 +9,7 @@ import {
   type BridgeRow,
   type BridgeRun,
 } from './bridge-row.ts';
-import type { Ack } from './node-settings.ts';
+import { heldBy, holdsOf, type Ack } from './node-settings.ts';
 
 type Run = BridgeRun<MockForRows>;
 
@@ -19,6 +19,8 @@ const AWAY_MS = 2_000;
 const SLOW_MS = 200;
 const PAUSE_MS = 150;
 const SECONDS_MAX = 10;
+const MOVES = 12;
+const HOLDS_DEADLINE_MS = 60_000;
 
 /** A mock Kafka, each of whose brokers leads a partition of each topic. */
 export class MockForRows {
@@ -116,6 +118,26 @@ async function refuseSizes({ fleet, kafka, moment }: Run): Promise<void> {
       await delay(PAUSE_MS);
     }
   }
+}
+
+/** Clients go from node to node, Kafka is away meanwhile, and each node finds it again at its own time. */
+async function wander({ cluster, fleet, kafka, moment, notes, failures }: Run): Promise<void> {
+  const [away, back] = [MOVES * 0.25, MOVES * 0.6].map(Math.floor);
+  for (let move = 1; move <= MOVES; move += 1) {
+    await moment(move / (MOVES + 1), move / (MOVES + 1));
+    if (move === away || move === back) fleet.fault();
+    if (move === away) await kafka.each((broker) => kafka.mock.down(broker));
+    if (move === back) await kafka.each((broker) => kafka.mock.up(broker));
+    fleet.moveOn();
+  }
+  await until(async () => (await heldBy(cluster.nodes)) === 0, HOLDS_DEADLINE_MS);
+  const [drained, late] = [
+    await holdsOf(cluster.nodes, 'drained'),
+    await holdsOf(cluster.nodes, 'timed_out'),
+  ];
+  Object.assign(notes, { moves: MOVES, drained });
+  if (drained === 0) failures.push('no record had to wait for another node');
+  if (late > 0) failures.push(`${String(late)} clients have waited in vain`);
 }
 
 const FAULTS: readonly BridgeFault<MockForRows>[] = [
@@ -224,6 +246,12 @@ const FAULTS: readonly BridgeFault<MockForRows>[] = [
       await run.kafka.mock.fail('metadata', repeat('cutConnection', 5));
       await moveLeaders(run);
     },
+  },
+  {
+    name: 'takeover',
+    title: `all clients change nodes ${String(MOVES)} times, and Kafka is away for a third of that`,
+    nodes: 3,
+    inject: wander,
   },
 ];
 

@@ -82,13 +82,24 @@ export async function countedBy(
   return counted;
 }
 
-/** How many records wait in the spools of nodes. */
-export async function spooled(nodes: readonly Broker[]): Promise<number> {
-  const counts = await Promise.all(
-    nodes.map(({ ops }) => ops.metric('skein_bridge_spool_records')),
-  );
-  return counts.reduce((sum, count) => sum + count, 0);
+/** How many records wait at nodes for other nodes. */
+export const heldBy = (nodes: readonly Broker[]): Promise<number> =>
+  sumOf(nodes, 'skein_bridge_held_records');
+
+/** How often the wait of a client's records at nodes has ended in one way. */
+export const holdsOf = (
+  nodes: readonly Broker[],
+  outcome: 'drained' | 'timed_out',
+): Promise<number> => sumOf(nodes, 'skein_bridge_holds_total', `outcome="${outcome}"`);
+
+async function sumOf(nodes: readonly Broker[], name: string, label = ''): Promise<number> {
+  const samples = await Promise.all(nodes.map((node) => node.ops.metric(name, label)));
+  return samples.reduce((sum, sample) => sum + sample, 0);
 }
+
+/** How many records wait in the spools of nodes. */
+export const spooled = (nodes: readonly Broker[]): Promise<number> =>
+  sumOf(nodes, 'skein_bridge_spool_records');
 
 const RECORDS =
   /^skein_bridge_records_total\{.*outcome="(?<outcome>failed|dropped)".*reason="(?<reason>\w+)".* (?<count>\d+)$/u;
