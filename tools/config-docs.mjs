@@ -75,6 +75,7 @@ bridgeRules:
     topic: telemetry
     key: \${clientId}
     headers: { device: '\${topic[1]}' }
+    deadLetterTopic: telemetry-dead
     ack: kafka
   - id: commands
     bridge: main
@@ -86,6 +87,7 @@ bridgeRules:
     direction: mqtt-to-webhook
     filter: devices/+/alarms
     path: /devices/\${topic[1]}
+    deadLetterPath: /undelivered
     ack: webhook
   - id: orders
     bridge: backoffice
@@ -93,6 +95,8 @@ bridgeRules:
     filter: tills/+/orders
     exchange: orders
     routingKey: tills.\${topic[1]}
+    deadLetterExchange: ''
+    deadLetterRoutingKey: orders-dead
 \`\`\`
 `;
 

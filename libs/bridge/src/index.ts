@@ -7,7 +7,14 @@ export { laneOf } from './murmur2.ts';
 export { RuleBridge } from './rule-bridge.ts';
 export { SpoolHeir, type SpoolHeirOptions } from './spool-heir.ts';
 export type { BridgeSpool, SpoolLimits } from './spool-limits.ts';
-export { SinkError, type Sink, type SinkFactory, type SinkRecord, type SinkRule } from './sink.ts';
+export {
+  SinkError,
+  type Sink,
+  type SinkFactory,
+  type SinkRecord,
+  type SinkRefusal,
+  type SinkRule,
+} from './sink.ts';
 export type {
   ConsumedRecord,
   ReadValue,

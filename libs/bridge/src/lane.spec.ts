@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Lane, type LaneLimits } from './lane.ts';
 import type { OutboundRecord } from './outbound-record.ts';
-import { SinkError, type Sink, type SinkRecord } from './sink.ts';
+import { SinkError, type Sink, type SinkRecord, type SinkRefusal } from './sink.ts';
 
 const LIMITS: LaneLimits = {
   lingerMs: 10,
@@ -46,10 +46,19 @@ class HandSink implements Pick<Sink, 'send' | 'renew'> {
     await jest.advanceTimersByTimeAsync(0);
   }
 
-  /** Refuses those of the records under way that have this value, and stores the others. */
-  async refuseOne(code: SinkError['code'], value: string): Promise<void> {
-    const refused = new Set(this.#records.filter((record) => String(record.value) === value));
-    this.#take().reject(new SinkError(code, code, { refused }));
+  /** Refuses the record under way of this value, and stores the others. */
+  refuseOne(code: SinkError['code'], value: string): Promise<void> {
+    return this.refuseEach({ [value]: code });
+  }
+
+  /** Refuses the records under way of these values, and stores the others. */
+  async refuseEach(codes: Readonly<Record<string, SinkError['code']>>): Promise<void> {
+    const refused = new Map<SinkRecord, SinkRefusal>();
+    for (const record of this.#records) {
+      const code = codes[String(record.value)];
+      if (code !== undefined) refused.set(record, { code, message: code });
+    }
+    this.#take().reject(new SinkError('REJECTED', 'some', { refused }));
     await jest.advanceTimersByTimeAsync(0);
   }
 
@@ -307,6 +316,14 @@ describe('Lane', () => {
     await sink.refuseOne('UNFIT', 'e');
     expect(failed.at(-1)).toBe('e:schema_error');
     expect(lane.size).toBe(0);
+  });
+
+  it('tells of each record why it was refused', async () => {
+    for (const value of ['a', 'b', 'c']) push(value);
+    await pass(0);
+    await sink.refuseEach({ a: 'REJECTED', c: 'UNKNOWN_TARGET' });
+    expect(failed).toEqual(['a:other', 'c:unknown_topic']);
+    expect(delivered).toEqual(['b']);
   });
 
   it('leaves the other side alone for as long as it asks', async () => {

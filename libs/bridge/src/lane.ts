@@ -1,5 +1,5 @@
 import type { OutboundRecord } from './outbound-record.ts';
-import { SinkError, type Sink, type SinkRecord } from './sink.ts';
+import { SinkError, type Sink, type SinkRecord, type SinkRefusal } from './sink.ts';
 
 /** Why a lane gave records up, in a word and in words. */
 export interface LaneLoss {
@@ -208,7 +208,7 @@ export class Lane {
         return;
       }
       if (error.refused !== undefined) {
-        this.#part(batch, error.refused, { error, seconds: (clock() - startedMs) / 1_000 });
+        this.#part(batch, error.refused, (clock() - startedMs) / 1_000);
         return;
       }
       const loss = this.#closed ? ENDED : this.#verdict(batch, error);
@@ -240,15 +240,17 @@ export class Lane {
   /** Ends a batch of which the other side has refused a part and stored the rest. */
   #part(
     batch: readonly OutboundRecord[],
-    refused: ReadonlySet<SinkRecord>,
-    outcome: { readonly error: SinkError; readonly seconds: number },
+    refused: ReadonlyMap<SinkRecord, SinkRefusal>,
+    seconds: number,
   ): void {
     const { events } = this.#options;
     this.#underWay = 0;
     const stored = batch.filter((record) => !refused.has(record));
-    if (stored.length > 0) events.delivered(stored, outcome.seconds);
-    const left = batch.filter((record) => refused.has(record));
-    if (left.length > 0) events.failed(left, lossOf(outcome.error));
+    if (stored.length > 0) events.delivered(stored, seconds);
+    for (const record of batch) {
+      const refusal = refused.get(record);
+      if (refusal !== undefined) events.failed([record], lossOf(refusal));
+    }
   }
 
   /** Whether every record of a batch has become too old. A part of one cannot be taken out: it may be stored already. */
@@ -320,7 +322,7 @@ export class Lane {
   }
 }
 
-function lossOf({ code, message }: SinkError): LaneLoss {
+function lossOf({ code, message }: SinkRefusal): LaneLoss {
   return { fault: FAULTS[code], detail: message };
 }
 

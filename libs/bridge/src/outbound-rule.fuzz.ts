@@ -83,7 +83,9 @@ class FickleSink implements Sink {
     if (target === 'dead') await this.lanes(target);
     else await this.ping();
     if (records.length > 5) throw new SinkError('TOO_LARGE', 'more than five');
-    const refused = new Set(records.filter((record) => isRefused(record, target)));
+    const reason = { code: 'REJECTED', message: 'it is bad' } as const;
+    const meant = records.filter((record) => isRefused(record, target));
+    const refused = new Map(meant.map((record) => [record, reason]));
     // Some kinds say which records they refuse, others refuse the batch.
     if (refused.size > 0 && this.#random() < 0.5) throw new SinkError('REJECTED', 'one is bad');
     const isFailing = this.#random() * 100 < this.weather.failing;

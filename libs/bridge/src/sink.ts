@@ -24,6 +24,12 @@ export interface SinkRecord {
   readonly timestampMs: number;
 }
 
+/** Why one record was refused. */
+export interface SinkRefusal {
+  readonly code: SinkError['code'];
+  readonly message: string;
+}
+
 /**
  * Why the other side did not do what was asked.
  *
@@ -37,8 +43,8 @@ export class SinkError extends Error {
     'UNAVAILABLE' | 'UNKNOWN_TARGET' | 'TOO_LARGE' | 'NOT_AUTHORIZED' | 'REJECTED' | 'UNFIT';
   /** The other side asked to be left alone for so long. */
   readonly retryAfterMs: number | undefined;
-  /** The records that were refused for good, when all others of the batch are stored; undefined when that is not known. */
-  readonly refused: ReadonlySet<SinkRecord> | undefined;
+  /** The records that were refused for good, each with its reason, when all others of the batch are stored; undefined when that is not known. */
+  readonly refused: ReadonlyMap<SinkRecord, SinkRefusal> | undefined;
 
   constructor(
     code: SinkError['code'],

@@ -90,7 +90,7 @@ describe('ValueEncoder', () => {
     expect(fit).toHaveLength(2);
     expect(refusal?.code).toBe('UNFIT');
     expect(refusal?.message).toBe('readings-value: t is no double');
-    expect([...(refusal?.refused ?? [])]).toEqual([records[1]]);
+    expect([...(refusal?.refused?.keys() ?? [])]).toEqual([records[1]]);
     expect(server.requests).toHaveLength(2);
   });
 

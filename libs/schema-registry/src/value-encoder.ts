@@ -1,4 +1,4 @@
-import { SinkError, type SinkRecord } from '#libs/bridge';
+import { SinkError, type SinkRecord, type SinkRefusal } from '#libs/bridge';
 import type { Log, ValueSchema } from '#libs/broker-ports';
 import { codecOf } from './codec-of.ts';
 import { SchemaError, ValueError, type ValueCodec } from './codec.ts';
@@ -87,8 +87,7 @@ export class ValueEncoder {
     const subject = this.#subjectOf(topic);
     let schema: SubjectSchema | undefined;
     const fit: SinkRecord[] = [];
-    const refused = new Set<SinkRecord>();
-    let misfit: ValueError | undefined;
+    const refused = new Map<SinkRecord, SinkRefusal>();
     for (const record of records) {
       let outcome = this.#outcomes.get(record);
       if (outcome === undefined) {
@@ -101,12 +100,11 @@ export class ValueEncoder {
         this.#outcomes.set(record, outcome);
       }
       if (outcome instanceof ValueError) {
-        misfit ??= outcome;
-        refused.add(record);
+        refused.set(record, { code: 'UNFIT', message: `${subject}: ${outcome.message}` });
       } else fit.push(outcome);
     }
-    const refusal = misfit && new SinkError('UNFIT', `${subject}: ${misfit.message}`, { refused });
-    return { fit, refusal };
+    const [first] = refused.values();
+    return { fit, refusal: first && new SinkError(first.code, first.message, { refused }) };
   }
 
   /** Gives up what is under way. */

@@ -1,5 +1,5 @@
 import type { Message } from 'amqplib';
-import { SinkError, type SinkRecord } from '#libs/bridge';
+import { SinkError, type SinkRecord, type SinkRefusal } from '#libs/bridge';
 import type { PublishChannel } from './rabbitmq-link.ts';
 import { messageOf } from './rabbitmq-message.ts';
 
@@ -9,7 +9,7 @@ export class Publication {
   readonly #records: readonly SinkRecord[];
   readonly #states: ('sent' | 'confirmed' | 'refused')[] = [];
   readonly #ids: string[] = [];
-  #refusal: SinkError | undefined;
+  readonly #refused = new Map<SinkRecord, SinkRefusal>();
   #open = 0;
 
   constructor(way: PublishChannel, records: readonly SinkRecord[]) {
@@ -41,7 +41,7 @@ export class Publication {
       );
       this.#refuse(index, {
         code: 'UNKNOWN_TARGET',
-        text: 'no queue takes the routing key of a message',
+        message: 'no queue takes the routing key of a message',
       });
     };
     channel.on('return', returned);
@@ -60,11 +60,8 @@ export class Publication {
     } finally {
       channel.off('return', returned);
     }
-    if (this.#refusal === undefined) return undefined;
-    const refused = new Set(
-      this.#records.filter((_record, index) => this.#states[index] === 'refused'),
-    );
-    return new SinkError(this.#refusal.code, this.#refusal.message, { refused });
+    const [first] = this.#refused.values();
+    return first && new SinkError(first.code, first.message, { refused: this.#refused });
   }
 
   #send(index: number, exchange: string, settle: (error: unknown) => void): void {
@@ -72,7 +69,7 @@ export class Publication {
     if (record === undefined) return;
     const message = messageOf(record, index);
     if (typeof message === 'string') {
-      this.#refuse(index, { code: 'REJECTED', text: message });
+      this.#refuse(index, { code: 'REJECTED', message });
       return;
     }
     const { route, options } = message;
@@ -85,14 +82,10 @@ export class Publication {
     });
   }
 
-  #refuse(index: number, { code, text }: Refusal): void {
-    if (index === -1) return;
+  #refuse(index: number, refusal: SinkRefusal): void {
+    const record = this.#records[index];
+    if (record === undefined) return;
     this.#states[index] = 'refused';
-    this.#refusal ??= new SinkError(code, text);
+    this.#refused.set(record, refusal);
   }
-}
-
-interface Refusal {
-  readonly code: SinkError['code'];
-  readonly text: string;
 }

@@ -184,7 +184,7 @@ describe('WebhookSink', () => {
     expect((await refusalOf(sink.send('/', 0, batch))).code).toBe('UNAVAILABLE');
     const refusal = await refusalOf(sink.send('/', 0, batch));
     expect(refusal.code).toBe('REJECTED');
-    expect([...(refusal.refused ?? [])]).toEqual([batch[1]]);
+    expect([...(refusal.refused?.keys() ?? [])]).toEqual([batch[1]]);
     expect(bodies()).toEqual(['1', '2', '3']);
   });
 

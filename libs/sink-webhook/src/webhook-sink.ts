@@ -91,7 +91,7 @@ export class WebhookSink implements Sink {
   }
 
   async #postEach(path: string, records: readonly SinkRecord[]): Promise<void> {
-    const refused = new Set<SinkRecord>();
+    const refused = new Map<SinkRecord, SinkError>();
     let refusal: SinkError | undefined;
     for (const record of records) {
       if (this.#stored.has(record)) continue;
@@ -101,7 +101,7 @@ export class WebhookSink implements Sink {
       } catch (error) {
         if (!(error instanceof SinkError) || !isOfRecord(error)) throw error;
         refusal ??= error;
-        refused.add(record);
+        refused.set(record, error);
       }
     }
     if (refusal !== undefined) throw new SinkError(refusal.code, refusal.message, { refused });
