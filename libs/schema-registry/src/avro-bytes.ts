@@ -5,6 +5,8 @@ const EXACT = 2 ** 51;
 const LONG_BYTES_MAX = 10;
 /** Most items of a value that take no bytes: their number is not bounded by the size of the value. */
 const EMPTY_ITEMS_MAX = 65_536;
+/** How much may be written in vain: branches of unions that look alike could be tried in ever more combinations. */
+const MISFITS_MAX = 100_000;
 /** How deep a value may be nested. */
 const DEPTH_MAX = 128;
 
@@ -12,7 +14,8 @@ const DEPTH_MAX = 128;
 export class AvroWriter {
   #bytes = Buffer.allocUnsafe(1_024);
   #depth = 0;
-  /** How many bytes there are. A value that turned out not to fit is taken back by setting it. */
+  #misfits = 0;
+  /** How many bytes there are. */
   length = 0;
 
   /** The bytes so far, as a copy. */
@@ -52,6 +55,13 @@ export class AvroWriter {
   text(value: string, encoding: 'utf8' | 'latin1'): void {
     this.#room(value.length * 3);
     this.length += this.#bytes.write(value, this.length, encoding);
+  }
+
+  /** Takes back what was written beyond a length, for it turned out not to fit. The deeper it is, the more that has cost. */
+  takeBack(length: number): void {
+    this.length = length;
+    this.#misfits += 1 + this.#depth;
+    if (this.#misfits > MISFITS_MAX) throw new ValueError('fits too many branches only in part');
   }
 
   /** Writes what is nested one deeper. */

@@ -125,6 +125,19 @@ describe('avroCodec', () => {
     expect(() => codec.decode(Buffer.alloc(200, 2))).toThrow('nested too deeply');
   });
 
+  it('tries branches that look alike no longer than the value is worth', () => {
+    const of = { name: 'of', type: ['int', 'Sum', 'Product'] };
+    const branch = (name: string) => ({ type: 'record', name, fields: [of] });
+    const codec = codecOf([branch('Sum'), branch('Product')]);
+    const nested = (value: string): Buffer =>
+      Buffer.from(`${'{"of":'.repeat(100)}${value}${'}'.repeat(100)}`);
+    expect(() => codec.encode(nested('"no"'))).toThrow('fits too many branches only in part');
+    expect(codec.encode(nested('7')).toString('hex')).toBe(`00${'02'.repeat(99)}000e`);
+    const other = { ...branch('Sum'), fields: [{ name: 'it', type: 'int' }] };
+    const many = codecOf({ type: 'array', items: [other, branch('Product')] });
+    expect(() => many.encode(json(Array(10_000).fill({ of: 1 })))).not.toThrow();
+  });
+
   it.each([
     [{ type: 'record', name: 'R' }, 'R has no fields'],
     [record({ name: 'a', type: 'Missing' }), 'no type plant.Missing'],

@@ -263,7 +263,7 @@ export function unionType(branches: readonly AvroType[]): AvroType {
         } catch (error) {
           if (!(error instanceof ValueError)) throw error;
           misfit ??= error;
-          to.length = begin;
+          to.takeBack(begin);
         }
       }
       const [named] = isFields(value) ? Object.entries(value) : [];

@@ -56,7 +56,34 @@ describe('jsonSchemaCodec', () => {
     expect(codec.encode(json('aaa')).toString()).toBe('"aaa"');
   });
 
+  it('finds items that are there twice without comparing each with each', () => {
+    const codec = codecOf({ uniqueItems: true });
+    const items = Array.from({ length: 20_000 }, (_, index) => ({ index }));
+    expect(() => codec.encode(json(items))).not.toThrow();
+    expect(() => codec.encode(json([...items, { index: 7 }]))).toThrow('must NOT have duplicate');
+  });
+
   it.each([
+    [[0, -0]],
+    [[[], []]],
+    [
+      [
+        { a: 1, b: [2] },
+        { b: [2], a: 1 },
+      ],
+    ],
+  ])('refuses equal items: %j', (items) => {
+    expect(() => codecOf({ uniqueItems: true }).encode(json(items))).toThrow(ValueError);
+    expect(() => codecOf({ uniqueItems: false }).encode(json(items))).not.toThrow();
+  });
+
+  it('takes items that only look alike', () => {
+    const items = [1, '1', [1], { a: 1 }, { a: 2 }, null, 'null', true];
+    expect(() => codecOf({ uniqueItems: true }).encode(json(items))).not.toThrow();
+  });
+
+  it.each([
+    [{ $async: true }],
     [{ type: 'numbr' }],
     [{ $ref: 'nowhere.json' }],
     [{ pattern: '(?=a)' }],

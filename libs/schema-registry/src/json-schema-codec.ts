@@ -1,4 +1,10 @@
-import { Ajv, type AnySchemaObject, type Options, type ValidateFunction } from 'ajv';
+import {
+  Ajv,
+  type AnySchemaObject,
+  type FuncKeywordDefinition,
+  type Options,
+  type ValidateFunction,
+} from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { RE2JS } from 're2js';
@@ -27,6 +33,16 @@ const OPTIONS: Options = {
   logger: false,
   code: { regExp: linearRegExp as NonNullable<NonNullable<Options['code']>['regExp']> },
 };
+
+/** The library compares each item with each, which takes minutes for what a device can send. */
+const UNIQUE_ITEMS = {
+  keyword: 'uniqueItems',
+  type: 'array',
+  schemaType: 'boolean',
+  compile: (isWanted: boolean) => (items: readonly unknown[]) =>
+    !isWanted || new Set(items.map(canonical)).size === items.length,
+  error: { message: 'must NOT have duplicate items' },
+} satisfies FuncKeywordDefinition;
 
 /**
  * Makes the codec of a JSON Schema: draft 7, 2019-09 or 2020-12, as its `$schema` says, else draft 7. Values stay as they are.
@@ -58,8 +74,11 @@ function isValid(validate: ValidateFunction, value: unknown): boolean {
 function compile({ text, references }: RegisteredSchema): ValidateFunction {
   try {
     const schema = JSON.parse(text) as AnySchemaObject | boolean;
-    const { $schema = '', $id } = typeof schema === 'boolean' ? {} : schema;
+    const { $schema = '', $id, $async } = typeof schema === 'boolean' ? {} : schema;
+    // The library's own: it would answer by a promise.
+    if ($async !== undefined) throw new SchemaError('`$async` is no part of JSON Schema');
     const ajv = validatorOf(String($schema));
+    ajv.removeKeyword(UNIQUE_ITEMS.keyword).addKeyword(UNIQUE_ITEMS);
     for (const { name, text: other } of references) {
       // A name stands in `$ref`, which is relative to `$id`.
       const key = URL.parse(name, String($id))?.href ?? name;
@@ -69,6 +88,17 @@ function compile({ text, references }: RegisteredSchema): ValidateFunction {
   } catch (error) {
     throw new SchemaError((error as Error).message);
   }
+}
+
+/** The same text for equal values. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_name, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(
+          Object.entries(inner).toSorted(([left], [right]) => (left < right ? -1 : 1)),
+        )
+      : inner,
+  );
 }
 
 function validatorOf(version: string): Ajv {

@@ -9,8 +9,13 @@ export interface RabbitmqMessage {
 
 /** Of a short text of AMQP. */
 const SHORT_BYTES_MAX = 255;
-/** Half of the frame that a server takes at least by default: larger headers would end the connection, again and again. */
+/** What the client has room for, and half of the frame that a server takes by default: larger headers would never go out. */
 const HEADERS_BYTES_MAX = 65_536;
+/** Of the length of all headers, and of that of a name. */
+const TABLE_BYTES = 4;
+const NAME_BYTES = 1;
+/** Of what a value is, and of its length. */
+const VALUE_BYTES = 5;
 
 /**
  * What of a record goes where: persistent, mandatory, named by its `mqtt-msg-id`.
@@ -24,12 +29,11 @@ export function messageOf(record: SinkRecord, place: number): RabbitmqMessage | 
   const { 'content-type': type, ...rest } = given;
   const isShort = typeof type === 'string' && Buffer.byteLength(type) <= SHORT_BYTES_MAX;
   const headers = isShort ? rest : given;
-  let bytes = 0;
+  let bytes = TABLE_BYTES;
   for (const [name, header] of Object.entries(headers)) {
     const nameBytes = Buffer.byteLength(name);
     if (nameBytes > SHORT_BYTES_MAX) return 'the name of a header has more than 255 bytes';
-    bytes += nameBytes;
-    for (const text of Array.isArray(header) ? header : [header]) bytes += Buffer.byteLength(text);
+    bytes += NAME_BYTES + nameBytes + valueBytes(header);
   }
   if (bytes > HEADERS_BYTES_MAX) return 'the headers have more than 65,536 bytes';
   const id = given['mqtt-msg-id'];
@@ -44,4 +48,9 @@ export function messageOf(record: SinkRecord, place: number): RabbitmqMessage | 
       headers,
     },
   };
+}
+
+function valueBytes(header: SinkRecord['headers'][string]): number {
+  if (!Array.isArray(header)) return VALUE_BYTES + Buffer.byteLength(header);
+  return header.reduce((sum, text) => sum + valueBytes(text), VALUE_BYTES);
 }
