@@ -212,6 +212,7 @@ const FAULTS: readonly BridgeFault<RealKafka>[] = [
     name: 'kill-node',
     title: 'SIGKILL of each of three nodes',
     nodes: 3,
+    movesClients: true,
     inject: killNodes,
   },
 ];
