@@ -101,6 +101,7 @@ describe('Lane', () => {
           failed.push(...texts(records).map((text) => `${text}:${fault}`)),
         retried: () => (retries += 1),
       },
+      returned: () => undefined,
     });
   });
 

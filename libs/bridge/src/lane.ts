@@ -32,6 +32,8 @@ export interface LaneLimits {
   readonly ackTimeoutMs: number;
   /** How old records may become. @defaultValue as old as it takes */
   readonly ageMsMax?: number | undefined;
+  /** Whether access that is denied is waited for: it may be granted yet. @defaultValue false */
+  readonly awaitsAccess?: boolean | undefined;
 }
 
 /** Where a lane leads, and what it works with. */
@@ -42,6 +44,8 @@ export interface LaneOptions {
   readonly limits: LaneLimits;
   readonly clock: () => number;
   readonly events: LaneEvents;
+  /** Takes back what a lane holds that was abandoned. */
+  readonly returned: (records: readonly OutboundRecord[]) => void;
 }
 
 /** What is told of records that a rule which ends gives up. @internal */
@@ -88,6 +92,7 @@ export class Lane {
   /** Since when the target has not existed, as far as the other side answered. */
   #unknownSinceMs: number | undefined;
   #closed = false;
+  #isAbandoned = false;
   #wake: (() => void) | undefined;
   /** How large a batch may be, by what the other side took and refused. */
   #bytesMax: number;
@@ -119,12 +124,14 @@ export class Lane {
     clearTimeout(this.#timer);
     clearImmediate(this.#turn);
     this.#wake?.();
-    const rest = [...this.#parts.flat(), ...this.#queue.slice(this.#head)];
-    this.#parts = [];
-    this.#queue = [];
-    this.#head = 0;
-    this.#bytes = 0;
+    const rest = this.#takeRest();
     if (rest.length > 0) this.#options.events.failed(rest, ENDED);
+  }
+
+  /** The other side has fewer lanes by now: when it says so of this one, all that is here is returned. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#wake?.();
   }
 
   get #full(): boolean {
@@ -207,6 +214,11 @@ export class Lane {
         events.delivered(batch, (clock() - startedMs) / 1_000);
         return;
       }
+      if (this.#isAbandoned && !this.#closed && error.code === 'UNKNOWN_TARGET') {
+        this.#underWay = 0;
+        this.#options.returned([...batch, ...this.#takeRest()]);
+        return;
+      }
       if (error.refused !== undefined) {
         this.#part(batch, error.refused, (clock() - startedMs) / 1_000);
         return;
@@ -223,6 +235,15 @@ export class Lane {
       await this.#pause(Math.max(backoffMs, error.retryAfterMs ?? 0));
       if (this.#closed) return this.#giveUp(batch, ENDED);
     }
+  }
+
+  #takeRest(): readonly OutboundRecord[] {
+    const rest = [...this.#parts.flat(), ...this.#queue.slice(this.#head)];
+    this.#parts = [];
+    this.#queue = [];
+    this.#head = 0;
+    this.#bytes = 0;
+    return rest;
   }
 
   async #attempt(batch: readonly OutboundRecord[]): Promise<SinkError | undefined> {
@@ -264,12 +285,12 @@ export class Lane {
   /** Why repeating this batch is of no use; undefined when it is. */
   #verdict(batch: readonly OutboundRecord[], error: SinkError): LaneLoss | undefined {
     const { code } = error;
-    if (code === 'UNAVAILABLE') {
+    const { clock, limits } = this.#options;
+    if (code === 'UNAVAILABLE' || (code === 'NOT_AUTHORIZED' && limits.awaitsAccess === true)) {
       this.#unknownSinceMs = undefined;
       return undefined;
     }
     if (code === 'UNKNOWN_TARGET') {
-      const { clock, limits } = this.#options;
       this.#unknownSinceMs ??= clock();
       // Records of a spool may be old already when the other side is not quite up yet.
       const sinceMs = Math.max(this.#unknownSinceMs, batch.at(-1)?.timestampMs ?? 0);

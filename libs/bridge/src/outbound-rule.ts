@@ -42,7 +42,7 @@ export interface OutboundLink {
  */
 export type RuleEnd = 'replaced' | 'removed';
 
-/** Most targets one rule may write to, so that a device-made name cannot fill memory. */
+/** Most targets one rule writes to at a time, so that a device-made name cannot fill memory. */
 const TARGETS_MAX = 1_000;
 const PROBE_MS = 10_000;
 const LANES_REFRESH_MS = 60_000;
@@ -51,7 +51,7 @@ const RETRY_MS = 500;
 const SPOOLED_DEADLINE_MS = 500;
 
 /** What decides the lanes of a record. */
-type LaneQuestion = Pick<OutboundRecord, 'target' | 'letter'>;
+type LaneQuestion = Pick<OutboundRecord, 'target' | 'letter'> & { readonly sequence?: number };
 
 /** One rule from MQTT to a sink at work. */
 export class OutboundRule implements MovingRule {
@@ -232,7 +232,8 @@ export class OutboundRule implements MovingRule {
     const ageMsMax = ageSecondsMax * 1_000;
     const isConstant = this.#maker.constant && !this.#isForLettersAlone(target);
     const isWaitedFor = this.rule.ack === 'spool' && isConstant;
-    return { ...limits, ageMsMax, ...(isWaitedFor && { ackTimeoutMs: ageMsMax }) };
+    const awaitsAccess = isWaitedFor && this.#letters === undefined;
+    return { ...limits, ageMsMax, awaitsAccess, ...(isWaitedFor && { ackTimeoutMs: ageMsMax }) };
   }
 
   /** Takes a record that is not in the spool yet. */
@@ -267,7 +268,7 @@ export class OutboundRule implements MovingRule {
   }
 
   /** The lanes of a record, or why there are none. */
-  #lanesOf({ target, letter }: LaneQuestion): TargetLanes | Refusal {
+  #lanesOf({ target, letter, sequence = 0 }: LaneQuestion): TargetLanes | Refusal {
     const existing = this.#targets.get(target);
     const isOfLetters = target === this.#letters?.place.target;
     // The name may be one that records may not have.
@@ -276,8 +277,22 @@ export class OutboundRule implements MovingRule {
     const detail = isAllowed ? this.#link.targetFault(target) : 'the rule may not write to it';
     if (detail !== undefined) return { fault: 'invalid_topic', detail };
     if (existing !== undefined) return existing;
-    if (this.#targets.size < TARGETS_MAX || letter !== undefined) return this.#openLanes(target);
+    // What was acknowledged already is not refused for want of a place.
+    const isOwed = letter !== undefined || sequence > 0;
+    if (this.#targets.size < TARGETS_MAX || isOwed || this.#forgetIdle()) {
+      return this.#openLanes(target);
+    }
     return { fault: 'unknown_topic', detail: 'the rule has too many targets' };
+  }
+
+  /** Makes room for a target by forgetting one that nothing is on its way to. */
+  #forgetIdle(): boolean {
+    for (const [target, lanes] of this.#targets) {
+      if (!lanes.known || !lanes.idle) continue;
+      this.#lookups.delete(lanes);
+      return this.#targets.delete(target);
+    }
+    return false;
   }
 
   #openLanes(target: string): TargetLanes {
@@ -337,7 +352,8 @@ export class OutboundRule implements MovingRule {
     try {
       lanes.open(await this.#link.sink.lanes(lanes.target));
       lanes.lookupDueMs = clock() + LANES_REFRESH_MS;
-      this.#health.served();
+      if (lanes.idle) this.#health.served();
+      else this.#health.found();
     } catch (error) {
       const fault = asSinkError(error);
       this.#troubled(fault, lanes.target);

@@ -36,6 +36,11 @@ export class RuleHealth {
     if (this.#fault === undefined || this.#fault.code === 'UNAVAILABLE') this.served();
   }
 
+  /** The target is there. Whether what waits may be written to it is another matter. */
+  found(): void {
+    if (this.#fault?.code !== 'NOT_AUTHORIZED') this.served();
+  }
+
   /** The other side did what the rule is for. */
   served(): void {
     this.#reached = true;

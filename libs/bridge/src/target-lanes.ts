@@ -2,6 +2,9 @@ import { ENDED, Lane, type LaneOptions } from './lane.ts';
 import { laneOf } from './murmur2.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 
+/** What all lanes of a target work with. */
+type LanesOptions = Omit<LaneOptions, 'target' | 'lane' | 'returned'>;
+
 /**
  * The lanes of one target of a sink.
  *
@@ -12,15 +15,17 @@ export class TargetLanes {
   /** When the lane count is to be asked for again. */
   lookupDueMs = 0;
   readonly target: string;
-  readonly #laneOptions: Omit<LaneOptions, 'target' | 'lane'>;
+  readonly #laneOptions: LanesOptions;
   #held: OutboundRecord[] = [];
+  /** What lanes held that are gone: it came before all that is held. */
+  #returned: OutboundRecord[] = [];
   #lanes = new Map<number, Lane>();
   #count = 0;
   #nextCount = 0;
   /** Since when the target has not existed. */
   #unknownSinceMs: number | undefined;
 
-  constructor(target: string, laneOptions: Omit<LaneOptions, 'target' | 'lane'>) {
+  constructor(target: string, laneOptions: LanesOptions) {
     this.target = target;
     this.#laneOptions = laneOptions;
   }
@@ -32,7 +37,7 @@ export class TargetLanes {
 
   /** Whether no record is here. */
   get idle(): boolean {
-    return this.#held.length === 0 && this.#drained;
+    return this.#held.length === 0 && this.#returned.length === 0 && this.#drained;
   }
 
   push(record: OutboundRecord): void {
@@ -40,9 +45,10 @@ export class TargetLanes {
     else this.#lane(this.#laneOf(record)).push(record);
   }
 
-  /** Takes a lane count; a changed one comes into force when the lanes have drained. */
+  /** Takes a lane count; a changed one comes into force when the lanes have drained, or have returned what they hold. */
   open(count: number): void {
     this.#nextCount = count;
+    for (const [index, lane] of this.#lanes) if (index >= count) lane.abandon();
     this.#unknownSinceMs = undefined;
     this.settle();
   }
@@ -52,9 +58,7 @@ export class TargetLanes {
     if (this.#count === this.#nextCount || !this.#drained) return;
     this.#count = this.#nextCount;
     this.#lanes.clear();
-    const held = this.#held;
-    this.#held = [];
-    for (const record of held) this.push(record);
+    for (const record of this.#takeHeld()) this.push(record);
   }
 
   /** The target does not exist: takes out the held records that have waited for it for too long. */
@@ -77,10 +81,16 @@ export class TargetLanes {
 
   /** Gives up everything. */
   close(): void {
-    const held = this.#held;
-    this.#held = [];
+    const held = this.#takeHeld();
     if (held.length > 0) this.#laneOptions.events.failed(held, ENDED);
     for (const lane of this.#lanes.values()) lane.close();
+  }
+
+  #takeHeld(): readonly OutboundRecord[] {
+    const held = [...this.#returned, ...this.#held];
+    this.#returned = [];
+    this.#held = [];
+    return held;
   }
 
   get #drained(): boolean {
@@ -95,7 +105,15 @@ export class TargetLanes {
   #lane(index: number): Lane {
     let lane = this.#lanes.get(index);
     if (lane === undefined) {
-      lane = new Lane({ ...this.#laneOptions, target: this.target, lane: index });
+      lane = new Lane({
+        ...this.#laneOptions,
+        target: this.target,
+        lane: index,
+        returned: (records) => {
+          this.#returned.push(...records);
+          this.settle();
+        },
+      });
       this.#lanes.set(index, lane);
     }
     return lane;

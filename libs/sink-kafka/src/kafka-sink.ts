@@ -136,7 +136,7 @@ export class KafkaSink implements Sink {
     await this.#connections.close();
   }
 
-  async #connectProducer(): Promise<Producer> {
+  #connectProducer(): Promise<Producer> {
     const producer = this.#kafka.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
@@ -145,7 +145,11 @@ export class KafkaSink implements Sink {
         ({ message }) =>
           message.partition ?? 0,
     });
-    return this.#connections.connect(producer, () => (this.#producer = undefined));
+    const connected = this.#connections.connect(producer, () => {
+      // Another one may be at work by now: its sequence numbers must go on.
+      if (this.#producer === connected) this.#producer = undefined;
+    });
+    return connected;
   }
 }
 
