@@ -1,3 +1,7 @@
+export { Acl, PrincipalAcl, type AccessRequest, type AccessVerdict } from './acl/acl.ts';
+export type { AclAction, AclEffect, AclRule, AclSubjects } from './acl/acl-rule.ts';
+export { AddressRange } from './acl/address-range.ts';
+export { AccessControl, ClientAccess, type UserAccess } from './acl/client-access.ts';
 export type {
   AuthExchange,
   AuthStep,
@@ -19,3 +23,4 @@ export type { ScramCrypto } from './scram-crypto.ts';
 export { ScramExchange, type ScramExchangeParts } from './scram-exchange.ts';
 export { isScramMechanism, SCRAM_MECHANISMS, type ScramMechanism } from './scram-mechanism.ts';
 export { UserAuthenticator, type UserAuthenticatorParts } from './user-authenticator.ts';
+export type { Principal } from './principal.ts';

@@ -1,6 +1,7 @@
 export { MatchCache, type ByteBound } from './match-cache.ts';
 export { TopicSet, type TopicQuery } from './topic-set.ts';
 export {
+  filterCovers,
   filterFault,
   filtersMeet,
   isExclusive,

@@ -96,8 +96,8 @@ export function matches(filter: string, topic: string): boolean {
  * @remarks As with matches(), a wildcard at the beginning does not stand for a level that begins with `$`.
  */
 export function filtersMeet(one: string, other: string): boolean {
-  const levels = one.split('/');
-  const others = other.split('/');
+  const levels = levelsOf(one);
+  const others = levelsOf(other);
   if (one.startsWith('$') ? isOpen(others) : other.startsWith('$') && isOpen(levels)) return false; // [MQTT-4.7.2-1]
   for (let depth = 0; depth < levels.length || depth < others.length; depth += 1) {
     const level = levels[depth];
@@ -109,9 +109,33 @@ export function filtersMeet(one: string, other: string): boolean {
   return true;
 }
 
+/**
+ * Tells whether every topic name that a valid filter matches is matched by another one, too (both without `$share` prefix).
+ *
+ * @remarks Exact for any two filters.
+ */
+export function filterCovers(cover: string, filter: string): boolean {
+  const covers = levelsOf(cover);
+  const levels = levelsOf(filter);
+  if (filter.startsWith('$') && isOpen(covers)) return false; // [MQTT-4.7.2-1]
+  for (const [depth, wanted] of covers.entries()) {
+    if (wanted === '#') return true;
+    const level = levels[depth];
+    if (level === undefined || level === '#') return false;
+    if (wanted !== level && wanted !== '+') return false;
+  }
+  return covers.length === levels.length;
+}
+
 /** Tells whether a valid filter holds a wildcard, so that it may match more than one topic. */
 export function isWildcard(filter: string): boolean {
   return filter.includes('+') || filter.endsWith('#');
+}
+
+/** The levels of a filter. No topic is empty: `#` matches what `+/#` does, and `/#` what `/+/#` does. */
+function levelsOf(filter: string): readonly string[] {
+  if (filter === '#') return ['+', '#'];
+  return filter === '/#' ? ['', '+', '#'] : filter.split('/');
 }
 
 /** Whether a filter begins with a wildcard. */
