@@ -5,6 +5,7 @@ import type { ValueEncoder } from '#libs/schema-registry';
 import { endpointsOf } from './kafka-access.ts';
 import { KafkaConnections } from './kafka-connections.ts';
 import { REQUEST_TIMEOUT_MS, clientFailure } from './kafkajs-client.ts';
+import { ofOnePartition } from './kafkajs-mends.ts';
 
 const COMPRESSION = {
   none: kafkajs.CompressionTypes.None,
@@ -83,6 +84,13 @@ export class KafkaSink implements Sink {
     records: readonly SinkRecord[],
   ): Promise<readonly number[]> {
     const producer = (this.#producer ??= this.#connectProducer());
+    const messages = records.map(({ key, value, headers, timestampMs }) => ({
+      key,
+      value,
+      headers,
+      partition,
+      timestamp: String(timestampMs),
+    }));
     try {
       const connected = await producer;
       const confirmed = await connected.send({
@@ -90,13 +98,7 @@ export class KafkaSink implements Sink {
         acks: -1,
         timeout: REQUEST_TIMEOUT_MS,
         compression: COMPRESSION[this.#connector.compression],
-        messages: records.map(({ key, value, headers, timestampMs }) => ({
-          key,
-          value,
-          headers,
-          partition,
-          timestamp: String(timestampMs),
-        })),
+        messages: ofOnePartition(messages, partition),
       });
       const lanes = confirmed
         .filter(({ topicName, errorCode }) => topicName === topic && errorCode === 0)

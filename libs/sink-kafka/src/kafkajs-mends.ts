@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Message } from 'kafkajs';
 import { encodeProduceRequest, type Encoded, type ProduceRequest } from './produce-request.ts';
 
 const require = createRequire(import.meta.url);
@@ -60,4 +61,12 @@ export function encodeFaster(): void {
       return { ...made, request: { ...made.request, encode: () => encodeProduceRequest(data) } };
     };
   };
+}
+
+/**
+ * Says that messages are all of one partition: the client sorts messages by partition with `reduce`, and copies all that it has
+ * sorted for each of them.
+ */
+export function ofOnePartition(messages: Message[], partition: number): Message[] {
+  return Object.assign(messages, { reduce: () => ({ [partition]: messages }) });
 }
