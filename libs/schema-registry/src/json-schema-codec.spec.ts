@@ -77,6 +77,26 @@ describe('jsonSchemaCodec', () => {
     expect(() => codecOf({ uniqueItems: false }).encode(json(items))).not.toThrow();
   });
 
+  it.each(['07', '2019-09', '2020-12'])(
+    'tries branches that hold themselves no longer than a bounded number of steps (%s)',
+    (draft) => {
+      const branch = (name: string) => ({
+        type: 'object',
+        properties: { of: { $ref: '#' } },
+        required: ['of', name],
+      });
+      const $schema =
+        draft === '07'
+          ? 'http://json-schema.org/draft-07/schema#'
+          : `https://json-schema.org/draft/${draft}/schema`;
+      const codec = codecOf({ $schema, anyOf: [{ type: 'integer' }, branch('a'), branch('b')] });
+      const nested = (value: string, depth: number): Buffer =>
+        Buffer.from(`${'{"a":1,"b":1,"of":'.repeat(depth)}${value}${'}'.repeat(depth)}`);
+      expect(() => codec.encode(nested('"no"', 100))).toThrow('too many steps');
+      expect(() => codec.encode(nested('7', 10))).not.toThrow();
+    },
+  );
+
   it('takes items that only look alike', () => {
     const items = [1, '1', [1], { a: 1 }, { a: 2 }, null, 'null', true];
     expect(() => codecOf({ uniqueItems: true }).encode(json(items))).not.toThrow();

@@ -26,12 +26,21 @@ const linearRegExp = Object.assign(
   { code: 'linearRegExp' },
 );
 
+/** How often a value may go through the schemas that a schema refers to: branches that hold themselves are tried in all combinations. */
+const STEPS_MAX = 50_000;
+/** Where a function of the library begins, after its parameters with their defaults. */
+const FUNCTION_BEGIN = /^(.*?\bfunction validate\d+\(data, .*?\}=\{\}\)\{)/s;
+
 const OPTIONS: Options = {
   // As the specification has it: unknown keywords and formats are notes to people.
   strict: false,
   validateFormats: false,
   logger: false,
-  code: { regExp: linearRegExp as NonNullable<NonNullable<Options['code']>['regExp']> },
+  code: {
+    regExp: linearRegExp as NonNullable<NonNullable<Options['code']>['regExp']>,
+    // `self` is the validator.
+    process: (code) => code.replace(FUNCTION_BEGIN, '$1self.step();'),
+  },
 };
 
 /** The library compares each item with each, which takes minutes for what a device can send. */
@@ -50,9 +59,10 @@ const UNIQUE_ITEMS = {
  * @throws SchemaError
  */
 export function jsonSchemaCodec(schema: RegisteredSchema): ValueCodec {
-  const validate = compile(schema);
+  const { validate, steps } = compile(schema);
   const checked = (json: Buffer): Buffer => {
     const value = parseJson(json);
+    steps.left = STEPS_MAX;
     if (!isValid(validate, value)) {
       const [error] = validate.errors ?? [];
       const place = error?.instancePath.slice(1).replaceAll('/', '.') || 'the value';
@@ -71,20 +81,30 @@ function isValid(validate: ValidateFunction, value: unknown): boolean {
   }
 }
 
-function compile({ text, references }: RegisteredSchema): ValidateFunction {
+interface Compiled {
+  readonly validate: ValidateFunction;
+  readonly steps: { left: number };
+}
+
+function compile({ text, references }: RegisteredSchema): Compiled {
   try {
     const schema = JSON.parse(text) as AnySchemaObject | boolean;
     const { $schema = '', $id, $async } = typeof schema === 'boolean' ? {} : schema;
     // The library's own: it would answer by a promise.
     if ($async !== undefined) throw new SchemaError('`$async` is no part of JSON Schema');
-    const ajv = validatorOf(String($schema));
+    const steps = { left: Infinity };
+    const step = (): void => {
+      steps.left -= 1;
+      if (steps.left < 0) throw new ValueError('the value takes too many steps to check');
+    };
+    const ajv = Object.assign(validatorOf(String($schema)), { step });
     ajv.removeKeyword(UNIQUE_ITEMS.keyword).addKeyword(UNIQUE_ITEMS);
     for (const { name, text: other } of references) {
       // A name stands in `$ref`, which is relative to `$id`.
       const key = URL.parse(name, String($id))?.href ?? name;
       ajv.addSchema(JSON.parse(other) as AnySchemaObject, key);
     }
-    return ajv.compile(schema);
+    return { validate: ajv.compile(schema), steps };
   } catch (error) {
     throw new SchemaError((error as Error).message);
   }

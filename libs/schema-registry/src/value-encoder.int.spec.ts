@@ -48,6 +48,30 @@ describe('ValueEncoder', () => {
     return fit[0]?.value.toString('hex');
   };
 
+  it('gives others their turn while values take long', async () => {
+    server.register('readings-value', ONE);
+    const encoder = encoderOf();
+    await encoder.prepare('readings');
+    const { value, ...rest } = recordOf({ t: 0 });
+    const slow = (): SinkRecord => ({
+      ...rest,
+      get value() {
+        nowMs += 100;
+        return value;
+      },
+    });
+    let turns = 0;
+    const next = (): void => {
+      turns += 1;
+      turn = setImmediate(next);
+    };
+    let turn = setImmediate(next);
+    const { fit } = await encoder.encode('readings', [slow(), slow(), slow()]);
+    clearImmediate(turn);
+    expect(fit).toHaveLength(3);
+    expect(turns).toBeGreaterThanOrEqual(2);
+  });
+
   it('encodes by the latest version, and by a newer one when it has found it', async () => {
     server.register('readings-value', ONE);
     const encoder = encoderOf();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SinkError, type SinkRecord, type SinkRefusal } from '#libs/bridge';
 import type { Log, ValueSchema } from '#libs/broker-ports';
 import { codecOf } from './codec-of.ts';
@@ -31,6 +32,8 @@ interface SubjectSchema {
 }
 
 const SUBJECTS_MAX = 1_000;
+/** How long a batch is worked on without a pause: a single value may take a tenth of a second. */
+const TURN_MS = 20;
 /** Where a value does not fit, the registry is asked whether there is a newer schema, but not more often than this. */
 const MISFIT_MS = 5_000;
 
@@ -88,7 +91,13 @@ export class ValueEncoder {
     let schema: SubjectSchema | undefined;
     const fit: SinkRecord[] = [];
     const refused = new Map<SinkRecord, SinkRefusal>();
+    const { clock } = this.#options;
+    let turnEndsMs = clock() + TURN_MS;
     for (const record of records) {
+      if (clock() >= turnEndsMs) {
+        await nextTurn();
+        turnEndsMs = clock() + TURN_MS;
+      }
       let outcome = this.#outcomes.get(record);
       if (outcome === undefined) {
         schema ??= await this.#schemaOf(subject);
