@@ -112,9 +112,14 @@ export class SpoolIntake {
     }
   }
 
+  /** Whether the disk does not keep up. */
+  #isBusy({ bytes }: OutboundRecord): boolean {
+    return this.#pendingBytes + bytes > PENDING_BYTES_MAX;
+  }
+
   #append(record: OutboundRecord): boolean {
     const { spoolLog, room, budget } = this.#options;
-    if (this.#pendingBytes + record.bytes > PENDING_BYTES_MAX) return false;
+    if (this.#isBusy(record)) return false;
     const bytes = encodeRecord(record);
     if (!room.has(bytes.length)) return false;
     const sequence = spoolLog.append(bytes, record.timestampMs, this.#tell);
@@ -161,7 +166,9 @@ export class SpoolIntake {
   #withoutRoom(record: OutboundRecord): void {
     const { limits, room, troubled, budget } = this.#options;
     troubled('spool_full', 'there is no room for a record');
-    if (limits.onFull === 'drop-oldest' && room.make(record.bytes) && this.#append(record)) return;
+    // Nothing that is on the disk makes room on the way there.
+    const mayDrop = limits.onFull === 'drop-oldest' && !this.#isBusy(record);
+    if (mayDrop && room.make(record.bytes) && this.#append(record)) return;
     if (limits.onFull !== 'block' || this.#blockedBytes + record.bytes > BLOCKED_BYTES_MAX) {
       return this.#dropOrRefuse(record);
     }

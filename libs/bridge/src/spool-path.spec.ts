@@ -114,6 +114,22 @@ describe('a rule that acknowledges from the spool', () => {
     expect(counts).toEqual({ 'delivered/ok': 1_020 });
   });
 
+  it('drops nothing of a spool with room because the disk does not keep up', async () => {
+    sink.away = true;
+    bench.bridge.apply([rule({ spool: { onFull: 'drop-oldest' } })]);
+    bench.offerMany(1, 100, 10_000);
+    await bench.pass(200);
+    const goOn = store.hold();
+    bench.offerMany(101, 120, 1_000_000);
+    await bench.pass(50);
+    goOn();
+    await bench.pass(200);
+    const refused = answers.filter((answer) => answer.endsWith('QUOTA_EXCEEDED')).length;
+    expect(refused).toBeGreaterThan(0);
+    expect(counts).toEqual({ 'failed/spool_full': refused });
+    expect(first()).toBe(1);
+  });
+
   it('limits the replay when it is told to', async () => {
     sink.away = true;
     bench.bridge.apply([rule()]);
