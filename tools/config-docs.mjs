@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import {
   BRIDGE_RULE_SETTINGS,
   BRIDGE_SETTINGS,
+  LISTENER_SETTINGS,
   SETTINGS,
   TOPIC_RULE_SETTINGS,
   USER_SETTINGS,
@@ -118,6 +119,26 @@ auth:
 \`\`\`
 `;
 
+const LISTENERS_HEAD = `## Further listeners
+
+Besides \`tcp\`, \`ws\`, \`tls\` and \`wss\` there may be listeners of any other name, in the file only. A listener with \`tls\` speaks TLS.
+[tls.md](tls.md) shows certificates, also those of clients.
+
+\`\`\`yaml
+listeners:
+  partners:
+    transport: tcp
+    port: 8885
+    tls: { certFile: /run/tls/tls.crt, keyFile: /run/tls/tls.key, caFile: /run/tls/partners.crt, clientCertificate: require }
+    rules: { mountpoint: partners/ }
+\`\`\`
+`;
+
+const SNI_HEAD = `### Further certificates
+
+Items of \`tls.sni\` of a listener: a certificate for clients that ask for one of its names. Others get \`tls.certFile\`.
+`;
+
 const cell = (text) => text.replaceAll('|', '\\|');
 
 function defaultOf({ default: value, path }) {
@@ -159,7 +180,19 @@ function render() {
     ([name, list]) => `### topics.${name}\n\n${table(list, false)}\n`,
   );
   const users = [USERS_HEAD, `${table(USER_SETTINGS, false)}\n`];
-  return [HEAD, ...parts, ...bridges, ...rules, TOPICS_HEAD, ...topics, ...users].join('\n');
+  const further = table(LISTENER_SETTINGS.further, false);
+  const sni = table(LISTENER_SETTINGS.sni, false);
+  const listeners = [LISTENERS_HEAD, `${further}\n`, SNI_HEAD, `${sni}\n`];
+  return [
+    HEAD,
+    ...parts,
+    ...listeners,
+    ...bridges,
+    ...rules,
+    TOPICS_HEAD,
+    ...topics,
+    ...users,
+  ].join('\n');
 }
 
 const options = await resolveConfig(page);

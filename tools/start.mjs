@@ -59,6 +59,9 @@ function summary(config) {
     listeners.tcp.enabled && `  MQTT                 mqtt://${authority(listeners.tcp)}`,
     listeners.ws.enabled &&
       `  MQTT over WebSocket  ws://${authority(listeners.ws)}${listeners.ws.path}`,
+    listeners.tls.enabled && `  MQTT over TLS        mqtts://${authority(listeners.tls)}`,
+    listeners.wss.enabled &&
+      `  WebSocket over TLS   wss://${authority(listeners.wss)}${listeners.wss.path}`,
     `  Admin API            ${at.api}/api/v1, Swagger UI ${at.api}/api/docs`,
     `  Metrics and health   ${at.ops}/metrics, /healthz/ready; of the API ${apiOps}/metrics`,
   ];

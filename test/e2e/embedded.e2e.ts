@@ -313,11 +313,7 @@ describe('the process', () => {
       'listeners:\n  tcp: { port: mqtt }\n',
       /^listeners\.tcp\.port: must be .*; .*\n$/,
     ],
-    [
-      'an unknown key',
-      'listeners:\n  tpc: { port: 1 }\n',
-      /^listeners\.tpc: .*listeners\.tcp.*\n$/,
-    ],
+    ['an unknown key', 'listeners:\n  tpc: { port: 1 }\n', /^listeners\.tpc\.transport: .*\n$/],
     ['broken YAML', 'listeners: [\n', /^.*skein\.yaml.*: .*\n$/],
   ])('tells %s of the file in one line and ends with code 2', async (_what, text, line) => {
     const file = join(await temporaryDirectory(), 'skein.yaml');

@@ -64,15 +64,17 @@ export class BrokerProcess {
   }
 
   /**
-   * Starts: ops port first, so that probes see the rest; commands when there is a node to command; MQTT last, when clients can
+   * Starts: ops port first, so that probes see the rest; then what the operator may have to correct; commands when there is a node to command; MQTT last, when clients can
    * be served. Waits for Redis if need be.
    *
    * @throws StartError when a port cannot be had, or Redis is not fit for its task.
+   * @throws ConfigError when a file of a listener cannot be used.
    */
   async start(): Promise<void> {
     const { config, log, node, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
+    for (const listener of listeners) await listener.prepare();
     await this.#checkRedis();
     await node.start();
     await this.#startBridge();

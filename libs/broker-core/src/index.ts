@@ -4,4 +4,4 @@ export type { DelayedParts, NodeParts } from './parts.ts';
 export type { ShareStrategy } from './share-group.ts';
 export type { RewriteAction, RewriteRule } from './naming/topic-rewriter.ts';
 export type { AutoSubscription, TopicSettings } from './topic-settings.ts';
-export type { Transport, TransportEvents } from './transport.ts';
+export type { ClientCertificate, Transport, TransportEvents } from './transport.ts';

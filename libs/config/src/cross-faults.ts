@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { bridgeFaults, spoolFaults } from './bridge-faults.ts';
 import type { ConfigFault } from './config-error.ts';
+import { listenerFaults } from './listener-faults.ts';
 import { redisFaults } from './redis-faults.ts';
 import { hasRedis } from './redis-target.ts';
 import type { schema } from './schema.ts';
@@ -11,6 +12,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
   const faults: ConfigFault[] = [
     ...redisFaults(config.redis),
+    ...listenerFaults(config),
     ...bridgeFaults(config),
     ...spoolFaults(config),
   ];

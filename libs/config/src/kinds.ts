@@ -39,14 +39,6 @@ export const host = (description: string) =>
     .default('127.0.0.1')
     .meta({ description, expects: 'a host name or an IP address' });
 
-export const connectionsMax = (fallback: number) =>
-  whole('Most connections open at once; one more is closed before its CONNECT is read.', {
-    default: fallback,
-    min: 1,
-    max: 10_000_000,
-    unit: 'connections',
-  });
-
 /** A section takes the defaults of its keys when the file does not mention it. */
 export const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape).prefault({} as never);

@@ -47,7 +47,7 @@ describe('without a source', () => {
       enabled: true,
       host: '127.0.0.1',
       port: 1883,
-      connectionsMax: 100_000,
+      transport: 'tcp',
     });
     expect(config.redis.url).toBeUndefined();
     expect(config.node.version).toMatch(/^\d+\.\d+\.\d+/);
@@ -141,7 +141,7 @@ describe('faults', () => {
     const file = write('unknown.yaml', 'listeners: { tpc: {} }\nlimits: { queueMessages: 5 }\n');
 
     expect(faultsOf({ file })).toEqual([
-      'listeners.tpc: is not a known key; the nearest is listeners.tcp, see docs/configuration.md',
+      'listeners.tpc.transport: must be `tcp` or `ws`; or correct the name: tcp, ws, tls and wss alone need none',
       'limits.queueMessages: is not a known key; the nearest is limits.queueMessagesMax, see docs/configuration.md',
     ]);
   });

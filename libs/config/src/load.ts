@@ -6,9 +6,10 @@ import type { z } from 'zod';
 import { ConfigError, type ConfigFault } from './config-error.ts';
 import { crossFaults } from './cross-faults.ts';
 import { parseFlags } from './flags.ts';
+import type { furtherListener } from './listener-section.ts';
 import { nearest } from './nearest.ts';
 import { schema } from './schema.ts';
-import { ITEM_KEYS, SETTINGS, type Setting } from './setting.ts';
+import { ITEM_KEYS, LISTENER_SETTINGS, SETTINGS, type Setting } from './setting.ts';
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
   ? readonly DeepReadonly<Item>[]
@@ -24,6 +25,23 @@ export interface Config extends Omit<Parsed, 'node'> {
     /** The version in package.json; not a setting. */
     readonly version: string;
   };
+}
+
+type Further = Extract<DeepReadonly<z.output<typeof furtherListener>>, { transport: 'ws' }>;
+
+/** A listener, whatever its name. */
+export interface ListenerSettings extends Omit<Further, 'path' | 'transport'> {
+  readonly name: string;
+  readonly transport: 'tcp' | 'ws';
+  /** Of a WebSocket listener. */
+  readonly path?: string;
+}
+
+/** The listeners that are to be opened, in the order of the configuration. */
+export function enabledListeners({ listeners }: Config): readonly ListenerSettings[] {
+  return Object.entries(listeners)
+    .filter(([, { enabled }]) => enabled)
+    .map(([name, settings]) => ({ name, ...settings }));
 }
 
 /** Where the configuration comes from. Flags beat the environment, the environment beats the file. */
@@ -188,9 +206,7 @@ function faultsOf(
     return issue.keys.map((key) => unknownKey(issue.path, key));
   }
   const path = pathText(issue.path);
-  const setting = SETTINGS.find(
-    (known) => path === known.path || path.startsWith(`${known.path}[`),
-  );
+  const setting = settingAt(path);
   if (setting === undefined) {
     return [{ field: path, problem: 'must be a map of settings', fix: 'indent its keys under it' }];
   }
@@ -203,8 +219,27 @@ function faultsOf(
     ];
   }
   const fallback = setting.default === undefined ? '' : ` ${JSON.stringify(setting.default)}`;
-  const fix = `correct it, or remove it for the default${fallback || ' (see docs/configuration.md)'}`;
+  const fix =
+    issue.code === 'invalid_union' && !SETTINGS.includes(setting)
+      ? 'or correct the name: tcp, ws, tls and wss alone need none'
+      : `correct it, or remove it for the default${fallback || ' (see docs/configuration.md)'}`;
   return [{ field: origin ?? path, problem: `must be ${setting.expects}`, fix }];
+}
+
+/** The setting at a path, or of the list that the path leads into. */
+function settingAt(path: string): Setting | undefined {
+  const isOf = (known: Setting): boolean =>
+    path === known.path || path.startsWith(`${known.path}[`);
+  return SETTINGS.find(isOf) ?? furtherSettings(path).find(isOf);
+}
+
+/** The settings of the listener that a path leads to, where its name is not one of those with defaults. */
+function furtherSettings(path: string): readonly Setting[] {
+  const listener = /^listeners\.[^.]+/.exec(path)?.[0];
+  if (listener === undefined || SETTINGS.some((each) => each.path.startsWith(`${listener}.`))) {
+    return [];
+  }
+  return LISTENER_SETTINGS.further.map((each) => ({ ...each, path: `${listener}.${each.path}` }));
 }
 
 function unknownKey(path: readonly PropertyKey[], key: string): ConfigFault {
@@ -214,7 +249,7 @@ function unknownKey(path: readonly PropertyKey[], key: string): ConfigFault {
   const item = /^[^[]*\[\d+\]/.exec(section)?.[0] ?? '';
   const known =
     ITEM_KEYS.get(list)?.map((name) => `${item}.${name}`) ??
-    SETTINGS.flatMap((setting) => prefixesOf(setting.path));
+    [...SETTINGS, ...furtherSettings(section)].flatMap((setting) => prefixesOf(setting.path));
   const fix = `the nearest is ${nearest(field, known)}, see docs/configuration.md`;
   return { field, problem: 'is not a known key', fix };
 }

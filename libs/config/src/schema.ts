@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { bridge, bridgeRules, bridges } from './bridge-section.ts';
-import { connectionsMax, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
+import { file, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
+import { listeners } from './listener-section.ts';
 import { redis } from './redis-section.ts';
-import { autoSubscription, mountpoint, rewriteRule } from './topic-rule.ts';
+import { SECRET_VARIABLE } from './secret-reference.ts';
+import { autoSubscription, rewriteRule } from './topic-rule.ts';
 import { user } from './user.ts';
 
 const KIB = 1024;
@@ -35,58 +37,20 @@ const node = section({
     }),
 });
 
-const rules = section({
-  qosMax: z
-    .union([z.literal(0), z.literal(1), z.literal(2)])
-    .default(2)
-    .meta({
-      description:
-        'Highest QoS that clients may publish with and are granted; v5 clients are told.',
-      expects: '0, 1 or 2',
+const tls = section({
+  ticketSecret: section({
+    file: file(
+      'File whose first line is the secret that the keys of session tickets are made from, the same on all nodes, so that a client resumes its TLS session at any of them. Without it every node makes its own at its start.',
+    ),
+    env: z.string().regex(SECRET_VARIABLE).exactOptional().meta({
+      description: 'The variable that holds it, instead of a file.',
+      expects: 'the name of a variable that does not begin with SKEIN_',
     }),
-  retain: flag('Whether clients may have messages retained; else 0x9A.', true),
-  wildcardSubscriptions: flag('Whether filters may hold `+` and `#`; else 0xA2.', true),
-  sharedSubscriptions: flag('Whether filters may begin with `$share/`; else 0x9E.', true),
-  sessionExpirySecondsMax: whole(
-    'Longest session expiry interval granted, where it is less than that of `limits`; for 3.1 and 3.1.1 as well.',
-    { default: 4_294_967_295, min: 0, max: 4_294_967_295, unit: 's' },
+  }),
+  ticketPeriodSeconds: whole(
+    'How long a key of session tickets is used; a new one follows by the clock, and older tickets count no more.',
+    { default: DAY_SECONDS, min: 60, max: 7 * DAY_SECONDS, unit: 's' },
   ),
-  mountpoint,
-  payloadFormatCheck: flag(
-    'Whether a payload that its v5 publisher declares as text must be UTF-8; else 0x99.',
-    false,
-  ),
-  shortClientIds: flag('Whether MQTT 3.1 clients need an id of 1 to 23 characters.', false),
-  responseInformation: z.string().min(1).max(1024).exactOptional().meta({
-    description:
-      'What v5 clients are told that ask for Response Information, for example `answers/${clientId}/`.',
-    expects: 'a text in which ${clientId} stands for the client id',
-  }),
-});
-
-const listeners = section({
-  tcp: section({
-    enabled: flag('Whether to accept MQTT over TCP.', true),
-    host: host('Address to listen on.'),
-    port: port('Port of MQTT over TCP.', 1883),
-    connectionsMax: connectionsMax(100_000),
-    rules,
-  }),
-  ws: section({
-    enabled: flag('Whether to accept MQTT over WebSocket.', true),
-    host: host('Address to listen on.'),
-    port: port('Port of MQTT over WebSocket.', 8083),
-    path: z
-      .string()
-      .regex(/^\/[^\s?#]{0,255}$/)
-      .default('/mqtt')
-      .meta({
-        description: 'Path of the WebSocket endpoint; every other path answers 404.',
-        expects: 'a path that starts with a slash, without query',
-      }),
-    connectionsMax: connectionsMax(100_000),
-    rules,
-  }),
 });
 
 const ops = section({
@@ -327,6 +291,7 @@ const log = section({
 export const schema = z.strictObject({
   node,
   listeners,
+  tls,
   ops,
   api,
   commands,

@@ -3,12 +3,15 @@ import { z } from 'zod';
 
 const FAULT = 'must be { file: PATH } or { env: NAME }';
 
+/** The names of variables that may hold a secret: those of ours are settings. */
+export const SECRET_VARIABLE = /^(?!SKEIN_)[A-Za-z_][A-Za-z0-9_]{0,255}$/;
+
 /** Where a secret is kept, as the file states it. Variables of ours are settings, so a secret cannot be one. */
 export const secretReference = z.union(
   [
     z.strictObject({ file: z.string().regex(/^.{1,4096}$/, { error: FAULT }) }),
     z.strictObject({
-      env: z.string().regex(/^(?!SKEIN_)[A-Za-z_][A-Za-z0-9_]{0,255}$/, { error: FAULT }),
+      env: z.string().regex(SECRET_VARIABLE, { error: FAULT }),
     }),
   ],
   { error: FAULT },

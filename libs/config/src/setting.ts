@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { kafkaToMqtt, mqttToKafka, mqttToRabbitmq, mqttToWebhook } from './bridge-rule.ts';
 import { kafkaConnector, rabbitmqConnector, webhookConnector } from './connector.ts';
+import { furtherListener, sniCertificate } from './listener-section.ts';
 import { schema } from './schema.ts';
 import { autoSubscription, rewriteRule } from './topic-rule.ts';
 import { user } from './user.ts';
@@ -116,6 +117,12 @@ export const TOPIC_RULE_SETTINGS: Readonly<
 /** The keys of the items of `auth.users`; `env` has no meaning for them. */
 export const USER_SETTINGS: readonly Setting[] = settingsOf(shapeOf(user), []);
 
+/** The keys of a listener with a name of its own, and those of the items of `tls.sni`; `env` has no meaning for them. */
+export const LISTENER_SETTINGS: Readonly<Record<'further' | 'sni', readonly Setting[]>> = {
+  further: settingsOf(shapeOf(furtherListener), []),
+  sni: settingsOf(shapeOf(sniCertificate), []),
+};
+
 /** The keys that items may have, by the path of their list. */
 export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['bridges', Object.values(BRIDGE_SETTINGS).flatMap(pathsOf)],
@@ -123,6 +130,8 @@ export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['topics.rewrite', pathsOf(TOPIC_RULE_SETTINGS.rewrite)],
   ['topics.autoSubscribe', pathsOf(TOPIC_RULE_SETTINGS.autoSubscribe)],
   ['auth.users', pathsOf(USER_SETTINGS)],
+  ['listeners.tls.tls.sni', pathsOf(LISTENER_SETTINGS.sni)],
+  ['listeners.wss.tls.sni', pathsOf(LISTENER_SETTINGS.sni)],
 ]);
 
 function pathsOf(settings: readonly Setting[]): readonly string[] {

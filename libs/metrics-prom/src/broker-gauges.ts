@@ -2,17 +2,21 @@ import type { Registry } from 'prom-client';
 import type { NodeGauges } from '#libs/broker-ports';
 import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
 import { BROKER_GAUGES } from './catalog.ts';
-import { VERSIONS, VERSION_LABELS } from './broker-series.ts';
+import { VERSIONS, VERSION_LABELS, type LabelSets } from './broker-series.ts';
 import { gaugeFamilies, type Family } from './family.ts';
 
 type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
 
 /** Makes every gauge of a node, at 0. */
-export function brokerGauges(registry: Registry, listeners: readonly string[]) {
+export function brokerGauges(
+  registry: Registry,
+  { listeners, secure }: Pick<LabelSets, 'listeners' | 'secure'>,
+) {
   const gauges = gaugeFamilies(registry, BROKER_GAUGES);
   return {
     info: { build: gauges.buildInfo, identity: gauges.identityInfo },
     connectionsLimit: gauges.connectionsLimit.by('listener', listeners),
+    certificateUntil: gauges.certificateUntil.by('listener', secure),
     show: nodeGauges(gauges, listeners),
     routeTableLag: gauges.routeTableLag.cell(),
     redisUp: gauges.redisUp.by('role', ['commands', 'subscriber', 'store']),

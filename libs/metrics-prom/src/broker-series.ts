@@ -11,6 +11,7 @@ import type {
   DropReason,
   HeldReason,
   PublishRejection,
+  SocketRejection,
 } from '#libs/broker-ports';
 import { PACKET_NAMES, type ProtocolVersion, type QoS } from '#libs/mqtt-codec';
 import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
@@ -49,6 +50,8 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'network',
   'other',
 ];
+
+const SOCKET_REJECTIONS: readonly SocketRejection[] = ['max_connections', 'tls_error', 'draining'];
 
 const HELD_REASONS: readonly HeldReason[] = ['window', 'output', 'requests', 'share'];
 
@@ -131,6 +134,8 @@ const BRIDGE_OUTCOMES: Readonly<
 /** The labels that the configuration of a node decides. */
 export interface LabelSets {
   readonly listeners: readonly string[];
+  /** Those of them with TLS. */
+  readonly secure: readonly string[];
   readonly backends: readonly string[];
 }
 
@@ -150,7 +155,7 @@ export function brokerSeries(registry: Registry, sets: LabelSets) {
 }
 
 function connectionSeries(counters: Counters, histograms: Histograms, sets: LabelSets) {
-  const { listeners, backends } = sets;
+  const { listeners, secure, backends } = sets;
   return {
     connects: new ByLabel(
       listeners,
@@ -179,7 +184,14 @@ function connectionSeries(counters: Counters, histograms: Histograms, sets: Labe
         ),
     ),
     socketsRejected: new ByLabel(listeners, (listener) =>
-      counters.socketsRejected.by('reason', ['max_connections', 'draining'], { listener }),
+      counters.socketsRejected.by('reason', SOCKET_REJECTIONS, { listener }),
+    ),
+    tlsHandshakes: new ByLabel(
+      secure,
+      (listener) =>
+        new ByLabel(['ok', 'error'] as const, (outcome) =>
+          counters.tlsHandshakes.by('resumed', ['true', 'false'], { listener, outcome }),
+        ),
     ),
     authentications: new ByLabel(backends, (backend) =>
       counters.authentications.by('outcome', ['allowed', 'denied', 'error'], { backend }),

@@ -18,7 +18,7 @@ const LABELS = new Set([
   ...['action', 'backend', 'bridge', 'cluster', 'code', 'commit', 'direction', 'event', 'fault'],
   ...['initiator', 'kind', 'listener', 'method', 'mqtt_version', 'node_id', 'node_version', 'op'],
   ...['operation', 'outcome', 'path', 'persistent', 'qos', 'reason', 'role', 'route', 'rule'],
-  ...['scope', 'source', 'stage', 'state', 'transport', 'type', 'version'],
+  ...['resumed', 'scope', 'source', 'stage', 'state', 'transport', 'type', 'version'],
 ]);
 
 describe('metric names', () => {

@@ -50,6 +50,11 @@ export const BROKER_COUNTERS = {
     'Sockets closed before a CONNECT was read.',
     ...['listener', 'reason'],
   ),
+  tlsHandshakes: metric(
+    'skein_broker_tls_handshakes_total',
+    'TLS handshakes finished or failed.',
+    ...['listener', 'outcome', 'resumed'],
+  ),
   authentications: metric(
     'skein_broker_authentications_total',
     'Decisions on the identity of clients.',
@@ -212,6 +217,11 @@ export const BROKER_GAUGES = {
     'skein_broker_connections',
     'Connections open now.',
     ...['listener', 'mqtt_version'],
+  ),
+  certificateUntil: metric(
+    'skein_broker_tls_certificate_not_after_timestamp_seconds',
+    'When the first of the certificates of a listener ends.',
+    'listener',
   ),
   connectionsLimit: metric(
     'skein_broker_connections_limit',

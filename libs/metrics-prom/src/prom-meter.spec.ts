@@ -15,6 +15,7 @@ beforeEach(() => {
     listeners: [
       { name: 'tcp', connectionsMax: 10 },
       { name: 'ws', connectionsMax: 20 },
+      { name: 'tls', connectionsMax: 30, isSecure: true },
     ],
     bridgeBufferBytesMax: 1_000,
     bridgeSpoolBytesMax: 2_000,

@@ -89,3 +89,4 @@ export {
   SpoolingBridge,
   spoolingRule,
 } from './spooling-bridge.ts';
+export { TestAuthority, type TestCertificate, type TestSubject } from './test-authority.ts';

@@ -1,5 +1,7 @@
 import type { Transport, TransportEvents } from '#libs/broker-core';
-import type { Meter } from '#libs/broker-ports';
+import type { Log, Meter } from '#libs/broker-ports';
+import type { ListenerSettings } from '#libs/config';
+import type { TicketKeys } from './tls/ticket-keys.ts';
 
 /** A port on which clients connect, whatever carries their bytes. */
 export interface Listener {
@@ -7,22 +9,29 @@ export interface Listener {
   readonly name: string;
   /** Where it listens, as a URL for people; known after open(). */
   readonly address: string;
+  /**
+   * Reads the files that it needs.
+   *
+   * @throws ConfigError when one of them cannot be used.
+   */
+  prepare(): Promise<void>;
   /** Begins to accept; rejects when the port cannot be had. */
   open(): Promise<void>;
-  /** Stops accepting; open connections go on. */
+  /** Stops accepting; open connections go on, those that have not begun with MQTT end. */
   close(): Promise<void>;
 }
 
 /** What every listener needs. */
 export interface ListenerOptions {
-  readonly name: string;
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
+  readonly settings: ListenerSettings;
   readonly connectionsMax: number;
+  /** How long a connection may take until MQTT can begin on it, besides the handshake of TLS. */
+  readonly connectTimeoutMs: number;
+  readonly tickets: TicketKeys;
   /** Hands a new stream to the node. */
   readonly accept: (transport: Transport) => TransportEvents;
   readonly meter: Meter;
+  readonly log: Log;
 }
 
 /** A socket that holds more tells when it has drained; `limits.socketBufferBytesMax` is never less. */

@@ -1,29 +1,26 @@
-import { createServer, type Socket } from 'node:net';
-import type { Transport } from '#libs/broker-core';
-import {
-  HIGH_WATER_MARK_BYTES,
-  LINGER_MS,
-  type Listener,
-  type ListenerOptions,
-} from './listener.ts';
-import { ServerPort } from './server-port.ts';
+import type { Socket } from 'node:net';
+import type { ClientCertificate, Transport } from '#libs/broker-core';
+import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+import { ServerPort, type Peer } from './server-port.ts';
 
-/** MQTT over TCP. */
+/** MQTT over TCP, or over TLS. */
 export class TcpListener implements Listener {
   readonly name: string;
   readonly #options: ListenerOptions;
   readonly #port: ServerPort;
 
   constructor(options: ListenerOptions) {
-    this.name = options.name;
+    this.name = options.settings.name;
     this.#options = options;
-    const socketOptions = { noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES };
-    const server = createServer(socketOptions, (socket) => this.#connected(socket));
-    this.#port = new ServerPort(server, options);
+    this.#port = new ServerPort(options, (socket) => this.#connected(socket));
   }
 
   get address(): string {
-    return `mqtt://${this.#port.authority}`;
+    return `${this.#port.isSecure ? 'mqtts' : 'mqtt'}://${this.#port.authority}`;
+  }
+
+  prepare(): Promise<void> {
+    return this.#port.prepare();
   }
 
   open(): Promise<void> {
@@ -35,25 +32,28 @@ export class TcpListener implements Listener {
   }
 
   #connected(socket: Socket): void {
-    const events = this.#options.accept(new TcpTransport(socket, this.name));
+    const peer = this.#port.admit(socket);
+    if (peer === undefined) return void socket.destroy();
+    const events = this.#options.accept(new TcpTransport(socket, this.name, peer));
     socket.on('data', (chunk) => events.received(chunk));
     socket.on('drain', () => events.drained());
-    // An error is followed by close; a half-closed client has nothing more to say.
-    socket.on('error', () => undefined);
+    // A half-closed client has nothing more to say.
     socket.on('close', () => events.ended());
   }
 }
 
-/** A TCP (or TLS) socket as the core sees it. */
-export class TcpTransport implements Transport {
+/** A TCP or TLS socket as the core sees it. */
+class TcpTransport implements Transport {
   readonly listener: string;
   readonly remoteAddress: string;
+  readonly certificate?: ClientCertificate;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, listener: string) {
+  constructor(socket: Socket, listener: string, { address, certificate }: Peer) {
     this.#socket = socket;
     this.listener = listener;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remoteAddress = address;
+    if (certificate !== undefined) this.certificate = certificate;
   }
 
   get bufferedBytes(): number {

@@ -1,14 +1,9 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import type { Transport } from '#libs/broker-core';
-import {
-  HIGH_WATER_MARK_BYTES,
-  LINGER_MS,
-  type Listener,
-  type ListenerOptions,
-} from './listener.ts';
-import { ServerPort } from './server-port.ts';
+import type { ClientCertificate, Transport } from '#libs/broker-core';
+import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+import { ServerPort, type Peer } from './server-port.ts';
 
 const CLOSE_UNSUPPORTED_DATA = 1003;
 
@@ -19,7 +14,7 @@ export interface WsListenerOptions extends ListenerOptions {
   readonly messageBytesMax: number;
 }
 
-/** MQTT over WebSocket (MQTT 5, section 6): binary messages, subprotocol `mqtt`. */
+/** MQTT over WebSocket, with or without TLS (MQTT 5, section 6): binary messages, subprotocol `mqtt`. */
 export class WsListener implements Listener {
   readonly name: string;
   readonly #options: WsListenerOptions;
@@ -28,7 +23,7 @@ export class WsListener implements Listener {
   readonly #sockets: WebSocketServer;
 
   constructor(options: WsListenerOptions) {
-    this.name = options.name;
+    this.name = options.settings.name;
     this.#options = options;
     this.#sockets = new WebSocketServer({
       noServer: true,
@@ -37,16 +32,22 @@ export class WsListener implements Listener {
       clientTracking: false,
       handleProtocols: (offered) => offered.has('mqtt') && 'mqtt',
     });
-    this.#server = createServer({ highWaterMark: HIGH_WATER_MARK_BYTES }, (_request, response) => {
-      response.writeHead(404, { 'content-type': 'text/plain' });
+    this.#server = createServer((_request, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain', connection: 'close' });
       response.end(`MQTT over WebSocket is at ${options.path}\n`);
     });
-    this.#port = new ServerPort(this.#server, options);
-    this.#server.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
+    this.#port = new ServerPort(options, (socket) => this.#server.emit('connection', socket));
+    this.#server.on('upgrade', (request, stream, head) => {
+      this.#upgrade(request, stream as Socket, head);
+    });
   }
 
   get address(): string {
-    return `ws://${this.#port.authority}${this.#options.path}`;
+    return `${this.#port.isSecure ? 'wss' : 'ws'}://${this.#port.authority}${this.#options.path}`;
+  }
+
+  prepare(): Promise<void> {
+    return this.#port.prepare();
   }
 
   open(): Promise<void> {
@@ -54,12 +55,10 @@ export class WsListener implements Listener {
   }
 
   close(): Promise<void> {
-    const closed = this.#port.close();
-    this.#server.closeIdleConnections();
-    return closed;
+    return this.#port.close();
   }
 
-  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, stream: Socket, head: Buffer): void {
     stream.on('error', () => undefined);
     const refusal = refusalOf(request, this.#options.path);
     if (refusal !== undefined) {
@@ -67,12 +66,14 @@ export class WsListener implements Listener {
       return;
     }
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
-      this.#connected(socket, stream, request.socket.remoteAddress ?? '');
+      const peer = this.#port.admit(stream);
+      if (peer === undefined) return socket.terminate();
+      this.#connected(socket, stream, peer);
     });
   }
 
-  #connected(socket: WebSocket, stream: Duplex, remoteAddress: string): void {
-    const transport = new WsTransport(socket, stream, [this.name, remoteAddress]);
+  #connected(socket: WebSocket, stream: Socket, peer: Peer): void {
+    const transport = new WsTransport(socket, stream, { ...peer, listener: this.name });
     const events = this.#options.accept(transport);
     socket.on('message', (data: RawData, isBinary) => {
       if (isBinary) {
@@ -99,13 +100,16 @@ function refusalOf(request: IncomingMessage, path: string): string | undefined {
 class WsTransport implements Transport {
   readonly listener: string;
   readonly remoteAddress: string;
+  readonly certificate?: ClientCertificate;
   readonly #socket: WebSocket;
-  readonly #stream: Duplex;
+  readonly #stream: Socket;
 
-  constructor(socket: WebSocket, stream: Duplex, names: readonly [string, string]) {
+  constructor(socket: WebSocket, stream: Socket, peer: Peer & { readonly listener: string }) {
     this.#socket = socket;
     this.#stream = stream;
-    [this.listener, this.remoteAddress] = names;
+    this.listener = peer.listener;
+    this.remoteAddress = peer.address;
+    if (peer.certificate !== undefined) this.certificate = peer.certificate;
   }
 
   get bufferedBytes(): number {
