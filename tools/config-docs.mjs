@@ -7,6 +7,7 @@ import {
   LISTENER_SETTINGS,
   SETTINGS,
   TOPIC_RULE_SETTINGS,
+  ACL_RULE_SETTINGS,
   USER_SETTINGS,
 } from '#libs/config';
 import { format, resolveConfig } from 'prettier';
@@ -139,6 +140,11 @@ const SNI_HEAD = `### Further certificates
 Items of \`tls.sni\` of a listener: a certificate for clients that ask for one of its names. Others get \`tls.certFile\`.
 `;
 
+const ACL_HEAD = `## Rules
+
+Items of \`acl.rules\`; those of a user, \`auth.users[].acl\`, have no \`who\`. [auth.md](auth.md#who-may-do-what) says how they decide.
+`;
+
 const cell = (text) => text.replaceAll('|', '\\|');
 
 function defaultOf({ default: value, path }) {
@@ -183,6 +189,7 @@ function render() {
   const further = table(LISTENER_SETTINGS.further, false);
   const sni = table(LISTENER_SETTINGS.sni, false);
   const listeners = [LISTENERS_HEAD, `${further}\n`, SNI_HEAD, `${sni}\n`];
+  const acl = [ACL_HEAD, `${table(ACL_RULE_SETTINGS, false)}\n`];
   return [
     HEAD,
     ...parts,
@@ -192,6 +199,7 @@ function render() {
     TOPICS_HEAD,
     ...topics,
     ...users,
+    ...acl,
   ].join('\n');
 }
 

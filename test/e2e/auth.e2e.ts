@@ -98,6 +98,7 @@ describe('a node with users', () => {
     ];
     node = await Broker.start(shared, {
       AUTH_USERS: JSON.stringify(users),
+      ACL_DEFAULT: 'allow',
       AUTH_ITERATIONS: 4096,
       AUTH_SALT_SECRET: SALT_SECRET,
       LIMITS_CONNECT_TIMEOUT_MS: CONNECT_TIMEOUT_MS,

@@ -13,6 +13,7 @@ import {
   type QueuePosition,
   type StoredWill,
 } from '#libs/broker-ports';
+import type { Acl, UserAccess } from '#libs/access';
 import {
   REASON,
   type PublishPacket,
@@ -22,6 +23,7 @@ import {
 } from '#libs/mqtt-codec';
 import type { Load, PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
+import { AccessGuard } from './access-guard.ts';
 import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { Delayed } from './delayed.ts';
@@ -78,6 +80,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #router: Router;
   readonly #sessions: Sessions;
   readonly #subscriber: Subscriber;
+  readonly #guard: AccessGuard;
   readonly #member: ClusterMember;
   readonly #keeper: ConnectionKeeper;
   readonly #sys: SysTopics | undefined;
@@ -108,10 +111,14 @@ export class BrokerNode implements SessionHost, HubHandler {
     });
     this.#sys = this.#sysTopics();
     this.#autoSubscriptions = new AutoSubscriptions(parts.topics.autoSubscribe);
+    this.#guard = new AccessGuard(parts, {
+      sessions: () => this.#sessions.all(),
+      revoke: (entry, filters) => void this.#subscriber.revoke(entry, filters),
+    });
     this.#subscriber = new Subscriber(parts, {
+      ...{ guard: this.#guard, exclusives },
       router: this.#router,
       retained: this.#retained,
-      exclusives,
       sys: this.#sys,
     });
     this.#keeper = new ConnectionKeeper(parts, {
@@ -120,7 +127,7 @@ export class BrokerNode implements SessionHost, HubHandler {
         writer: this.writer,
         publish: (will, done) => this.#publishWill(will, done),
       }),
-      ...{ writer: this.writer, turn },
+      ...{ writer: this.writer, turn, guard: this.#guard },
       host: {
         connected: (entry) => this.#subscribeUnasked(entry),
         fenced: (entry) => this.fenced(entry, undefined),
@@ -147,12 +154,8 @@ export class BrokerNode implements SessionHost, HubHandler {
       counts: () => this.traffic,
     });
     turn.join({ flush: () => this.#flushSettled() });
-    turn.join(this.#retained);
-    turn.join(this.writer);
-    turn.join(this.#delayed);
-    turn.join(this.#outbox);
-    turn.join(this.#router);
-    turn.join(this.#keeper);
+    const flushed = [this.#retained, this.writer, this.#delayed, this.#outbox, this.#router];
+    for (const each of [...flushed, this.#keeper]) turn.join(each);
     parts.hub.attach(this);
     parts.meter.gauges(() => this.#gauges());
   }
@@ -191,6 +194,16 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** Whether a session somewhere, connected or durable, may be subscribed to a topic that a filter matches; yes when that takes too long to say. */
   mayWant(filter: string): boolean {
     return this.#router.mayWant(filter);
+  }
+
+  /** Replaces the general rules of the access control; live subscriptions that they do not allow end, and queued messages stay away. */
+  setAcl(acl: Acl): void {
+    this.#guard.replace(acl);
+  }
+
+  /** Replaces groups and rules of a user whose clients are here, in the same way. */
+  setUserAccess(user: string, own: UserAccess): void {
+    this.#guard.replaceOf(user, own);
   }
 
   /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */
@@ -251,6 +264,9 @@ export class BrokerNode implements SessionHost, HubHandler {
       this.meter.publishRejected('topic_invalid');
       return ack?.complete(REASON.topicNameInvalid, delayFault);
     }
+    if (entry.access !== undefined && !this.#guard.mayPublish(entry.access, packet)) {
+      return this.#deny(entry, ack);
+    }
     entry.hasPublished = true;
     const message = this.#identify(packet, 'client', entry.clientId);
     if (ack === undefined) return this.#publish(message, entry.client, nobodyWaits);
@@ -301,6 +317,13 @@ export class BrokerNode implements SessionHost, HubHandler {
       return this.#member.regroup(message, shared.group, obligations);
     }
     this.#member.follow({ clientId: entry.clientId, message, obligations });
+  }
+
+  /** A client before MQTT 5 cannot be told: the message is acknowledged and dropped, or the connection ends (MQTT 3.1.1, section 3.3.5). */
+  #deny(entry: SessionEntry, ack: PublishAck | undefined): void {
+    this.meter.publishRejected('acl');
+    const isTold = entry.terms?.version === 5 || this.#guard.deniedPublish === 'close';
+    ack?.complete(isTold ? REASON.notAuthorized : REASON.success);
   }
 
   #acknowledge(ack: PublishAck): PublishDone {
@@ -412,7 +435,10 @@ export class BrokerNode implements SessionHost, HubHandler {
     else this.#parts.hub.publish(message, client, done);
   }
 
-  #publishWill({ message, identity, client }: StoredWill, done: PublishDone): void {
+  #publishWill(will: StoredWill, done: PublishDone): void {
+    const refusal = this.#guard.willRefusal(will);
+    if (refusal !== undefined) return done(refusal);
+    const { message, identity, client } = will;
     const by = { ...identity, origin: 'client', publisher: client.clientId } as const;
     this.#publish(this.#asNew(message, by), client, done);
   }

@@ -2,6 +2,8 @@ import type { DisconnectReason, MessageIdentity, QueuedMessage } from '#libs/bro
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { isShared, topicNameFault } from '#libs/topic-index';
+import type { ClientAccess } from '#libs/access';
+import type { AccessGuard } from './access-guard.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
@@ -35,6 +37,11 @@ export interface KeeperHost {
   regroup(orphan: GroupPublish): void;
 }
 
+/** A client that takes its session, and what it may do. */
+interface Admitted extends Connecting {
+  readonly access: ClientAccess | undefined;
+}
+
 /** The connections of a node: CONNECT, deadlines, the end of a connection and what follows for its session. */
 export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly limits: NodeParts['limits'];
@@ -48,6 +55,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #ended: EndedSessions;
   readonly #turn: Turn;
   readonly #host: KeeperHost;
+  readonly #guard: AccessGuard;
   readonly #admission: Admission;
   readonly #naming: Naming;
   readonly #connections = new Set<Connection>();
@@ -64,6 +72,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       readonly wills: Wills;
       readonly writer: SessionWriter;
       readonly turn: Turn;
+      readonly guard: AccessGuard;
       readonly host: KeeperHost;
     },
   ) {
@@ -83,6 +92,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     });
     this.#turn = own.turn;
     this.#host = own.host;
+    this.#guard = own.guard;
   }
 
   all(): IterableIterator<Connection> {
@@ -228,8 +238,13 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
     const client = hubClientOf(connection, terms.clientId, terms.username);
+    const access = this.#guard.admit(client);
+    if (access && terms.will && !this.#guard.mayPublish(access, terms.will)) {
+      return connection.refuse(REASON.notAuthorized, 'the client may not publish its will');
+    }
     const will =
       terms.will && storedWillOf(terms.will, { client, identity: this.#host.identity() });
+    if (access && will) this.#guard.willLeft(will, access);
     const existing = terms.cleanStart ? this.#sessions.get(terms.clientId) : undefined;
     // One that ends with its connection leaves them then.
     const orphans =
@@ -239,7 +254,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       .acquire(connecting, (acquired) => {
         acquired.entry.names = names;
         if (orphans !== undefined) void this.#regroup(orphans);
-        this.#join(connection, connecting, acquired);
+        this.#join(connection, { ...connecting, access }, acquired);
       })
       .catch((error: unknown) => {
         this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
@@ -247,13 +262,15 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       });
   }
 
-  #join(connection: Connection, { terms, will }: Connecting, acquired: Acquired): void {
+  #join(connection: Connection, connecting: Admitted, acquired: Acquired): void {
+    const { terms, will, access } = connecting;
     const { entry, sessionPresent, stored, formerWill, isWillDue } = acquired;
     if (formerWill !== undefined) this.#wills.succeed(formerWill, isWillDue);
     const nowMs = this.nowMs();
     entry.terms = terms;
     entry.client = hubClientOf(connection, terms.clientId, terms.username);
     entry.connectedAtMs = nowMs;
+    this.#guard.joined(entry, access, sessionPresent);
     this.#wills.begin(entry, will);
     if (!connection.isOpen) {
       // The client went away while its session was taken, and before it was told: no will follows.

@@ -1,3 +1,4 @@
+export type { AccessParts, DeniedPublish } from './access-parts.ts';
 export { BrokerNode } from './broker-node.ts';
 export type { CoreLimits } from './limits.ts';
 export type { DelayedParts, NodeParts } from './parts.ts';

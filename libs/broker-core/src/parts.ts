@@ -11,6 +11,7 @@ import type {
   SessionStore,
 } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
+import type { AccessParts } from './access-parts.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 import type { TopicSettings } from './topic-settings.ts';
@@ -31,6 +32,8 @@ export interface NodeParts {
   readonly hub: Hub;
   /** Knows the users; without it everybody may connect whom the hub's hook lets in. */
   readonly authenticator?: Authenticator | undefined;
+  /** Says who may publish and subscribe to what; without it the hub's hooks alone do. */
+  readonly access?: AccessParts | undefined;
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   /** Delayed publish; without it messages for `$delayed/` are refused. */

@@ -27,6 +27,7 @@ import {
   type SubscribePacket,
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
+import type { ClientAccess } from '#libs/access';
 import type { ClientLink } from './client-link.ts';
 import type { CoreLimits } from './limits.ts';
 import { MessageMemory } from './message-memory.ts';
@@ -79,6 +80,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   names: ClientNames | undefined;
   /** The terms of the current or the last connection. */
   terms: ConnectionTerms | undefined;
+  /** What its current or last client may do; undefined without access control. */
+  access: ClientAccess | undefined;
   durable = false;
   expirySeconds = 0;
   epoch = 0;
@@ -220,9 +223,19 @@ export class SessionEntry implements SessionOutput, Receiver {
     for (const write of waiting) write();
   }
 
+  /** From now on each message is asked for before it goes to the client, or none is. */
+  guardDeliveries(isGuarded: boolean): void {
+    const { access } = this;
+    const isOpen = !isGuarded || access === undefined;
+    this.session.outbound.mayReceive = isOpen ? undefined : access.mayReceive.bind(access);
+  }
+
   /** Serves one message. Never waits for the client. */
   deliver(offer: Offer, nowMs: number): void {
     const { qos, retain, subscriptionIdentifiers } = offer.form;
+    if (this.session.outbound.mayReceive?.(offer.message.topic, qos) === false) {
+      return this.dropped('not_authorized');
+    }
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
     if (this.durable) return this.#deliverDurable(offer, qos);
     const publish = offer.shared;

@@ -10,6 +10,7 @@ import {
 import { OPEN_RULES, SharedPublish } from '#libs/mqtt-engine';
 import { filterFault, isExclusive, isShared, isWildcard, plainFilter } from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
+import type { AccessGuard } from './access-guard.ts';
 import type { Exclusives } from './exclusives.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
@@ -38,6 +39,7 @@ export class Subscriber {
   readonly #retained: RetainedWriter;
   readonly #exclusives: Exclusives;
   readonly #sys: SysTopics | undefined;
+  readonly #guard: AccessGuard;
   /** What a client asks takes effect in the order in which it asks. */
   readonly #locks = new KeyedLock();
   /** Subscriptions that could not be kept, with what each had replaced: a later SUBSCRIBE may have replaced them. */
@@ -55,6 +57,7 @@ export class Subscriber {
       readonly retained: RetainedWriter;
       readonly exclusives: Exclusives;
       readonly sys: SysTopics | undefined;
+      readonly guard: AccessGuard;
     },
   ) {
     this.#parts = parts;
@@ -62,6 +65,7 @@ export class Subscriber {
     this.#retained = own.retained;
     this.#exclusives = own.exclusives;
     this.#sys = own.sys;
+    this.#guard = own.guard;
   }
 
   /** SUBACK goes out when the subscriptions are stored and every live node routes to them. */
@@ -106,7 +110,16 @@ export class Subscriber {
     return undefined;
   }
 
-  /** Subscribes a client to what it has not asked for: nobody is asked whether it may, and no SUBACK tells it. */
+  /** Ends subscriptions that a session may not have any more; should the store not know, the next connection ends them again. */
+  revoke(entry: SessionEntry, filters: readonly string[]): Promise<boolean> {
+    for (const filter of filters) {
+      const subscription = entry.subscriptions.get(filter);
+      if (subscription !== undefined) this.#unindex(entry, subscription);
+    }
+    return this.#forget(entry, filters);
+  }
+
+  /** Subscribes a client to what it has not asked for: the access control is asked whether it may, and no SUBACK tells it. */
   async grant(entry: SessionEntry, requests: readonly SubscriptionRequest[]): Promise<void> {
     const { connection } = entry;
     const { qosMax = 2 } = entry.terms?.rules ?? {};
@@ -117,6 +130,7 @@ export class Subscriber {
         // A rewrite rule may have made it exclusive: every client would ask for it.
         if (!isValid || isExclusive(filter)) return REASON.topicFilterInvalid;
         const qos = request.qos < qosMax ? request.qos : qosMax;
+        if (!this.#guard.admits(entry, { filter, qos })) return REASON.notAuthorized;
         return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier: 0, entry });
       }),
     );
@@ -178,6 +192,11 @@ export class Subscriber {
     return packet.subscriptions.map((request, index) => {
       const { qos, refusal } = answers[index] ?? {};
       if (qos === undefined) return refusal ?? REASON.unspecifiedError;
+      // Rights may have been taken away while others were asked.
+      if (!this.#guard.admits(entry, { filter: request.filter, qos })) {
+        void this.#exclusives.release(entry, [request.filter]);
+        return REASON.notAuthorized;
+      }
       return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier, entry });
     });
   }
@@ -199,15 +218,18 @@ export class Subscriber {
     if (!rules.sharedSubscriptions && isShared(filter)) {
       return { refusal: REASON.sharedSubscriptionsNotSupported };
     }
-    const qos = await this.#authorize(entry.client, { ...request, filter: plainFilter(filter) });
-    meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed');
+    // Any QoS may be asked for, whatever the highest one is [MQTT-3.2.2-10].
+    const most = request.qos < qosMax ? request.qos : qosMax;
+    const isAllowed = this.#guard.admits(entry, { filter, qos: most });
+    const asked = { ...request, filter: plainFilter(filter), qos: most };
+    const qos = isAllowed ? await this.#authorize(entry.client, asked) : undefined;
+    meter.authorized('subscribe', qos === undefined ? 'denied' : 'allowed', 'acl');
     if (qos === undefined) return { refusal: REASON.notAuthorized };
     if (isExclusive(filter)) {
       const refusal = await this.#exclusives.claim(entry, filter);
       if (refusal !== undefined) return { refusal };
     }
-    // Any QoS may be asked for, whatever the highest one is [MQTT-3.2.2-10].
-    return { qos: qos < qosMax ? qos : qosMax };
+    return { qos };
   }
 
   #admitOne(entry: SessionEntry, subscription: Subscription): Verdict {

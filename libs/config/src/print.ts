@@ -29,9 +29,10 @@ export function printConfig(config: Config): string {
   return `# Skein ${version}\n${stringify(masked, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
-function maskUser({ name, passwordFile, scram }: Config['auth']['users'][number]): object {
-  if (passwordFile !== undefined) return { name, passwordFile };
-  return scram === undefined ? { name, password: MASK } : { name, scram: scram.map(() => MASK) };
+function maskUser(user: Config['auth']['users'][number]): object {
+  const { password, scram } = user;
+  if (password !== undefined) return { ...user, password: MASK };
+  return scram === undefined ? user : { ...user, scram: scram.map(() => MASK) };
 }
 
 /** Hides the password of a URL, for printing and logging. */

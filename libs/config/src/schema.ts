@@ -1,3 +1,4 @@
+import { aclRule } from './acl-rule.ts';
 import { z } from 'zod';
 import { bridge, bridgeRules, bridges } from './bridge-section.ts';
 import { file, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
@@ -276,6 +277,22 @@ const auth = section({
     }),
 });
 
+const acl = section({
+  rules: z.array(aclRule).max(10_000).default([]).meta({
+    description:
+      'Who may publish and subscribe to what; the first rule that fits decides. See docs/auth.md.',
+    expects: 'a list of rules',
+  }),
+  default: z.enum(['allow', 'deny']).exactOptional().meta({
+    description:
+      'What holds where no rule fits. The default is deny as soon as there are users or rules, else allow.',
+  }),
+  deniedPublish: z.enum(['acknowledge', 'close']).default('acknowledge').meta({
+    description:
+      'What becomes of a denied PUBLISH of QoS 1 or 2 before MQTT 5, which knows no refusal: it is acknowledged and dropped, or the connection ends.',
+  }),
+});
+
 const log = section({
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -306,5 +323,6 @@ export const schema = z.strictObject({
   exclusiveSubscriptions,
   delayed,
   auth,
+  acl,
   log,
 });

@@ -1,3 +1,4 @@
+import { aclRule } from './acl-rule.ts';
 import { z } from 'zod';
 import { kafkaToMqtt, mqttToKafka, mqttToRabbitmq, mqttToWebhook } from './bridge-rule.ts';
 import { kafkaConnector, rabbitmqConnector, webhookConnector } from './connector.ts';
@@ -114,6 +115,9 @@ export const TOPIC_RULE_SETTINGS: Readonly<
   autoSubscribe: settingsOf(shapeOf(autoSubscription), []),
 };
 
+/** The keys of the items of `acl.rules`; `env` has no meaning for them. */
+export const ACL_RULE_SETTINGS: readonly Setting[] = settingsOf(shapeOf(aclRule), []);
+
 /** The keys of the items of `auth.users`; `env` has no meaning for them. */
 export const USER_SETTINGS: readonly Setting[] = settingsOf(shapeOf(user), []);
 
@@ -132,6 +136,7 @@ export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['auth.users', pathsOf(USER_SETTINGS)],
   ['listeners.tls.tls.sni', pathsOf(LISTENER_SETTINGS.sni)],
   ['listeners.wss.tls.sni', pathsOf(LISTENER_SETTINGS.sni)],
+  ['acl.rules', pathsOf(ACL_RULE_SETTINGS)],
 ]);
 
 function pathsOf(settings: readonly Setting[]): readonly string[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { userRule } from './acl-rule.ts';
 
 const text = (description: string, range: { readonly max: number; readonly expects: string }) => {
   const error = `must be ${range.expects} of 1 to ${range.max.toLocaleString('en')} characters`;
@@ -43,6 +44,14 @@ export const user = z
           expects: 'one for SCRAM-SHA-256, one for SCRAM-SHA-512, or both',
           secret: true,
         }),
+      groups: z
+        .array(text('', { max: 256, expects: 'a text' }), { error: 'must be a list of texts' })
+        .exactOptional()
+        .meta({ description: 'Groups that rules may name.', expects: 'a list of texts' }),
+      acl: z.array(userRule, { error: 'must be a list of rules' }).max(1_000).exactOptional().meta({
+        description: 'Rules of the user: they come before those of `acl.rules`, and have no `who`.',
+        expects: 'a list of rules',
+      }),
     },
     { error: 'must be a map with name and password, passwordFile or scram' },
   )

@@ -72,6 +72,7 @@ const DROP_FAULTS: Readonly<Record<DropReason, 'client' | 'server'>> = {
   too_large: 'client',
   no_local: 'client',
   outside_mountpoint: 'client',
+  not_authorized: 'client',
   quota: 'client',
   session_gone: 'client',
   cluster_error: 'server',
@@ -196,8 +197,12 @@ function connectionSeries(counters: Counters, histograms: Histograms, sets: Labe
     authentications: new ByLabel(backends, (backend) =>
       counters.authentications.by('outcome', ['allowed', 'denied', 'error'], { backend }),
     ),
-    authorizations: new ByLabel(['publish', 'subscribe'] as const, (action) =>
-      counters.authorizations.by('outcome', ['allowed', 'denied'], { action, source: 'acl' }),
+    authorizations: new ByLabel(
+      ['cache', 'acl'] as const,
+      (source) =>
+        new ByLabel(['publish', 'subscribe'] as const, (action) =>
+          counters.authorizations.by('outcome', ['allowed', 'denied'], { action, source }),
+        ),
     ),
     sessionEvents: counters.sessionEvents.by('event', [
       'created',

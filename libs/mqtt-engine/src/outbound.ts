@@ -52,6 +52,8 @@ const PACKET_IDS = 65_535;
  * [MQTT-4.4.0-1].
  */
 export class Outbound {
+  /** Asked before a message of QoS 1 or 2 is sent, if there: what was queued may not be the client's to see any more. */
+  mayReceive: ((topic: string, qos: 0 | 1 | 2) => boolean) | undefined;
   readonly #output: SessionOutput;
   readonly #limits: EngineLimits;
   #terms: OutboundTerms | undefined;
@@ -306,6 +308,10 @@ export class Outbound {
     // A QoS 2 message that was sent is not dropped half way [MQTT-4.3.3-7].
     if (this.isOver(publish.message, nowMs) && !(dup && qos === 2)) {
       this.#discard(delivery, 'expired');
+      return true;
+    }
+    if (this.mayReceive?.(publish.message.topic, qos) === false) {
+      this.#discard(delivery, 'not_authorized');
       return true;
     }
     const seen = this.#seen(publish);

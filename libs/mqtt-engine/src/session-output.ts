@@ -38,7 +38,8 @@ export interface Load {
 }
 
 /** Why the engine did not deliver a message. */
-export type EngineDropReason = 'queue_full' | 'expired' | 'too_large' | 'outside_mountpoint';
+export type EngineDropReason =
+  'queue_full' | 'expired' | 'too_large' | 'outside_mountpoint' | 'not_authorized';
 
 /** What the engine observes and does not decide anything by. */
 export interface EngineObserver {

@@ -10,6 +10,7 @@ import type {
 } from '#libs/broker-ports';
 import {
   BrokerNode,
+  type AccessParts,
   type CoreLimits,
   type DelayedParts,
   type ShareStrategy,
@@ -59,6 +60,7 @@ export interface MemoryNodeOptions {
   readonly clock?: FakeClock;
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
+  readonly access?: AccessParts;
   readonly bus?: ClusterBus;
   readonly moves?: BridgeMoves;
   readonly limits?: Partial<CoreLimits>;
@@ -95,6 +97,7 @@ export class MemoryNode {
     const parts = {
       hub: options.hub ?? this.hub,
       authenticator: options.authenticator,
+      access: options.access,
       sessions: options.sessions,
       retained: options.retained,
       delayed: options.delayed,

@@ -1,0 +1,146 @@
+import type { Acl, ClientAccess, UserAccess } from '#libs/access';
+import {
+  PublishError,
+  type HubClient,
+  type Log,
+  type Meter,
+  type StoredWill,
+} from '#libs/broker-ports';
+import type { QoS } from '#libs/mqtt-codec';
+import type { AccessParts, DeniedPublish } from './access-parts.ts';
+import { isDelayed, parseDelayed } from './delayed-topic.ts';
+import type { SessionEntry } from './session-entry.ts';
+import { spreadWork } from './spread-work.ts';
+
+/** A message, as far as access is concerned. */
+interface Publication {
+  readonly topic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+}
+
+/**
+ * Applies the access control list of a node, under the broker's names: after rewrite rules, aliases and mountpoints.
+ *
+ * @remarks Without a list clients have no ClientAccess, and nothing is asked. Messages to a client are asked for one by one only
+ * where its subscriptions do not say enough: one of them is allowed in part, its session was there before its connection, or
+ * rights have changed since.
+ */
+export class AccessGuard {
+  readonly #parts: {
+    readonly access?: AccessParts | undefined;
+    readonly meter: Meter;
+    readonly log: Log;
+    readonly defer: (run: () => void) => void;
+  };
+  readonly #sessions: () => Iterable<SessionEntry>;
+  readonly #revoke: (entry: SessionEntry, filters: readonly string[]) => void;
+  /** Who has left a will here. Of one that comes from another node it is known that it was allowed at its CONNECT. */
+  readonly #wills = new WeakMap<StoredWill, ClientAccess>();
+
+  constructor(
+    parts: {
+      readonly access?: AccessParts | undefined;
+      readonly meter: Meter;
+      readonly log: Log;
+      readonly defer: (run: () => void) => void;
+    },
+    own: {
+      readonly sessions: () => Iterable<SessionEntry>;
+      /** Ends subscriptions that a session may not have any more. */
+      readonly revoke: (entry: SessionEntry, filters: readonly string[]) => void;
+    },
+  ) {
+    this.#parts = parts;
+    this.#sessions = own.sessions;
+    this.#revoke = own.revoke;
+  }
+
+  /** What is done with a denied PUBLISH that no acknowledgement can refuse. */
+  get deniedPublish(): DeniedPublish {
+    return this.#parts.access?.deniedPublish ?? 'close';
+  }
+
+  /** The access of a client that has proven who it is; undefined when there is no access control. */
+  admit({ clientId, username, listener, remoteAddress }: HubClient): ClientAccess | undefined {
+    const client = { user: username, clientId, listener, address: remoteAddress };
+    return this.#parts.access?.control.admit(client);
+  }
+
+  /** A delayed message is judged by the topic that it is for. */
+  mayPublish(access: ClientAccess, { topic, qos, retain }: Publication): boolean {
+    const isAllowed = access.mayPublish(isDelayed(topic) ? dueTopic(topic) : topic, qos, retain);
+    const source = access.wasCached ? 'cache' : 'acl';
+    this.#parts.meter.authorized('publish', isAllowed ? 'allowed' : 'denied', source);
+    return isAllowed;
+  }
+
+  /** Remembers who leaves a will. */
+  willLeft(will: StoredWill, access: ClientAccess): void {
+    this.#wills.set(will, access);
+  }
+
+  /** Why a will may not be published, if the right was taken away since the CONNECT. */
+  willRefusal(will: StoredWill): PublishError | undefined {
+    const access = this.#wills.get(will);
+    if (access === undefined || this.mayPublish(access, will.message)) return undefined;
+    this.#parts.meter.publishRejected('acl');
+    return new PublishError('NOT_AUTHORIZED', 'the right was taken away');
+  }
+
+  /** Whether a session may have a subscription; from then on its messages are asked for if it may have some of them only. */
+  admits(entry: SessionEntry, request: { readonly filter: string; readonly qos: QoS }): boolean {
+    const verdict = entry.access?.subscribe(request.filter, request.qos);
+    if (verdict?.except !== undefined) entry.guardDeliveries(true);
+    return verdict?.allowed !== false;
+  }
+
+  /** A client has connected: what it had subscribed to, or another user under its client id, it may not have any more. */
+  joined(entry: SessionEntry, access: ClientAccess | undefined, isResumed: boolean): void {
+    entry.access = access;
+    entry.guardDeliveries(isResumed && access !== undefined);
+    if (isResumed) this.#recheck(entry);
+  }
+
+  /** Replaces the general rules, and ends the subscriptions that they do not allow. */
+  replace(acl: Acl): void {
+    this.#parts.access?.control.replace(acl);
+    spreadWork(this.#recheckAll(undefined), this.#parts.defer);
+  }
+
+  /** The same for the groups and rules of a user. */
+  replaceOf(user: string, own: UserAccess): void {
+    for (const { access } of this.#sessions()) {
+      if (access?.principal.user === user) access.principal = { ...access.principal, ...own };
+    }
+    spreadWork(this.#recheckAll(user), this.#parts.defer);
+  }
+
+  *#recheckAll(user: string | undefined): Generator<void, void, undefined> {
+    for (const entry of this.#sessions()) {
+      const { access } = entry;
+      if (access === undefined || (user !== undefined && access.principal.user !== user)) continue;
+      // What is queued was allowed when it came.
+      entry.guardDeliveries(true);
+      this.#recheck(entry);
+      yield;
+    }
+  }
+
+  #recheck(entry: SessionEntry): void {
+    const revoked: string[] = [];
+    for (const { filter, qos } of entry.subscriptions.values()) {
+      if (!this.admits(entry, { filter, qos })) revoked.push(filter);
+    }
+    if (revoked.length === 0) return;
+    const { clientId } = entry;
+    this.#parts.log.info('subscriptions-revoked', { clientId, count: revoked.length });
+    this.#revoke(entry, revoked);
+  }
+}
+
+/** Where a delayed message is published in the end; of a topic that asks for no delay in the right way, itself. */
+function dueTopic(topic: string): string {
+  const delay = parseDelayed(topic, Infinity);
+  return typeof delay === 'string' ? topic : delay.topic;
+}
