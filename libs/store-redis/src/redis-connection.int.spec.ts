@@ -49,20 +49,13 @@ async function connect(url = server.url): Promise<RedisConnection> {
   return connection;
 }
 
-/** How long a call took to fail for want of Redis. */
-async function failingMs(call: () => Promise<unknown>): Promise<number> {
-  const begunAt = performance.now();
-  await expect(call()).rejects.toThrow(StoreUnavailableError);
-  return performance.now() - begunAt;
-}
-
 describe('a connection', () => {
   it('outlives that Redis is absent at the start', async () => {
     await server.kill();
     const redis = await connect(server.url.replace('//', '//user:secret@'));
     const store = new RedisSessionStore(redis);
     expect(redis.isUp).toBe(false);
-    expect(await failingMs(() => store.load('client'))).toBeLessThan(TIMEOUT_MS);
+    await expect(store.load('client')).rejects.toThrow(StoreUnavailableError);
     let attempts = 0;
     redis.client.on('reconnecting', () => (attempts += 1));
     await until(() => attempts >= 4, DEADLINE_MS);
@@ -83,7 +76,7 @@ describe('a connection', () => {
 
     await redis.client.set('kept', '1');
     await server.kill();
-    expect(await failingMs(() => store.load('client'))).toBeLessThan(TIMEOUT_MS);
+    await expect(store.load('client')).rejects.toThrow(StoreUnavailableError);
     await server.restart();
     await until(() => redis.isUp, DEADLINE_MS);
     expect(await store.load('client')).toBeUndefined();
@@ -93,14 +86,12 @@ describe('a connection', () => {
     expect(metered.filter((line) => line === 'store reconnected')).toHaveLength(1);
   });
 
-  it('fails calls in time while Redis stalls, without keeping them for later', async () => {
+  it('fails calls while Redis stalls, without keeping them for later', async () => {
     const redis = await connect();
     const store = new RedisSessionStore(redis);
     server.pause();
-    const calls = [1, 2, 3].map(() =>
-      failingMs(() => redis.run('lease', 'count', (c) => c.incr('count'))),
-    );
-    for (const ms of await Promise.all(calls)) expect(ms).toBeLessThan(TIMEOUT_MS + 250);
+    const calls = [1, 2, 3].map(() => redis.run('lease', 'count', (c) => c.incr('count')));
+    for (const call of calls) await expect(call).rejects.toThrow(StoreUnavailableError);
     await until(() => !redis.isUp, DEADLINE_MS);
     for (let call = 0; call < 1_000; call += 1) {
       await expect(redis.run('lease', 'count', (c) => c.incr('count'))).rejects.toThrow(
