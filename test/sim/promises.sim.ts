@@ -19,4 +19,15 @@ describe('whatever fails, the promises to clients hold', () => {
     },
     120_000,
   );
+
+  it.each([
+    {
+      seed: 207_466,
+      once: 'a node that was stopped dropped what it read for a group that had left it',
+    },
+    { seed: 307_151, once: 'an inbox was read while its sessions could not be taken' },
+  ])('for seed $seed, where $once', async ({ seed }) => {
+    const outcome = await check({ seed });
+    expect(outcome.failures.length > 0 ? report(outcome) : '').toBe('');
+  });
 });

@@ -435,6 +435,8 @@ export class ClusterMember implements ClusterHandler {
     const clientIds = await sessions.ownedBy(dead);
     log.info('inherit-started', { node: dead.nodeId, sessions: clientIds.length });
     const { elsewhere, unread } = await this.#takeAll(clientIds, dead);
+    // What the inbox has for a session that could not be taken at this moment would be lost: all of it waits.
+    if (unread instanceof StoreUnavailableError) throw unread;
     for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     await this.#router.announced().catch(() => undefined);
     try {
