@@ -49,6 +49,8 @@ describe('a mock Kafka', () => {
 
   it('stores a batch whose answer is lost', async () => {
     const lost = mock.loseAnswer(1, 'produce');
+    // Commands are carried out in order: with the answer to this one, the loss is prepared.
+    await mock.topic('later', 1);
     await expect(send('1')).rejects.toThrow('onnection');
     await lost;
     expect(await stored()).toBe(1);
