@@ -60,7 +60,7 @@ export async function encodeProduceRequest(request: ProduceRequest): Promise<Enc
   const parts: Buffer[] = [head];
   for (const { topic, partitions } of topicData) {
     parts.push(topicHead(topic, partitions.length));
-    for (const records of partitions) parts.push(...(await partitionParts(records, request)));
+    for (const records of partitions) parts.push(await encodePartition(records, request));
   }
   const buf = Buffer.concat(parts);
   return { buf, buffer: buf };
@@ -76,21 +76,22 @@ function topicHead(topic: string, partitions: number): Buffer {
 }
 
 /** The number of a partition, the size of its batch, and the batch. */
-async function partitionParts(
+async function encodePartition(
   records: PartitionRecords,
   request: ProduceRequest,
-): Promise<readonly Buffer[]> {
+): Promise<Buffer> {
   const { partition, messages } = records;
   const now = Date.now();
   const times = messages.map(({ timestamp }) => Number(timestamp ?? now));
   const firstMs = times.reduce((least, time) => Math.min(least, time), times[0] ?? now);
   const lastMs = times.reduce((most, time) => Math.max(most, time), firstMs);
   const body = await compressed(encodeRecords(messages, times, firstMs), request.compression);
-  const head = Buffer.allocUnsafe(8 + BATCH_HEADER_BYTES);
-  head.writeInt32BE(partition, 0);
-  head.writeInt32BE(BATCH_HEADER_BYTES + body.length, 4);
-  writeBatchHead(head.subarray(8), { ...records, firstMs, lastMs, body, request });
-  return [head, body];
+  const bytes = Buffer.allocUnsafe(8 + BATCH_HEADER_BYTES + body.length);
+  bytes.writeInt32BE(partition, 0);
+  bytes.writeInt32BE(BATCH_HEADER_BYTES + body.length, 4);
+  body.copy(bytes, 8 + BATCH_HEADER_BYTES);
+  writeBatchHead(bytes.subarray(8), { ...records, firstMs, lastMs, request });
+  return bytes;
 }
 
 function encodeRecords(
@@ -113,27 +114,27 @@ async function compressed(records: Buffer, compression: number): Promise<Buffer>
   return codec.compress({ buffer: records });
 }
 
+/** Writes the head of a batch whose records stand behind it already: its checksum covers them. */
 function writeBatchHead(
-  head: Buffer,
+  bytes: Buffer,
   batch: PartitionRecords & {
     readonly firstMs: number;
     readonly lastMs: number;
-    readonly body: Buffer;
     readonly request: ProduceRequest;
   },
 ): void {
-  const { messages, firstMs, lastMs, firstSequence, body, request } = batch;
-  head.fill(0, 0, 8);
-  head.writeInt32BE(BATCH_HEADER_BYTES - UNCOUNTED_BYTES + body.length, 8);
-  head.writeInt32BE(0, 12);
-  head.writeInt8(MAGIC, 16);
-  head.writeInt16BE(request.compression, 21);
-  head.writeInt32BE(messages.length - 1, 23);
-  head.writeBigInt64BE(BigInt(firstMs), 27);
-  head.writeBigInt64BE(BigInt(lastMs), 35);
-  head.writeBigInt64BE(BigInt(request.producerId.toString()), 43);
-  head.writeInt16BE(request.producerEpoch, 51);
-  head.writeInt32BE(firstSequence, 53);
-  head.writeInt32BE(messages.length, 57);
-  head.writeUInt32BE(crc32c(Buffer.concat([head.subarray(CRC_FROM), body])), CRC_AT);
+  const { messages, firstMs, lastMs, firstSequence, request } = batch;
+  bytes.fill(0, 0, 8);
+  bytes.writeInt32BE(bytes.length - UNCOUNTED_BYTES, 8);
+  bytes.writeInt32BE(0, 12);
+  bytes.writeInt8(MAGIC, 16);
+  bytes.writeInt16BE(request.compression, 21);
+  bytes.writeInt32BE(messages.length - 1, 23);
+  bytes.writeBigInt64BE(BigInt(firstMs), 27);
+  bytes.writeBigInt64BE(BigInt(lastMs), 35);
+  bytes.writeBigInt64BE(BigInt(request.producerId.toString()), 43);
+  bytes.writeInt16BE(request.producerEpoch, 51);
+  bytes.writeInt32BE(firstSequence, 53);
+  bytes.writeInt32BE(messages.length, 57);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(CRC_FROM)), CRC_AT);
 }
