@@ -435,7 +435,7 @@ export class ClusterMember implements ClusterHandler {
     const clientIds = await sessions.ownedBy(dead);
     log.info('inherit-started', { node: dead.nodeId, sessions: clientIds.length });
     const { elsewhere, unread } = await this.#takeAll(clientIds, dead);
-    // What the inbox has for a session that could not be taken at this moment would be lost: all of it waits.
+    // What the inbox has for a session that cannot be taken at this moment would be lost: the inbox waits for the next attempt.
     if (unread instanceof StoreUnavailableError) throw unread;
     for (const [clientId, filters] of elsewhere) this.#remember(clientId, filters);
     await this.#router.announced().catch(() => undefined);
@@ -474,7 +474,7 @@ export class ClusterMember implements ClusterHandler {
             subscriptions.map(({ filter }) => filter),
           );
         } catch (error) {
-          // One session that cannot be read keeps neither the others nor the inbox from being inherited.
+          // A session that cannot be read does not hold up the others.
           unread ??= error;
         }
       }

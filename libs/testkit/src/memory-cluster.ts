@@ -165,7 +165,10 @@ export class MemoryBus implements ClusterBus {
       letters.map(
         (letter) =>
           new Promise<void>((resolve) => {
-            this.handler?.durableReceived({ ...letter, inbox: node }, resolve);
+            this.handler?.durableReceived({ ...letter, inbox: node }, () => {
+              place?.inbox.delete(letter);
+              resolve();
+            });
           }),
       ),
     );
