@@ -24,3 +24,4 @@ export { ScramExchange, type ScramExchangeParts } from './scram-exchange.ts';
 export { isScramMechanism, SCRAM_MECHANISMS, type ScramMechanism } from './scram-mechanism.ts';
 export { UserAuthenticator, type UserAuthenticatorParts } from './user-authenticator.ts';
 export type { Principal } from './principal.ts';
+export { TokenBucket, type Rate } from './token-bucket.ts';
