@@ -4,6 +4,7 @@ import type {
   BridgeRule,
   Connector,
   DefinitionStore,
+  DefinitionsChanged,
   StoredDefinition,
 } from '#libs/broker-ports';
 import { loadConfig } from '#libs/config';
@@ -12,18 +13,19 @@ import { BridgeDefinitions } from './bridge-definitions.ts';
 /** Tells its watcher what the test wants it to. */
 class ToldStore<Item extends { readonly id: string }> implements DefinitionStore<Item> {
   #items: readonly StoredDefinition<Item>[] = [];
-  #changed: ((items: readonly StoredDefinition<Item>[]) => void) | undefined;
+  #changed: DefinitionsChanged<Item> | undefined;
+  readonly removed = new Map<string, number>();
 
   tell(...items: Item[]): void {
     this.#items = items.map((item) => ({ item, source: 'api', revision: 1 }));
-    this.#changed?.(this.#items);
+    this.#changed?.(this.#items, this.removed);
   }
 
   async list(): Promise<readonly StoredDefinition<Item>[]> {
     return this.#items;
   }
 
-  watch(changed: (items: readonly StoredDefinition<Item>[]) => void): void {
+  watch(changed: DefinitionsChanged<Item>): void {
     this.#changed = changed;
   }
 
@@ -51,29 +53,39 @@ describe('BridgeDefinitions', () => {
   function setUp() {
     const connectors = new ToldStore<Connector>();
     const rules = new ToldStore<BridgeRule>();
-    const applied: { rules: readonly string[]; ground: BridgeGround | undefined }[] = [];
-    let pruned = 0;
+    const applied: {
+      rules: readonly string[];
+      ground: BridgeGround | undefined;
+      removed: ReadonlyMap<string, number> | undefined;
+    }[] = [];
     const { bridge } = loadConfig({ env: {} });
     const config = { bridge, bridges: [kafka('fixed')], bridgeRules: [rule('seed')] };
     const definitions = new BridgeDefinitions({ config, connectors, rules });
     definitions.drive({
-      apply: (all, ground) => applied.push({ rules: all.map(({ id }) => id), ground }),
-      prune: () => (pruned += 1),
+      apply: (all, ground, removed) =>
+        applied.push({ rules: all.map(({ id }) => id), ground, removed }),
     });
-    return { connectors, rules, applied, definitions, pruned: () => pruned };
+    return { connectors, rules, applied, definitions };
   }
 
   it('sets the configuration to work at once, and all when both stores are known', () => {
-    const { connectors, rules, applied, pruned } = setUp();
+    const { connectors, rules, applied } = setUp();
     expect(applied.map((each) => each.rules)).toEqual([['seed']]);
     rules.tell(rule('made', 'shop'));
     expect(applied).toHaveLength(1);
     connectors.tell(kafka('shop'));
     expect(applied.at(-1)?.rules).toEqual(['seed', 'made']);
     expect(applied.at(-1)?.ground?.connectors.map(({ id }) => id)).toEqual(['fixed', 'shop']);
-    expect(pruned()).toBe(1);
     connectors.tell();
     expect(applied.at(-1)?.ground?.connectors.map(({ id }) => id)).toEqual(['fixed']);
+  });
+
+  it('tells what was deleted as soon as all rules are known', () => {
+    const { connectors, rules, applied } = setUp();
+    rules.removed.set('gone', 7);
+    rules.tell();
+    connectors.tell();
+    expect(applied.map(({ removed }) => removed)).toEqual([undefined, new Map([['gone', 7]])]);
   });
 
   it('has what the configuration names hide what is stored under the same id', async () => {

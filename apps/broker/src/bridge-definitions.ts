@@ -64,24 +64,25 @@ export class BridgeDefinitions {
   }
 
   /** Keeps a bridge at work with what is defined: at first with the configuration, soon with all. */
-  drive(bridge: Pick<Bridge, 'apply' | 'prune'>): void {
+  drive(bridge: Pick<Bridge, 'apply'>): void {
     const { config, ...stores } = this.#options;
     let connectors: readonly StoredDefinition<Connector>[] | undefined;
     let rules: readonly StoredDefinition<BridgeRule>[] | undefined;
+    let removed: ReadonlyMap<string, number> | undefined;
     bridge.apply(config.bridgeRules, this.ground(merged(config.bridges, [])));
     const changed = (): void => {
       // Rules come to nothing without their connectors.
       if (connectors === undefined || rules === undefined) return;
       const all = merged(config.bridgeRules, rules).map(({ item }) => item);
-      bridge.apply(all, this.ground(merged(config.bridges, connectors)));
-      bridge.prune();
+      bridge.apply(all, this.ground(merged(config.bridges, connectors)), removed);
     };
     stores.connectors.watch((stored) => {
       connectors = stored;
       changed();
     });
-    stores.rules.watch((stored) => {
+    stores.rules.watch((stored, gone) => {
       rules = stored;
+      removed = gone;
       changed();
     });
   }

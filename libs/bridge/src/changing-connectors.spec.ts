@@ -160,8 +160,7 @@ describe('RuleBridge whose connectors change', () => {
     offer('a/1', '1');
     await pass(10_500);
     expect(gauges).toEqual({ a: false });
-    bridge.apply(rules, ground());
-    bridge.prune();
+    bridge.apply(rules, ground(), new Map());
     await pass(10_000);
     expect(stateOf('a')).toMatchObject({
       state: 'stopped',

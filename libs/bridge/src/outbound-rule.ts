@@ -56,6 +56,8 @@ type LaneQuestion = Pick<OutboundRecord, 'target' | 'letter'> & { readonly seque
 /** One rule from MQTT to a sink at work. */
 export class OutboundRule implements MovingRule {
   readonly rule: OutboundBridgeRule;
+  /** When it began. */
+  readonly sinceMs: number;
   readonly #context: BridgeContext;
   readonly #link: OutboundLink;
   readonly #maker: RecordMaker;
@@ -78,6 +80,7 @@ export class OutboundRule implements MovingRule {
   /** @throws TemplateError or ExpressionError when something of the rule cannot be compiled. */
   constructor(rule: OutboundBridgeRule, context: BridgeContext, link: OutboundLink) {
     this.rule = rule;
+    this.sinceMs = context.clock();
     this.#context = context;
     this.#link = link;
     this.#maker = new RecordMaker(rule);

@@ -1,6 +1,5 @@
 import {
   PublishError,
-  SpoolError,
   type Bridge,
   type BridgeGround,
   type BridgeRule,
@@ -20,9 +19,9 @@ import { MatchCache, TopicTrie } from '#libs/topic-index';
 import { AckGate } from './ack-gate.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { Connection, type RunningRule } from './connection.ts';
-import { LABEL_OF } from './direction.ts';
 import { OutboundRule, type RuleEnd } from './outbound-rule.ts';
 import { bridgeFault } from './rule-fault.ts';
+import { SpoolLeftovers } from './spool-leftovers.ts';
 
 const SWEEP_MS = 100;
 /** How long a rule that ends may go on sending what it holds. */
@@ -53,9 +52,7 @@ export class RuleBridge implements Bridge {
   /** Rules that were taken out and still send what they hold. */
   readonly #leaving = new Map<RunningRule, Promise<void>>();
   #stopped: RuleStatus[] = [];
-  /** The ids of all rules, those that do not run among them. */
-  #known: ReadonlySet<string> = new Set();
-  #areAllKnown = false;
+  readonly #leftovers: SpoolLeftovers;
   readonly #trie = new TopicTrie<OutboundRule>();
   readonly #matches = new MatchCache<readonly OutboundRule[]>(MATCH_CACHE_ENTRIES);
   #version = 0;
@@ -67,6 +64,7 @@ export class RuleBridge implements Bridge {
 
   constructor(options: RuleBridgeOptions) {
     this.#options = options;
+    this.#leftovers = new SpoolLeftovers(options, (rule) => this.#departed(rule));
     this.#ground = { connectors: options.connectors, refused: new Map() };
     this.#connect(this.#ground);
   }
@@ -97,10 +95,14 @@ export class RuleBridge implements Bridge {
     else gate.release();
   }
 
-  apply(rules: readonly BridgeRule[], ground: BridgeGround = this.#ground): void {
+  apply(
+    rules: readonly BridgeRule[],
+    ground: BridgeGround = this.#ground,
+    removed?: ReadonlyMap<string, number>,
+  ): void {
     if (this.#closing !== undefined) return;
     const moved = this.#connect(ground);
-    this.#known = new Set(rules.map(({ id }) => id));
+    this.#leftovers.know({ known: new Set(rules.map(({ id }) => id)), removed });
     const wanted = new Map(rules.filter((rule) => rule.enabled).map((rule) => [rule.id, rule]));
     this.#stopped = rules
       .filter((rule) => !rule.enabled)
@@ -113,6 +115,7 @@ export class RuleBridge implements Bridge {
     }
     for (const rule of wanted.values()) this.#start(rule);
     for (const id of this.#faults.keys()) if (!wanted.has(id)) this.#faults.delete(id);
+    this.#leftovers.look();
   }
 
   /** Takes in what rules may name; the ids of connectors that are gone or have other settings. */
@@ -135,23 +138,20 @@ export class RuleBridge implements Bridge {
     return moved;
   }
 
-  prune(): void {
-    const { spool } = this.#options;
-    this.#areAllKnown = true;
-    if (spool === undefined || this.#closing !== undefined) return;
-    const gone = spool.spool.rules().filter((id) => !this.#known.has(id));
-    for (const id of gone) void this.#discard(id);
-  }
-
   /**
    * Takes records that another node had in its spool for a rule.
    *
-   * @returns how many of them, from the first on, need not be kept there any more; undefined when there is no such rule.
+   * @returns how many of them, from the first on, need not be kept there any more.
    */
-  async inherit(id: string, entries: readonly SpoolEntry[]): Promise<number | undefined> {
+  async inherit(id: string, entries: readonly SpoolEntry[]): Promise<number> {
     const running = this.#rules.get(id);
     if (running instanceof OutboundRule) return running.inherit(entries);
-    return this.#areAllKnown && !this.#known.has(id) ? undefined : 0;
+    return this.#leftovers.forgettable(id, entries);
+  }
+
+  /** Whether a rule is at work here that can take such records. */
+  inherits(id: string): boolean {
+    return this.#rules.get(id) instanceof OutboundRule;
   }
 
   status(): readonly RuleStatus[] {
@@ -196,6 +196,7 @@ export class RuleBridge implements Bridge {
   }
 
   async #close(): Promise<void> {
+    this.#leftovers.close();
     for (const rule of this.#rules.values()) {
       this.#leave(rule, rule.connected ? CLOSE_DEADLINE_MS : AWAY_DEADLINE_MS, 'replaced');
     }
@@ -248,8 +249,8 @@ export class RuleBridge implements Bridge {
       this.#outboundCount -= 1;
       this.#version += 1;
     }
-    const end = this.#known.has(running.rule.id) ? 'replaced' : 'removed';
-    this.#leave(running, CLOSE_DEADLINE_MS, end);
+    const isRemoved = running instanceof OutboundRule && this.#leftovers.ends(running);
+    this.#leave(running, CLOSE_DEADLINE_MS, isRemoved ? 'removed' : 'replaced');
   }
 
   #leave(running: RunningRule, deadlineMs: number, end: RuleEnd): void {
@@ -263,26 +264,6 @@ export class RuleBridge implements Bridge {
   async #departed(id: string): Promise<void> {
     const earlier = [...this.#leaving].filter(([running]) => running.rule.id === id);
     await Promise.all(earlier.map(([, left]) => left));
-  }
-
-  /** Removes what a rule that is gone has left in the spool. */
-  async #discard(id: string): Promise<void> {
-    const leaving = [...this.#leaving.keys()].find(({ rule }) => rule.id === id)?.rule;
-    await this.#departed(id);
-    const { spool, log, meter } = this.#options;
-    if (spool === undefined || this.#known.has(id) || !spool.spool.rules().includes(id)) return;
-    const { records: count, bytes } = spool.spool.open(id);
-    try {
-      await spool.spool.remove(id);
-      if (count === 0) return;
-      log.warn('bridge-spool-removed', { rule: id, records: count, bytes });
-      if (leaving === undefined) return;
-      const [bridge, direction] = [leaving.bridge, LABEL_OF[leaving.direction]];
-      meter.bridgeRecords({ bridge, direction, outcome: 'dropped', reason: 'rule_removed', count });
-    } catch (error) {
-      if (!(error instanceof SpoolError)) throw error;
-      log.error('bridge-spool-failed', { rule: id, error: error.message });
-    }
   }
 
   /** One timer for everything that waits: acknowledgements, metadata and gauges. */

@@ -15,6 +15,8 @@ import { encodeRecord } from './spool-record.ts';
 
 /** Long enough for some looks. */
 const LOOKS_MS = 5_000;
+/** Long enough for a look at records whose rules are not there. */
+const LOOKS_AT_REST_MS = 61_000;
 
 function rule(changes: Partial<MqttToKafkaRule> = {}): BridgeRule {
   return {
@@ -50,7 +52,7 @@ describe('SpoolHeir', () => {
     bridge.apply([rule()]);
     heir = new SpoolHeir({
       estate: { inherit: async () => offered.splice(0) },
-      inherit: (id, entries) => bridge.inherit(id, entries),
+      bridge,
       log,
     });
   });
@@ -156,8 +158,7 @@ describe('SpoolHeir', () => {
   });
 
   it('keeps the records of a rule that is disabled until it works again', async () => {
-    bridge.apply([rule({ enabled: false })]);
-    bridge.prune();
+    bridge.apply([rule({ enabled: false })], undefined, new Map());
     await leave('r1', ['old']);
     heir.start();
     await pass(LOOKS_MS);
@@ -167,15 +168,51 @@ describe('SpoolHeir', () => {
     expect(stored).toEqual(['old']);
   });
 
-  it('removes the records of a rule that is gone, as soon as all rules are known', async () => {
-    await leave('gone', ['old']);
+  it('keeps the records of a rule that it does not know, says so once, and sends them when it does', async () => {
+    bridge.apply([], undefined, new Map());
+    await leave('r1', ['old']);
     heir.start();
+    await pass(3 * LOOKS_AT_REST_MS);
+    expect(left.open('r1').records).toBe(1);
+    expect(log.of('bridge-spool-unclaimed')).toEqual([
+      {
+        ...{ level: 'warn', event: 'bridge-spool-unclaimed' },
+        fields: { rule: 'r1', node: 'dead', records: 1, bytes: expect.any(Number) },
+      },
+    ]);
+    bridge.apply([rule()], undefined, new Map());
     await pass(LOOKS_MS);
-    expect(left.rules()).toEqual(['gone']);
-    bridge.prune();
-    await pass(LOOKS_MS);
+    expect(stored).toEqual(['old']);
+    expect(log.of('bridge-spool-removed')).toEqual([]);
+  });
+
+  it('lets those go that are too old', async () => {
+    bridge.apply([], undefined, new Map());
+    await leave('gone', ['1', '2']);
+    heir.start();
+    await pass(3_000_000);
+    await leave('gone', ['3']);
+    await pass(600_000 + LOOKS_AT_REST_MS);
+    expect(left.open('gone').records).toBe(1);
+    expect(log.of('bridge-spool-removed').map(({ fields }) => fields)).toEqual([
+      { rule: 'gone', node: 'dead', records: 2 },
+    ]);
+    await pass(3_600_000);
     expect(left.rules()).toEqual([]);
-    expect(log.of('bridge-spool-removed')).toHaveLength(1);
+  });
+
+  it('lets those go whose rule was deleted after they came, and no others', async () => {
+    await leave('gone', ['1', '2']);
+    await pass(1_000);
+    const removed = new Map([['gone', Date.now()]]);
+    await pass(1_000);
+    await leave('gone', ['3']);
+    heir.start();
+    await pass(LOOKS_AT_REST_MS);
+    expect(left.open('gone').records).toBe(3);
+    bridge.apply([], undefined, removed);
+    await pass(LOOKS_AT_REST_MS);
+    expect(left.open('gone').records).toBe(1);
   });
 
   it('ends when the node is back, which sends the rest itself', async () => {

@@ -7,24 +7,27 @@ import {
   type SpoolEstate,
   type SpoolLog,
 } from '#libs/broker-ports';
+import type { RuleBridge } from './rule-bridge.ts';
 
 /** What an heir works with. */
 export interface SpoolHeirOptions {
   readonly estate: SpoolEstate;
-  /** Takes records of a rule into the spool of this node: see RuleBridge.inherit(). */
-  readonly inherit: (rule: string, entries: readonly SpoolEntry[]) => Promise<number | undefined>;
+  /** Takes records of a rule into the spool of this node. */
+  readonly bridge: Pick<RuleBridge, 'inherit' | 'inherits'>;
   readonly log: Log;
 }
 
 const LOOK_MS = 1_000;
+/** How often it is looked whether records of rules that do not run here need not be kept any more. */
+const LOOKS_AT_REST = 60;
 const PIECE_BYTES = 256 * 1024;
 
 /**
  * Brings what ended nodes have left in their spools into the spool of this one, whose rules send it.
  *
  * @remarks A piece is forgotten there when it is durable here, so a crash between the two repeats one piece. Records of a rule
- * come in their order, behind what this node has of the rule by then. Those of a rule that does not run here wait; those of a
- * rule that is gone are removed, as a node does with its own.
+ * come in their order, behind what this node has of the rule by then. Those of a rule that does not run here wait, also for a
+ * node that knows the rule; they go as what a node has itself does: see SpoolLeftovers.
  */
 export class SpoolHeir {
   readonly #options: SpoolHeirOptions;
@@ -33,6 +36,9 @@ export class SpoolHeir {
   #round: Promise<void> | undefined;
   #fault: string | undefined;
   #isClosed = false;
+  #looks = 0;
+  /** Logs of which it was told that they wait. */
+  readonly #told = new WeakSet<SpoolLog>();
 
   constructor(options: SpoolHeirOptions) {
     this.#options = options;
@@ -55,6 +61,7 @@ export class SpoolHeir {
 
   async #go(): Promise<void> {
     const { estate, log } = this.#options;
+    this.#looks += 1;
     try {
       for (const inherited of await estate.inherit()) {
         const { nodeId: node, spool } = inherited;
@@ -97,21 +104,29 @@ export class SpoolHeir {
 
   /** Brings a piece of a log over; whether it may be worth while to go on. */
   async #move({ nodeId: node, spool }: InheritedSpool, rule: string): Promise<boolean> {
+    const { bridge, log } = this.#options;
     const left = spool.open(rule);
+    const isAtWork = bridge.inherits(rule);
+    if (!isAtWork) this.#tell(left, { rule, node });
+    if (!isAtWork && left.records > 0 && this.#looks % LOOKS_AT_REST !== 0) return false;
     const entries = await this.#read(left, { rule, node });
-    const taken = entries.length === 0 ? 0 : await this.#options.inherit(rule, entries);
-    if (taken === undefined) {
-      const { records, bytes } = left;
-      this.#options.log.warn('bridge-spool-removed', { rule, node, records, bytes });
-    }
-    if (taken === undefined || entries.length === 0) {
+    if (entries.length === 0) {
       await spool.remove(rule);
       return false;
     }
+    const taken = await bridge.inherit(rule, entries);
     const last = entries[taken - 1];
     if (last === undefined) return false;
     left.release(last.sequence);
+    if (!isAtWork) log.warn('bridge-spool-removed', { rule, node, records: taken });
     return true;
+  }
+
+  #tell(left: SpoolLog, whose: { readonly rule: string; readonly node: string }): void {
+    const { records, bytes } = left;
+    if (records === 0 || this.#told.has(left)) return;
+    this.#told.add(left);
+    this.#options.log.warn('bridge-spool-unclaimed', { ...whose, records, bytes });
   }
 
   /** Reads a piece of a log; what is damaged is passed over. */

@@ -6,7 +6,6 @@ import {
   SpoolingBridge,
   spoolingRule as rule,
   type MemorySpoolStore,
-  type RecordingLog,
 } from '#libs/testkit';
 import { laneOf } from './murmur2.ts';
 import type { SpoolLimits } from './spool-limits.ts';
@@ -21,14 +20,13 @@ describe('a rule that acknowledges from the spool', () => {
   let bench: SpoolingBridge;
   let store: MemorySpoolStore;
   let sink: LaneSink;
-  let log: RecordingLog;
   let answers: string[];
   let counts: Record<string, number>;
 
   beforeEach(async () => {
     jest.useFakeTimers();
     bench = await SpoolingBridge.open(new LaneSink());
-    ({ store, sink, log, answers, counts } = bench);
+    ({ store, sink, answers, counts } = bench);
   });
 
   afterEach(async () => {
@@ -354,37 +352,5 @@ describe('a rule that acknowledges from the spool', () => {
     bench.bridge.apply([rule({ ack: 'kafka' })]);
     await bench.pass(500);
     expect(values()).toEqual(numbers(1, 10));
-  });
-
-  it('removes the log of a rule that is gone, and keeps that of one that is off', async () => {
-    sink.away = true;
-    bench.bridge.apply([rule(), rule({ id: 'r2', filter: 'b' })]);
-    bench.offer('1');
-    bench.offer('2', { topic: 'b' });
-    await bench.pass(100);
-    bench.bridge.apply([rule({ enabled: false })]);
-    bench.bridge.prune();
-    await bench.pass(10_000);
-    expect(bench.spool.rules()).toEqual(['r1']);
-    expect(log.lines).toContainEqual({
-      level: 'warn',
-      event: 'bridge-spool-removed',
-      fields: { rule: 'r2', records: 1, bytes: expect.any(Number) },
-    });
-    expect(counts).toEqual({ 'dropped/rule_removed': 1 });
-  });
-
-  it('sends what a removed rule has left before its log goes', async () => {
-    sink.away = true;
-    bench.bridge.apply([rule()]);
-    bench.offerMany(1, 2_000);
-    await bench.pass(100);
-    sink.away = false;
-    bench.bridge.apply([]);
-    bench.bridge.prune();
-    await bench.pass(6_000);
-    expect(values()).toEqual(numbers(1, 2_000));
-    expect(bench.spool.rules()).toEqual([]);
-    expect(bench.events).not.toContain('bridge-spool-removed');
   });
 });

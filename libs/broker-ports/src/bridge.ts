@@ -286,6 +286,18 @@ export type DefinitionWriteResult<Item> =
   | { readonly kind: 'conflict' }
   | { readonly kind: 'absent' };
 
+/** How many removals a definition store remembers. */
+export const DEFINITION_REMOVALS_MAX = 1_000;
+
+/**
+ * Told of all items there are, and of those that were removed: when, by id, in milliseconds since 1970. Only the latest
+ * {@link DEFINITION_REMOVALS_MAX} are known, and none that was made again. An item that is in neither was lost.
+ */
+export type DefinitionsChanged<Item> = (
+  items: readonly StoredDefinition<Item>[],
+  removed: ReadonlyMap<string, number>,
+) => void;
+
 /** What is made through the API and has an id, shared by all nodes. */
 export interface DefinitionStore<Item extends { readonly id: string }> {
   /** All that was made through the API. */
@@ -295,7 +307,7 @@ export interface DefinitionStore<Item extends { readonly id: string }> {
   /** Deletes; when `revision` is given, exactly that one. */
   remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Item>>;
   /** Calls back within two seconds of a change by any node, and once at the start. */
-  watch(changed: (items: readonly StoredDefinition<Item>[]) => void): void;
+  watch(changed: DefinitionsChanged<Item>): void;
   /** Stops watching. */
   close(): Promise<void>;
 }
@@ -371,10 +383,15 @@ export interface Bridge {
    *
    * @remarks A rule that is as before, and whose connector is, goes on undisturbed. Another begins anew when what it has in
    * memory is sent or given up; what is in the spool waits for its next version. A rule that cannot run says why.
+   *
+   * @param removed - given when these are all the rules there are: when rules were deleted, by id. What these have left in the spool
+   * goes; that of other rules which are not there is kept until it is too old.
    */
-  apply(rules: readonly BridgeRule[], ground?: BridgeGround): void;
-  /** Removes what rules that were not applied last have left in the spool. To be called when all rules are known. */
-  prune(): void;
+  apply(
+    rules: readonly BridgeRule[],
+    ground?: BridgeGround,
+    removed?: ReadonlyMap<string, number>,
+  ): void;
   /** What is wrong with a rule, naming the field; undefined when it can run, on the ground given or applied last. */
   ruleFault(rule: BridgeRule, ground?: BridgeGround): string | undefined;
   /** Dry run: what a rule would make of a sample, on the ground given or applied last. Nothing is sent, kept or counted. */

@@ -71,7 +71,6 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     idle,
     offer,
     apply: () => undefined,
-    prune: () => undefined,
     ruleFault: () => undefined,
     tryRule: () => ({ kind: 'unmatched', by: 'filter' }),
     status: () => [],

@@ -23,6 +23,7 @@ export function brokerGauges(
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
     bridgeSpoolLimit: gauges.bridgeSpoolLimit.cell(),
+    bridgeSpoolUnclaimed: gauges.bridgeSpoolUnclaimed.cell(),
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),
   };
 

@@ -304,6 +304,10 @@ export const BROKER_GAUGES = {
     'Records waiting in the spool for the other side.',
     'bridge',
   ),
+  bridgeSpoolUnclaimed: metric(
+    'skein_bridge_spool_unclaimed_records',
+    'Records waiting in the spool for a rule that this node does not know.',
+  ),
   bridgeHeldRecords: metric(
     'skein_bridge_held_records',
     'Records held until another node has delivered what their clients published there before.',

@@ -194,6 +194,7 @@ describe('gauges', () => {
     meter.bridgeConnected('kafka', true);
     meter.bridgeBuffer('kafka', 4, 400);
     meter.bridgeSpool('kafka', 5, 500);
+    meter.bridgeSpoolUnclaimed(7);
     meter.bridgeHeld('kafka', 6);
     meter.bridgeHoldEnded('kafka', 'timed_out');
     meter.bridgeConsumerLag('kafka', 12);
@@ -207,6 +208,7 @@ describe('gauges', () => {
     expect(text).toContain('skein_bridge_spool_records{bridge="kafka"} 5');
     expect(text).toContain('skein_bridge_spool_bytes{bridge="kafka"} 500');
     expect(text).toContain('skein_bridge_spool_limit_bytes 2000');
+    expect(text).toContain('skein_bridge_spool_unclaimed_records 7');
     expect(text).toContain('skein_bridge_held_records{bridge="kafka"} 6');
     expect(text).toContain('skein_bridge_holds_total{bridge="kafka",outcome="timed_out"} 1');
     expect(text).toContain('skein_bridge_consumer_lag_records{bridge="kafka"} 12');

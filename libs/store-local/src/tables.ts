@@ -16,4 +16,6 @@ export const TABLES = {
   delayedIdentities: 14,
   connectors: 15,
   connectorRevisions: 16,
+  removedRules: 17,
+  removedConnectors: 18,
 } as const;

@@ -32,7 +32,8 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{exclusive}:holders    hash     filter of an exclusive subscription -> `created client id` of its session
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
  *   prefix:{rules}:revision       string   counts the changes of the rules
- *   prefix:{connectors}:connectors, :revision       the same of connectors
+ *   prefix:{rules}:removed        zset     id of a rule that was removed -> when (ms); the latest DEFINITION_REMOVALS_MAX
+ *   prefix:{connectors}:connectors, :revision, :removed       the same of connectors
  *
  * The keys of a disconnected session carry its expiry as TTL, with EXPIRY_SLACK_MS added: the record decides,
  * the TTL cleans up. A session that is connected or never expires has no TTL.
@@ -118,9 +119,13 @@ export type DefinitionKind = 'rules' | 'connectors';
 export function definitionKeys(
   prefix: string,
   kind: DefinitionKind,
-): { items: string; revision: string } {
+): { items: string; revision: string; removed: string } {
   const base = tagged(prefix, kind);
-  return { items: `${base}:${kind}`, revision: `${base}:revision` };
+  return {
+    items: `${base}:${kind}`,
+    revision: `${base}:revision`,
+    removed: `${base}:removed`,
+  };
 }
 
 function tagged(prefix: string, name: string): string {

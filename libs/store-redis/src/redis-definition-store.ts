@@ -1,4 +1,10 @@
-import type { DefinitionStore, DefinitionWriteResult, StoredDefinition } from '#libs/broker-ports';
+import {
+  DEFINITION_REMOVALS_MAX,
+  type DefinitionsChanged,
+  type DefinitionStore,
+  type DefinitionWriteResult,
+  type StoredDefinition,
+} from '#libs/broker-ports';
 import { definitionKeys, type DefinitionKind } from './keys.ts';
 import { readScript } from './lua-script.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -41,35 +47,37 @@ export class RedisDefinitionStore<
   }
 
   async put(item: Item, revision: number | undefined): Promise<DefinitionWriteResult<Item>> {
-    const { items, revision: counter } = this.#keys;
-    const reply = (await this.#redis.run('rules', items, (client) =>
-      client.evalsha(PUT.sha, 2, items, counter, item.id, revision ?? '', JSON.stringify(item)),
+    const keys = this.#keysOfWrite;
+    const args = [item.id, revision ?? '', JSON.stringify(item)];
+    const reply = (await this.#redis.run('rules', this.#keys.items, (client) =>
+      client.evalsha(PUT.sha, keys.length, ...keys, ...args),
     )) as PutReply;
     if (reply[0] !== 'stored') return { kind: reply[0] };
     return { kind: 'stored', stored: { item, source: 'api', revision: Number(reply[1]) } };
   }
 
   async remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Item>> {
-    const { items, revision: counter } = this.#keys;
-    const reply = (await this.#redis.run('rules', items, (client) =>
-      client.evalsha(REMOVE.sha, 2, items, counter, id, revision ?? ''),
+    const keys = this.#keysOfWrite;
+    const args = [id, revision ?? '', DEFINITION_REMOVALS_MAX];
+    const reply = (await this.#redis.run('rules', this.#keys.items, (client) =>
+      client.evalsha(REMOVE.sha, keys.length, ...keys, ...args),
     )) as RemoveReply;
     if (reply[0] !== 'removed') return { kind: reply[0] };
     return { kind: 'stored', stored: decode(reply[1]) };
   }
 
-  watch(changed: (items: readonly StoredDefinition<Item>[]) => void): void {
+  watch(changed: DefinitionsChanged<Item>): void {
     let seen: string | null | undefined;
     let polling = false;
     const poll = async (): Promise<void> => {
       if (polling) return;
       polling = true;
       const revision = await this.#revision();
-      const items = revision === undefined || revision === seen ? undefined : await this.#items();
+      const all = revision === undefined || revision === seen ? undefined : await this.#all();
       polling = false;
-      if (items === undefined || !this.#timers.has(timer)) return;
+      if (all === undefined || !this.#timers.has(timer)) return;
       seen = revision;
-      changed(items);
+      changed(...all);
     };
     const timer = setInterval(() => void poll(), POLL_INTERVAL_MS).unref();
     this.#timers.add(timer);
@@ -87,8 +95,27 @@ export class RedisDefinitionStore<
     return this.#redis.run('rules', key, (client) => client.get(key)).catch(() => undefined);
   }
 
-  #items(): Promise<readonly StoredDefinition<Item>[] | undefined> {
-    return this.list().catch(() => undefined);
+  /** What a watcher is told. An item that goes between the two questions is in both answers, never in none. */
+  async #all(): Promise<Parameters<DefinitionsChanged<Item>> | undefined> {
+    const { removed } = this.#keys;
+    try {
+      const items = await this.list();
+      const texts = await this.#redis.run('rules', removed, (client) =>
+        client.zrange(removed, 0, -1, 'WITHSCORES'),
+      );
+      const times = new Map<string, number>();
+      for (let index = 0; index < texts.length; index += 2) {
+        times.set(texts[index] ?? '', Number(texts[index + 1]));
+      }
+      return [items, times];
+    } catch {
+      return undefined;
+    }
+  }
+
+  get #keysOfWrite(): readonly string[] {
+    const { items, revision, removed } = this.#keys;
+    return [items, revision, removed];
   }
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type {
-  BridgeRule,
-  Connector,
-  ConnectorStore,
-  DefinitionStore,
-  RuleStore,
-  StoredDefinition,
+import {
+  DEFINITION_REMOVALS_MAX,
+  type BridgeRule,
+  type Connector,
+  type ConnectorStore,
+  type DefinitionStore,
+  type RuleStore,
+  type StoredDefinition,
 } from '#libs/broker-ports';
 import { useStore, type StoreFactory, type StoreUnderTest } from './store-under-test.ts';
 import { until } from './until.ts';
@@ -25,6 +26,9 @@ interface Ground<Item extends { readonly id: string }> {
 
 /** The port promises a call of the watcher within this time. */
 const WATCH_DEADLINE_MS = 2000;
+
+/** Clocks on one machine differ by less. */
+const CLOCKS_APART_MS = 1_000;
 
 /** What every RuleStore must do: registers the tests, to be called in a spec file. */
 export function ruleStoreSuite(name: string, factory: StoreFactory<RuleStore>): void {
@@ -210,6 +214,36 @@ function watchCases<Item extends ItemOf>({ current, sample }: Ground<Item>): voi
       await untilTold([second]);
       await writer.remove('one', undefined);
       await untilTold([]);
+    });
+
+    it('tells what was removed and when, but not of what was made again', async () => {
+      const { store, peer, reopen } = current();
+      const writer = peer === undefined ? store : await peer();
+      await stored(writer, sample.of('one'));
+      await stored(writer, sample.of('two'));
+      const beforeMs = Date.now() - CLOCKS_APART_MS;
+      await writer.remove('one', undefined);
+      await writer.remove('two', undefined);
+      await stored(writer, sample.of('two'));
+      const later = reopen === undefined ? store : await reopen();
+      const told: ReadonlyMap<string, number>[] = [];
+      later.watch((_, removed) => told.push(removed));
+      await until(() => expect(told.at(-1)?.size).toBe(1), WATCH_DEADLINE_MS);
+      expect(told.at(-1)?.get('one')).toBeGreaterThanOrEqual(beforeMs);
+      expect(told.at(-1)?.get('one')).toBeLessThanOrEqual(Date.now() + CLOCKS_APART_MS);
+    });
+
+    it('remembers a bounded number of removals, the latest', async () => {
+      const { store } = current();
+      const ids = Array.from({ length: DEFINITION_REMOVALS_MAX + 5 }, (_, index) => `r${index}`);
+      for (const id of ids) {
+        await stored(store, sample.of(id));
+        await store.remove(id, undefined);
+      }
+      const told: ReadonlyMap<string, number>[] = [];
+      store.watch((_, removed) => told.push(removed));
+      await until(() => expect(told.at(-1)?.size).toBe(DEFINITION_REMOVALS_MAX), WATCH_DEADLINE_MS);
+      expect(told.at(-1)?.has(ids.at(-1) ?? '')).toBe(true);
     });
 
     it('tells that there are none', async () => {

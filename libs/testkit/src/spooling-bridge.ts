@@ -86,6 +86,8 @@ export class SpoolingBridge<Other extends Sink = LaneSink> {
   readonly counts: Record<string, number> = {};
   /** What is in memory. */
   buffered = 0;
+  /** Records of rules that are not known. */
+  unclaimed = 0;
   #spool: Spool;
   #bridge: RuleBridge;
 
@@ -190,6 +192,7 @@ export class SpoolingBridge<Other extends Sink = LaneSink> {
         count(`${record.outcome}/${record.reason}`, record.count),
       bridgeDeadLetters: (_bridge: string, records: number) => count('letters', records),
       bridgeRuleError: (_rule: string, stage: string) => count(`stage ${stage}`),
+      bridgeSpoolUnclaimed: (records: number) => (this.unclaimed = records),
       bridgeBuffer: (_bridge: string, _records: number, bytes: number) => (this.buffered = bytes),
     };
     return new Proxy({}, { get: (_, name) => told[name] ?? (() => undefined) }) as Meter;

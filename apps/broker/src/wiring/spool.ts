@@ -89,7 +89,7 @@ class RedisNodeSpool implements NodeSpool {
     if (this.#estate === undefined) return;
     this.#heir = new SpoolHeir({
       estate: this.#estate,
-      inherit: (rule, entries) => bridge.inherit(rule, entries),
+      bridge,
       log: this.#log,
     });
     this.#heir.start();

@@ -1,6 +1,6 @@
 -- Creates or replaces a bridge rule or a connector by compare-and-set on its revision.
 --
--- KEYS[1] items, KEYS[2] revision: see keys.ts
+-- KEYS[1] items, KEYS[2] revision, KEYS[3] removed: see keys.ts
 -- ARGV[1]  its id
 -- ARGV[2]  the revision to replace; empty to create
 -- ARGV[3]  it as JSON
@@ -15,4 +15,5 @@ if not held and ARGV[2] ~= '' then return { 'absent' } end
 
 local revision = string.format('%.0f', redis.call('INCR', KEYS[2]))
 redis.call('HSET', KEYS[1], ARGV[1], revision .. ' ' .. ARGV[3])
+redis.call('ZREM', KEYS[3], ARGV[1])
 return { 'stored', revision }

@@ -1,8 +1,9 @@
--- Removes a bridge rule or a connector, of one revision or of any.
+-- Removes a bridge rule or a connector, of one revision or of any, and notes that it was.
 --
--- KEYS[1] items, KEYS[2] revision: see keys.ts
+-- KEYS[1] items, KEYS[2] revision, KEYS[3] removed: see keys.ts
 -- ARGV[1]  its id
 -- ARGV[2]  the revision to remove; empty for any
+-- ARGV[3]  how many removals are noted
 --
 -- {'removed', text}  done; what was stored, as `revision JSON`
 -- {'conflict'}       it has another revision
@@ -12,6 +13,10 @@ local held = redis.call('HGET', KEYS[1], ARGV[1])
 if not held then return { 'absent' } end
 if ARGV[2] ~= '' and string.match(held, '^%d+') ~= ARGV[2] then return { 'conflict' } end
 
+local now = redis.call('TIME')
+local ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('INCR', KEYS[2])
+redis.call('ZADD', KEYS[3], ms, ARGV[1])
+for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1 - ARGV[3])) do redis.call('ZREM', KEYS[3], id) end
 return { 'removed', held }
