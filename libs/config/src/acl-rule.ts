@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isNetwork } from './network.ts';
 
 /** Levels of text, `+` or, as the last one, `#`. */
 const FILTER = /^(?:(?:\+|[^+#\0/]*)\/)*(?:\+|#|[^+#\0/]*)$/u;
@@ -27,13 +27,6 @@ function topicFault(text: string): string | undefined {
   return text.replace(PLACEHOLDER, '').includes('${')
     ? 'holds a placeholder other than ${clientid}, ${username} and ${cert.cn}'
     : undefined;
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  if (bits === -1 || rest.length > 0 || address.includes('%')) return false;
-  return prefix === undefined || (/^\d{1,3}$/u.test(prefix) && Number(prefix) <= bits);
 }
 
 const topic = z.string({ error: 'must be an MQTT topic filter' }).superRefine((text, context) => {

@@ -14,6 +14,7 @@ export function listenerFaults({ listeners, tls }: Settings): ConfigFault[] {
   const entries: [string, Listener][] = Object.entries(listeners);
   const faults = entries.flatMap(([name, listener]) => [
     ...nameFaults(name),
+    ...proxyFaults(`listeners.${name}.proxyFrom`, listener),
     ...tlsFaults(`listeners.${name}.tls`, listener.enabled ? listener.tls : undefined),
   ]);
   if (ticketSecret.file !== undefined && ticketSecret.env !== undefined) {
@@ -30,6 +31,12 @@ function nameFaults(name: string): ConfigFault[] {
   if (NAME.test(name)) return [];
   const problem = 'is not a name for a listener';
   return [{ field: `listeners.${name}`, problem, fix: 'take 1 to 32 of a-z, 0-9 and hyphens' }];
+}
+
+function proxyFaults(field: string, { proxyProtocol, proxyFrom }: Listener): ConfigFault[] {
+  if (proxyProtocol === 'off' || proxyFrom.length > 0) return [];
+  const problem = 'is required by proxyProtocol: required';
+  return [{ field, problem, fix: 'name the addresses of the proxies, for example 10.0.0.0/8' }];
 }
 
 function tlsFaults(field: string, tls: Listener['tls'] | undefined): ConfigFault[] {

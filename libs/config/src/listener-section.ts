@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { file, flag, host, milliseconds, section, whole } from './kinds.ts';
+import { isNetwork } from './network.ts';
 import { mountpoint } from './topic-rule.ts';
 
 const rules = section({
@@ -119,6 +120,23 @@ const common = () => ({
       'Most connections open at once; one more is closed before its CONNECT is read. The default is 100,000, or a fair part of what the limit of open files leaves when that is less.',
     unit: 'connections',
   }),
+  proxyProtocol: z.enum(['off', 'required']).default('off').meta({
+    description:
+      'Whether every connection begins with a header of the PROXY protocol, version 1 or 2, before TLS, that tells where the client is. With `required` one without it is refused; with `off` it is junk like any other.',
+  }),
+  proxyFrom: z
+    .array(
+      z.string().refine(isNetwork, {
+        error: 'must be an IP address or a network such as 10.0.0.0/8',
+      }),
+    )
+    .max(64)
+    .default([])
+    .meta({
+      description:
+        'Addresses of the proxies, with `proxyProtocol: required`; connections from anywhere else are refused.',
+      expects: 'a list of IP addresses and networks',
+    }),
 });
 
 const transport = <Name extends 'tcp' | 'ws'>(name: Name, expects: string) =>

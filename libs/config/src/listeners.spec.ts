@@ -88,3 +88,34 @@ describe('listeners by name', () => {
     expect(faultsOf('tls: { ticketSecret: { file: a, env: B } }')).toEqual(['tls.ticketSecret']);
   });
 });
+
+describe('listeners behind proxies', () => {
+  it('name those that may tell where a client is', () => {
+    const behind = { SKEIN_LISTENERS_TCP_PROXY_PROTOCOL: 'required' };
+    const [tcp] = enabledListeners(
+      load('', { ...behind, SKEIN_LISTENERS_TCP_PROXY_FROM: '10.0.0.0/8,2001:db8::1' }),
+    );
+
+    expect(tcp).toMatchObject({
+      proxyProtocol: 'required',
+      proxyFrom: ['10.0.0.0/8', '2001:db8::1'],
+    });
+    expect(enabledListeners(load(''))).toMatchObject([
+      { proxyProtocol: 'off', proxyFrom: [] },
+      { proxyProtocol: 'off', proxyFrom: [] },
+    ]);
+  });
+
+  it('must name them, as networks', () => {
+    expect(faultsOf('listeners: { ws: { proxyProtocol: required } }')).toEqual([
+      'listeners.ws.proxyFrom',
+    ]);
+    expect(faultsOf('listeners: { ws: { proxyProtocol: true, proxyFrom: [] } }')).toEqual([
+      'listeners.ws.proxyProtocol',
+    ]);
+    const further = 'transport: tcp, port: 1, proxyProtocol: required';
+    expect(faultsOf(`listeners: { p: { ${further}, proxyFrom: [10.0.0.0/33] } }`)).toEqual([
+      'listeners.p.proxyFrom[0]',
+    ]);
+  });
+});

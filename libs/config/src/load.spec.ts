@@ -47,6 +47,8 @@ describe('without a source', () => {
       enabled: true,
       host: '127.0.0.1',
       port: 1883,
+      proxyFrom: [],
+      proxyProtocol: 'off',
       transport: 'tcp',
     });
     expect(config.redis.url).toBeUndefined();

@@ -51,7 +51,14 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'other',
 ];
 
-const SOCKET_REJECTIONS: readonly SocketRejection[] = ['max_connections', 'tls_error', 'draining'];
+const SOCKET_REJECTIONS: readonly SocketRejection[] = [
+  'max_connections',
+  'tls_error',
+  'draining',
+  'timeout',
+  'proxy_untrusted',
+  'proxy_header',
+];
 
 const HELD_REASONS: readonly HeldReason[] = ['window', 'output', 'requests', 'share'];
 

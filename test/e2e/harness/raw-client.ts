@@ -27,6 +27,13 @@ export class RawClient {
     return new RawClient(scope, socket, version);
   }
 
+  /** Opens a connection that begins with the header of a proxy. */
+  static async behind(scope: Scope, port: number, header: Uint8Array | string): Promise<RawClient> {
+    const client = await RawClient.open(scope, port);
+    client.#socket.write(header);
+    return client;
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -15,17 +15,31 @@ interface Waiting {
 export class Lobby {
   readonly #waiting = new Map<string, Waiting>();
   readonly #deadlineMs: number;
+  readonly #expired: (socket: Socket) => void;
 
-  constructor(deadlineMs: number) {
+  /** @param expired - ends a connection that is at its deadline. */
+  constructor(deadlineMs: number, expired: (socket: Socket) => void) {
     this.#deadlineMs = deadlineMs;
+    this.#expired = expired;
   }
 
-  /** A connection was made; it is closed at its deadline. */
+  /** A connection was made; it is ended at its deadline. */
   enter(socket: Socket): void {
     const key = keyOf(socket);
-    const deadline = setTimeout(() => socket.destroy(), this.#deadlineMs).unref();
+    const deadline = setTimeout(() => this.#expired(socket), this.#deadlineMs).unref();
     this.#waiting.set(key, { socket, deadline, address: plain(socket.remoteAddress ?? '') });
     socket.once('close', () => this.#remove(key));
+  }
+
+  /** A proxy has told where the client is. */
+  locate(socket: Socket, address: string): void {
+    const waiting = this.#waiting.get(keyOf(socket));
+    if (waiting !== undefined) waiting.address = address;
+  }
+
+  /** Where the client of a connection is. */
+  addressOf(socket: Socket): string {
+    return this.#waiting.get(keyOf(socket))?.address ?? '';
   }
 
   /** MQTT begins on a connection; returns where the client is, undefined when it has gone meanwhile. */

@@ -1,8 +1,12 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { AddressRange } from '#libs/access';
 import type { ClientCertificate } from '#libs/broker-core';
+import type { SocketRejection } from '#libs/broker-ports';
 import { HIGH_WATER_MARK_BYTES, type ListenerOptions } from './listener.ts';
 import { Lobby } from './lobby.ts';
+import { ProxyDoor } from './proxy-door.ts';
+import { Refusals } from './refusals.ts';
 import { clientCertificateOf } from './tls/client-certificate.ts';
 import { TlsDoor } from './tls/tls-door.ts';
 
@@ -14,29 +18,34 @@ export interface Peer {
   readonly certificate?: ClientCertificate;
 }
 
-/** The port of a listener, whatever is spoken on it: its bounds, its TLS, its opening and its end. */
+/** The port of a listener, whatever is spoken on it: its bounds, its proxies, its TLS, its opening and its end. */
 export class ServerPort {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #lobby: Lobby;
+  readonly #refusals: Refusals;
+  readonly #proxies: ProxyDoor | undefined;
   readonly #tls: TlsDoor | undefined;
+  /** Takes a connection whose bytes are the client's, to TLS or to whom they are for. */
+  readonly #begin: (socket: Socket) => void;
 
-  /** @param arrived - takes a connection whose bytes are the client's; it calls admit() when MQTT begins. */
+  /** @param arrived - takes a connection that is secure where it has to be; it calls admit() when MQTT begins. */
   constructor(options: ListenerOptions, arrived: (socket: Socket) => void) {
-    const { settings, connectTimeoutMs, connectionsMax, meter } = options;
+    const { settings, connectTimeoutMs, connectionsMax } = options;
     this.#options = options;
-    this.#tls = settings.tls && new TlsDoor(options, settings.tls, arrived);
-    const enter = this.#tls === undefined ? arrived : this.#tls.enter.bind(this.#tls);
-    this.#lobby = new Lobby(connectTimeoutMs + (settings.tls?.handshakeTimeoutMs ?? 0));
+    this.#refusals = new Refusals(settings.name, options);
+    const tls = settings.tls && new TlsDoor(options, settings.tls, arrived);
+    this.#tls = tls;
+    this.#begin = tls === undefined ? arrived : (socket) => tls.enter(socket);
+    this.#proxies = settings.proxyProtocol === 'required' ? this.#openProxies() : undefined;
+    const deadlineMs = connectTimeoutMs + (settings.tls?.handshakeTimeoutMs ?? 0);
+    this.#lobby = new Lobby(deadlineMs, (socket) => this.#refuse(socket, 'timeout'));
     const socketOptions = { noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES };
-    this.#server = createServer(socketOptions, (socket) => {
-      // An error is followed by close.
-      socket.on('error', () => undefined);
-      this.#lobby.enter(socket);
-      enter(socket);
-    });
+    this.#server = createServer(socketOptions, (socket) => this.#connected(socket));
     this.#server.maxConnections = connectionsMax;
-    this.#server.on('drop', () => meter.socketRejected(settings.name, 'max_connections'));
+    this.#server.on('drop', (peer) => {
+      this.#refusals.add('max_connections', peer?.remoteAddress ?? '');
+    });
   }
 
   /** Host and port as a URL has them; known after open(). */
@@ -79,9 +88,36 @@ export class ServerPort {
   /** Stops accepting; resolves when the last connection has ended. */
   close(): Promise<void> {
     this.#tls?.close();
+    this.#refusals.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#lobby.close();
     });
+  }
+
+  #connected(socket: Socket): void {
+    // An error is followed by close.
+    socket.on('error', () => undefined);
+    this.#lobby.enter(socket);
+    if (this.#proxies === undefined) this.#begin(socket);
+    else this.#proxies.enter(socket);
+  }
+
+  #openProxies(): ProxyDoor {
+    const trusted = this.#options.settings.proxyFrom.flatMap((network) => {
+      return AddressRange.parse(network) ?? [];
+    });
+    return new ProxyDoor(trusted, {
+      passed: (socket, address) => {
+        if (address !== undefined) this.#lobby.locate(socket, address);
+        this.#begin(socket);
+      },
+      refused: (socket, reason) => this.#refuse(socket, reason),
+    });
+  }
+
+  #refuse(socket: Socket, reason: SocketRejection): void {
+    this.#refusals.add(reason, this.#lobby.addressOf(socket));
+    socket.destroy();
   }
 }
