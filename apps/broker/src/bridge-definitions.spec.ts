@@ -11,7 +11,10 @@ import { loadConfig } from '#libs/config';
 import { BridgeDefinitions } from './bridge-definitions.ts';
 
 /** Tells its watcher what the test wants it to. */
-class ToldStore<Item extends { readonly id: string }> implements DefinitionStore<Item> {
+class ToldStore<Item extends { readonly id: string }> implements Pick<
+  DefinitionStore<Item>,
+  'list' | 'watch'
+> {
   #items: readonly StoredDefinition<Item>[] = [];
   #changed: DefinitionsChanged<Item> | undefined;
   readonly removed = new Map<string, number>();
@@ -28,16 +31,6 @@ class ToldStore<Item extends { readonly id: string }> implements DefinitionStore
   watch(changed: DefinitionsChanged<Item>): void {
     this.#changed = changed;
   }
-
-  async put(): Promise<never> {
-    throw new Error('nobody writes here');
-  }
-
-  remove(): Promise<never> {
-    return this.put();
-  }
-
-  async close(): Promise<void> {}
 }
 
 const kafka = (id: string): Connector => ({

@@ -16,8 +16,8 @@ export interface BridgeDefinitionsOptions {
     readonly bridges: readonly Connector[];
     readonly bridgeRules: readonly BridgeRule[];
   };
-  readonly connectors: ConnectorStore;
-  readonly rules: RuleStore;
+  readonly connectors: Pick<ConnectorStore, 'list' | 'watch'>;
+  readonly rules: Pick<RuleStore, 'list' | 'watch'>;
 }
 
 /**

@@ -9,6 +9,15 @@ export type {
   Login,
   LoginVerdict,
 } from './authenticator.ts';
+export {
+  BAN_REASON_MAX,
+  banIdOf,
+  banSubject,
+  type Ban,
+  type BanKind,
+  type BanSubject,
+} from './bans/ban.ts';
+export { BanList, type BanCandidate } from './bans/ban-list.ts';
 export { saslprep, type Prepared } from './saslprep.ts';
 export {
   deriveScramCredential,
@@ -25,3 +34,4 @@ export { isScramMechanism, SCRAM_MECHANISMS, type ScramMechanism } from './scram
 export { UserAuthenticator, type UserAuthenticatorParts } from './user-authenticator.ts';
 export type { Principal } from './principal.ts';
 export { TokenBucket, type Rate } from './token-bucket.ts';
+export { ACL_DOCUMENT_ID, type AclDocument, type StoredUser } from './stored-access.ts';

@@ -1,4 +1,5 @@
 import type { QoS } from '#libs/mqtt-codec';
+import type { DefinitionStore } from './definition-store.ts';
 import type { Message } from './message.ts';
 import type { PublishDone } from './hub.ts';
 import type { RuleSample, RuleTrial } from './rule-trial.ts';
@@ -271,46 +272,6 @@ export type OutboundBridgeRule = MqttToKafkaRule | MqttToWebhookRule | MqttToRab
 
 /** A rule of any direction. */
 export type BridgeRule = OutboundBridgeRule | KafkaToMqttRule;
-
-/** A rule or a connector with what the store knows of it. Those of the configuration cannot be changed over REST. */
-export interface StoredDefinition<Item> {
-  readonly item: Item;
-  readonly source: 'config' | 'api';
-  /** Grows with each change; the ETag of the API. */
-  readonly revision: number;
-}
-
-/** `conflict`: the item exists (create) or has another revision (replace, delete). */
-export type DefinitionWriteResult<Item> =
-  | { readonly kind: 'stored'; readonly stored: StoredDefinition<Item> }
-  | { readonly kind: 'conflict' }
-  | { readonly kind: 'absent' };
-
-/** How many removals a definition store remembers. */
-export const DEFINITION_REMOVALS_MAX = 1_000;
-
-/**
- * Told of all items there are, and of those that were removed: when, by id, in milliseconds since 1970. Only the latest
- * {@link DEFINITION_REMOVALS_MAX} are known, and none that was made again. An item that is in neither was lost.
- */
-export type DefinitionsChanged<Item> = (
-  items: readonly StoredDefinition<Item>[],
-  removed: ReadonlyMap<string, number>,
-) => void;
-
-/** What is made through the API and has an id, shared by all nodes. */
-export interface DefinitionStore<Item extends { readonly id: string }> {
-  /** All that was made through the API. */
-  list(): Promise<readonly StoredDefinition<Item>[]>;
-  /** Creates when `revision` is undefined, else replaces exactly that revision. */
-  put(item: Item, revision: number | undefined): Promise<DefinitionWriteResult<Item>>;
-  /** Deletes; when `revision` is given, exactly that one. */
-  remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Item>>;
-  /** Calls back within two seconds of a change by any node, and once at the start. */
-  watch(changed: DefinitionsChanged<Item>): void;
-  /** Stops watching. */
-  close(): Promise<void>;
-}
 
 /** The bridge rules made through the API. */
 export type RuleStore = DefinitionStore<BridgeRule>;

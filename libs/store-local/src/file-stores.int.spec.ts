@@ -1,13 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DefinitionStore } from '#libs/broker-ports';
 import {
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
   connectorStoreSuite,
+  definitionStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
+  type SampleDefinition,
   type StoreFactory,
 } from '#libs/testkit';
 import { openLocalStores, type LocalStores } from './local-stores.ts';
@@ -48,6 +51,11 @@ ruleStoreSuite(
 connectorStoreSuite(
   'LocalDefinitionStore in a file',
   inDirectory(({ connectors }) => connectors),
+);
+definitionStoreSuite(
+  'LocalDefinitionStore of users in a file',
+  // Whatever has an id is kept as it is.
+  inDirectory(({ users }) => users as unknown as DefinitionStore<SampleDefinition>),
 );
 delayedStoreSuite(
   'LocalDelayedStore in a file',

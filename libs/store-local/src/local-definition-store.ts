@@ -1,5 +1,6 @@
 import {
   DEFINITION_REMOVALS_MAX,
+  type DefinitionPageQuery,
   type DefinitionsChanged,
   type DefinitionStore,
   type DefinitionWriteResult,
@@ -16,6 +17,9 @@ const ABSENT = { kind: 'absent' } as const;
 const PLACES = {
   rules: [TABLES.rules, TABLES.ruleRevisions, TABLES.removedRules],
   connectors: [TABLES.connectors, TABLES.connectorRevisions, TABLES.removedConnectors],
+  users: [TABLES.users, TABLES.userRevisions, TABLES.removedUsers],
+  acl: [TABLES.aclRules, TABLES.aclRevisions, TABLES.removedAclRules],
+  bans: [TABLES.bans, TABLES.banRevisions, TABLES.removedBans],
 } as const;
 
 interface Entry<Item> {
@@ -31,7 +35,7 @@ interface Removal {
 }
 
 /**
- * The bridge rules or connectors of a single node: all in memory, and in a journal when they are to survive the process.
+ * The definitions of a kind of a single node: all in memory, and in a journal when they are to survive the process.
  *
  * @remarks Revisions are counted for all of a kind together, so that one made again never has a revision of its forerunner.
  */
@@ -47,7 +51,10 @@ export class LocalDefinitionStore<
   readonly #removals: Table<Removal>;
   /** By id, with their names in the table, in the order of their removals. */
   readonly #removed = new Map<string, Removal & { readonly number: number }>();
+  /** Their ids in order. */
+  readonly #ids: string[];
   readonly #watchers: DefinitionsChanged<Item>[] = [];
+  readonly #followers: ((ids: readonly string[] | undefined) => void)[] = [];
   #revision = 0;
 
   constructor(
@@ -63,6 +70,7 @@ export class LocalDefinitionStore<
     for (const { path, value } of this.#items.entries()) {
       this.#entries.set(value.item.id, { number: path[0] ?? 0, stored: value });
     }
+    this.#ids = [...this.#entries.keys()].sort();
     for (const { value } of this.#revisions.entries()) this.#revision = value;
     const removed = Array.from(this.#removals.entries(), ({ path: [number = 0], value }) => ({
       ...value,
@@ -76,6 +84,16 @@ export class LocalDefinitionStore<
     return this.#list();
   }
 
+  async get(id: string): Promise<StoredDefinition<Item> | undefined> {
+    return this.#entries.get(id)?.stored;
+  }
+
+  async page({ after, limit }: DefinitionPageQuery): Promise<readonly StoredDefinition<Item>[]> {
+    const from = after === undefined ? 0 : this.#placeOf(after);
+    const first = this.#ids[from] === after ? from + 1 : from;
+    return this.#itemsOf(this.#ids.slice(first, first + limit));
+  }
+
   async put(item: Item, revision: number | undefined): Promise<DefinitionWriteResult<Item>> {
     const before = this.#entries.get(item.id);
     if (before === undefined && revision !== undefined) return ABSENT;
@@ -83,11 +101,12 @@ export class LocalDefinitionStore<
     this.#revision += 1;
     const stored: StoredDefinition<Item> = { item, source: 'api', revision: this.#revision };
     const number = before?.number ?? this.#revision;
+    if (before === undefined) this.#ids.splice(this.#placeOf(item.id), 0, item.id);
     this.#entries.set(item.id, { number, stored });
     this.#items.put([number], stored);
     this.#forget(item.id);
     this.#revisions.put([0], this.#revision);
-    await this.#committed();
+    await this.#committed(item.id);
     return { kind: 'stored', stored };
   }
 
@@ -96,9 +115,10 @@ export class LocalDefinitionStore<
     if (before === undefined) return ABSENT;
     if (revision !== undefined && before.stored.revision !== revision) return CONFLICT;
     this.#entries.delete(id);
+    this.#ids.splice(this.#placeOf(id), 1);
     this.#items.remove([before.number]);
     this.#note({ id, atMs: this.#clock() }, before.number);
-    await this.#committed();
+    await this.#committed(id);
     return { kind: 'stored', stored: before.stored };
   }
 
@@ -107,17 +127,24 @@ export class LocalDefinitionStore<
     this.#tell(changed);
   }
 
+  follow(changed: (ids: readonly string[] | undefined) => void): void {
+    this.#followers.push(changed);
+    changed(undefined);
+  }
+
   async close(): Promise<void> {
     this.#watchers.length = 0;
+    this.#followers.length = 0;
     await this.#journal?.committed();
   }
 
-  async #committed(): Promise<void> {
+  async #committed(id: string): Promise<void> {
     try {
       await this.#journal?.committed();
     } finally {
       // Also when it could not be written: it is in force, and the next write takes it along.
       for (const changed of this.#watchers) this.#tell(changed);
+      for (const changed of this.#followers) changed([id]);
     }
   }
 
@@ -140,7 +167,22 @@ export class LocalDefinitionStore<
   }
 
   #list(): StoredDefinition<Item>[] {
-    const items = Array.from(this.#entries.values(), ({ stored }) => stored);
-    return items.sort((one, other) => (one.item.id < other.item.id ? -1 : 1));
+    return this.#itemsOf(this.#ids);
+  }
+
+  #itemsOf(ids: readonly string[]): StoredDefinition<Item>[] {
+    return ids.flatMap((id) => this.#entries.get(id)?.stored ?? []);
+  }
+
+  /** Where an id stands among the others, or would. */
+  #placeOf(id: string): number {
+    let low = 0;
+    let high = this.#ids.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#ids[middle] ?? '') < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

@@ -1,5 +1,7 @@
+import type { AclDocument, Ban, StoredUser } from '#libs/access';
 import type {
   ConnectorStore,
+  DefinitionStore,
   DelayedStore,
   ExclusiveStore,
   RetainedStore,
@@ -27,6 +29,9 @@ export interface LocalStores {
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
   readonly connectors: ConnectorStore;
+  readonly users: DefinitionStore<StoredUser>;
+  readonly acl: DefinitionStore<AclDocument>;
+  readonly bans: DefinitionStore<Ban>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   /** Writes what is pending and closes the file, after the stores' own close(). */
@@ -49,6 +54,9 @@ export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promi
       retained: new LocalRetainedStore({ clock, journal }),
       rules: new LocalDefinitionStore('rules', { journal }),
       connectors: new LocalDefinitionStore('connectors', { journal }),
+      users: new LocalDefinitionStore('users', { journal }),
+      acl: new LocalDefinitionStore('acl', { journal }),
+      bans: new LocalDefinitionStore('bans', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
       exclusive: new LocalExclusiveStore({ journal }),
       close: async () => journal?.close(),

@@ -4,8 +4,10 @@ import {
   exclusiveStoreSuite,
   retainedStoreSuite,
   connectorStoreSuite,
+  definitionStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
+  type SampleDefinition,
 } from '#libs/testkit';
 import { LocalDefinitionStore } from './local-definition-store.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
@@ -32,6 +34,11 @@ ruleStoreSuite('LocalDefinitionStore in memory', async () => {
 
 connectorStoreSuite('LocalDefinitionStore in memory', async () => {
   const store = new LocalDefinitionStore<Connector>('connectors');
+  return { store, close: () => store.close() };
+});
+
+definitionStoreSuite('LocalDefinitionStore of users in memory', async () => {
+  const store = new LocalDefinitionStore<SampleDefinition>('users');
   return { store, close: () => store.close() };
 });
 

@@ -18,4 +18,13 @@ export const TABLES = {
   connectorRevisions: 16,
   removedRules: 17,
   removedConnectors: 18,
+  users: 19,
+  userRevisions: 20,
+  removedUsers: 21,
+  aclRules: 22,
+  aclRevisions: 23,
+  removedAclRules: 24,
+  bans: 25,
+  banRevisions: 26,
+  removedBans: 27,
 } as const;

@@ -33,7 +33,10 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
  *   prefix:{rules}:revision       string   counts the changes of the rules
  *   prefix:{rules}:removed        zset     id of a rule that was removed -> when (ms); the latest DEFINITION_REMOVALS_MAX
- *   prefix:{connectors}:connectors, :revision, :removed       the same of connectors
+ *   prefix:{rules}:ids            zset     rule ids, all with score 0, to page through them in order
+ *   prefix:{rules}:log            stream   each change: the entry id is `revision-0`, the value is the rule id, under the
+ *                                          empty field name; trimmed to about DEFINITION_LOG_ENTRIES
+ *   prefix:{connectors}:connectors ...     the same of connectors, and of `users`, `acl` and `bans`
  *
  * The keys of a disconnected session carry its expiry as TTL, with EXPIRY_SLACK_MS added: the record decides,
  * the TTL cleans up. A session that is connected or never expires has no TTL.
@@ -47,6 +50,9 @@ export const EXPIRY_SLACK_MS = 60_000;
 
 /** About how many changes the log of retained messages holds; a node that is further behind scans the catalog anew. */
 export const RETAINED_LOG_ENTRIES = 10_000;
+
+/** About how many changes the log of definitions of a kind holds; who is further behind reads all anew. */
+export const DEFINITION_LOG_ENTRIES = 10_000;
 
 /** The keys of a session in the order in which every session command takes them. */
 export type SessionKeys = readonly [
@@ -113,19 +119,15 @@ export function exclusiveKey(prefix: string): string {
 }
 
 /** What is defined through the API. */
-export type DefinitionKind = 'rules' | 'connectors';
+export type DefinitionKind = 'rules' | 'connectors' | 'users' | 'acl' | 'bans';
 
-/** The keys of the bridge rules, or of the connectors. */
+/** The keys of the definitions of a kind, in the order in which their commands take them. */
 export function definitionKeys(
   prefix: string,
   kind: DefinitionKind,
-): { items: string; revision: string; removed: string } {
+): readonly [items: string, revision: string, removed: string, ids: string, log: string] {
   const base = tagged(prefix, kind);
-  return {
-    items: `${base}:${kind}`,
-    revision: `${base}:revision`,
-    removed: `${base}:removed`,
-  };
+  return [`${base}:${kind}`, `${base}:revision`, `${base}:removed`, `${base}:ids`, `${base}:log`];
 }
 
 function tagged(prefix: string, name: string): string {

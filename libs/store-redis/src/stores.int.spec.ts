@@ -6,12 +6,14 @@ import {
   partialSessionStoreSuite,
   retainedStoreSuite,
   connectorStoreSuite,
+  definitionStoreSuite,
   ruleStoreSuite,
   sessionStoreSuite,
   sharedDelayedStoreSuite,
   silentLog,
   startRedisCluster,
   type RedisCluster,
+  type SampleDefinition,
   type StoreFactory,
 } from '#libs/testkit';
 import { aclRules } from '#libs/redis-client';
@@ -105,6 +107,10 @@ ruleStoreSuite(
 connectorStoreSuite(
   'RedisDefinitionStore',
   factoryOf((redis) => new RedisDefinitionStore<Connector>(redis, 'connectors')),
+);
+definitionStoreSuite(
+  'RedisDefinitionStore of users',
+  factoryOf((redis) => new RedisDefinitionStore<SampleDefinition>(redis, 'users')),
 );
 delayedStoreSuite(
   'RedisDelayedStore',

@@ -54,7 +54,12 @@ export {
   type RedisSentinels,
 } from './redis-topologies.ts';
 export { retainedMessages, retainedStoreSuite } from './retained-store-suite.ts';
-export { connectorStoreSuite, ruleStoreSuite } from './definition-store-suite.ts';
+export {
+  connectorStoreSuite,
+  definitionStoreSuite,
+  ruleStoreSuite,
+  type SampleDefinition,
+} from './definition-store-suite.ts';
 export { clientSequences, offerLoad, type OutboundLoad } from './outbound-load.ts';
 export {
   SchemaRegistryServer,

@@ -26,8 +26,8 @@ import { bridgeRuleOf } from './wire.ts';
 /** What commands on bridges and their rules work on. */
 export interface BridgeCommandsOptions {
   readonly definitions: BridgeDefinitions;
-  readonly connectors: ConnectorStore;
-  readonly rules: RuleStore;
+  readonly connectors: Pick<ConnectorStore, 'put' | 'remove'>;
+  readonly rules: Pick<RuleStore, 'put' | 'remove'>;
   /** What bridges made here may name. */
   readonly policy: RemotePolicy;
   readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test' | 'tryRule'>;

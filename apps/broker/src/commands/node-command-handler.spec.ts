@@ -137,7 +137,7 @@ const policy = loadConfig({ env: {} }).bridge;
 /** A store with items of revision 3. */
 function storeOf<Item extends { readonly id: string }>(
   ...items: readonly Item[]
-): DefinitionStore<Item> {
+): Pick<DefinitionStore<Item>, 'list' | 'put' | 'remove' | 'watch'> {
   const stored = items.map((item) => ({ item, source: 'api', revision: 3 }) as const);
   return {
     list: () => Promise.resolve(stored),
@@ -145,7 +145,6 @@ function storeOf<Item extends { readonly id: string }>(
       Promise.resolve({ kind: 'stored', stored: { item, source: 'api', revision: 4 } }),
     remove: () => Promise.resolve({ kind: 'absent' }),
     watch: () => {},
-    close: () => Promise.resolve(),
   };
 }
 

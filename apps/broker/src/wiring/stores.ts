@@ -1,5 +1,7 @@
+import type { AclDocument, Ban, StoredUser } from '#libs/access';
 import type {
   ConnectorStore,
+  DefinitionStore,
   DelayedStore,
   ExclusiveStore,
   Log,
@@ -25,6 +27,9 @@ export interface Stores {
   readonly retained: RetainedStore;
   readonly rules: RuleStore;
   readonly connectors: ConnectorStore;
+  readonly users: DefinitionStore<StoredUser>;
+  readonly acl: DefinitionStore<AclDocument>;
+  readonly bans: DefinitionStore<Ban>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   /** Whether they can be reached. */
@@ -43,8 +48,16 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       ...local,
       ready: true,
       close: () => {
-        const { sessions, retained, rules, connectors, delayed, exclusive } = local;
-        return closeAll([sessions, retained, rules, connectors, delayed, exclusive, local]);
+        const { sessions, retained, rules, connectors, users, acl, bans } = local;
+        const definitions = [rules, connectors, users, acl, bans];
+        return closeAll([
+          sessions,
+          retained,
+          ...definitions,
+          local.delayed,
+          local.exclusive,
+          local,
+        ]);
       },
     };
   }
@@ -55,6 +68,10 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const retained = new RedisRetainedStore(connection);
   const rules: RuleStore = new RedisDefinitionStore(connection, 'rules');
   const connectors: ConnectorStore = new RedisDefinitionStore(connection, 'connectors');
+  const users: DefinitionStore<StoredUser> = new RedisDefinitionStore(connection, 'users');
+  const acl: DefinitionStore<AclDocument> = new RedisDefinitionStore(connection, 'acl');
+  const bans: DefinitionStore<Ban> = new RedisDefinitionStore(connection, 'bans');
+  const definitions = [rules, connectors, users, acl, bans];
   const delayed = new RedisDelayedStore(connection);
   const exclusive = new RedisExclusiveStore(connection);
   return {
@@ -62,12 +79,15 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     retained,
     rules,
     connectors,
+    users,
+    acl,
+    bans,
     delayed,
     exclusive,
     get ready() {
       return connection.isUp;
     },
-    close: () => closeAll([sessions, retained, rules, connectors, delayed, exclusive, connection]),
+    close: () => closeAll([sessions, retained, ...definitions, delayed, exclusive, connection]),
   };
 }
 

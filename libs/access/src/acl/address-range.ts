@@ -3,21 +3,36 @@ const V6_BITS = 128;
 /** `::ffff:0:0/96`: the IPv4 addresses among the IPv6 ones. */
 const MAPPED = 0xffffn;
 
-interface Address {
+/** An address as a number. @internal */
+export interface Address {
+  /** 32 or 128. */
   readonly bits: number;
   readonly value: bigint;
 }
 
 /** A network of IPv4 or IPv6 addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address. An IPv4-mapped IPv6 address is the IPv4 one. */
 export class AddressRange {
-  readonly #bits: number;
+  /** How long its addresses are: 32 or 128 bits. */
+  readonly bits: number;
+  /** How many of them the addresses of the network have in common. */
+  readonly prefixBits: number;
+  /** Those, as a number. */
+  readonly prefix: bigint;
   readonly #shift: bigint;
-  readonly #prefix: bigint;
 
   private constructor({ bits, value }: Address, prefixBits: number) {
-    this.#bits = bits;
+    this.bits = bits;
+    this.prefixBits = prefixBits;
     this.#shift = BigInt(bits - prefixBits);
-    this.#prefix = value >> this.#shift;
+    this.prefix = value >> this.#shift;
+  }
+
+  /** The one way to write it: networks that are the same have the same text. */
+  get text(): string {
+    const { bits, prefixBits } = this;
+    const value = this.prefix << this.#shift;
+    const host = bits === V4_BITS ? formatV4(value) : formatV6(value);
+    return prefixBits === bits ? host : `${host}/${String(prefixBits)}`;
   }
 
   /** @returns undefined for what is neither an address nor a network. */
@@ -34,10 +49,35 @@ export class AddressRange {
 
   /** Whether an address is in the network; no for what is no address. */
   has(address: string): boolean {
-    const [host = ''] = address.split('%', 1);
-    const parsed = parseAddress(host);
-    return parsed?.bits === this.#bits && parsed.value >> this.#shift === this.#prefix;
+    const parsed = parseClientAddress(address);
+    return parsed?.bits === this.bits && parsed.value >> this.#shift === this.prefix;
   }
+}
+
+/** The address of a client, as a socket gives it: with a zone, perhaps. @internal */
+export function parseClientAddress(address: string): Address | undefined {
+  const [host = ''] = address.split('%', 1);
+  return parseAddress(host);
+}
+
+function formatV4(value: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join('.');
+}
+
+/** As RFC 5952 wants it: the longest run of zeros, of two groups at least, becomes `::`. */
+function formatV6(value: bigint): string {
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    ((value >> BigInt(112 - 16 * index)) & 0xffffn).toString(16),
+  );
+  const text = groups.join(':');
+  let run = '';
+  for (const [found] of text.matchAll(/(?<![\da-f])0(?::0)+(?![\da-f])/gu)) {
+    if (found.length > run.length) run = found;
+  }
+  if (run === '') return text;
+  const at = text.search(new RegExp(`(?<![\\da-f])${run}(?![\\da-f])`, 'u'));
+  const [head, tail] = [text.slice(0, at), text.slice(at + run.length)];
+  return `${head === '' ? ':' : head}${tail === '' ? ':' : tail}`;
 }
 
 function parseAddress(text: string): Address | undefined {
