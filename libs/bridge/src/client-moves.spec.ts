@@ -116,7 +116,8 @@ describe.each(['spool', 'kafka'] as const)('a client that moves, with ack %s', (
     await pass(WAIT_MS / 2);
     expect(world.stored).toEqual([]);
     await pass(WAIT_MS);
-    expect(world.numbersOf('c1', rule)).toEqual([2]);
+    // With ack kafka its publisher was refused meanwhile, and sends it again.
+    expect(world.numbersOf('c1', rule)).toEqual(rule === 'spool' ? [2] : []);
     expect(b.ends).toEqual(['timed_out']);
     expect(b.log.lines).toContainEqual(
       expect.objectContaining({

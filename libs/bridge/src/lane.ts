@@ -10,6 +10,7 @@ export interface LaneLoss {
     | 'schema_error'
     | 'other'
     | 'expired'
+    | 'timeout'
     | 'shutdown';
   readonly detail: string;
 }
@@ -53,6 +54,9 @@ export const ENDED: LaneLoss = { fault: 'shutdown', detail: 'the rule ends' };
 
 /** What is told of records that became too old. @internal */
 export const EXPIRED: LaneLoss = { fault: 'expired', detail: 'it became too old' };
+
+/** What is told of records whose publishers were refused meanwhile. @internal */
+export const LATE: LaneLoss = { fault: 'timeout', detail: 'it was not delivered in time' };
 
 const FAULTS: Readonly<Record<SinkError['code'], LaneLoss['fault']>> = {
   UNAVAILABLE: 'other',
@@ -121,8 +125,7 @@ export class Lane {
   /** Gives up everything at once, except what a request under way may still deliver. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
-    clearImmediate(this.#turn);
+    this.#unschedule();
     this.#wake?.();
     const rest = this.#takeRest();
     if (rest.length > 0) this.#options.events.failed(rest, ENDED);
@@ -132,6 +135,18 @@ export class Lane {
   abandon(): void {
     this.#isAbandoned = true;
     this.#wake?.();
+  }
+
+  /** Takes out what its publishers will send again, as far as no attempt was begun with it. */
+  takeLate(): readonly OutboundRecord[] {
+    const waiting = this.#queue.slice(this.#head);
+    const late = waiting.filter(isLate);
+    if (late.length === 0) return late;
+    this.#queue = waiting.filter((record) => !isLate(record));
+    this.#head = 0;
+    this.#bytes -= bytesOf(late);
+    if (this.#queue.length === 0) this.#unschedule();
+    return late;
   }
 
   get #full(): boolean {
@@ -151,6 +166,13 @@ export class Lane {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#turn = setImmediate(this.#start);
+  }
+
+  #unschedule(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
+    this.#timer = undefined;
+    this.#turn = undefined;
   }
 
   readonly #start = (): void => {
@@ -341,6 +363,11 @@ export class Lane {
       };
     });
   }
+}
+
+/** Whether the publisher of a record was refused for want of time, and will send it again; the other side has not refused it. @internal */
+export function isLate({ gate, letter }: OutboundRecord): boolean {
+  return gate?.isLate === true && letter?.origin === undefined;
 }
 
 function lossOf({ code, message }: SinkRefusal): LaneLoss {

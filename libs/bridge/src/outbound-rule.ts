@@ -12,7 +12,7 @@ import type { BridgeContext } from './bridge-context.ts';
 import type { MovingRule } from './client-moves.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
 import { wayOf } from './direction.ts';
-import { ENDED, EXPIRED, type LaneEvents, type LaneLimits } from './lane.ts';
+import { ENDED, EXPIRED, isLate, LATE, type LaneEvents, type LaneLimits } from './lane.ts';
 import { MemoryPlaces } from './memory-places.ts';
 import { OutboundLetters, type Refusal } from './outbound-letters.ts';
 import type { OutboundRecord } from './outbound-record.ts';
@@ -185,6 +185,16 @@ export class OutboundRule implements MovingRule {
     if (this.#lookups.size > 0 || nowMs >= this.#probeDueMs) void this.#lookUp();
   }
 
+  /** Gives up what its publishers will send again, as far as no attempt was begun with it. */
+  dropLate(): void {
+    for (const lanes of this.#targets.values()) {
+      const late = lanes.takeLate();
+      if (late.length === 0) continue;
+      this.#failed(late, LATE);
+      lanes.settle();
+    }
+  }
+
   /** Sends what it holds until the deadline; then gives up what is in memory alone. */
   async close(deadlineMs: number, end: RuleEnd): Promise<void> {
     const { clock } = this.#context;
@@ -265,6 +275,7 @@ export class OutboundRule implements MovingRule {
   }
 
   released(record: OutboundRecord): void {
+    if (isLate(record)) return this.#failed([record], LATE);
     const lanes = this.#lanesOf(record);
     if (lanes instanceof TargetLanes) lanes.push(record);
     else this.#failed([record], lanes);

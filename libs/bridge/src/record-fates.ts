@@ -11,11 +11,13 @@ type Outcome = BridgeRecordCount['outcome'];
 type Reason = BridgeRecordCount['reason'];
 
 /** Why a record is given up. */
-export type Loss = Refusal | { readonly fault: 'shutdown' | 'expired'; readonly detail: string };
+export type Loss =
+  Refusal | { readonly fault: 'shutdown' | 'expired' | 'timeout'; readonly detail: string };
 
 /** Whether a record was refused for what it is, which is what dead letters are for. */
 export function isRefusal(loss: Loss): loss is Refusal {
-  return loss.fault !== 'shutdown' && loss.fault !== 'expired';
+  const { fault } = loss;
+  return fault !== 'shutdown' && fault !== 'expired' && fault !== 'timeout';
 }
 
 const LOST = 'bridge-dead-letters-lost';
@@ -83,7 +85,7 @@ export class RecordFates {
   lost({ letter, gate, target }: OutboundRecord, loss: Loss): void {
     if (loss.fault === 'expired') {
       this.count('dropped', 'expired');
-    } else if (letter === undefined || loss.fault === 'shutdown') {
+    } else if (letter === undefined || !isRefusal(loss)) {
       this.count('failed', loss.fault);
     } else {
       this.count('dropped', 'dead_letter');

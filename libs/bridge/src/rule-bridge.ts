@@ -1,5 +1,4 @@
 import {
-  PublishError,
   type Bridge,
   type BridgeGround,
   type BridgeRule,
@@ -35,8 +34,9 @@ const MATCH_CACHE_ENTRIES = 8_192;
  *
  * @remarks A record is ordered in offer(), per key and for good: it goes to a lane with one request under way at a time. With
  * an `ack` of the sink's name the publisher's QoS 1 or 2 message is acknowledged when the sink has stored it for good. When
- * that takes longer than `ackTimeoutMs` the publisher is told so and will send again, while the record stays in its lane and
- * may be stored late: delivery is at least once. QoS 0, and rules of `ack: none`, never wait; when the buffer is full their
+ * that takes longer than `ackTimeoutMs` the publisher is told so and will send again: a record that no attempt was begun with
+ * is dropped, and so is what came after it from its client, which would overtake it. One that is under way may be stored
+ * late: delivery is at least once. QoS 0, and rules of `ack: none`, never wait; when the buffer is full their
  * records are dropped and counted. The sink's absence costs MQTT nothing but these answers.
  *
  * A consumer group that has no committed offset, as of a new rule, begins at the end of its topic: commands of the past are
@@ -88,7 +88,7 @@ export class RuleBridge implements Bridge {
         value = transformed;
       }
       const gated = message.qos > 0 && rule.rule.ack !== 'none';
-      if (gated) gate ??= this.#gate(done);
+      if (gated) gate ??= this.#gate(done, message.publisher);
       rule.offer(message, gated ? gate : undefined, value);
     }
     if (gate === undefined) done();
@@ -214,9 +214,9 @@ export class RuleBridge implements Bridge {
     return rules;
   }
 
-  #gate(done: PublishDone): AckGate {
+  #gate(done: PublishDone, publisher: string): AckGate {
     const { limits, clock } = this.#options;
-    const gate = new AckGate(done, clock() + limits.ackTimeoutMs);
+    const gate = new AckGate(done, clock() + limits.ackTimeoutMs, publisher);
     this.#gates.push(gate);
     return gate;
   }
@@ -271,9 +271,7 @@ export class RuleBridge implements Bridge {
     const nowMs = this.#options.clock();
     this.#options.moves?.sweep(nowMs);
     // Rules first: they know better why a message was not taken in time.
-    for (const rule of [...this.#rules.values(), ...this.#leaving.keys()]) {
-      if (rule instanceof OutboundRule) rule.sweep(nowMs);
-    }
+    for (const rule of this.#outboundRules()) rule.sweep(nowMs);
     this.#expireGates(nowMs);
     for (const [id, connection] of this.#connections) connection.tell(this.#rulesOf(id));
   }
@@ -282,18 +280,27 @@ export class RuleBridge implements Bridge {
     return [...this.#rules.values()].filter(({ rule }) => rule.bridge === connector);
   }
 
+  #outboundRules(): readonly OutboundRule[] {
+    const running = [...this.#rules.values(), ...this.#leaving.keys()];
+    return running.filter((rule) => rule instanceof OutboundRule);
+  }
+
+  /** Refuses what was not settled in time, and what came after it from its client: that must not be stored before what is sent again. */
   #expireGates(nowMs: number): void {
+    const late = new Set<string>();
     let passed = 0;
     for (const gate of this.#gates) {
       if (gate.open && gate.deadlineMs > nowMs) break;
       passed += 1;
-      if (gate.open) {
-        gate.release(
-          new PublishError('BRIDGE_UNAVAILABLE', 'the bridge did not deliver the message in time'),
-        );
-      }
+      if (!gate.open) continue;
+      gate.expire();
+      late.add(gate.publisher);
     }
     if (passed > 0) this.#gates = this.#gates.slice(passed);
+    if (late.size === 0) return;
+    late.delete('');
+    for (const gate of this.#gates) if (gate.open && late.has(gate.publisher)) gate.expire();
+    for (const rule of this.#outboundRules()) rule.dropLate();
   }
 }
 

@@ -1,4 +1,4 @@
-import { ENDED, Lane, type LaneOptions } from './lane.ts';
+import { ENDED, isLate, Lane, type LaneOptions } from './lane.ts';
 import { laneOf } from './murmur2.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 
@@ -77,6 +77,14 @@ export class TargetLanes {
     if (ageMsMax === undefined) return [];
     const kept = this.#held.findIndex(({ timestampMs }) => nowMs - timestampMs <= ageMsMax);
     return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
+  }
+
+  /** Takes out what its publishers will send again, unless an attempt was begun with it or the other side has no such target. */
+  takeLate(): readonly OutboundRecord[] {
+    const late = this.#unknownSinceMs === undefined ? this.#held.filter(isLate) : [];
+    if (late.length > 0) this.#held = this.#held.filter((record) => !isLate(record));
+    for (const lane of this.#lanes.values()) late.push(...lane.takeLate());
+    return late;
   }
 
   /** Gives up everything. */
