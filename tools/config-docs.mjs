@@ -8,6 +8,7 @@ import {
   SETTINGS,
   TOPIC_RULE_SETTINGS,
   ACL_RULE_SETTINGS,
+  AUTH_SOURCE_SETTINGS,
   USER_SETTINGS,
 } from '#libs/config';
 import { format, resolveConfig } from 'prettier';
@@ -108,6 +109,17 @@ Items of \`topics.rewrite\` and \`topics.autoSubscribe\`, with examples in [topi
 \`\${host}\` stand for the client's id, its user name and the address that it connects from.
 `;
 
+const SOURCES_HEAD = `## Sources of identities
+
+Items of \`auth.chain\`; \`kind\` decides the other keys. They are asked in their order. [auth.md](auth.md#who-is-asked) says what each does.
+
+\`\`\`yaml
+auth:
+  chain:
+    - kind: users
+\`\`\`
+`;
+
 const USERS_HEAD = `## Users
 
 Items of \`auth.users\`: a name, and one of the other keys. [auth.md](auth.md) shows how clients log in.
@@ -186,6 +198,7 @@ function render() {
     ([name, list]) => `### topics.${name}\n\n${table(list, false)}\n`,
   );
   const users = [USERS_HEAD, `${table(USER_SETTINGS, false)}\n`];
+  const sources = [SOURCES_HEAD, ...itemsOf(AUTH_SOURCE_SETTINGS)];
   const further = table(LISTENER_SETTINGS.further, false);
   const sni = table(LISTENER_SETTINGS.sni, false);
   const listeners = [LISTENERS_HEAD, `${further}\n`, SNI_HEAD, `${sni}\n`];
@@ -198,6 +211,7 @@ function render() {
     ...rules,
     TOPICS_HEAD,
     ...topics,
+    ...sources,
     ...users,
     ...acl,
   ].join('\n');

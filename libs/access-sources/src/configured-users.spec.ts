@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { UserAuthenticator } from '#libs/access';
+import { AuthChain, PasswordCheck, UserSource } from '#libs/access';
 import { ConfiguredUsers, NodeScramCrypto, type ConfiguredUser } from './index.ts';
 
 const OPTIONS = { iterations: 4096, saltSecret: 'pinch of salt' };
@@ -37,30 +37,39 @@ async function faultsOf(users: readonly ConfiguredUser[]): Promise<readonly stri
 describe('configured users', () => {
   it('log in with a password, one from a file, and one that only its owner knows', async () => {
     const credentials = await open([
-      { name: 'ann', password: 'p4ss' },
+      { name: 'ann', password: 'p4ss', groups: ['crew'] },
       { name: 'bob', passwordFile: write('bob', 'from a file\r\nand a remark\n') },
       { name: 'user', scram: [SCRAM] },
     ]);
     const crypto = new NodeScramCrypto();
-    const authenticator = new UserAuthenticator({ credentials, crypto, ...OPTIONS });
-    const login = (username: string, password: string) =>
-      authenticator.login({ username, password: Buffer.from(password) });
+    const passwords = new PasswordCheck({ crypto, ...OPTIONS });
+    const sources = [new UserSource(credentials, passwords)];
+    const chain = new AuthChain({ sources, passwords, anonymous: false });
+    const login = async (username: string, password: string) =>
+      await chain.login({
+        clientId: 'c',
+        username,
+        password: Buffer.from(password),
+        address: '10.0.0.1',
+        listener: 'tcp',
+      });
 
-    expect(await login('ann', 'p4ss')).toEqual({ kind: 'allowed', user: 'ann' });
-    expect(await login('bob', 'from a file')).toEqual({ kind: 'allowed', user: 'bob' });
-    expect(await login('user', 'pencil')).toEqual({ kind: 'allowed', user: 'user' });
+    const crew = { groups: ['crew'], rules: [] };
+    expect(await login('ann', 'p4ss')).toMatchObject({ identity: { user: 'ann', ...crew } });
+    expect(await login('bob', 'from a file')).toMatchObject({ identity: { user: 'bob' } });
+    expect(await login('user', 'pencil')).toMatchObject({ identity: { user: 'user' } });
     expect(await login('ann', 'pencil')).toMatchObject({ kind: 'denied' });
   });
 
   it('have salts that every node makes alike, each of its own', async () => {
     const find = async (password: string, name: string) =>
-      await (await open([{ name, password }])).find('SCRAM-SHA-256', name);
+      (await (await open([{ name, password }])).find(name))?.credentials[0];
     const ann = await find('p4ss', 'ann');
     expect(ann).toMatchObject({ iterations: 4096 });
     expect(ann?.salt).toHaveLength(16);
     expect(await find('p4ss', 'ann')).toEqual(ann);
     expect((await find('p4ss', 'bob'))?.salt).not.toEqual(ann?.salt);
-    expect(await (await open([])).find('SCRAM-SHA-256', 'ann')).toBeUndefined();
+    expect(await (await open([])).find('ann')).toBeUndefined();
   });
 
   it('are all told what is wrong with them, without a secret', async () => {

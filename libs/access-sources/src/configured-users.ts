@@ -5,9 +5,10 @@ import {
   parseScramCredential,
   saltOf,
   saslprep,
+  type AclRule,
+  type KnownUser,
   type ScramCredential,
-  type ScramCredentials,
-  type ScramMechanism,
+  type UserDirectory,
 } from '#libs/access';
 import { NodeScramCrypto } from './node-scram-crypto.ts';
 
@@ -19,6 +20,9 @@ export interface ConfiguredUser {
   readonly passwordFile?: string;
   /** Credentials in the form of formatScramCredential(), one for a mechanism. */
   readonly scram?: readonly string[];
+  readonly groups?: readonly string[];
+  /** Rules of the user. */
+  readonly acl?: readonly AclRule[];
 }
 
 /** What credentials of passwords are made with. */
@@ -38,11 +42,11 @@ type Failed = { readonly kind: 'failed'; readonly fault: UserFault };
 type Made = { readonly kind: 'made'; readonly credentials: readonly ScramCredential[] } | Failed;
 
 /** The users of the configuration, in memory; passwords are forgotten once their credentials are made. */
-export class ConfiguredUsers implements ScramCredentials {
-  readonly #credentials: ReadonlyMap<string, readonly ScramCredential[]>;
+export class ConfiguredUsers implements UserDirectory {
+  readonly #users: ReadonlyMap<string, KnownUser>;
 
-  private constructor(credentials: ReadonlyMap<string, readonly ScramCredential[]>) {
-    this.#credentials = credentials;
+  private constructor(users: ReadonlyMap<string, KnownUser>) {
+    this.#users = users;
   }
 
   /** Reads the files and derives the credentials: some 10 ms of a core for a password. */
@@ -54,33 +58,41 @@ export class ConfiguredUsers implements ScramCredentials {
     | { readonly kind: 'faulty'; readonly faults: readonly UserFault[] }
   > {
     const faults: UserFault[] = [];
-    const credentials = new Map<string, readonly ScramCredential[]>();
+    const names = new Set<string>();
+    const known = new Map<string, KnownUser>();
     const makings: Promise<void>[] = [];
     for (const [index, user] of users.entries()) {
       const field = `[${String(index)}]`;
       const name = preparedName(user.name, `${field}.name`);
       if (name.kind === 'failed') {
         faults.push(name.fault);
-      } else if (credentials.has(name.text)) {
+      } else if (names.has(name.text)) {
         faults.push(duplicate(`${field}.name`));
       } else {
-        credentials.set(name.text, []);
+        names.add(name.text);
         const making = credentialsOf(user, { ...options, name: name.text, field }).then((made) => {
           if (made.kind === 'failed') faults.push(made.fault);
-          else credentials.set(name.text, made.credentials);
+          else known.set(name.text, knownUser(name.text, user, made.credentials));
         });
         makings.push(making);
       }
     }
     await Promise.all(makings);
     if (faults.length > 0) return { kind: 'faulty', faults };
-    return { kind: 'opened', users: new ConfiguredUsers(credentials) };
+    return { kind: 'opened', users: new ConfiguredUsers(known) };
   }
 
-  find(mechanism: ScramMechanism, user: string): Promise<ScramCredential | undefined> {
-    const credentials = this.#credentials.get(user);
-    return Promise.resolve(credentials?.find((each) => each.mechanism === mechanism));
+  find(user: string): Promise<KnownUser | undefined> {
+    return Promise.resolve(this.#users.get(user));
   }
+}
+
+function knownUser(
+  user: string,
+  { groups = [], acl: rules = [] }: ConfiguredUser,
+  credentials: readonly ScramCredential[],
+): KnownUser {
+  return { credentials, identity: { user, groups, rules } };
 }
 
 interface Making extends ConfiguredUsersOptions {

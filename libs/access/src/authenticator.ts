@@ -1,29 +1,38 @@
-/** What a client shows of itself in a CONNECT without an authentication method. */
-export interface Login {
-  readonly username: string | undefined;
-  readonly password: Uint8Array | undefined;
-}
+import type { AuthBackend, Identity, Login } from './identity.ts';
 
 /** The verdict on a login. */
-export type LoginVerdict =
-  /** `user` is the name in its prepared form, the one to use from here on. */
-  | { readonly kind: 'allowed'; readonly user: string }
-  /** `anonymous`: the client has shown no name. `credentials`: the name or the password is wrong; it is not told which. */
-  | { readonly kind: 'denied'; readonly reason: 'anonymous' | 'credentials' }
+export type LoginVerdict = { readonly backend: AuthBackend } & (
+  | { readonly kind: 'allowed'; readonly identity: Identity }
+  /** `anonymous`: the client has shown nothing. `credentials`: what it has shown is wrong; it is not told what. */
+  | {
+      readonly kind: 'denied';
+      readonly reason: 'anonymous' | 'credentials';
+      /** For the log. */
+      readonly detail?: string;
+    }
   /** Too many are being verified: try again later. */
-  | { readonly kind: 'busy' };
+  | { readonly kind: 'busy' }
+  /** Nobody could tell; `detail` is for the log. */
+  | { readonly kind: 'failed'; readonly detail: string }
+);
 
 /** What follows in an exchange. */
 export type AuthStep =
   /** The client has to answer this; no data is an invitation to begin. */
   | { readonly kind: 'continue'; readonly data?: Uint8Array }
-  /** The client has proven to be `user`, and `data` proves the server to the client. */
-  | { readonly kind: 'allowed'; readonly user: string; readonly data: Uint8Array }
+  /** The client has proven who it is, and `data`, if there is any, proves the server to the client. */
+  | {
+      readonly kind: 'allowed';
+      readonly identity: Identity & { readonly user: string };
+      readonly data?: Uint8Array;
+    }
   /** The exchange is over. `detail` is for the log: it says nothing about whether the user exists. */
   | { readonly kind: 'denied'; readonly detail: string };
 
 /** One run of an authentication method with a client. */
 export interface AuthExchange {
+  /** For the metrics. */
+  readonly backend: AuthBackend;
   /**
    * Takes what the client has said, or undefined when it said nothing yet. Not called again before the answer is here.
    *
@@ -34,8 +43,8 @@ export interface AuthExchange {
 
 /** Decides who a client is. */
 export interface Authenticator {
-  /** Rejects when the credentials could not be looked up. */
+  /** Decides on a CONNECT without an authentication method. */
   login(login: Login): Promise<LoginVerdict>;
   /** A new exchange of an authentication method of MQTT 5; undefined when it is not offered. */
-  exchange(method: string): AuthExchange | undefined;
+  exchange(method: string, login: Login): AuthExchange | undefined;
 }

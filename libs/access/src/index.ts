@@ -2,13 +2,6 @@ export { Acl, PrincipalAcl, type AccessRequest, type AccessVerdict } from './acl
 export type { AclAction, AclEffect, AclRule, AclSubjects } from './acl/acl-rule.ts';
 export { AddressRange } from './acl/address-range.ts';
 export { AccessControl, ClientAccess, type UserAccess } from './acl/client-access.ts';
-export type {
-  AuthExchange,
-  AuthStep,
-  Authenticator,
-  Login,
-  LoginVerdict,
-} from './authenticator.ts';
 export {
   BAN_REASON_MAX,
   banIdOf,
@@ -18,6 +11,11 @@ export {
   type BanSubject,
 } from './bans/ban.ts';
 export { BanList, type BanCandidate } from './bans/ban-list.ts';
+export { AuthChain, type AuthChainParts } from './auth-chain.ts';
+export type { AuthSource, SourceVerdict } from './auth-source.ts';
+export type { AuthBackend, Identity, Login } from './identity.ts';
+export type { AuthExchange, AuthStep, Authenticator, LoginVerdict } from './authenticator.ts';
+export { PasswordCheck, type PasswordCheckParts, type PasswordVerdict } from './password-check.ts';
 export { saslprep, type Prepared } from './saslprep.ts';
 export {
   deriveScramCredential,
@@ -26,12 +24,12 @@ export {
   saltOf,
   SCRAM_ITERATIONS_MIN,
   type ScramCredential,
-  type ScramCredentials,
 } from './scram-credential.ts';
 export type { ScramCrypto } from './scram-crypto.ts';
-export { ScramExchange, type ScramExchangeParts } from './scram-exchange.ts';
+export { ScramExchange } from './scram-exchange.ts';
 export { isScramMechanism, SCRAM_MECHANISMS, type ScramMechanism } from './scram-mechanism.ts';
-export { UserAuthenticator, type UserAuthenticatorParts } from './user-authenticator.ts';
+export type { KnownUser, UserDirectory } from './user-directory.ts';
+export { UserSource } from './user-source.ts';
 export type { Principal } from './principal.ts';
 export { TokenBucket, type Rate } from './token-bucket.ts';
 export { ACL_DOCUMENT_ID, type AclDocument, type StoredUser } from './stored-access.ts';

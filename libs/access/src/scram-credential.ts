@@ -19,17 +19,6 @@ export interface ScramCredential {
   readonly serverKey: Uint8Array;
 }
 
-/** Where the credentials of users are kept. */
-export interface ScramCredentials {
-  /**
-   * Finds the credential of a user for a mechanism.
-   *
-   * @param user - the name after saslprep().
-   * @returns undefined when there is none; rejects when nobody can tell.
-   */
-  find(mechanism: ScramMechanism, user: string): Promise<ScramCredential | undefined>;
-}
-
 /**
  * A salt for a user: the same every time, and unlike those of others.
  *

@@ -2,7 +2,13 @@ import { describe, it } from '@jest/globals';
 import fc from 'fast-check';
 import { NodeScramCrypto } from '#libs/access-sources';
 import { ScramClient } from '#libs/testkit';
-import { ScramExchange, deriveScramCredential, saslprep, type AuthStep } from './index.ts';
+import {
+  ScramExchange,
+  deriveScramCredential,
+  saslprep,
+  type AuthStep,
+  type KnownUser,
+} from './index.ts';
 
 const mechanism = 'SCRAM-SHA-256';
 const crypto = new NodeScramCrypto();
@@ -13,14 +19,12 @@ const credential = await deriveScramCredential(crypto, login.password, {
   salt,
   iterations: 4096,
 });
+const find = (user: string): Promise<KnownUser | undefined> =>
+  Promise.resolve(
+    user === login.user ? { credentials: [credential], identity: { user } } : undefined,
+  );
 const exchange = (): ScramExchange =>
-  new ScramExchange(mechanism, {
-    credentials: {
-      find: (_, user) => Promise.resolve(user === login.user ? credential : undefined),
-    },
-    crypto,
-    decoyOf: () => credential,
-  });
+  new ScramExchange(mechanism, { find }, { crypto, decoyOf: () => credential });
 
 const dataOf = (step: AuthStep): Uint8Array =>
   (step.kind === 'continue' ? step.data : undefined) ?? Buffer.of();

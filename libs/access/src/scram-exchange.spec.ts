@@ -9,8 +9,8 @@ import {
   SCRAM_MECHANISMS,
   type AuthStep,
   type ScramCredential,
-  type ScramCredentials,
   type ScramMechanism,
+  type UserDirectory,
 } from './index.ts';
 
 /** RFC 7677, section 3. The numbers for SHA-512, which has no RFC, were made with Python's hashlib. */
@@ -52,9 +52,13 @@ const pencils = new Map(
     SCRAM_MECHANISMS.map(async (each) => [each, await credentialOf(each)] as const),
   ),
 );
-const users: ScramCredentials = {
-  find: (mechanism, user) =>
-    Promise.resolve(['user', 'a,b=c', 'IX'].includes(user) ? pencils.get(mechanism) : undefined),
+const users: UserDirectory = {
+  find: (user) =>
+    Promise.resolve(
+      ['user', 'a,b=c', 'IX'].includes(user)
+        ? { credentials: [...pencils.values()], identity: { user, groups: ['crew'] } }
+        : undefined,
+    ),
 };
 
 function exchangeOf(mechanism: ScramMechanism = 'SCRAM-SHA-256', nonce?: string): ScramExchange {
@@ -65,7 +69,7 @@ function exchangeOf(mechanism: ScramMechanism = 'SCRAM-SHA-256', nonce?: string)
   const key = Buffer.alloc(32);
   const salt = Buffer.alloc(16, 7);
   const decoyOf = () => ({ mechanism, salt, iterations: 4096, storedKey: key, serverKey: key });
-  return new ScramExchange(mechanism, { credentials: users, crypto: fixed, decoyOf });
+  return new ScramExchange(mechanism, users, { crypto: fixed, decoyOf });
 }
 
 const dataOf = (step: AuthStep): Buffer =>
@@ -78,7 +82,10 @@ describe.each(VECTORS)('an exchange of $mechanism', ({ mechanism, proof, signatu
     expect(first.kind).toBe('continue');
     expect(dataOf(first).toString()).toBe(SERVER_FIRST);
     const last = await exchange.step(Buffer.from(`${WITHOUT_PROOF},p=${proof}`));
-    expect(last).toMatchObject({ kind: 'allowed', user: 'user' });
+    expect(last).toMatchObject({
+      kind: 'allowed',
+      identity: { user: 'user', groups: ['crew'] },
+    });
     expect(dataOf(last).toString()).toBe(`v=${signature}`);
   });
 

@@ -1,7 +1,8 @@
 import type { AuthExchange, AuthStep } from './authenticator.ts';
 import { saslprep } from './saslprep.ts';
-import type { ScramCredential, ScramCredentials } from './scram-credential.ts';
-import type { ScramCrypto } from './scram-crypto.ts';
+import type { Identity } from './identity.ts';
+import type { PasswordCheck } from './password-check.ts';
+import type { ScramCredential } from './scram-credential.ts';
 import type { ScramMechanism } from './scram-mechanism.ts';
 import {
   formatServerFinal,
@@ -10,20 +11,13 @@ import {
   parseClientFirst,
   utf8,
 } from './scram-message.ts';
-
-/** What an exchange works with. */
-export interface ScramExchangeParts {
-  readonly credentials: ScramCredentials;
-  readonly crypto: ScramCrypto;
-  /** The credential shown for a user who has none: always the same for a name, and never proven. */
-  readonly decoyOf: (mechanism: ScramMechanism, user: string) => ScramCredential;
-}
+import type { UserDirectory } from './user-directory.ts';
 
 /** What is known after the first message. */
 interface Begun {
-  readonly user: string;
   readonly credential: ScramCredential;
-  readonly isKnown: boolean;
+  /** Undefined for a user who does not exist, or has no credential of the mechanism. */
+  readonly identity: (Identity & { readonly user: string }) | undefined;
   readonly gs2Header: string;
   readonly nonce: string;
   /** client-first-message-bare and server-first-message, with the commas that follow them. */
@@ -36,14 +30,21 @@ interface Begun {
  * @remarks A user who does not exist is asked like any other, with a salt that does not change, and denied at the end.
  */
 export class ScramExchange implements AuthExchange {
+  readonly backend = 'scram';
   readonly #mechanism: ScramMechanism;
-  readonly #parts: ScramExchangeParts;
+  readonly #users: UserDirectory;
+  readonly #passwords: Pick<PasswordCheck, 'crypto' | 'decoyOf'>;
   #isInvited = false;
   #begun: Begun | undefined;
 
-  constructor(mechanism: ScramMechanism, parts: ScramExchangeParts) {
+  constructor(
+    mechanism: ScramMechanism,
+    users: UserDirectory,
+    passwords: Pick<PasswordCheck, 'crypto' | 'decoyOf'>,
+  ) {
     this.#mechanism = mechanism;
-    this.#parts = parts;
+    this.#users = users;
+    this.#passwords = passwords;
   }
 
   async step(data: Uint8Array | undefined): Promise<AuthStep> {
@@ -64,16 +65,15 @@ export class ScramExchange implements AuthExchange {
     if (first.authzid !== undefined && first.authzid !== first.user) {
       return denied('nobody may act for another user');
     }
-    const { credentials, crypto, decoyOf } = this.#parts;
-    const decoy = decoyOf(this.#mechanism, name.text);
-    const found = await credentials.find(this.#mechanism, name.text);
+    const decoy = this.#passwords.decoyOf(this.#mechanism, name.text);
+    const known = await this.#users.find(name.text);
+    const found = known?.credentials.find(({ mechanism }) => mechanism === this.#mechanism);
     const credential = found ?? decoy;
-    const nonce = first.nonce + crypto.nonce();
+    const nonce = first.nonce + this.#passwords.crypto.nonce();
     const serverFirst = formatServerFirst(nonce, credential);
     this.#begun = {
-      user: name.text,
       credential,
-      isKnown: found !== undefined,
+      identity: found && { ...known?.identity, user: name.text },
       gs2Header: first.gs2Header,
       nonce,
       signed: `${first.bare},${serverFirst},`,
@@ -86,7 +86,7 @@ export class ScramExchange implements AuthExchange {
     if (typeof final === 'string') return denied(final);
     if (final.channelBinding !== begun.gs2Header) return denied('channel binding has changed');
     if (final.nonce !== begun.nonce) return denied('nonce is not the one of this exchange');
-    const { crypto } = this.#parts;
+    const { crypto } = this.#passwords;
     const { storedKey, serverKey } = begun.credential;
     const message = begun.signed + final.withoutProof;
     const clientKey = crypto.hmac(this.#mechanism, storedKey, message);
@@ -94,9 +94,10 @@ export class ScramExchange implements AuthExchange {
     for (const [index, byte] of final.proof.entries())
       clientKey[index] = (clientKey[index] ?? 0) ^ byte;
     const isProven = crypto.isEqual(crypto.hash(this.#mechanism, clientKey), storedKey);
-    if (!isProven || !begun.isKnown) return denied('user name or password is wrong');
+    const { identity } = begun;
+    if (!isProven || identity === undefined) return denied('user name or password is wrong');
     const signature = crypto.hmac(this.#mechanism, serverKey, message);
-    return { kind: 'allowed', user: begun.user, data: utf8(formatServerFinal(signature)) };
+    return { kind: 'allowed', identity, data: utf8(formatServerFinal(signature)) };
   }
 }
 

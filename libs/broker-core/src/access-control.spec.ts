@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessControl, Acl, type AclRule } from '#libs/access';
+import { AccessControl, Acl, type Authenticator, type AclRule } from '#libs/access';
 import type { ProtocolVersion, PublishPacket } from '#libs/mqtt-codec';
 import {
   LocalDelayedStore,
@@ -36,7 +36,7 @@ async function world(
 ): Promise<{ readonly memory: MemoryNode; readonly admin: MemoryClient }> {
   const { deniedPublish = 'acknowledge', ...own } = options;
   const clock = fakeClock();
-  const control = new AccessControl(new Acl(RULES, 'deny'), () => undefined);
+  const control = new AccessControl(new Acl(RULES, 'deny'));
   const bounds = { secondsMax: 100, messagesMax: 10, bytesMax: 100_000 };
   const memory = new MemoryNode({
     clock,
@@ -161,7 +161,7 @@ describe('a client that tries to get around the rules', () => {
 
   it('by a spelling that looks the same, which is another topic', async () => {
     const composed = new Acl([rule('deny', ['caf\u00e9']), rule('allow', ['#'])], 'deny');
-    const control = new AccessControl(composed, () => undefined);
+    const control = new AccessControl(composed);
     const { memory } = await world({ access: { control, deniedPublish: 'acknowledge' } });
     const [one, other] = [await connected(memory, 'c1'), await connected(memory, 'c2')];
     await one.subscribe('+');
@@ -273,9 +273,15 @@ describe('a right that is taken away', () => {
 
   it('may be one user’s', async () => {
     const acl = new Acl([rule('allow', ['open/#'], { who: { groups: ['crew'] } })], 'deny');
-    const crew = { groups: ['crew'], rules: [] };
-    const control = new AccessControl(acl, () => crew);
-    const { memory } = await world({ access: { control, deniedPublish: 'close' } });
+    const authenticator: Authenticator = {
+      login: ({ username: user }) => {
+        const identity = { user, groups: ['crew'] };
+        return Promise.resolve({ kind: 'allowed', backend: 'password', identity });
+      },
+      exchange: () => undefined,
+    };
+    const control = new AccessControl(acl);
+    const { memory } = await world({ authenticator, access: { control, deniedPublish: 'close' } });
     const [ann, bob] = [
       await connected(memory, 'c1', { username: 'ann' }),
       await connected(memory, 'c2', { username: 'bob' }),

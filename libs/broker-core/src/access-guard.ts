@@ -1,11 +1,5 @@
-import type { Acl, ClientAccess, UserAccess } from '#libs/access';
-import {
-  PublishError,
-  type HubClient,
-  type Log,
-  type Meter,
-  type StoredWill,
-} from '#libs/broker-ports';
+import type { Acl, ClientAccess, Principal, UserAccess } from '#libs/access';
+import { PublishError, type Log, type Meter, type StoredWill } from '#libs/broker-ports';
 import type { QoS } from '#libs/mqtt-codec';
 import type { AccessParts, DeniedPublish } from './access-parts.ts';
 import { isDelayed, parseDelayed } from './delayed-topic.ts';
@@ -62,9 +56,8 @@ export class AccessGuard {
   }
 
   /** The access of a client that has proven who it is; undefined when there is no access control. */
-  admit({ clientId, username, listener, remoteAddress }: HubClient): ClientAccess | undefined {
-    const client = { user: username, clientId, listener, address: remoteAddress };
-    return this.#parts.access?.control.admit(client);
+  admit(principal: Principal): ClientAccess | undefined {
+    return this.#parts.access?.control.admit(principal);
   }
 
   /** A delayed message is judged by the topic that it is for. */
@@ -114,6 +107,15 @@ export class AccessGuard {
       if (access?.principal.user === user) access.principal = { ...access.principal, ...own };
     }
     spreadWork(this.#recheckAll(user), this.#parts.defer);
+  }
+
+  /** A client has proven again who it is, and has other groups or rules by it. */
+  renewed(entry: SessionEntry, own: UserAccess): void {
+    const { access } = entry;
+    if (access === undefined) return;
+    access.principal = { ...access.principal, ...own };
+    entry.guardDeliveries(true);
+    this.#recheck(entry);
   }
 
   *#recheckAll(user: string | undefined): Generator<void, void, undefined> {

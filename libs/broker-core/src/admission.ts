@@ -1,4 +1,10 @@
-import { saslprep, type LoginVerdict } from '#libs/access';
+import {
+  saslprep,
+  type AuthBackend,
+  type Identity,
+  type Login,
+  type LoginVerdict,
+} from '#libs/access';
 import { REASON, type ConnectPacket } from '#libs/mqtt-codec';
 import { takesConnack, type ConnectionTerms } from '#libs/mqtt-engine';
 import { Authentication, type AuthVerdict } from './authentication.ts';
@@ -9,13 +15,15 @@ import type { NodeParts } from './parts.ts';
 interface Candidate {
   readonly connection: Connection;
   readonly terms: ConnectionTerms;
-  /** Called once with the terms under which the client may connect. */
-  readonly admitted: (terms: ConnectionTerms) => void;
+  /** Called once with the terms under which the client may connect, and who it is. */
+  readonly admitted: (terms: ConnectionTerms, identity: Identity) => void;
+  /** The client has proven on its live connection who it is: the same user, with what is known of it now. */
+  readonly renewed: (identity: Identity) => void;
 }
 
 /** What a client has shown of itself, for the hub's hook. */
 interface Evidence {
-  readonly backend: 'anonymous' | 'password' | 'scram';
+  readonly backend: AuthBackend;
   readonly user: string | undefined;
   readonly password: Uint8Array | undefined;
 }
@@ -33,6 +41,8 @@ const OTHER_USER: AuthVerdict = { kind: 'denied', detail: 'the exchange proves a
  */
 export class Admission {
   readonly #parts: Pick<NodeParts, 'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs'>;
+  /** Those that could not tell the last time. */
+  readonly #failing = new Set<AuthBackend>();
 
   constructor(parts: Pick<NodeParts, 'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs'>) {
     this.#parts = parts;
@@ -45,73 +55,103 @@ export class Admission {
     else this.#begin(method, packet, candidate);
   }
 
-  #login({ username, password }: ConnectPacket, candidate: Candidate): void {
-    const { connection, terms, admitted } = candidate;
+  #login(packet: ConnectPacket, candidate: Candidate): void {
+    const { terms, admitted } = candidate;
+    const { username, password } = packet;
     const { authenticator } = this.#parts;
     if (authenticator === undefined) {
       const evidence = { backend: 'anonymous', user: username, password } as const;
-      return this.#ask(candidate, evidence, () => admitted(terms));
+      return this.#ask(candidate, evidence, () => admitted(terms, { user: username }));
     }
-    const backend = username === undefined ? 'anonymous' : 'password';
-    authenticator.login({ username, password }).then(
+    authenticator.login(loginOf(packet, candidate)).then(
       (verdict) => {
-        if (verdict.kind !== 'allowed') return this.#refuse(connection, verdict);
-        const { user } = verdict;
-        const evidence = { backend, user, password } as const;
-        this.#ask(candidate, evidence, () => admitted({ ...terms, username: user }));
+        const { backend } = verdict;
+        if (verdict.kind !== 'allowed') return this.#refuse(candidate, verdict);
+        this.#works(backend);
+        const { identity } = verdict;
+        const { user } = identity;
+        this.#ask(candidate, { backend, user, password }, () => {
+          admitted({ ...terms, username: user }, identity);
+        });
       },
-      (error: unknown) => this.#fail(connection, backend, String(error)),
+      (error: unknown) => this.#fail(candidate.connection, 'password', String(error)),
     );
   }
 
-  #refuse(connection: Connection, verdict: Exclude<LoginVerdict, { kind: 'allowed' }>): void {
-    if (verdict.kind === 'busy') {
-      this.#parts.meter.authenticated('password', 'error');
+  #refuse(
+    { connection, terms }: Candidate,
+    verdict: Exclude<LoginVerdict, { kind: 'allowed' }>,
+  ): void {
+    const { backend, kind } = verdict;
+    if (kind === 'failed') return this.#fail(connection, backend, verdict.detail);
+    if (kind === 'busy') {
+      this.#parts.meter.authenticated(backend, 'error');
       return connection.refuse(REASON.serverBusy, 'too many clients log in at the moment');
     }
+    this.#works(backend);
+    this.#parts.meter.authenticated(backend, 'denied');
     if (verdict.reason === 'anonymous') {
-      this.#parts.meter.authenticated('anonymous', 'denied');
       return connection.refuse(REASON.notAuthorized, 'a user name is needed');
     }
-    this.#parts.meter.authenticated('password', 'denied');
+    const { detail } = verdict;
+    if (detail !== undefined) {
+      this.#parts.log.debug('login-denied', { backend, clientId: terms.clientId, detail });
+    }
     connection.refuse(REASON.badUserNameOrPassword, 'user name or password is wrong');
   }
 
-  #begin(method: string, { username, properties }: ConnectPacket, candidate: Candidate): void {
+  #begin(method: string, packet: ConnectPacket, candidate: Candidate): void {
     const { connection } = candidate;
+    const { username, properties } = packet;
+    const login = loginOf(packet, candidate);
+    let backend: AuthBackend = 'scram';
     // A user name beside the exchange must be the one that is proven, and so must that of a later exchange.
     let expected = username === undefined ? undefined : preparedOr(username);
     const authentication = new Authentication(method, {
-      exchange: (name) => this.#parts.authenticator?.exchange(name),
+      exchange: (name) => {
+        const exchange = this.#parts.authenticator?.exchange(name, login);
+        backend = exchange?.backend ?? backend;
+        return exchange;
+      },
       challenge: (name, data) => connection.challenge(name, data),
       violated: (reasonCode, detail) => connection.close(reasonCode, detail),
       decided: (verdict) => {
-        const isOther = verdict.kind === 'allowed' && verdict.user !== (expected ??= verdict.user);
-        this.#decided(candidate, method, isOther ? OTHER_USER : verdict);
+        const user = verdict.kind === 'allowed' ? verdict.identity.user : undefined;
+        const isOther = user !== undefined && user !== (expected ??= user);
+        this.#decided(candidate, { method, backend }, isOther ? OTHER_USER : verdict);
       },
     });
     connection.authentication = authentication;
     authentication.begin(properties?.authenticationData, this.#parts.nowMs());
   }
 
-  #decided(candidate: Candidate, method: string, verdict: AuthVerdict): void {
+  #decided(
+    candidate: Candidate,
+    { method, backend }: { readonly method: string; readonly backend: AuthBackend },
+    verdict: AuthVerdict,
+  ): void {
     const { connection, terms, admitted } = candidate;
-    if (verdict.kind === 'error') return this.#fail(connection, 'scram', verdict.detail);
+    if (verdict.kind === 'error') return this.#fail(connection, backend, verdict.detail);
+    this.#works(backend);
     if (verdict.kind === 'denied') {
-      this.#parts.meter.authenticated('scram', 'denied');
+      this.#parts.meter.authenticated(backend, 'denied');
       return connection.close(REASON.notAuthorized, verdict.detail, FAILED);
     }
-    const { user, data } = verdict;
+    const { identity, data } = verdict;
+    const { user } = identity;
     const isRenewal = connection.isConnected;
-    this.#ask(candidate, { backend: 'scram', user, password: undefined }, () => {
-      if (isRenewal) return connection.sendAuth(REASON.success, method, data);
+    this.#ask(candidate, { backend, user, password: undefined }, () => {
+      if (isRenewal) {
+        candidate.renewed(identity);
+        return connection.sendAuth(REASON.success, method, data);
+      }
       const connackProperties = {
         ...terms.connackProperties,
         authenticationMethod: method,
-        authenticationData: data,
+        ...(data !== undefined && { authenticationData: data }),
       };
       const proven = { ...terms, username: user, connackProperties };
-      if (takesConnack(proven)) return admitted(proven);
+      if (takesConnack(proven)) return admitted(proven, identity);
       connection.refuse(REASON.packetTooLarge, 'the client takes no packet as large as CONNACK');
     });
   }
@@ -130,14 +170,34 @@ export class Admission {
     });
   }
 
-  #fail(connection: Connection, backend: Evidence['backend'], reason: string): void {
+  #works(backend: AuthBackend): void {
+    if (this.#failing.delete(backend)) this.#parts.log.info('authentication-works', { backend });
+  }
+
+  /** Logged once until somebody can tell again. */
+  #fail(connection: Connection, backend: AuthBackend, reason: string): void {
     this.#parts.meter.authenticated(backend, 'error');
-    this.#parts.log.warn('authentication-failed', { backend, reason });
+    if (!this.#failing.has(backend)) {
+      this.#failing.add(backend);
+      this.#parts.log.warn('authentication-failed', { backend, reason });
+    }
     // DISCONNECT has no 0x88.
     const isLive = connection.isConnected;
     const reasonCode = isLive ? REASON.implementationSpecificError : REASON.serverUnavailable;
     connection.close(reasonCode, 'nobody can tell who the client is at the moment', FAILED);
   }
+}
+
+function loginOf({ username, password }: ConnectPacket, { connection, terms }: Candidate): Login {
+  const { listener, remoteAddress, certificate } = connection.transport;
+  return {
+    clientId: terms.clientId,
+    username,
+    password,
+    address: remoteAddress,
+    listener,
+    ...(certificate && { certificate }),
+  };
 }
 
 /** A name that cannot be prepared is nobody's. */

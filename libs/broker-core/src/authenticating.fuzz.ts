@@ -20,8 +20,8 @@ type Act =
 
 /** A method in which the client says what is to happen. */
 const authenticator: Authenticator = {
-  login: () => Promise.resolve({ kind: 'allowed', user: 'ann' }),
-  exchange: (method) => (method === METHOD ? { step: stepOf } : undefined),
+  login: () => Promise.resolve({ kind: 'allowed', backend: 'password', identity: { user: 'ann' } }),
+  exchange: (method) => (method === METHOD ? { backend: 'scram', step: stepOf } : undefined),
 };
 
 function stepOf(data: Uint8Array | undefined): Promise<AuthStep> {
@@ -29,7 +29,7 @@ function stepOf(data: Uint8Array | undefined): Promise<AuthStep> {
   if (text === 'fail') return Promise.reject(new Error('told to fail'));
   if (text === 'deny') return Promise.resolve({ kind: 'denied', detail: 'told to deny' });
   if (text === 'more') return Promise.resolve({ kind: 'continue' });
-  return Promise.resolve({ kind: 'allowed', user: text, data: Buffer.from('proof') });
+  return Promise.resolve({ kind: 'allowed', identity: { user: text }, data: Buffer.from('proof') });
 }
 
 const data = fc.constantFrom('ann', 'ann', 'bob', 'more', 'more', 'deny', 'fail');

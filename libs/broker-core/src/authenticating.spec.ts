@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  UserAuthenticator,
+  AuthChain,
+  PasswordCheck,
+  UserSource,
   deriveScramCredential,
   type AuthExchange,
   type Authenticator,
+  type UserDirectory,
 } from '#libs/access';
 import { NodeScramCrypto } from '#libs/access-sources';
 import type { HubClient } from '#libs/broker-ports';
@@ -34,13 +37,17 @@ const stored = new Map([
   [ANN.user, await derive(ANN.password)],
   [BOB.user, await derive(BOB.password)],
 ]);
-const users = new UserAuthenticator({
-  credentials: {
-    find: (mechanism, user) => Promise.resolve(mechanism === METHOD ? stored.get(user) : undefined),
+const passwords = new PasswordCheck({ crypto, saltSecret: 'salt', iterations: 4096 });
+const directory: UserDirectory = {
+  find: (user) => {
+    const credential = stored.get(user);
+    return Promise.resolve(credential && { credentials: [credential], identity: { user } });
   },
-  crypto,
-  saltSecret: 'salt',
-  iterations: 4096,
+};
+const users = new AuthChain({
+  sources: [new UserSource(directory, passwords)],
+  passwords,
+  anonymous: false,
 });
 
 function nodeWith(authenticator?: Authenticator): MemoryNode {
@@ -262,9 +269,11 @@ describe('enhanced authentication', () => {
 
   it('is refused to a client that could not take its CONNACK [MQTT-3.2.0-1]', async () => {
     const assured: AuthExchange = {
-      step: () => Promise.resolve({ kind: 'allowed', user: 'ann', data: Buffer.alloc(100) }),
+      backend: 'scram',
+      step: () =>
+        Promise.resolve({ kind: 'allowed', identity: { user: 'ann' }, data: Buffer.alloc(100) }),
     };
-    const login = () => Promise.resolve({ kind: 'busy' } as const);
+    const login = () => Promise.resolve({ kind: 'busy', backend: 'scram' } as const);
     const client = nodeWith({ login, exchange: () => assured }).client();
     const properties = { authenticationMethod: METHOD, maximumPacketSize: 100 };
     const connack = await client.connect({ properties });
@@ -273,7 +282,10 @@ describe('enhanced authentication', () => {
   });
 
   it('says so when nobody can tell', async () => {
-    const broken: AuthExchange = { step: () => Promise.reject(new Error('no credentials')) };
+    const broken: AuthExchange = {
+      backend: 'scram',
+      step: () => Promise.reject(new Error('no credentials')),
+    };
     const authenticator = { login: () => Promise.reject(new Error('no')), exchange: () => broken };
     const memory = nodeWith(authenticator);
     const peer = new Peer(memory.client());
@@ -425,7 +437,7 @@ describe.each([3, 4, 5] as const)('a login with MQTT version %i', (version) => {
 
   it('is put off when too many log in', async () => {
     const busy: Authenticator = {
-      login: () => Promise.resolve({ kind: 'busy' }),
+      login: () => Promise.resolve({ kind: 'busy', backend: 'password' }),
       exchange: () => undefined,
     };
     const code = await connect(nodeWith(busy), { username: 'ann' });

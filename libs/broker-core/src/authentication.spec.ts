@@ -16,13 +16,15 @@ const RIDDLE_BYTES = 200;
 
 /** Asks a long riddle, to which `yes` is the answer; `broken` breaks it. It answers in a later turn. */
 class Riddle implements AuthExchange {
+  readonly backend = 'scram';
+
   async step(data: Uint8Array | undefined): Promise<AuthStep> {
     await quiet(2);
     switch (Buffer.from(data ?? []).toString()) {
       case 'yes':
-        return { kind: 'allowed', user: 'ann', data: Buffer.from('right') };
+        return { kind: 'allowed', identity: { user: 'ann' }, data: Buffer.from('right') };
       case 'yes, at length':
-        return { kind: 'allowed', user: 'ann', data: Buffer.alloc(RIDDLE_BYTES) };
+        return { kind: 'allowed', identity: { user: 'ann' }, data: Buffer.alloc(RIDDLE_BYTES) };
       case 'broken':
         throw new Error('nobody knows the answer');
       case '':
@@ -40,7 +42,7 @@ function newNode(): MemoryNode {
     retained: new LocalRetainedStore({ clock }),
     limits: { connectTimeoutMs: TIMEOUT_MS, unauthenticatedBytesMax: 500 },
     authenticator: {
-      login: () => Promise.resolve({ kind: 'busy' }),
+      login: () => Promise.resolve({ kind: 'busy', backend: 'password' }),
       exchange: (method) => (method === METHOD ? new Riddle() : undefined),
     },
   });

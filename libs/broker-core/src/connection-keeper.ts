@@ -2,7 +2,7 @@ import type { DisconnectReason, MessageIdentity, QueuedMessage } from '#libs/bro
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { isShared, topicNameFault } from '#libs/topic-index';
-import type { ClientAccess } from '#libs/access';
+import type { ClientAccess, Identity, Principal } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
@@ -122,8 +122,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { terms } = negotiation;
     const willFault = terms.will && topicNameFault(terms.will.topic, this.limits.topicLevelsMax);
     if (willFault !== undefined) return connection.refuse(REASON.topicNameInvalid, willFault);
-    const admitted = (own: ConnectionTerms): void => this.#acquire(connection, own);
-    this.#admission.admit(packet, { connection, terms, admitted });
+    this.#admission.admit(packet, {
+      connection,
+      terms,
+      admitted: (own, identity) => this.#acquire(connection, own, identity),
+      renewed: (identity) => this.#renewed(connection, identity),
+    });
   }
 
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
@@ -230,7 +234,11 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     else this.#wills.settle(entry);
   }
 
-  #acquire(connection: Connection, asked: ConnectionTerms): void {
+  #renewed({ entry }: Connection, { groups = [], rules = [] }: Identity): void {
+    if (entry !== undefined) this.#guard.renewed(entry, { groups, rules });
+  }
+
+  #acquire(connection: Connection, asked: ConnectionTerms, identity: Identity): void {
     const named = this.#naming.name(asked, connection.transport.remoteAddress);
     if (named.kind === 'refused') return connection.refuse(named.reasonCode, named.detail);
     const { terms, names } = named;
@@ -238,7 +246,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
     const client = hubClientOf(connection, terms.clientId, terms.username);
-    const access = this.#guard.admit(client);
+    const access = this.#guard.admit(principalOf(connection, terms.clientId, identity));
     if (access && terms.will && !this.#guard.mayPublish(access, terms.will)) {
       return connection.refuse(REASON.notAuthorized, 'the client may not publish its will');
     }
@@ -352,4 +360,22 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   async #regroup(orphans: Promise<readonly GroupPublish[]>): Promise<void> {
     for (const orphan of await orphans) this.#host.regroup(orphan);
   }
+}
+
+/** A client as rules see it. */
+function principalOf(
+  { transport }: Connection,
+  clientId: string,
+  { groups = [], rules = [], ...identity }: Identity,
+): Principal {
+  const { listener, remoteAddress: address, certificate } = transport;
+  return {
+    ...identity,
+    clientId,
+    address,
+    listener,
+    groups,
+    rules,
+    ...(certificate && { certificate }),
+  };
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { authFaults } from './auth-faults.ts';
 import { bridgeFaults, spoolFaults } from './bridge-faults.ts';
 import type { ConfigFault } from './config-error.ts';
 import { listenerFaults } from './listener-faults.ts';
@@ -15,6 +16,7 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
     ...listenerFaults(config),
     ...bridgeFaults(config),
     ...spoolFaults(config),
+    ...authFaults(config.auth),
   ];
   if (config.data.dir !== undefined && hasRedis(config.redis)) {
     faults.push({
@@ -28,13 +30,6 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
       field: 'api.key',
       problem: 'is required when api.host is not a loopback address',
       fix: 'set SKEIN_API_KEY, or api.host to 127.0.0.1',
-    });
-  }
-  if (config.auth.saltSecret === undefined && config.auth.users.some(({ scram }) => scram)) {
-    faults.push({
-      field: 'auth.saltSecret',
-      problem: 'is required by users with scram: their salts stay, so those of others must as well',
-      fix: 'set SKEIN_AUTH_SALT_SECRET to random characters, the same on all nodes',
     });
   }
   return faults;

@@ -390,6 +390,7 @@ describe('topic rules', () => {
 
 describe('rules between settings', () => {
   const SCRAM = 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy';
+  const ANN = JSON.stringify([{ name: 'ann', password: 'p4ss' }]);
   const BRIDGE = { id: 'main', kind: 'kafka', brokers: ['k:9092'] };
   const RULE = {
     id: 'r',
@@ -406,6 +407,12 @@ describe('rules between settings', () => {
     [
       'bridges[0].tls.keyFile',
       { SKEIN_BRIDGES: JSON.stringify([{ ...BRIDGE, tls: { certFile: 'c' } }]) },
+    ],
+    ['auth.chain', { SKEIN_AUTH_CHAIN: '[{ kind: users }]' }],
+    ['auth.chain', { SKEIN_AUTH_CHAIN: '[]', SKEIN_AUTH_USERS: ANN }],
+    [
+      'auth.chain',
+      { SKEIN_AUTH_CHAIN: '[{ kind: users }, { kind: users }]', SKEIN_AUTH_USERS: ANN },
     ],
     ['auth.saltSecret', { SKEIN_AUTH_USERS: JSON.stringify([{ name: 'n', scram: [SCRAM] }]) }],
     [

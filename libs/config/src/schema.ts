@@ -1,4 +1,5 @@
 import { aclRule } from './acl-rule.ts';
+import { auth } from './auth-section.ts';
 import { z } from 'zod';
 import { bridge, bridgeRules, bridges } from './bridge-section.ts';
 import { file, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
@@ -6,7 +7,6 @@ import { listeners } from './listener-section.ts';
 import { redis } from './redis-section.ts';
 import { SECRET_VARIABLE } from './secret-reference.ts';
 import { autoSubscription, rewriteRule } from './topic-rule.ts';
-import { user } from './user.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -253,28 +253,6 @@ const topics = section({
     'How often a node publishes what it says of itself under `$SYS`, to its own clients. 0 switches `$SYS` off.',
     { default: 60, min: 0, max: 86_400, unit: 's' },
   ),
-});
-
-const auth = section({
-  users: z.array(user).max(1_000).default([]).meta({
-    description: 'Users who may connect. Empty: everybody may, under any name. See docs/auth.md.',
-    expects: 'a list of users',
-    secret: true,
-  }),
-  iterations: whole(
-    'PBKDF2 iterations of the credentials made from passwords: a client with SCRAM and each new login with a password cost as many.',
-    { default: 15_000, min: 4_096, max: 1_000_000, unit: 'iterations' },
-  ),
-  saltSecret: z
-    .string()
-    .regex(/^[\x21-\x7e]{16,512}$/)
-    .exactOptional()
-    .meta({
-      description:
-        'Makes the salts, also of users who do not exist; the same on all nodes. Required by users with `scram`. The default is made at each start.',
-      expects: '16 to 512 visible ASCII characters without spaces',
-      secret: true,
-    }),
 });
 
 const acl = section({

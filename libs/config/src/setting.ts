@@ -1,5 +1,6 @@
 import { aclRule } from './acl-rule.ts';
 import { z } from 'zod';
+import { usersSource } from './auth-source.ts';
 import { kafkaToMqtt, mqttToKafka, mqttToRabbitmq, mqttToWebhook } from './bridge-rule.ts';
 import { kafkaConnector, rabbitmqConnector, webhookConnector } from './connector.ts';
 import { furtherListener, sniCertificate } from './listener-section.ts';
@@ -118,6 +119,11 @@ export const TOPIC_RULE_SETTINGS: Readonly<
 /** The keys of the items of `acl.rules`; `env` has no meaning for them. */
 export const ACL_RULE_SETTINGS: readonly Setting[] = settingsOf(shapeOf(aclRule), []);
 
+/** The keys of the items of `auth.chain`, by their kind; `env` has no meaning for them. */
+export const AUTH_SOURCE_SETTINGS: Readonly<Record<'users', readonly Setting[]>> = {
+  users: settingsOf(shapeOf(usersSource), []),
+};
+
 /** The keys of the items of `auth.users`; `env` has no meaning for them. */
 export const USER_SETTINGS: readonly Setting[] = settingsOf(shapeOf(user), []);
 
@@ -134,6 +140,7 @@ export const ITEM_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['topics.rewrite', pathsOf(TOPIC_RULE_SETTINGS.rewrite)],
   ['topics.autoSubscribe', pathsOf(TOPIC_RULE_SETTINGS.autoSubscribe)],
   ['auth.users', pathsOf(USER_SETTINGS)],
+  ['auth.chain', Object.values(AUTH_SOURCE_SETTINGS).flatMap(pathsOf)],
   ['listeners.tls.tls.sni', pathsOf(LISTENER_SETTINGS.sni)],
   ['listeners.wss.tls.sni', pathsOf(LISTENER_SETTINGS.sni)],
   ['acl.rules', pathsOf(ACL_RULE_SETTINGS)],

@@ -1,4 +1,4 @@
-import { AccessControl, Acl, saslprep, type AclRule, type UserAccess } from '#libs/access';
+import { AccessControl, Acl, type AclRule } from '#libs/access';
 import type { AccessParts } from '#libs/broker-core';
 import type { Config } from '#libs/config';
 
@@ -7,12 +7,7 @@ export function openAccess({ acl, auth }: Config): AccessParts | undefined {
   const hasRules = acl.rules.length > 0 || auth.users.some((user) => user.acl !== undefined);
   const fallback = acl.default ?? (hasRules || auth.users.length > 0 ? 'deny' : 'allow');
   if (!hasRules && fallback === 'allow') return undefined;
-  const users = new Map<string, UserAccess>();
-  for (const { name, groups = [], acl: rules = [] } of auth.users) {
-    const prepared = saslprep(name);
-    if (prepared.kind === 'prepared') users.set(prepared.text, { groups, rules });
-  }
   const rules: readonly AclRule[] = acl.rules;
-  const control = new AccessControl(new Acl(rules, fallback), (user) => users.get(user));
+  const control = new AccessControl(new Acl(rules, fallback));
   return { control, deniedPublish: acl.deniedPublish };
 }

@@ -1,15 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { UserAuthenticator, type Authenticator } from '#libs/access';
+import {
+  AuthChain,
+  PasswordCheck,
+  UserSource,
+  type Authenticator,
+  type AuthSource,
+} from '#libs/access';
 import { ConfiguredUsers, NodeScramCrypto } from '#libs/access-sources';
 import { ConfigError, type Config } from '#libs/config';
 
 /**
- * Knows the users of the configuration; undefined when it names none, and everybody may connect.
+ * Asks the sources of the configuration; undefined when it names none, and everybody may connect.
  *
  * @throws ConfigError naming every user that something is wrong with.
  */
 export async function openAuthenticator({ auth }: Config): Promise<Authenticator | undefined> {
-  if (auth.users.length === 0) return undefined;
+  const chain = auth.chain ?? (auth.users.length > 0 ? [{ kind: 'users' }] : []);
+  if (chain.length === 0) return undefined;
   const saltSecret = auth.saltSecret ?? randomBytes(32).toString('base64');
   const { iterations } = auth;
   const opened = await ConfiguredUsers.open(auth.users, { iterations, saltSecret });
@@ -18,10 +25,7 @@ export async function openAuthenticator({ auth }: Config): Promise<Authenticator
       opened.faults.map((fault) => ({ ...fault, field: `auth.users${fault.field}` })),
     );
   }
-  return new UserAuthenticator({
-    credentials: opened.users,
-    crypto: new NodeScramCrypto(),
-    saltSecret,
-    iterations,
-  });
+  const passwords = new PasswordCheck({ crypto: new NodeScramCrypto(), saltSecret, iterations });
+  const sources = chain.map((): AuthSource => new UserSource(opened.users, passwords));
+  return new AuthChain({ sources, passwords, anonymous: auth.anonymous });
 }

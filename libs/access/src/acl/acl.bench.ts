@@ -64,7 +64,7 @@ report({
   }),
 });
 
-const control = new AccessControl(built, () => undefined);
+const control = new AccessControl(built);
 const access = control.admit(principalOf('u7'));
 let allowed = 0;
 const ask = (index: number): void => {

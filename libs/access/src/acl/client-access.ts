@@ -23,13 +23,10 @@ export interface UserAccess {
 /** The access control of a node as it is now: replaced as a whole, and everybody who asks sees it at once. */
 export class AccessControl {
   #acl: Acl;
-  readonly #accessOf: (user: string) => UserAccess | undefined;
   #version = 0;
 
-  /** @param accessOf - what a user has of its own; undefined for nothing. */
-  constructor(acl: Acl, accessOf: (user: string) => UserAccess | undefined) {
+  constructor(acl: Acl) {
     this.#acl = acl;
-    this.#accessOf = accessOf;
   }
 
   get acl(): Acl {
@@ -48,10 +45,8 @@ export class AccessControl {
   }
 
   /** The access of a client that has just connected. */
-  admit(client: Omit<Principal, 'groups' | 'rules'>): ClientAccess {
-    const own = client.user === undefined ? undefined : this.#accessOf(client.user);
-    const { groups = [], rules = [] } = own ?? {};
-    return new ClientAccess(this, { ...client, groups, rules });
+  admit(principal: Principal): ClientAccess {
+    return new ClientAccess(this, principal);
   }
 }
 

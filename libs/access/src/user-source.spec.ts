@@ -2,17 +2,26 @@ import { describe, expect, it } from '@jest/globals';
 import { NodeScramCrypto } from '#libs/access-sources';
 import { ScramClient } from '#libs/testkit';
 import {
-  UserAuthenticator,
+  AuthChain,
+  PasswordCheck,
+  UserSource,
   deriveScramCredential,
   type AuthStep,
   type LoginVerdict,
   type ScramCredential,
-  type ScramCredentials,
+  type UserDirectory,
 } from './index.ts';
 
 const ITERATIONS = 4096;
 const SALT_SECRET = 'the salt of the sea';
-const WRONG: LoginVerdict = { kind: 'denied', reason: 'credentials' };
+const WRONG = { kind: 'denied', reason: 'credentials', backend: 'password' };
+const ANN = {
+  kind: 'allowed',
+  backend: 'password',
+  identity: { user: 'ann', groups: ['crew'] },
+};
+const CLIENT = { clientId: 'c', address: '10.0.0.1', listener: 'tcp' };
+const NOBODY = { ...CLIENT, username: undefined, password: undefined };
 
 /** Counts the slow part, or holds it and gives nothing useful. */
 class WatchedCrypto extends NodeScramCrypto {
@@ -38,51 +47,61 @@ const stored = new Map([
   ['ann', await derive('p4ss wörd', 'SCRAM-SHA-256')],
   ['bob', await derive('secret', 'SCRAM-SHA-512')],
 ]);
-const credentials: ScramCredentials = {
-  find: (mechanism, user) => {
+const directory: UserDirectory = {
+  find: (user) => {
     const credential = stored.get(user);
-    return Promise.resolve(credential?.mechanism === mechanism ? credential : undefined);
+    const identity = { user, groups: ['crew'] };
+    return Promise.resolve(credential && { credentials: [credential], identity });
   },
 };
 
 function open(saltSecret = SALT_SECRET) {
   const crypto = new WatchedCrypto();
-  const parts = { credentials, crypto, saltSecret, iterations: ITERATIONS };
-  const authenticator = new UserAuthenticator(parts);
-  const login = (username: string | undefined, password: string | Uint8Array | undefined) =>
-    authenticator.login({
+  const passwords = new PasswordCheck({ crypto, saltSecret, iterations: ITERATIONS });
+  const sources = [new UserSource(directory, passwords)];
+  const chain = new AuthChain({ sources, passwords, anonymous: false });
+  const login = async (
+    username: string | undefined,
+    password: string | Uint8Array | undefined,
+  ): Promise<LoginVerdict> =>
+    await chain.login({
+      ...CLIENT,
       username,
       password: password === undefined ? undefined : Buffer.from(password),
     });
-  return { authenticator, crypto, login };
+  return { chain, crypto, login };
 }
 
 describe('a login', () => {
   it('is allowed with the password, in whatever form both were typed', async () => {
     const { login } = open();
-    expect(await login('ann', 'p4ss wörd')).toEqual({ kind: 'allowed', user: 'ann' });
-    expect(await login('a\u00ADnn', 'p4ss\u00A0wo\u0308rd')).toEqual({
+    expect(await login('ann', 'p4ss wörd')).toEqual(ANN);
+    expect(await login('a\u00ADnn', 'p4ss\u00A0wo\u0308rd')).toEqual(ANN);
+    expect(await login('bob', 'secret')).toMatchObject({
       kind: 'allowed',
-      user: 'ann',
+      identity: { user: 'bob' },
     });
-    expect(await login('bob', 'secret')).toEqual({ kind: 'allowed', user: 'bob' });
   });
 
   it('is denied alike for a wrong password and for a user who does not exist, at the same cost', async () => {
     const { crypto, login } = open();
-    expect(await login('ann', 'wrong')).toEqual(WRONG);
+    expect(await login('ann', 'wrong')).toMatchObject(WRONG);
     expect(crypto.stretches).toBe(1);
-    expect(await login('nobody', 'wrong')).toEqual(WRONG);
+    expect(await login('nobody', 'wrong')).toMatchObject(WRONG);
     expect(crypto.stretches).toBe(2);
   });
 
   it('is denied without a name, without a password, and with what no password can be', async () => {
     const { crypto, login } = open();
-    expect(await login(undefined, undefined)).toEqual({ kind: 'denied', reason: 'anonymous' });
-    expect(await login('ann', undefined)).toEqual(WRONG);
-    expect(await login('ann', '')).toEqual(WRONG);
-    expect(await login('ann', Uint8Array.of(0xff, 0xfe))).toEqual(WRONG);
-    expect(await login('an\u0007n', 'p4ss wörd')).toEqual(WRONG);
+    expect(await login(undefined, undefined)).toEqual({
+      kind: 'denied',
+      backend: 'anonymous',
+      reason: 'anonymous',
+    });
+    expect(await login('ann', undefined)).toMatchObject(WRONG);
+    expect(await login('ann', '')).toMatchObject(WRONG);
+    expect(await login('ann', Uint8Array.of(0xff, 0xfe))).toMatchObject(WRONG);
+    expect(await login('an\u0007n', 'p4ss wörd')).toMatchObject(WRONG);
     expect(crypto.stretches).toBe(1);
   });
 
@@ -91,8 +110,8 @@ describe('a login', () => {
     await login('ann', 'p4ss wörd');
     expect(await login('ann', 'p4ss wörd')).toMatchObject({ kind: 'allowed' });
     expect(crypto.stretches).toBe(1);
-    expect(await login('ann', 'wrong')).toEqual(WRONG);
-    expect(await login('ann', 'wrong')).toEqual(WRONG);
+    expect(await login('ann', 'wrong')).toMatchObject(WRONG);
+    expect(await login('ann', 'wrong')).toMatchObject(WRONG);
     expect(crypto.stretches).toBe(3);
     expect(await login('ann', 'p4ss wörd')).toMatchObject({ kind: 'allowed' });
   });
@@ -102,7 +121,7 @@ describe('a login', () => {
     let goOn = (): void => undefined;
     crypto.held = new Promise((resolve) => (goOn = resolve));
     const verdicts = Array.from({ length: 1000 }, () => login('ann', 'wrong'));
-    expect(await login('bob', 'secret')).toEqual({ kind: 'busy' });
+    expect(await login('bob', 'secret')).toEqual({ kind: 'busy', backend: 'password' });
     goOn();
     expect(new Set((await Promise.all(verdicts)).map(({ kind }) => kind))).toEqual(
       new Set(['denied']),
@@ -114,7 +133,7 @@ describe('a login', () => {
 
 describe('an exchange', () => {
   const begin = async (user: string, saltSecret?: string): Promise<string> => {
-    const exchange = open(saltSecret).authenticator.exchange('SCRAM-SHA-256');
+    const exchange = open(saltSecret).chain.exchange('SCRAM-SHA-256', NOBODY);
     const step = await exchange?.step(Buffer.from(`n,,n=${user},r=abc`));
     return Buffer.from((step?.kind === 'continue' ? step.data : undefined) ?? [])
       .toString()
@@ -122,21 +141,24 @@ describe('an exchange', () => {
   };
 
   it('is offered for SCRAM with SHA-256 and SHA-512 and nothing else', () => {
-    const { authenticator } = open();
-    expect(authenticator.exchange('SCRAM-SHA-256')).toBeDefined();
-    expect(authenticator.exchange('SCRAM-SHA-512')).toBeDefined();
+    const { chain } = open();
+    expect(chain.exchange('SCRAM-SHA-256', NOBODY)).toBeDefined();
+    expect(chain.exchange('SCRAM-SHA-512', NOBODY)).toBeDefined();
     for (const method of ['SCRAM-SHA-1', 'SCRAM-SHA-256-PLUS', 'scram-sha-256', 'PLAIN', '']) {
-      expect(authenticator.exchange(method)).toBeUndefined();
+      expect(chain.exchange(method, NOBODY)).toBeUndefined();
     }
   });
 
   it('allows a user with the password', async () => {
-    const exchange = open().authenticator.exchange('SCRAM-SHA-512');
+    const exchange = open().chain.exchange('SCRAM-SHA-512', NOBODY);
     const client = new ScramClient('SCRAM-SHA-512', { user: 'bob', password: 'secret' });
     const dataOf = (step: AuthStep | undefined) =>
       (step?.kind === 'continue' && step.data) || Buffer.of();
     const final = client.final(dataOf(await exchange?.step(client.first())));
-    expect(await exchange?.step(final)).toMatchObject({ kind: 'allowed', user: 'bob' });
+    expect(await exchange?.step(final)).toMatchObject({
+      kind: 'allowed',
+      identity: { user: 'bob' },
+    });
   });
 
   it('shows a user who does not exist a salt that stays, also on other nodes and after a restart', async () => {

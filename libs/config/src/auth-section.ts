@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { authSource } from './auth-source.ts';
+import { flag, section, whole } from './kinds.ts';
+import { user } from './user.ts';
+
+/** Who may connect. */
+export const auth = section({
+  chain: z.array(authSource).max(16).exactOptional().meta({
+    description:
+      'Who is asked, in this order, who a client is; the first that knows it decides. The default is the users of `auth.users`, if there are any. See docs/auth.md.',
+    expects: 'a list of sources',
+  }),
+  anonymous: flag(
+    'Whether clients may connect that show neither name nor password, where sources are asked.',
+    false,
+  ),
+  users: z.array(user).max(1_000).default([]).meta({
+    description: 'Users who may connect. See docs/auth.md.',
+    expects: 'a list of users',
+    secret: true,
+  }),
+  iterations: whole(
+    'PBKDF2 iterations of the credentials made from passwords: a client with SCRAM and each new login with a password cost as many.',
+    { default: 15_000, min: 4_096, max: 1_000_000, unit: 'iterations' },
+  ),
+  saltSecret: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,512}$/)
+    .exactOptional()
+    .meta({
+      description:
+        'Makes the salts, also of users who do not exist; the same on all nodes. Required by users with `scram`. The default is made at each start.',
+      expects: '16 to 512 visible ASCII characters without spaces',
+      secret: true,
+    }),
+});
