@@ -1,55 +1,25 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '#libs/broker-ports';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
-  MemoryCluster,
-  MemoryNode,
+  DURABLE,
+  MemoryFleet,
+  quiet,
   RecordingClusterHandler,
   WIDE_LIMITS,
-  quiet,
-  type MemoryBus,
+  type FleetNode,
   type MemoryClient,
 } from '#libs/testkit';
 import { encodeFrame } from './frame.ts';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
-const clock = (): number => 0;
-
-interface Member extends Pick<MemoryNode, 'node'> {
-  readonly bus: MemoryBus;
-  readonly memory: MemoryNode;
-}
-
-let cluster: MemoryCluster;
-let sessions: LocalSessionStore;
-let retained: LocalRetainedStore;
-let a: Member;
-let b: Member;
-
-async function join(nodeId: string): Promise<Member> {
-  const bus = cluster.bus(nodeId);
-  const memory = new MemoryNode({ sessions, retained, bus });
-  await memory.node.start();
-  return { bus, memory, node: memory.node };
-}
+let fleet: MemoryFleet;
+let a: FleetNode;
+let b: FleetNode;
 
 beforeEach(async () => {
-  cluster = new MemoryCluster();
-  sessions = new LocalSessionStore({ clock });
-  retained = new LocalRetainedStore({ clock });
-  a = await join('a');
-  b = await join('b');
+  fleet = new MemoryFleet();
+  a = await fleet.join('a');
+  b = await fleet.join('b');
 });
-
-async function connected(
-  { memory }: Member,
-  clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
-}
 
 /** Publishes with QoS 1 and gives the reason code of PUBACK. */
 async function acknowledged(publisher: MemoryClient, text: string): Promise<number> {
@@ -61,10 +31,10 @@ describe('what is wanted', () => {
   it('is known of sessions everywhere, connected or durable', async () => {
     expect(a.node.mayWant('devices/#')).toBe(false);
     expect(a.node.mayWant('devices/1')).toBe(false);
-    const device = await connected(b, 'd1', DURABLE);
+    const device = await b.connected('d1', DURABLE);
     await device.subscribe('devices/1');
     device.cut();
-    const member = await connected(b, 'd2');
+    const member = await b.connected('d2');
     await member.subscribe('$share/g/jobs/+');
     for (const { node } of [a, b]) {
       expect(node.mayWant('devices/#')).toBe(true);
@@ -78,9 +48,9 @@ describe('what is wanted', () => {
 
 describe('messages', () => {
   it('reach subscribers of other nodes after SUBACK, in order', async () => {
-    const receiver = await connected(b, 'receiver');
+    const receiver = await b.connected('receiver');
     await receiver.subscribe('t');
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     for (const text of ['1', '2', '3']) expect(await acknowledged(publisher, text)).toBe(0);
     publisher.publish('t', 'live');
     await quiet();
@@ -89,14 +59,14 @@ describe('messages', () => {
     await receiver.next('unsuback');
     await quiet();
     expect(await acknowledged(publisher, 'nobody')).toBe(0);
-    expect(a.memory.drops.get('no_subscribers')).toBe(1);
+    expect(a.drops.get('no_subscribers')).toBe(1);
   });
 
   it('are not acknowledged before the other node’s inbox has them [MQTT-4.3.2-4]', async () => {
-    const receiver = await connected(b, 'receiver');
+    const receiver = await b.connected('receiver');
     await receiver.subscribe('t');
-    const publisher = await connected(a, 'publisher');
-    const place = cluster.placeOf(b.bus.self);
+    const publisher = await a.connected('publisher');
+    const place = fleet.cluster.placeOf(b.bus.self);
     if (place === undefined) throw new Error('b is not there');
     place.isFull = true;
     expect(await acknowledged(publisher, 'lost')).toBe(0x97);
@@ -110,21 +80,21 @@ describe('messages', () => {
   });
 
   it('wait while it is not known who wants them, in their order; QoS 0 does not', async () => {
-    const publisher = await connected(a, 'publisher');
-    const local = await connected(a, 'local');
+    const publisher = await a.connected('publisher');
+    const local = await a.connected('local');
     await local.subscribe('t', { qos: 1 });
     a.bus.isCurrent = false;
     publisher.publish('t', '1', { qos: 1 });
     publisher.publish('t', 'live');
     await quiet();
     expect([publisher.take(), local.takeTexts()]).toEqual([[], ['live']]);
-    const late = await connected(b, 'late');
+    const late = await b.connected('late');
     await late.subscribe('t');
     a.bus.isCurrent = true;
     publisher.publish('t', '2', { qos: 1 });
     await quiet();
     expect(publisher.take()).toEqual([]);
-    a.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
     await quiet();
     expect(publisher.take().map(({ kind }) => kind)).toEqual(['puback', 'puback']);
     expect([local.takeTexts(), late.takeTexts()]).toEqual([
@@ -134,23 +104,23 @@ describe('messages', () => {
   });
 
   it('that waited too long are refused and go nowhere', async () => {
-    const publisher = await connected(a, 'publisher');
-    const local = await connected(a, 'local');
+    const publisher = await a.connected('publisher');
+    const local = await a.connected('local');
     await local.subscribe('t', { qos: 1 });
     a.bus.isCurrent = false;
     publisher.publish('t', 'x', { qos: 1 });
-    a.memory.sweepAfter(WIDE_LIMITS.publishDeadlineMs);
+    a.sweepAfter(WIDE_LIMITS.publishDeadlineMs);
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
     a.bus.isCurrent = true;
-    a.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
     await quiet();
     expect([publisher.take(), local.take()]).toEqual([[], []]);
   });
 
   it('of QoS 0 count one by one when the node is gone to which they go together', async () => {
-    const receiver = await connected(b, 'receiver');
+    const receiver = await b.connected('receiver');
     await receiver.subscribe('t');
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     b.bus.isUp = false;
     for (const text of ['1', '2', '3']) publisher.publish('t', text);
     await quiet();
@@ -161,19 +131,19 @@ describe('messages', () => {
     await a.bus.sendDurable(b.bus.self, Buffer.from('garbage'));
     a.bus.sendLive('b', Buffer.from('garbage'), 1);
     await quiet();
-    expect(b.memory.log.of('cluster-frame-invalid')).toHaveLength(2);
-    expect(cluster.placeOf(b.bus.self)?.inbox.size).toBe(0);
+    expect(b.log.of('cluster-frame-invalid')).toHaveLength(2);
+    expect(fleet.cluster.placeOf(b.bus.self)?.inbox.size).toBe(0);
   });
 });
 
 describe('a client that moves to another node', () => {
   it('takes its session, its queue and its subscriptions along', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     await acknowledged(publisher, 'unacknowledged');
     await before.nextText();
-    const after = b.memory.client();
+    const after = b.client();
     const connack = await after.connect({ clientId: 'client', ...DURABLE });
     expect(connack).toMatchObject({ sessionPresent: true });
     expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
@@ -184,18 +154,18 @@ describe('a client that moves to another node', () => {
   });
 
   it('gets what comes while the cluster is told of it', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     before.cut();
     await quiet();
-    const publisher = await connected(b, 'publisher');
+    const publisher = await b.connected('publisher');
     let goOn = (): void => undefined;
-    cluster.announced = new Promise((resolve) => (goOn = resolve));
-    const after = b.memory.client();
+    fleet.cluster.announced = new Promise((resolve) => (goOn = resolve));
+    const after = b.client();
     after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
     await quiet();
     expect(await acknowledged(publisher, 'early')).toBe(0);
-    b.memory.sweepAfter(2000);
+    b.sweepAfter(2000);
     goOn();
     expect(await after.next('connack')).toMatchObject({ sessionPresent: true });
     expect(await acknowledged(publisher, 'late')).toBe(0);
@@ -205,9 +175,9 @@ describe('a client that moves to another node', () => {
   });
 
   it('is routed to at every moment, for whoever publishes', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const c = await join('c');
+    const c = await fleet.join('c');
     const wanting = new Set(['a']);
     const seen: string[] = [];
     const { handler } = c.bus;
@@ -221,26 +191,26 @@ describe('a client that moves to another node', () => {
       }
       seen.push([...wanting].join('+'));
     };
-    for (const { memory } of [b, a, b]) {
-      await memory.client().connect({ clientId: 'client', ...DURABLE });
+    for (const member of [b, a, b]) {
+      await member.client().connect({ clientId: 'client', ...DURABLE });
       await quiet();
     }
     expect(seen).toEqual(['a+b', 'b', 'b+a', 'a', 'a+b', 'b']);
   });
 
   it('gets what comes while neither node has it', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const local = await connected(b, 'local');
-    const remote = await connected(await join('c'), 'remote');
-    const take = sessions.take.bind(sessions);
+    const local = await b.connected('local');
+    const remote = await (await fleet.join('c')).connected('remote');
+    const take = fleet.sessions.take.bind(fleet.sessions);
     let goOn = (): void => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
-    sessions.take = async (request) => {
+    fleet.sessions.take = async (request) => {
       if (request.replacesEpoch !== undefined) await held;
       return take(request);
     };
-    const after = b.memory.client();
+    const after = b.client();
     after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
     await before.closed();
     await quiet();
@@ -255,35 +225,35 @@ describe('a client that moves to another node', () => {
   });
 
   it('leaves no route where it was expected and did not come', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const take = sessions.take.bind(sessions);
-    sessions.take = (request) =>
+    const take = fleet.sessions.take.bind(fleet.sessions);
+    fleet.sessions.take = (request) =>
       request.replacesEpoch === undefined
         ? take(request)
         : Promise.reject(new StoreUnavailableError('away'));
-    const refused = b.memory.client();
+    const refused = b.client();
     const connack = await refused.connect({ clientId: 'client', ...DURABLE });
     expect(connack.reasonCode).toBe(0x88);
     await quiet();
-    b.memory.sweepAfter(1000);
+    b.sweepAfter(1000);
     await quiet();
-    expect(cluster.placeOf(b.bus.self)?.filters.size).toBe(0);
+    expect(fleet.cluster.placeOf(b.bus.self)?.filters.size).toBe(0);
   });
 
   it('is let go by an owner that was silent, once it hears of it', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     a.bus.isDeaf = true;
     a.bus.isPaused = true;
-    await connected(b, 'client', DURABLE);
+    await b.connected('client', DURABLE);
     expect(before.isEnded).toBe(false);
     a.bus.resume();
     expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
     await quiet();
     expect(a.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
     // A late word of an earlier move does not end a session that has come back since.
-    const back = await connected(a, 'client', DURABLE);
+    const back = await a.connected('client', DURABLE);
     const frame = encodeFrame({ kind: 'taken', clientId: 'client', epoch: 1 });
     await b.bus.sendDurable(a.bus.self, frame);
     await quiet();
@@ -291,22 +261,22 @@ describe('a client that moves to another node', () => {
   });
 
   it('is let go by an owner that was thought dead and goes on', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     b.bus.isAlive = ({ nodeId }) => nodeId !== 'a';
-    await connected(b, 'client', DURABLE);
+    await b.connected('client', DURABLE);
     expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
     await quiet();
     expect(a.node.admin.status()).toMatchObject({ sessions: 0, subscriptions: 0 });
-    expect(cluster.placeOf(a.bus.self)?.filters.size).toBe(0);
+    expect(fleet.cluster.placeOf(a.bus.self)?.filters.size).toBe(0);
   });
 
   it('is taken from an owner that does not answer, whose late messages are passed on', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     a.bus.isDeaf = true;
-    const after = await connected(b, 'client', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const after = await b.connected('client', DURABLE);
+    const publisher = await a.connected('publisher');
     // The former owner still has the subscription: it tries, is refused, and hands the message to the new owner.
     expect(await acknowledged(publisher, 'x')).toBe(0);
     expect(await before.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
@@ -316,42 +286,42 @@ describe('a client that moves to another node', () => {
   });
 
   it('gets what is still in the inbox of the node it came from', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     a.bus.isPaused = true;
-    const publisher = await connected(b, 'publisher');
+    const publisher = await b.connected('publisher');
     expect(await acknowledged(publisher, 'x')).toBe(0);
-    const after = await connected(b, 'client', DURABLE);
-    const bystander = await connected(a, 'bystander');
+    const after = await b.connected('client', DURABLE);
+    const bystander = await a.connected('bystander');
     await bystander.subscribe('t');
     a.bus.resume();
     expect(await after.nextText()).toBe('x');
     // Who publishes now knows the new place, so nothing is passed on.
-    a.memory.clock.advance(6000);
-    b.memory.clock.advance(6000);
+    a.clock.advance(6000);
+    b.clock.advance(6000);
     expect(await acknowledged(publisher, 'y')).toBe(0);
     await quiet(40);
     expect(after.takeTexts()).toEqual(['y']);
     expect(bystander.takeTexts()).toContain('y');
-    a.memory.sweepAfter(60_000);
-    expect(cluster.placeOf(a.bus.self)?.inbox.size).toBe(0);
+    a.sweepAfter(60_000);
+    expect(fleet.cluster.placeOf(a.bus.self)?.inbox.size).toBe(0);
   });
 
   it('gets a message for itself alone, also when it has moved on', async () => {
-    const client = await connected(a, 'client', DURABLE);
+    const client = await a.connected('client', DURABLE);
     await client.subscribe('t');
-    const bystander = await connected(b, 'bystander');
+    const bystander = await b.connected('bystander');
     await bystander.subscribe('t');
     a.bus.isDeaf = true;
     b.bus.isPaused = true;
-    const second = await connected(b, 'client', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const second = await b.connected('client', DURABLE);
+    const publisher = await a.connected('publisher');
     publisher.publish('t', 'x', { qos: 1 });
     await publisher.next('puback');
     b.bus.isDeaf = true;
     a.bus.isDeaf = false;
     b.bus.isDeaf = false;
-    const third = await connected(a, 'client', DURABLE);
+    const third = await a.connected('client', DURABLE);
     await second.closed();
     b.bus.resume();
     await quiet(40);
@@ -362,11 +332,11 @@ describe('a client that moves to another node', () => {
 
 describe('a node that dies', () => {
   it('leaves its offline sessions and its inbox to a survivor', async () => {
-    const client = await connected(b, 'client', DURABLE);
+    const client = await b.connected('client', DURABLE);
     await client.subscribe('t');
     client.cut();
     await quiet();
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     expect(await acknowledged(publisher, 'queued')).toBe(0);
     await quiet();
     b.bus.isPaused = true;
@@ -378,80 +348,80 @@ describe('a node that dies', () => {
       queueMessages: 2,
     });
     expect(await acknowledged(publisher, 'after')).toBe(0);
-    const back = await connected(a, 'client', DURABLE);
+    const back = await a.connected('client', DURABLE);
     await quiet();
     expect(back.takeTexts()).toEqual(['queued', 'in the inbox', 'after']);
-    expect(cluster.placeOf(b.bus.self)).toBeUndefined();
+    expect(fleet.cluster.placeOf(b.bus.self)).toBeUndefined();
   });
 
   it('does not take from a survivor what has come to it meanwhile', async () => {
     for (const clientId of ['one', 'two']) {
-      const client = await connected(b, clientId, DURABLE);
+      const client = await b.connected(clientId, DURABLE);
       await client.subscribe('t');
     }
     await quiet();
     b.bus.isUp = false;
-    const moved = await connected(a, 'one', DURABLE);
-    sessions.ownedBy = async () => ['one', 'two'];
+    const moved = await a.connected('one', DURABLE);
+    fleet.sessions.ownedBy = async () => ['one', 'two'];
     b.bus.kill();
     await quiet();
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     expect(await acknowledged(publisher, 'x')).toBe(0);
     expect(await moved.nextText()).toBe('x');
     expect(moved.isEnded).toBe(false);
-    const second = await connected(a, 'two', DURABLE);
+    const second = await a.connected('two', DURABLE);
     expect(await second.nextText()).toBe('x');
   });
 
   it('leaves its inbox to its next life but one, when the next one has died with the session', async () => {
-    const client = await connected(b, 'client', DURABLE);
+    const client = await b.connected('client', DURABLE);
     await client.subscribe('t');
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     b.bus.isPaused = true;
     expect(await acknowledged(publisher, 'x')).toBe(0);
     a.bus.claimDead = () => Promise.resolve(false);
     b.bus.kill();
-    const next = cluster.bus('b');
+    const next = fleet.cluster.bus('b');
     await next.open(new RecordingClusterHandler());
-    const take = sessions.take.bind(sessions);
-    const epoch = (await sessions.load('client'))?.epoch ?? 0;
+    const take = fleet.sessions.take.bind(fleet.sessions);
+    const epoch = (await fleet.sessions.load('client'))?.epoch ?? 0;
     await take({
       ...{ clientId: 'client', node: next.self, cleanStart: false, connected: false },
-      nowMs: b.memory.clock.now(),
+      nowMs: b.clock.now(),
       ...{ durable: true, expiryIntervalSeconds: 3600, replacesEpoch: epoch },
     });
     next.kill();
     let goOn = (): void => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
-    sessions.take = async (request) => {
+    fleet.sessions.take = async (request) => {
       if (request.replacesEpoch !== undefined) await held;
       return await take(request);
     };
-    sessions.ownedBy = async () => ['client'];
-    const last = await join('b');
+    fleet.sessions.ownedBy = async () => ['client'];
+    const last = await fleet.join('b');
     await quiet(40);
     goOn();
     await quiet(40);
-    const back = await connected(last, 'client', DURABLE);
+    const back = await last.connected('client', DURABLE);
     expect(await back.nextText()).toBe('x');
   });
 
   it('is found by a cluster that was down as a whole', async () => {
-    const client = await connected(b, 'client', DURABLE);
+    const client = await b.connected('client', DURABLE);
     await client.subscribe('t');
     client.cut();
     await quiet();
     b.bus.isUp = false;
     a.bus.isUp = false;
-    const c = await join('c');
+    const c = await fleet.join('c');
     await quiet();
     expect(c.node.admin.client('client')).toMatchObject({ subscriptionCount: 1 });
   });
 
   it('ends its connections when its lease is lost', async () => {
-    const client = await connected(a, 'client', DURABLE);
+    const client = await a.connected('client', DURABLE);
     a.bus.handler?.leaseLost();
-    expect(a.memory.leasesLost).toBe(1);
+    expect(a.leasesLost).toBe(1);
     a.node.abandon();
     await quiet();
     expect(client.isEnded).toBe(true);
@@ -460,10 +430,10 @@ describe('a node that dies', () => {
 
 describe('a node whose lease is in doubt', () => {
   it('takes no session from another node', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     const isAlive = b.bus.isAlive.bind(b.bus);
     b.bus.isAlive = (node) => node.nodeId !== 'b' && isAlive(node);
-    const refused = b.memory.client();
+    const refused = b.client();
     expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
     expect(before.isEnded).toBe(false);
   });
@@ -471,12 +441,12 @@ describe('a node whose lease is in doubt', () => {
 
 describe('a session that another node has taken unnoticed', () => {
   it('is let go when its connection ends', async () => {
-    const client = await connected(a, 'client', DURABLE);
+    const client = await a.connected('client', DURABLE);
     await client.subscribe('t');
-    const { epoch = 0 } = (await sessions.load('client')) ?? {};
-    await sessions.take({
+    const { epoch = 0 } = (await fleet.sessions.load('client')) ?? {};
+    await fleet.sessions.take({
       ...{ clientId: 'client', node: b.bus.self, cleanStart: false, connected: true },
-      ...{ nowMs: a.memory.clock.now(), durable: true, expiryIntervalSeconds: 3600 },
+      ...{ nowMs: a.clock.now(), durable: true, expiryIntervalSeconds: 3600 },
       replacesEpoch: epoch,
     });
     client.cut();

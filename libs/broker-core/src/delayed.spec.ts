@@ -32,17 +32,11 @@ function world(bounds: Partial<typeof BOUNDS> = {}): World {
   return { clock, store, node };
 }
 
-async function connected(memory: MemoryNode, clientId: string): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId });
-  return client;
-}
-
 async function subscribed(
   memory: MemoryNode,
   ...filters: readonly string[]
 ): Promise<MemoryClient> {
-  const client = await connected(memory, 'subscriber');
+  const client = await memory.connected('subscriber');
   for (const filter of filters) await client.subscribe(filter, { qos: 2 });
   return client;
 }
@@ -56,7 +50,7 @@ describe('a message to $delayed/{seconds}/{topic}', () => {
   it('is published to the topic when its time has come, once', async () => {
     const memory = world().node();
     const subscriber = await subscribed(memory, 'a/#', '$delayed/#');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a/b', 'x', { qos: 1, properties: { contentType: 'text' } });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
     await pass(memory, 4_999);
@@ -76,7 +70,7 @@ describe('a message to $delayed/{seconds}/{topic}', () => {
   it.each([0, 1, 2] as const)('keeps its QoS %d', async (qos) => {
     const memory = world().node();
     const subscriber = await subscribed(memory, 'a');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/1/a', 'x', { qos });
     await quiet();
     await pass(memory, 1_000);
@@ -85,7 +79,7 @@ describe('a message to $delayed/{seconds}/{topic}', () => {
 
   it('is retained when it is published, not before', async () => {
     const memory = world().node();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 1, retain: true });
     await publisher.next('puback');
     const subscriber = await subscribed(memory, 'a');
@@ -103,7 +97,7 @@ describe('a message to $delayed/{seconds}/{topic}', () => {
     await durable.connect({ clientId: 'durable', ...session });
     await durable.subscribe('a');
     durable.cut();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     const properties = { messageExpiryInterval: 10 };
     publisher.publish('$delayed/50/a', 'late', { qos: 1, properties });
     publisher.publish('$delayed/60/a', 'later', { qos: 1, properties });
@@ -120,7 +114,7 @@ describe('a message to $delayed/{seconds}/{topic}', () => {
   it('keeps the order of messages with one delay', async () => {
     const memory = world({ messagesMax: 5000 }).node();
     const subscriber = await subscribed(memory, 'a');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     const texts = Array.from({ length: 1200 }, (_, index) => String(index));
     for (const text of texts) publisher.publish('$delayed/5/a', text);
     await quiet();
@@ -131,7 +125,7 @@ describe('a message to $delayed/{seconds}/{topic}', () => {
 
   it('does not come back to its publisher that wants no messages of its own', async () => {
     const memory = world().node();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     await publisher.subscribe('a', { noLocal: true });
     publisher.publish('$delayed/1/a', 'x', { qos: 1 });
     await publisher.next('puback');
@@ -163,7 +157,7 @@ describe('a publisher', () => {
       await new Promise<void>((resolve) => (stored = resolve));
       return add(...parameters);
     };
-    const publisher = await connected(node(), 'publisher');
+    const publisher = await node().connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 1 });
     publisher.publish('$delayed/5/a', 'y', { qos: 2 });
     await quiet();
@@ -176,14 +170,14 @@ describe('a publisher', () => {
   it('is told 0x97 when the store does not answer', async () => {
     const { store, node } = world();
     store.add = () => Promise.reject(new StoreUnavailableError('away'));
-    const publisher = await connected(node(), 'publisher');
+    const publisher = await node().connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 1 });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
   });
 
   it('is told 0x97 when there is no room, and that is counted', async () => {
     const memory = world({ messagesMax: 1 }).node();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 1 });
     publisher.publish('$delayed/5/a', 'y', { qos: 1 });
     publisher.publish('$delayed/5/a', 'z');
@@ -196,7 +190,7 @@ describe('a publisher', () => {
   it.each(['$delayed/x/a', '$delayed/101/a', '$delayed/5'])(
     'is told 0x90 for %j',
     async (topic) => {
-      const publisher = await connected(world().node(), 'publisher');
+      const publisher = await world().node().connected('publisher');
       publisher.publish(topic, 'x', { qos: 1 });
       expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x90 });
     },
@@ -208,7 +202,7 @@ describe('a publisher', () => {
       sessions: new LocalSessionStore({ clock: now }),
       retained: new LocalRetainedStore({ clock: now }),
     });
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a', 'x');
     publisher.publish('$delayed/5/a', 'x', { qos: 1 });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x90 });
@@ -218,7 +212,7 @@ describe('a publisher', () => {
   it('must be allowed to publish to the topic, not to the delayed one', async () => {
     const memory = world().node();
     memory.hub.mayPublish = ({ topic }) => topic === 'mine';
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/mine', 'x', { qos: 1 });
     publisher.publish('$delayed/5/yours', 'x', { qos: 1 });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
@@ -263,7 +257,7 @@ describe('a delayed message of QoS 2', () => {
     const subscribers = [await subscribed(memory, 'a'), memory.client()];
     await subscribers[1]?.connect({ clientId: 'durable', ...session });
     await subscribers[1]?.subscribe('a', { qos: 2 });
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 2 });
     await publisher.next('pubrec');
     const settle = store.settle.bind(store);
@@ -282,7 +276,7 @@ describe('a delayed message of QoS 0', () => {
     const { store, node } = world();
     const memory = node();
     const subscriber = await subscribed(memory, 'a');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a', 'x');
     await quiet();
     const settle = store.settle.bind(store);
@@ -306,7 +300,7 @@ describe('a message that is due', () => {
     await a.node.start();
     await b.node.start();
     const subscriber = await subscribed(b, 'a');
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 1 });
     await publisher.next('puback');
     busA.kill();
@@ -322,7 +316,7 @@ describe('a message that is due', () => {
     const [first] = nodes;
     if (first === undefined) throw new Error('no node');
     const subscriber = await subscribed(first, 'a');
-    const publisher = await connected(first, 'publisher');
+    const publisher = await first.connected('publisher');
     for (const text of ['1', '2', '3', '4', '5']) {
       publisher.publish('$delayed/5/a', text, { qos: 1 });
     }
@@ -341,7 +335,7 @@ describe('a message that is due', () => {
     const memory = node({ bus });
     await memory.node.start();
     const subscriber = await subscribed(memory, 'a');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('$delayed/5/a', 'x', { qos: 1 });
     await publisher.next('puback');
     bus.isUp = false;
@@ -355,7 +349,7 @@ describe('a message that is due', () => {
   it('comes again when its obligations could not be met, and when its node died at it', async () => {
     const { store, node } = world();
     const memory = node();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     const subscriber = memory.client();
     const session = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
     await subscriber.connect({ clientId: 'durable', ...session });

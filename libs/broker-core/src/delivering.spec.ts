@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '#libs/broker-ports';
 import type { Will } from '#libs/mqtt-codec';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
+  DURABLE,
   fakeClock,
   MemoryNode,
   publishPacket,
@@ -11,7 +12,6 @@ import {
   type MemoryNodeOptions,
 } from '#libs/testkit';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const clock = (): number => 0;
 
 function nodeWith(options: Partial<MemoryNodeOptions> = {}): MemoryNode {
@@ -20,16 +20,6 @@ function nodeWith(options: Partial<MemoryNodeOptions> = {}): MemoryNode {
     retained: new LocalRetainedStore({ clock }),
     ...options,
   });
-}
-
-async function connected(
-  memory: MemoryNode,
-  clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
 }
 
 /** A store that refuses what it is told to. */
@@ -64,11 +54,11 @@ class FailingStore extends LocalSessionStore {
 describe('order', () => {
   it('of one publisher is kept, whatever is retained [MQTT-4.6.0-5]', async () => {
     const memory = nodeWith();
-    const receiver = await connected(memory, 'receiver');
+    const receiver = await memory.connected('receiver');
     await receiver.subscribe('t');
-    const durable = await connected(memory, 'durable', DURABLE);
+    const durable = await memory.connected('durable', DURABLE);
     await durable.subscribe('t');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     const texts = Array.from({ length: 40 }, (_, index) => String(index));
     const packets = texts.map((text, index) =>
       publishPacket('t', text, { qos: 1, packetId: index + 1, retain: index % 3 === 0 }),
@@ -86,13 +76,13 @@ describe('order', () => {
 describe('QoS 2', () => {
   it('is delivered once across reconnects of the publisher and of the receiver', async () => {
     const memory = nodeWith();
-    let receiver = await connected(memory, 'receiver', DURABLE);
+    let receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t', { qos: 2 });
-    let publisher = await connected(memory, 'publisher', DURABLE);
+    let publisher = await memory.connected('publisher', DURABLE);
     publisher.publish('t', 'x', { qos: 2, packetId: 7 });
     await publisher.next('pubrec');
     publisher.cut();
-    publisher = await connected(memory, 'publisher', DURABLE);
+    publisher = await memory.connected('publisher', DURABLE);
     publisher.publish('t', 'x', { qos: 2, packetId: 7, dup: true });
     await publisher.next('pubrec');
     publisher.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
@@ -100,13 +90,13 @@ describe('QoS 2', () => {
 
     const first = await receiver.next('publish');
     receiver.cut();
-    receiver = await connected(memory, 'receiver', DURABLE);
+    receiver = await memory.connected('receiver', DURABLE);
     const again = await receiver.next('publish');
     expect(again).toMatchObject({ packetId: first.packetId, dup: true, qos: 2 });
     receiver.write({ kind: 'pubrec', packetId: again.packetId, reasonCode: 0 });
     await receiver.next('pubrel');
     receiver.cut();
-    receiver = await connected(memory, 'receiver', DURABLE);
+    receiver = await memory.connected('receiver', DURABLE);
     expect(await receiver.next('pubrel')).toMatchObject({ packetId: again.packetId });
     receiver.write({ kind: 'pubcomp', packetId: again.packetId, reasonCode: 0 });
     await quiet();
@@ -117,9 +107,9 @@ describe('QoS 2', () => {
   it('is taken once when the publisher comes back before its message is stored', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store });
-    const receiver = await connected(memory, 'receiver', DURABLE);
+    const receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t', { qos: 2 });
-    let publisher = await connected(memory, 'publisher', DURABLE);
+    let publisher = await memory.connected('publisher', DURABLE);
     let goOn = (): void => undefined;
     store.gate = new Promise((resolve) => (goOn = resolve));
     publisher.publish('t', 'x', { qos: 2, packetId: 7 });
@@ -141,7 +131,7 @@ describe('QoS 2', () => {
 describe('a store that does not answer', () => {
   it('ends a connection with a reason that DISCONNECT may have [MQTT-3.14.2-1]', async () => {
     const store = new FailingStore();
-    const publisher = await connected(nodeWith({ sessions: store }), 'publisher', DURABLE);
+    const publisher = await nodeWith({ sessions: store }).connected('publisher', DURABLE);
     store.fails = true;
     publisher.publish('t', 'x', { qos: 2, packetId: 7 });
     expect(await publisher.next('disconnect')).toMatchObject({ reasonCode: 0x89 });
@@ -152,7 +142,7 @@ describe('a store that does not answer', () => {
     async (version) => {
       const store = new FailingStore();
       const memory = nodeWith({ sessions: store });
-      const receiver = await connected(memory, 'receiver');
+      const receiver = await memory.connected('receiver');
       await receiver.subscribe('t');
       const options = {
         clientId: 'publisher',
@@ -185,10 +175,10 @@ describe('a store that does not answer', () => {
   it('has no message acknowledged that a durable session did not get [MQTT-4.3.2-4]', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store });
-    const receiver = await connected(memory, 'receiver', DURABLE);
+    const receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t');
     receiver.cut();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     const older = memory.client(4);
     await older.connect({ clientId: 'older' });
     await quiet();
@@ -203,7 +193,7 @@ describe('a store that does not answer', () => {
     store.fails = false;
     publisher.publish('t', 'stored', { qos: 1 });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
-    const back = await connected(memory, 'receiver', DURABLE);
+    const back = await memory.connected('receiver', DURABLE);
     expect(await back.nextText()).toBe('stored');
   });
 
@@ -213,10 +203,8 @@ describe('a store that does not answer', () => {
         throw new StoreUnavailableError('away');
       }
     }
-    const publisher = await connected(
-      nodeWith({ retained: new FailingRetained({ clock }) }),
-      'publisher',
-    );
+    const memory = nodeWith({ retained: new FailingRetained({ clock }) });
+    const publisher = await memory.connected('publisher');
     publisher.publish('t', 'x', { qos: 1, retain: true });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
   });
@@ -224,7 +212,7 @@ describe('a store that does not answer', () => {
   it('refuses a CONNECT, and what is published meanwhile is taken afterwards', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store });
-    const receiver = await connected(memory, 'receiver', DURABLE);
+    const receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t');
     receiver.cut();
     await quiet();
@@ -235,7 +223,7 @@ describe('a store that does not answer', () => {
     });
     store.fails = false;
     store.isUnread = true;
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('t', 'x', { qos: 1 });
     await quiet();
     // The failed take may have been carried out: the queue waits until the store has said whose it is.
@@ -243,16 +231,16 @@ describe('a store that does not answer', () => {
     store.isUnread = false;
     memory.sweepAfter(1000);
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
-    expect(await (await connected(memory, 'receiver', DURABLE)).nextText()).toBe('x');
+    expect(await (await memory.connected('receiver', DURABLE)).nextText()).toBe('x');
   });
 
   it('is waited for until the deadline, then the publisher is told', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store, limits: { publishDeadlineMs: 1000 } });
-    const receiver = await connected(memory, 'receiver', DURABLE);
+    const receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t', { qos: 2 });
-    const publisher = await connected(memory, 'p');
-    const durable = await connected(memory, 'durable', DURABLE);
+    const publisher = await memory.connected('p');
+    const durable = await memory.connected('durable', DURABLE);
     let goOn = (): void => undefined;
     store.gate = new Promise((resolve) => (goOn = resolve));
     publisher.publish('t', 'x', { qos: 2, packetId: 3 });
@@ -264,7 +252,7 @@ describe('a store that does not answer', () => {
     goOn();
     publisher.publish('t', 'z', { qos: 2, packetId: 3 });
     expect(await publisher.next('pubrec')).toMatchObject({ reasonCode: 0 });
-    const back = await connected(memory, 'durable', DURABLE);
+    const back = await memory.connected('durable', DURABLE);
     back.publish('t', 'y', { qos: 2, packetId: 3, dup: true });
     expect(await back.next('pubrec')).toMatchObject({ reasonCode: 0 });
     expect(receiver.takeTexts()).toEqual(['x', 'z', 'y']);
@@ -275,9 +263,9 @@ describe('a session that begins anew', () => {
   it('does not hold up the publishers of the one before', async () => {
     const store = new FailingStore();
     const memory = nodeWith({ sessions: store });
-    const receiver = await connected(memory, 'receiver', DURABLE);
+    const receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t');
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     const clean = memory.client();
     clean.write(clean.connectPacket({ ...DURABLE, clientId: 'receiver', cleanStart: true }));
     publisher.publish('t', 'x', { qos: 1 });
@@ -289,12 +277,12 @@ describe('a session that begins anew', () => {
 describe('a receiver that does not read', () => {
   it('stops nobody else; QoS 0 for it is dropped and counted, the rest waits', async () => {
     const memory = nodeWith({ limits: { socketBufferBytesMax: 100 } });
-    const frozen = await connected(memory, 'frozen');
+    const frozen = await memory.connected('frozen');
     await frozen.subscribe('t');
-    const other = await connected(memory, 'other');
+    const other = await memory.connected('other');
     await other.subscribe('t');
     frozen.isFrozen = true;
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     for (let index = 0; index < 20; index += 1) {
       publisher.publish('t', `zero ${String(index)}`.padEnd(40, '.'));
       publisher.publish('t', `one ${String(index)}`.padEnd(40, '.'), { qos: 1 });
@@ -314,16 +302,16 @@ describe('a receiver that does not read', () => {
 
   it('has a bounded queue', async () => {
     const memory = nodeWith({ limits: { queueMessagesMax: 3 } });
-    const receiver = await connected(memory, 'receiver', DURABLE);
+    const receiver = await memory.connected('receiver', DURABLE);
     await receiver.subscribe('t');
     receiver.cut();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     for (const text of ['1', '2', '3', '4', '5']) {
       publisher.publish('t', text, { qos: 1 });
       expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
     }
     expect(memory.drops.get('queue_full')).toBe(2);
-    const back = await connected(memory, 'receiver', DURABLE);
+    const back = await memory.connected('receiver', DURABLE);
     await quiet();
     expect(back.takeTexts()).toEqual(['1', '2', '3']);
   });
@@ -334,11 +322,11 @@ describe('a receiver that does not read', () => {
       const memory = nodeWith({ ...options, clock: fakeClock(startedAtMs) });
       await memory.node.start();
       if (startedAtMs === 1) {
-        const receiver = await connected(memory, 'receiver', DURABLE);
+        const receiver = await memory.connected('receiver', DURABLE);
         await receiver.subscribe('t');
         receiver.cut();
       }
-      const publisher = await connected(memory, 'publisher');
+      const publisher = await memory.connected('publisher');
       for (const text of ['a', 'b']) publisher.publish('t', text, { qos: 1 });
       await quiet();
     }
@@ -357,19 +345,19 @@ describe('wills', () => {
 
   async function watched(): Promise<{ memory: MemoryNode; watcher: MemoryClient }> {
     const memory = nodeWith();
-    const watcher = await connected(memory, 'watcher');
+    const watcher = await memory.connected('watcher');
     await watcher.subscribe('will');
     return { memory, watcher };
   }
 
   it('are sent when the connection breaks, not after DISCONNECT [MQTT-3.1.2-8]', async () => {
     const { memory, watcher } = await watched();
-    (await connected(memory, 'client', { will: will() })).cut();
+    (await memory.connected('client', { will: will() })).cut();
     const packet = await watcher.next('publish');
     expect(packet.properties).toEqual({ contentType: 'text' });
-    const polite = await connected(memory, 'client', { will: will() });
+    const polite = await memory.connected('client', { will: will() });
     polite.write({ kind: 'disconnect', reasonCode: 0 });
-    const asking = await connected(memory, 'asking', { will: will() });
+    const asking = await memory.connected('asking', { will: will() });
     asking.write({ kind: 'disconnect', reasonCode: 4 });
     await watcher.next('publish');
     await quiet();
@@ -378,7 +366,7 @@ describe('wills', () => {
 
   it('wait for their delay, and for no longer [MQTT-3.1.3-9]', async () => {
     const { memory, watcher } = await watched();
-    (await connected(memory, 'client', { ...DURABLE, will: will(10) })).cut();
+    (await memory.connected('client', { ...DURABLE, will: will(10) })).cut();
     memory.sweepAfter(9_999);
     await quiet();
     expect(watcher.take()).toEqual([]);
@@ -388,8 +376,8 @@ describe('wills', () => {
 
   it('are dropped when the client comes back in time [MQTT-3.1.3-9]', async () => {
     const { memory, watcher } = await watched();
-    (await connected(memory, 'client', { ...DURABLE, will: will(10) })).cut();
-    await connected(memory, 'client', DURABLE);
+    (await memory.connected('client', { ...DURABLE, will: will(10) })).cut();
+    await memory.connected('client', DURABLE);
     memory.sweepAfter(60_000);
     await quiet();
     expect(watcher.take()).toEqual([]);
@@ -397,10 +385,10 @@ describe('wills', () => {
 
   it('are sent at once when the session ends before their delay', async () => {
     const { memory, watcher } = await watched();
-    (await connected(memory, 'client', { will: will(10) })).cut();
+    (await memory.connected('client', { will: will(10) })).cut();
     expect(await watcher.nextText()).toBe('gone');
-    (await connected(memory, 'client', { ...DURABLE, will: will(10) })).cut();
-    await connected(memory, 'client');
+    (await memory.connected('client', { ...DURABLE, will: will(10) })).cut();
+    await memory.connected('client');
     expect(await watcher.nextText()).toBe('gone');
   });
 });
@@ -410,7 +398,7 @@ describe('reading that was held', () => {
     const store = new FailingStore();
     const limits = { receiveMaximum: 2, publishDeadlineMs: 5000 };
     const memory = nodeWith({ sessions: store, limits });
-    await (await connected(memory, 'receiver', DURABLE)).subscribe('t');
+    await (await memory.connected('receiver', DURABLE)).subscribe('t');
     const older = memory.client(4);
     await older.connect({ clientId: 'older', keepAlive: 10 });
     let goOn = (): void => undefined;
@@ -437,7 +425,7 @@ describe('publishing', () => {
   it('is refused by the hook, and for topics that are too deep', async () => {
     const memory = nodeWith({ limits: { topicLevelsMax: 2 } });
     memory.hub.mayPublish = ({ topic }) => topic !== 'secret';
-    const client = await connected(memory, 'client');
+    const client = await memory.connected('client');
     client.publish('secret', 'x', { qos: 1 });
     expect(await client.next('puback')).toMatchObject({ reasonCode: 0x87 });
     client.publish('a/b/c', 'x', { qos: 1 });
@@ -448,7 +436,7 @@ describe('publishing', () => {
 
   it('from outside reaches subscribers, and says how many are known', async () => {
     const memory = nodeWith();
-    const client = await connected(memory, 'client');
+    const client = await memory.connected('client');
     await client.subscribe('t');
     const message = { topic: 't', payload: Buffer.from('admin'), qos: 1, retain: false } as const;
     expect(await memory.node.admin.publish(message)).toEqual({ kind: 'taken', matched: 1 });
@@ -464,7 +452,7 @@ describe('the end of a node', () => {
   it('tells its clients and keeps their sessions', async () => {
     const sessions = new LocalSessionStore({ clock });
     const memory = nodeWith({ sessions });
-    const client = await connected(memory, 'client', DURABLE);
+    const client = await memory.connected('client', DURABLE);
     await client.subscribe('t');
     await memory.node.stop();
     expect(await client.next('disconnect')).toMatchObject({ reasonCode: 0x8b });

@@ -1,68 +1,38 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { StoreUnavailableError, type NodeRef, type SessionStore } from '#libs/broker-ports';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { StoreUnavailableError } from '#libs/broker-ports';
 import {
-  MemoryCluster,
-  MemoryNode,
+  DURABLE,
   fakeClock,
+  MemoryFleet,
   quiet,
   type FakeClock,
-  type MemoryClient,
+  type FleetNode,
 } from '#libs/testkit';
 import { PASSED_ON_MS } from './moved-sessions.ts';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
-
 let clock: FakeClock;
-let cluster: MemoryCluster;
-let stored: LocalSessionStore;
-let retained: LocalRetainedStore;
+let fleet: MemoryFleet;
 /** What each node has taken off its list, call by call. */
 let disowned: [nodeId: string, clientIds: readonly string[]][];
-let a: MemoryNode;
-let b: MemoryNode;
+let a: FleetNode;
+let b: FleetNode;
 
 beforeEach(async () => {
   clock = fakeClock();
-  cluster = new MemoryCluster();
-  stored = new LocalSessionStore({ clock: clock.now });
-  retained = new LocalRetainedStore({ clock: clock.now });
+  fleet = new MemoryFleet(clock);
   disowned = [];
   a = await join('a');
   b = await join('b');
 });
 
-async function join(nodeId: string): Promise<MemoryNode> {
-  const sessions: SessionStore = {
-    take: (request) => stored.take(request),
-    write: (operations) => stored.write(operations),
-    read: (...args) => stored.read(...args),
-    load: (clientId) => stored.load(clientId),
-    owners: () => stored.owners(),
-    ownedBy: (owner) => stored.ownedBy(owner),
-    disown: async (owner: NodeRef, clientIds) => {
-      expect(owner.nodeId).toBe(nodeId);
-      disowned.push([nodeId, clientIds]);
-    },
-    abandon: (owner) => stored.abandon(owner),
-    close: () => stored.close(),
-  };
-  const bus = cluster.bus(nodeId);
+async function join(nodeId: string): Promise<FleetNode> {
   const limits = { connectTimeoutMs: PASSED_ON_MS * 10 };
-  const memory = new MemoryNode({ sessions, retained, clock, bus, limits });
-  await memory.node.start();
-  return memory;
-}
-
-async function connected(
-  memory: MemoryNode,
-  clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  const { reasonCode } = await client.connect({ clientId, ...options });
-  expect(reasonCode).toBe(0);
-  return client;
+  const joined = await fleet.join(nodeId, { limits });
+  joined.store.disown = async (owner, clientIds) => {
+    expect(owner.nodeId).toBe(nodeId);
+    disowned.push([nodeId, clientIds]);
+  };
+  return joined;
 }
 
 async function pass(ms: number): Promise<void> {
@@ -73,8 +43,8 @@ async function pass(ms: number): Promise<void> {
 
 describe('a node that sessions have left', () => {
   it('takes them off its list together, a minute later', async () => {
-    for (const clientId of ['one', 'two', 'stays']) await connected(a, clientId, DURABLE);
-    for (const clientId of ['one', 'two']) await connected(b, clientId, DURABLE);
+    for (const clientId of ['one', 'two', 'stays']) await a.connected(clientId, DURABLE);
+    for (const clientId of ['one', 'two']) await b.connected(clientId, DURABLE);
     await pass(PASSED_ON_MS);
     expect(disowned).toEqual([]);
     await pass(1);
@@ -84,11 +54,11 @@ describe('a node that sessions have left', () => {
   });
 
   it('keeps those that are back, and those that left anew', async () => {
-    for (const clientId of ['back', 'again']) await connected(a, clientId, DURABLE);
-    for (const clientId of ['back', 'again']) await connected(b, clientId, DURABLE);
+    for (const clientId of ['back', 'again']) await a.connected(clientId, DURABLE);
+    for (const clientId of ['back', 'again']) await b.connected(clientId, DURABLE);
     await pass(PASSED_ON_MS / 2);
-    for (const clientId of ['back', 'again']) await connected(a, clientId, DURABLE);
-    await connected(b, 'again', DURABLE);
+    for (const clientId of ['back', 'again']) await a.connected(clientId, DURABLE);
+    await b.connected('again', DURABLE);
     await pass(PASSED_ON_MS / 2 + 1);
     expect(disowned).toEqual([]);
     await pass(PASSED_ON_MS / 2);
@@ -99,19 +69,19 @@ describe('a node that sessions have left', () => {
   });
 
   it('keeps one that is about to be back', async () => {
-    await connected(a, 'client', DURABLE);
-    await connected(b, 'client', DURABLE);
+    await a.connected('client', DURABLE);
+    await b.connected('client', DURABLE);
     let goOn = (): void => undefined;
-    const take = stored.take.bind(stored);
-    stored.take = async (request) => {
+    const take = fleet.sessions.take.bind(fleet.sessions);
+    fleet.sessions.take = async (request) => {
       const result = await take(request);
       // The store has given it to the node, which does not know it yet.
       if (result.kind === 'taken') await new Promise<void>((resolve) => (goOn = resolve));
       return result;
     };
-    const back = connected(a, 'client', DURABLE);
+    const back = a.connected('client', DURABLE);
     await quiet();
-    expect(await stored.load('client')).toMatchObject({ owner: { nodeId: 'a' } });
+    expect(await fleet.sessions.load('client')).toMatchObject({ owner: { nodeId: 'a' } });
     await pass(PASSED_ON_MS + 1);
     goOn();
     await back;
@@ -119,9 +89,9 @@ describe('a node that sessions have left', () => {
   });
 
   it('keeps one whose take has failed: it may be carried out yet', async () => {
-    await connected(a, 'client', DURABLE);
-    const take = stored.take.bind(stored);
-    stored.take = async (request) => {
+    await a.connected('client', DURABLE);
+    const take = fleet.sessions.take.bind(fleet.sessions);
+    fleet.sessions.take = async (request) => {
       if (request.replacesEpoch !== undefined) throw new StoreUnavailableError('away');
       return await take(request);
     };
@@ -134,9 +104,9 @@ describe('a node that sessions have left', () => {
   });
 
   it('takes one off that it has lost unnoticed', async () => {
-    const client = await connected(a, 'client', DURABLE);
-    const { epoch = 0 } = (await stored.load('client')) ?? {};
-    await stored.take({
+    const client = await a.connected('client', DURABLE);
+    const { epoch = 0 } = (await fleet.sessions.load('client')) ?? {};
+    await fleet.sessions.take({
       ...{ clientId: 'client', node: { nodeId: 'b', incarnation: 9 }, cleanStart: false },
       ...{ nowMs: clock.now(), durable: true, expiryIntervalSeconds: 3600, connected: true },
       replacesEpoch: epoch,

@@ -1,82 +1,40 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError, encodeBatch, type SessionOperation } from '#libs/broker-ports';
 import {
-  StoreUnavailableError,
-  encodeBatch,
-  type SessionOperation,
-  type SessionStore,
-} from '#libs/broker-ports';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import {
-  MemoryCluster,
-  MemoryNode,
+  DURABLE,
+  MemoryFleet,
   messageOf,
   quiet,
-  type MemoryBus,
+  type FleetNode,
   type MemoryClient,
 } from '#libs/testkit';
 import { encodeFrame } from './frame.ts';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const TWICE = { qos: 2, packetId: 7 } as const;
-const clock = (): number => 0;
-
-interface Member {
-  readonly bus: MemoryBus;
-  readonly memory: MemoryNode;
-  /** The one store as this node reaches it: its calls can be made to behave. */
-  readonly store: SessionStore;
-}
-
-let cluster: MemoryCluster;
-let sessions: LocalSessionStore;
-let retained: LocalRetainedStore;
-let a: Member;
-let b: Member;
-let c: Member;
-
-async function join(nodeId: string): Promise<Member> {
-  const bus = cluster.bus(nodeId);
-  const store = Object.assign(Object.create(sessions) as SessionStore, {
-    take: sessions.take.bind(sessions),
-    write: sessions.write.bind(sessions),
-    read: sessions.read.bind(sessions),
-    load: sessions.load.bind(sessions),
-    owners: sessions.owners.bind(sessions),
-    ownedBy: sessions.ownedBy.bind(sessions),
-    abandon: sessions.abandon.bind(sessions),
-  });
-  const memory = new MemoryNode({ sessions: store, retained, bus });
-  await memory.node.start();
-  return { bus, memory, store };
-}
+let fleet: MemoryFleet;
+let a: FleetNode;
+let b: FleetNode;
+let c: FleetNode;
 
 beforeEach(async () => {
-  cluster = new MemoryCluster();
-  sessions = new LocalSessionStore({ clock });
-  retained = new LocalRetainedStore({ clock });
-  a = await join('a');
-  b = await join('b');
-  c = await join('c');
+  fleet = new MemoryFleet();
+  a = await fleet.join('a');
+  b = await fleet.join('b');
+  c = await fleet.join('c');
 });
 
-async function connected(
-  { memory }: Member,
+async function subscribed(
+  member: FleetNode,
   clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] & { readonly version?: 4 | 5 } = {},
+  options = {},
 ): Promise<MemoryClient> {
-  const client = memory.client(options.version);
-  await client.connect({ clientId, ...options });
-  return client;
-}
-
-async function subscribed(member: Member, clientId: string, options = {}): Promise<MemoryClient> {
-  const client = await connected(member, clientId, options);
+  const client = await member.connected(clientId, options);
   await client.subscribe('t', { qos: 2 });
   return client;
 }
 
 /** Lets a node's writes be carried out and never answered. */
-function muteWrites({ store }: Member, kind: SessionOperation['kind']): void {
+function muteWrites({ store }: FleetNode, kind: SessionOperation['kind']): void {
   const write = store.write.bind(store);
   store.write = async (operations) => {
     const outcomes = await write(operations);
@@ -86,29 +44,29 @@ function muteWrites({ store }: Member, kind: SessionOperation['kind']): void {
 }
 
 /** Lets a node's writes of a kind get lost. */
-function loseWrites({ store }: Member, lost: SessionOperation['kind']): void {
+function loseWrites({ store }: FleetNode, lost: SessionOperation['kind']): void {
   const write = store.write.bind(store);
   store.write = (operations) => write(operations.filter(({ kind }) => kind !== lost));
 }
 
-async function die({ bus }: Member): Promise<void> {
+async function die({ bus }: FleetNode): Promise<void> {
   bus.kill();
   await quiet(40);
 }
 
 describe('a QoS 2 message that its publisher has to send again', () => {
   it('comes once to a member of a shared subscription, and once for each way to it', async () => {
-    const member = await connected(b, 'member', DURABLE);
+    const member = await b.connected('member', DURABLE);
     await member.subscribe('$share/group/t', { qos: 2 });
-    const both = await connected(b, 'both', DURABLE);
+    const both = await b.connected('both', DURABLE);
     for (const filter of ['u', '$share/group/u']) await both.subscribe(filter, { qos: 2 });
-    const publisher = await connected(a, 'publisher', DURABLE);
+    const publisher = await a.connected('publisher', DURABLE);
     loseWrites(a, 'receive');
     publisher.publish('t', 'x', TWICE);
     publisher.publish('u', 'y', { qos: 2, packetId: 8 });
     for (let count = 0; count < 2; count += 1) await publisher.next('pubrec');
     await die(a);
-    const again = await connected(c, 'publisher', DURABLE);
+    const again = await c.connected('publisher', DURABLE);
     again.publish('t', 'x', { ...TWICE, dup: true });
     await again.next('pubrec');
     await quiet(40);
@@ -121,12 +79,12 @@ describe('a QoS 2 message that its publisher has to send again', () => {
       await subscribed(b, 'in memory'),
       await subscribed(c, 'elsewhere', DURABLE),
     ];
-    const publisher = await connected(a, 'publisher', DURABLE);
+    const publisher = await a.connected('publisher', DURABLE);
     loseWrites(a, 'receive');
     publisher.publish('t', 'x', TWICE);
     await publisher.next('pubrec');
     await die(a);
-    const back = await connected(b, 'publisher', DURABLE);
+    const back = await b.connected('publisher', DURABLE);
     back.publish('t', 'x', { ...TWICE, dup: true });
     expect(await back.next('pubrec')).toMatchObject({ packetId: 7, reasonCode: 0 });
     back.publish('t', 'y', { qos: 2, packetId: 8 });
@@ -140,12 +98,12 @@ describe('a QoS 2 message that its publisher has to send again', () => {
 
   it('is delivered when its node died before it had gone on its way', async () => {
     const receiver = await subscribed(b, 'receiver', DURABLE);
-    const publisher = await connected(a, 'publisher', DURABLE);
+    const publisher = await a.connected('publisher', DURABLE);
     muteWrites(a, 'begin');
     publisher.publish('t', 'x', TWICE);
     await quiet();
     await die(a);
-    const back = await connected(b, 'publisher', DURABLE);
+    const back = await b.connected('publisher', DURABLE);
     back.publish('t', 'x', { ...TWICE, dup: true });
     expect(await back.next('pubrec')).toMatchObject({ packetId: 7, reasonCode: 0 });
     await quiet();
@@ -155,15 +113,15 @@ describe('a QoS 2 message that its publisher has to send again', () => {
   it('reaches those who have not had it, and them alone', async () => {
     const near = await subscribed(a, 'near', DURABLE);
     const far = await subscribed(b, 'far', DURABLE);
-    const publisher = await connected(a, 'publisher', { cleanStart: false, version: 4 });
-    const inbox = cluster.placeOf(b.bus.self);
+    const publisher = await a.connected('publisher', { cleanStart: false, version: 4 });
+    const inbox = fleet.cluster.placeOf(b.bus.self);
     if (inbox === undefined) throw new Error('b is not there');
     inbox.isFull = true;
     publisher.publish('t', 'x', TWICE);
     await publisher.closed();
     expect(near.takeTexts()).toEqual(['x']);
     inbox.isFull = false;
-    const back = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    const back = await a.connected('publisher', { cleanStart: false, version: 4 });
     back.publish('t', 'x', { ...TWICE, dup: true });
     expect(await back.next('pubrec')).toMatchObject({ packetId: 7 });
     await quiet();
@@ -173,8 +131,8 @@ describe('a QoS 2 message that its publisher has to send again', () => {
   it('is the same message when its refusal reached nobody', async () => {
     const near = await subscribed(a, 'near', DURABLE);
     const far = await subscribed(b, 'far', DURABLE);
-    const publisher = await connected(a, 'publisher', DURABLE);
-    const inbox = cluster.placeOf(b.bus.self);
+    const publisher = await a.connected('publisher', DURABLE);
+    const inbox = fleet.cluster.placeOf(b.bus.self);
     if (inbox === undefined) throw new Error('b is not there');
     inbox.isFull = true;
     publisher.publish('t', 'x', TWICE);
@@ -182,7 +140,7 @@ describe('a QoS 2 message that its publisher has to send again', () => {
     await quiet();
     expect(near.takeTexts()).toEqual(['x']);
     inbox.isFull = false;
-    const back = await connected(c, 'publisher', DURABLE);
+    const back = await c.connected('publisher', DURABLE);
     back.publish('t', 'x', { ...TWICE, dup: true });
     expect(await back.next('pubrec')).toMatchObject({ reasonCode: 0 });
     await quiet();
@@ -190,15 +148,15 @@ describe('a QoS 2 message that its publisher has to send again', () => {
   });
 
   it('is released at another node when only its PUBREC was seen', async () => {
-    const publisher = await connected(a, 'publisher', DURABLE);
+    const publisher = await a.connected('publisher', DURABLE);
     loseWrites(a, 'receive');
     publisher.publish('t', 'x', TWICE);
     await publisher.next('pubrec');
     await die(a);
-    const back = await connected(b, 'publisher', DURABLE);
+    const back = await b.connected('publisher', DURABLE);
     back.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
     expect(await back.next('pubcomp')).toMatchObject({ packetId: 7, reasonCode: 0 });
-    expect(await sessions.load('publisher')).toMatchObject({ receiving: [] });
+    expect(await fleet.sessions.load('publisher')).toMatchObject({ receiving: [] });
   });
 
   it.each([{ dup: false }, { dup: true }])(
@@ -206,15 +164,15 @@ describe('a QoS 2 message that its publisher has to send again', () => {
     async ({ dup }) => {
       const near = await subscribed(a, 'near', DURABLE);
       await subscribed(b, 'far', DURABLE);
-      const publisher = await connected(a, 'publisher', DURABLE);
-      const inbox = cluster.placeOf(b.bus.self);
+      const publisher = await a.connected('publisher', DURABLE);
+      const inbox = fleet.cluster.placeOf(b.bus.self);
       if (inbox === undefined) throw new Error('b is not there');
       inbox.isFull = true;
       publisher.publish('t', 'x', TWICE);
       expect(await publisher.next('pubrec')).toMatchObject({ reasonCode: 0x97 });
       inbox.isFull = false;
       // With DUP its first transmission got lost on the way.
-      const back = await connected(c, 'publisher', DURABLE);
+      const back = await c.connected('publisher', DURABLE);
       back.publish('t', 'y', { ...TWICE, dup });
       expect(await back.next('pubrec')).toMatchObject({ reasonCode: 0 });
       await quiet();
@@ -227,7 +185,7 @@ describe('a message in the inbox of a node that died', () => {
   it('is not queued again for a session that had it, and is for one that had not', async () => {
     const receiver = await subscribed(b, 'receiver', DURABLE);
     const other = await subscribed(b, 'other', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     const write = b.store.write.bind(b.store);
     b.store.write = async (operations) => {
       await write(operations.filter(({ clientId }) => clientId === 'receiver'));
@@ -240,7 +198,7 @@ describe('a message in the inbox of a node that died', () => {
     await die(b);
     const texts = [];
     for (const clientId of ['receiver', 'other']) {
-      const back = await connected(c, clientId, DURABLE);
+      const back = await c.connected(clientId, DURABLE);
       await quiet(40);
       texts.push(back.takeTexts());
     }
@@ -250,14 +208,14 @@ describe('a message in the inbox of a node that died', () => {
   it.each([1, 2] as const)('comes once to those who are at its heir (QoS %i)', async (qos) => {
     const gone = await subscribed(b, 'gone', DURABLE);
     const here = [await subscribed(a, 'durable', DURABLE), await subscribed(a, 'in memory')];
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     b.bus.isPaused = true;
     publisher.publish('t', 'x', { qos });
     await publisher.next(qos === 1 ? 'puback' : 'pubrec');
     await quiet();
     gone.cut();
     await die(b);
-    expect(a.memory.log.of('inherit-finished')).toHaveLength(1);
+    expect(a.log.of('inherit-finished')).toHaveLength(1);
     expect(here.map((receiver) => receiver.takeTexts())).toEqual([['x'], ['x']]);
   });
 });
@@ -265,34 +223,34 @@ describe('a message in the inbox of a node that died', () => {
 describe('a message that comes by two ways', () => {
   it.each([1, 2] as const)('is delivered once (QoS %i)', async (qos) => {
     const before = await subscribed(b, 'client', DURABLE);
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     b.bus.isDeaf = true;
     b.bus.isPaused = true;
-    const after = await connected(c, 'client', DURABLE);
+    const after = await c.connected('client', DURABLE);
     for (const text of ['x', 'y']) publisher.publish('t', text, { qos });
     await quiet();
     before.cut();
     // As in Redis, where a session that was taken stays in its former owner's list.
     a.store.ownedBy = () => Promise.resolve(['client']);
     await die(b);
-    expect(a.memory.log.of('inherit-finished')).toHaveLength(1);
+    expect(a.log.of('inherit-finished')).toHaveLength(1);
     expect(after.takeTexts()).toEqual(['x', 'y']);
   });
 });
 
 describe('a session that is taken from a node that does not answer', () => {
   it.each(['t', '+', '#'])('gets first what lies in its inbox (%s)', async (filter) => {
-    const before = await connected(b, 'client', DURABLE);
+    const before = await b.connected('client', DURABLE);
     await before.subscribe(filter, { qos: 1 });
-    const other = await connected(b, 'other', DURABLE);
+    const other = await b.connected('other', DURABLE);
     await other.subscribe('other', { qos: 1 });
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     b.bus.isDeaf = true;
     b.bus.isPaused = true;
     for (const text of ['1', '2']) publisher.publish('t', text, { qos: 1 });
     for (const client of [before, other]) client.cut();
-    const after = await connected(c, 'client', DURABLE);
-    const empty = await connected(c, 'other', DURABLE);
+    const after = await c.connected('client', DURABLE);
+    const empty = await c.connected('other', DURABLE);
     publisher.publish('t', '3', { qos: 1 });
     await quiet();
     expect([after.takeTexts(), empty.takeTexts()]).toEqual([['1', '2', '3'], []]);
@@ -305,7 +263,7 @@ describe('a session that is taken from a node that does not answer', () => {
 
   it('gets from its heir what lies behind 64 MiB of others’ messages', async () => {
     await subscribed(b, 'client', DURABLE);
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     b.bus.isDeaf = true;
     b.bus.isPaused = true;
     for (const text of ['1', '2']) {
@@ -322,7 +280,7 @@ describe('a session that is taken from a node that does not answer', () => {
       const between = Array.from({ length: 64 }, () => ({ from: a.bus.self, frame, inbox: node }));
       return { batches: batches.flatMap((batch) => [batch, ...between]), last };
     };
-    const after = await connected(c, 'client', DURABLE);
+    const after = await c.connected('client', DURABLE);
     publisher.publish('t', '3', { qos: 1 });
     await quiet();
     expect([after.takeTexts(), looks]).toEqual([['1', '3'], 1]);
@@ -333,13 +291,13 @@ describe('a session that is taken from a node that does not answer', () => {
 
   it('is served from its heir when the inbox cannot be read', async () => {
     await subscribed(b, 'client', DURABLE);
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     b.bus.isDeaf = true;
     b.bus.isPaused = true;
     publisher.publish('t', '1', { qos: 1 });
     c.bus.peekInbox = () => Promise.reject(new StoreUnavailableError('away'));
-    const after = await connected(c, 'client', DURABLE);
-    expect(c.memory.log.of('inbox-unread')).toHaveLength(1);
+    const after = await c.connected('client', DURABLE);
+    expect(c.log.of('inbox-unread')).toHaveLength(1);
     a.store.ownedBy = () => Promise.resolve(['client']);
     await die(b);
     expect(await after.nextText()).toBe('1');
@@ -349,7 +307,7 @@ describe('a session that is taken from a node that does not answer', () => {
 describe('a session that is inherited', () => {
   it('gets what lay in the dead node’s inbox before what comes directly, each once', async () => {
     const gone = await subscribed(b, 'client', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     b.bus.isPaused = true;
     for (const text of ['1', '2']) publisher.publish('t', text, { qos: 1 });
     await quiet();
@@ -363,7 +321,7 @@ describe('a session that is inherited', () => {
     };
     await die(b);
     for (const text of ['3', '4']) publisher.publish('t', text, { qos: 1 });
-    const back = await connected(a, 'client', DURABLE);
+    const back = await a.connected('client', DURABLE);
     await quiet();
     publisher.publish('t', '5', { qos: 1 });
     await quiet();
@@ -376,7 +334,7 @@ describe('a session that is inherited', () => {
 
   it('may be taken by its client while the inbox is read, and misses nothing', async () => {
     const gone = await subscribed(b, 'client', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     b.bus.isPaused = true;
     publisher.publish('t', '1', { qos: 1 });
     await quiet();
@@ -390,10 +348,10 @@ describe('a session that is inherited', () => {
     };
     await die(b);
     publisher.publish('t', '2', { qos: 1 });
-    const back = await connected(c, 'client', DURABLE);
+    const back = await c.connected('client', DURABLE);
     goOn();
     await quiet(60);
-    a.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
     await quiet(60);
     expect(back.takeTexts().toSorted()).toEqual(['1', '2']);
   });
@@ -402,7 +360,7 @@ describe('a session that is inherited', () => {
 describe('an exchange of QoS 2', () => {
   it('waits for a store that is away, and goes on with it', async () => {
     const receiver = await subscribed(a, 'receiver', DURABLE);
-    const publisher = await connected(a, 'publisher', DURABLE);
+    const publisher = await a.connected('publisher', DURABLE);
     publisher.publish('t', 'x', TWICE);
     await publisher.next('pubrec');
     const { packetId } = await receiver.next('publish');
@@ -411,11 +369,11 @@ describe('an exchange of QoS 2', () => {
     publisher.write({ kind: 'pubrel', packetId: 7, reasonCode: 0 });
     receiver.write({ kind: 'pubrec', packetId, reasonCode: 0 });
     await quiet();
-    a.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
     await quiet();
     expect([publisher.take(), receiver.take()]).toEqual([[], []]);
     a.store.write = write;
-    a.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
     expect(await publisher.next('pubcomp')).toMatchObject({ packetId: 7, reasonCode: 0 });
     expect(await receiver.next('pubrel')).toMatchObject({ packetId, reasonCode: 0 });
   });
@@ -424,7 +382,7 @@ describe('an exchange of QoS 2', () => {
 describe('an append whose answer was lost', () => {
   it('is delivered from the store, in its turn and once', async () => {
     const receiver = await subscribed(a, 'receiver', DURABLE);
-    const publisher = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    const publisher = await a.connected('publisher', { cleanStart: false, version: 4 });
     const write = a.store.write.bind(a.store);
     let left = 1;
     a.store.write = async (operations) => {
@@ -437,7 +395,7 @@ describe('an append whose answer was lost', () => {
     };
     publisher.publish('t', 'x', TWICE);
     await publisher.closed();
-    const back = await connected(a, 'publisher', { cleanStart: false, version: 4 });
+    const back = await a.connected('publisher', { cleanStart: false, version: 4 });
     back.publish('t', 'x', { ...TWICE, dup: true });
     back.publish('t', 'y', { qos: 2, packetId: 8 });
     await quiet(40);

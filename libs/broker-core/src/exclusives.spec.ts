@@ -1,57 +1,32 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '#libs/broker-ports';
-import type { ConnectPacket } from '#libs/mqtt-codec';
-import { LocalExclusiveStore, LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { LocalExclusiveStore } from '#libs/store-local';
 import {
+  DURABLE,
   fakeClock,
-  MemoryCluster,
-  MemoryNode,
+  MemoryFleet,
   quiet,
   type FakeClock,
-  type MemoryBus,
+  type FleetNode,
   type MemoryClient,
-  type MemoryNodeOptions,
 } from '#libs/testkit';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const FILTER = '$exclusive/a/+';
 const HELD = 0x97;
 
 let clock: FakeClock;
-let cluster: MemoryCluster;
-let sessions: LocalSessionStore;
-let retained: LocalRetainedStore;
+let fleet: MemoryFleet;
 let exclusive: LocalExclusiveStore;
-let a: MemoryNode;
-let b: MemoryNode;
-let busA: MemoryBus;
+let a: FleetNode;
+let b: FleetNode;
 
 beforeEach(async () => {
   clock = fakeClock();
-  cluster = new MemoryCluster();
-  sessions = new LocalSessionStore({ clock: clock.now });
-  retained = new LocalRetainedStore({ clock: clock.now });
+  fleet = new MemoryFleet(clock);
   exclusive = new LocalExclusiveStore();
-  busA = cluster.bus('node-a');
-  a = await started({ bus: busA });
-  b = await started({ bus: cluster.bus('node-b') });
+  a = await fleet.join('node-a', { exclusive });
+  b = await fleet.join('node-b', { exclusive });
 });
-
-async function started(options: Partial<MemoryNodeOptions>): Promise<MemoryNode> {
-  const memory = new MemoryNode({ sessions, retained, exclusive, clock, ...options });
-  await memory.node.start();
-  return memory;
-}
-
-async function connected(
-  memory: MemoryNode,
-  clientId: string,
-  options: Partial<ConnectPacket> = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
-}
 
 /** Every connection comes at a time of its own, so that two sessions of one client differ. */
 async function later(): Promise<void> {
@@ -67,9 +42,9 @@ async function unsubscribe(client: MemoryClient, filter: string): Promise<number
 describe('an exclusive subscription', () => {
   it('is one client’s, on whichever node the others are', async () => {
     const [first, second, third] = [
-      await connected(a, 'first'),
-      await connected(a, 'second'),
-      await connected(b, 'third'),
+      await a.connected('first'),
+      await a.connected('second'),
+      await b.connected('third'),
     ];
     expect(await first.subscribe(FILTER)).toBe(1);
     expect(await second.subscribe(FILTER)).toBe(HELD);
@@ -80,9 +55,9 @@ describe('an exclusive subscription', () => {
   });
 
   it('gets messages under their own topics, from every node', async () => {
-    const client = await connected(a, 'client');
+    const client = await a.connected('client');
     await client.subscribe(FILTER, { qos: 1, identifier: 7 });
-    const publisher = await connected(b, 'publisher');
+    const publisher = await b.connected('publisher');
     publisher.publish('a/b', 'x', { qos: 1 });
     expect(await client.next('publish')).toMatchObject({
       topic: 'a/b',
@@ -94,7 +69,7 @@ describe('an exclusive subscription', () => {
   });
 
   it('gets retained messages', async () => {
-    const client = await connected(a, 'client');
+    const client = await a.connected('client');
     client.publish('a/b', 'kept', { retain: true });
     await quiet();
     await client.subscribe(FILTER);
@@ -103,30 +78,30 @@ describe('an exclusive subscription', () => {
 
   it('needs the right to its filter, and to nothing else', async () => {
     a.hub.granted = (filter, qos) => (filter === 'a/+' ? qos : undefined);
-    const client = await connected(a, 'client');
+    const client = await a.connected('client');
     expect(await client.subscribe(FILTER)).toBe(1);
     expect(await client.subscribe('$exclusive/b')).toBe(0x87);
-    const other = await connected(b, 'other');
+    const other = await b.connected('other');
     expect(await other.subscribe('$exclusive/b')).toBe(1);
   });
 
   it('is refused with 0x8F where it is switched off, and when it is invalid', async () => {
-    const memory = new MemoryNode({ sessions, retained });
-    const client = await connected(memory, 'client');
+    const without = await fleet.join('node-c');
+    const client = await without.connected('client');
     expect(await client.subscribe(FILTER)).toBe(0x8f);
-    const other = await connected(a, 'other');
+    const other = await a.connected('other');
     expect(await other.subscribe('$exclusive/')).toBe(0x8f);
     expect(await other.subscribe('$exclusive/$share/g/a')).toBe(0x8f);
   });
 
   it('is refused when the store does not answer', async () => {
-    const client = await connected(a, 'client');
+    const client = await a.connected('client');
     exclusive.claim = () => Promise.reject(new StoreUnavailableError('away'));
     expect(await client.subscribe(FILTER)).toBe(0x80);
   });
 
   it('is listed by its filter and found by its topics', async () => {
-    const client = await connected(a, 'client');
+    const client = await a.connected('client');
     await client.subscribe(FILTER);
     const query = { limit: 10, matchTopic: 'a/b' };
     expect(a.node.admin.subscriptions(query).items).toMatchObject([{ filter: FILTER }]);
@@ -138,9 +113,9 @@ describe('an exclusive subscription becomes free', () => {
   let second: MemoryClient;
 
   beforeEach(async () => {
-    first = await connected(a, 'first');
+    first = await a.connected('first');
     await first.subscribe(FILTER);
-    second = await connected(b, 'second');
+    second = await b.connected('second');
     await second.subscribe(FILTER);
   });
 
@@ -160,25 +135,25 @@ describe('an exclusive subscription becomes free', () => {
   });
 
   it('when its node has died and its session was dealt with', async () => {
-    busA.kill();
+    a.bus.kill();
     await quiet(30);
     expect(await second.subscribe(FILTER)).toBe(1);
   });
 
   it('when its client begins anew, here or elsewhere', async () => {
     await later();
-    await connected(a, 'first');
+    await a.connected('first');
     expect(await second.subscribe(FILTER)).toBe(1);
     await later();
-    await connected(a, 'second');
-    const third = await connected(a, 'third');
+    await a.connected('second');
+    const third = await a.connected('third');
     expect(await third.subscribe(FILTER)).toBe(1);
   });
 
   it('when its client begins anew, and its node has died before', async () => {
-    busA.isUp = false;
+    a.bus.isUp = false;
     await later();
-    const again = await connected(b, 'first');
+    const again = await b.connected('first');
     expect(await second.subscribe(FILTER)).toBe(1);
     expect(await again.subscribe(FILTER)).toBe(HELD);
   });
@@ -194,11 +169,11 @@ describe('an exclusive subscription becomes free', () => {
 describe('the exclusive subscription of a durable session', () => {
   it('stays while the client is away, until the session expires', async () => {
     const properties = { sessionExpiryInterval: 60 };
-    const first = await connected(a, 'first', { cleanStart: false, properties });
+    const first = await a.connected('first', { cleanStart: false, properties });
     await first.subscribe(FILTER);
     first.cut();
     await quiet();
-    const second = await connected(b, 'second');
+    const second = await b.connected('second');
     expect(await second.subscribe(FILTER)).toBe(HELD);
     a.sweepAfter(60_000);
     await quiet();
@@ -206,32 +181,32 @@ describe('the exclusive subscription of a durable session', () => {
   });
 
   it('moves with the session, to the client’s next node and to an heir', async () => {
-    const first = await connected(a, 'first', DURABLE);
+    const first = await a.connected('first', DURABLE);
     await first.subscribe(FILTER);
-    const other = await connected(b, 'other');
-    const moved = await connected(b, 'first', DURABLE);
+    const other = await b.connected('other');
+    const moved = await b.connected('first', DURABLE);
     expect(await other.subscribe(FILTER)).toBe(HELD);
-    await connected(a, 'first', DURABLE);
+    await a.connected('first', DURABLE);
     expect(moved.isEnded).toBe(true);
-    busA.kill();
+    a.bus.kill();
     await quiet(30);
     expect(await other.subscribe(FILTER)).toBe(HELD);
-    const publisher = await connected(b, 'publisher');
+    const publisher = await b.connected('publisher');
     publisher.publish('a/b', 'x', { qos: 1 });
     await quiet();
-    const back = await connected(b, 'first', DURABLE);
+    const back = await b.connected('first', DURABLE);
     expect(await back.nextText()).toBe('x');
     expect(await unsubscribe(back, FILTER)).toBe(0);
     expect(await other.subscribe(FILTER)).toBe(1);
   });
 
   it('is not kept when it is one subscription too many', async () => {
-    const full = await started({ bus: cluster.bus('node-c'), limits: { subscriptionsMax: 1 } });
-    const client = await connected(full, 'client');
+    const full = await fleet.join('node-c', { exclusive, limits: { subscriptionsMax: 1 } });
+    const client = await full.connected('client');
     await client.subscribe('x');
     expect(await client.subscribe(FILTER)).toBe(0x97);
     await quiet();
-    const other = await connected(b, 'other');
+    const other = await b.connected('other');
     expect(await other.subscribe(FILTER)).toBe(1);
   });
 });

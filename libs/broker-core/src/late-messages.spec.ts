@@ -1,41 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+import { DURABLE, MemoryFleet, quiet, type FleetNode, type MemoryClient } from '#libs/testkit';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
-
-interface Member {
-  readonly bus: MemoryBus;
-  readonly memory: MemoryNode;
-}
-
-let sessions: LocalSessionStore;
-let a: Member;
-let b: Member;
+let fleet: MemoryFleet;
+let a: FleetNode;
+let b: FleetNode;
 
 beforeEach(async () => {
-  const cluster = new MemoryCluster();
-  sessions = new LocalSessionStore({ clock: () => 0 });
-  const retained = new LocalRetainedStore({ clock: () => 0 });
-  const join = async (nodeId: string): Promise<Member> => {
-    const bus = cluster.bus(nodeId);
-    const memory = new MemoryNode({ sessions, retained, bus });
-    await memory.node.start();
-    return { bus, memory };
-  };
-  a = await join('a');
-  b = await join('b');
+  fleet = new MemoryFleet();
+  a = await fleet.join('a');
+  b = await fleet.join('b');
 });
-
-async function connected(
-  { memory }: Member,
-  clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
-}
 
 async function published(publisher: MemoryClient, text: string): Promise<number> {
   publisher.publish('t', text, { qos: 1 });
@@ -44,18 +18,18 @@ async function published(publisher: MemoryClient, text: string): Promise<number>
 
 describe('a session that was taken from a node by force', () => {
   it('costs that node no look into the store for each late message', async () => {
-    await (await connected(a, 'client', DURABLE)).subscribe('t');
+    await (await a.connected('client', DURABLE)).subscribe('t');
     a.bus.isDeaf = true;
     a.bus.isPaused = true;
-    const client = await connected(b, 'client', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const client = await b.connected('client', DURABLE);
+    const publisher = await a.connected('publisher');
     // This write is refused, which does not say who has the session.
     expect(await published(publisher, '0')).toBe(0);
     a.bus.resume();
     await quiet();
     let loads = 0;
-    const load = sessions.load.bind(sessions);
-    sessions.load = (clientId) => {
+    const load = fleet.sessions.load.bind(fleet.sessions);
+    fleet.sessions.load = (clientId) => {
       loads += 1;
       return load(clientId);
     };
@@ -66,11 +40,11 @@ describe('a session that was taken from a node by force', () => {
   });
 
   it('does not hold up what that node has read of its inbox while it was about to let it go', async () => {
-    await (await connected(a, 'client', DURABLE)).subscribe('t');
+    await (await a.connected('client', DURABLE)).subscribe('t');
     // Its mark is behind what waits for the session.
     a.bus.isPaused = true;
-    const client = await connected(b, 'client', DURABLE);
-    const publisher = await connected(a, 'publisher');
+    const client = await b.connected('client', DURABLE);
+    const publisher = await a.connected('publisher');
     expect(await published(publisher, 'late')).toBe(0);
     await quiet();
     expect(client.takeTexts()).toEqual(['late']);

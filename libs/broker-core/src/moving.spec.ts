@@ -1,67 +1,25 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { StoreUnavailableError, type SessionStore } from '#libs/broker-ports';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
-import { MemoryCluster, MemoryNode, quiet, type MemoryBus, type MemoryClient } from '#libs/testkit';
+import { StoreUnavailableError } from '#libs/broker-ports';
+import {
+  DURABLE,
+  MemoryFleet,
+  MemoryNode,
+  quiet,
+  type FleetNode,
+  type MemoryClient,
+} from '#libs/testkit';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
-const clock = (): number => 0;
-
-interface Member extends Pick<MemoryNode, 'node'> {
-  readonly bus: MemoryBus;
-  readonly memory: MemoryNode;
-}
-
-let cluster: MemoryCluster;
-let sessions: LocalSessionStore;
-let retained: LocalRetainedStore;
-let a: Member;
-let b: Member;
-let c: Member;
-
-async function join(nodeId: string, store: SessionStore = sessions): Promise<Member> {
-  const bus = cluster.bus(nodeId);
-  const memory = new MemoryNode({ sessions: store, retained, bus });
-  await memory.node.start();
-  return { bus, memory, node: memory.node };
-}
-
-/** The one store as one node reaches it: its calls can be made to behave. */
-function own(): SessionStore {
-  return Object.assign(Object.create(sessions) as SessionStore, {
-    take: sessions.take.bind(sessions),
-    write: sessions.write.bind(sessions),
-    read: sessions.read.bind(sessions),
-    load: sessions.load.bind(sessions),
-    owners: sessions.owners.bind(sessions),
-    ownedBy: sessions.ownedBy.bind(sessions),
-    abandon: sessions.abandon.bind(sessions),
-    close: sessions.close.bind(sessions),
-  });
-}
-
-let storeA: SessionStore;
-let storeB: SessionStore;
+let fleet: MemoryFleet;
+let a: FleetNode;
+let b: FleetNode;
+let c: FleetNode;
 
 beforeEach(async () => {
-  cluster = new MemoryCluster();
-  sessions = new LocalSessionStore({ clock });
-  retained = new LocalRetainedStore({ clock });
-  storeA = own();
-  storeB = own();
-  a = await join('a', storeA);
-  b = await join('b', storeB);
-  c = await join('c', own());
+  fleet = new MemoryFleet();
+  a = await fleet.join('a');
+  b = await fleet.join('b');
+  c = await fleet.join('c');
 });
-
-async function connected(
-  { memory }: Pick<Member, 'memory'>,
-  clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
-}
 
 async function acknowledged(publisher: MemoryClient, text: string): Promise<number> {
   publisher.publish('t', text, { qos: 1 });
@@ -70,74 +28,74 @@ async function acknowledged(publisher: MemoryClient, text: string): Promise<numb
 
 describe('a durable session between its release and its take', () => {
   it('is not lost when the taker cannot reach the store', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
-    const take = storeB.take.bind(storeB);
-    storeB.take = (request) =>
+    const publisher = await c.connected('publisher');
+    const take = b.store.take.bind(b.store);
+    b.store.take = (request) =>
       request.replacesEpoch === undefined
         ? take(request)
         : Promise.reject(new StoreUnavailableError('away'));
-    const refused = b.memory.client();
+    const refused = b.client();
     expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
-    storeB.take = take;
+    b.store.take = take;
     await quiet();
-    a.memory.sweepAfter(1000);
-    a.memory.sweepAfter(1000);
-    b.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
+    a.sweepAfter(1000);
+    b.sweepAfter(1000);
     await quiet();
     const code = await acknowledged(publisher, 'acknowledged');
-    const after = await connected(b, 'client', DURABLE);
+    const after = await b.connected('client', DURABLE);
     await quiet(40);
     expect([code, after.takeTexts()]).toEqual([0, ['acknowledged']]);
   });
 
   it('misses nothing that is published before anybody knows who has it', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
-    const take = storeB.take.bind(storeB);
-    storeB.take = (request) =>
+    const publisher = await c.connected('publisher');
+    const take = b.store.take.bind(b.store);
+    b.store.take = (request) =>
       request.replacesEpoch === undefined
         ? take(request)
         : Promise.reject(new StoreUnavailableError('away'));
-    const refused = b.memory.client();
+    const refused = b.client();
     expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
     const code = await acknowledged(publisher, 'meanwhile');
     await quiet(40);
-    const after = await connected(c, 'client', DURABLE);
+    const after = await c.connected('client', DURABLE);
     await quiet(40);
     expect([code, after.takeTexts()]).toEqual([0, ['meanwhile']]);
   });
 
   it('is routed to its new node alone when that has it', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    await connected(b, 'client', DURABLE);
+    await b.connected('client', DURABLE);
     await quiet();
-    const routed = [a, b, c].map(({ bus }) => cluster.placeOf(bus.self)?.filters.size);
+    const routed = [a, b, c].map(({ bus }) => fleet.cluster.placeOf(bus.self)?.filters.size);
     expect(routed).toEqual([0, 1, 0]);
   });
 
   it('is not lost when the taker dies', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
-    const take = storeB.take.bind(storeB);
-    storeB.take = (request) =>
+    const publisher = await c.connected('publisher');
+    const take = b.store.take.bind(b.store);
+    b.store.take = (request) =>
       request.replacesEpoch === undefined ? take(request) : new Promise(() => undefined);
-    const refused = b.memory.client();
+    const refused = b.client();
     refused.write(refused.connectPacket({ clientId: 'client', ...DURABLE }));
     await before.closed();
     await quiet();
     b.bus.kill();
     await quiet(40);
-    a.memory.sweepAfter(1000);
-    a.memory.sweepAfter(1000);
-    c.memory.sweepAfter(1000);
+    a.sweepAfter(1000);
+    a.sweepAfter(1000);
+    c.sweepAfter(1000);
     await quiet(40);
     const code = await acknowledged(publisher, 'acknowledged');
-    const after = await connected(c, 'client', DURABLE);
+    const after = await c.connected('client', DURABLE);
     await quiet(40);
     expect([code, after.takeTexts()]).toEqual([0, ['acknowledged']]);
   });
@@ -145,9 +103,9 @@ describe('a durable session between its release and its take', () => {
 
 describe('a take that was carried out and whose reply was lost', () => {
   beforeEach(() => {
-    const take = storeB.take.bind(storeB);
+    const take = b.store.take.bind(b.store);
     let left = 1;
-    storeB.take = async (request) => {
+    b.store.take = async (request) => {
       const result = await take(request);
       if (result.kind === 'taken' && request.clientId === 'client' && left > 0) {
         left -= 1;
@@ -158,72 +116,73 @@ describe('a take that was carried out and whose reply was lost', () => {
   });
 
   it('loses nothing that is acknowledged afterwards', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     before.cut();
-    const publisher = await connected(c, 'publisher');
-    const refused = b.memory.client();
+    const publisher = await c.connected('publisher');
+    const refused = b.client();
     expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
     await quiet();
-    for (const { memory } of [a, b, c]) memory.sweepAfter(10_000);
+    for (const member of [a, b, c]) member.sweepAfter(10_000);
     await quiet(40);
     const code = await acknowledged(publisher, 'acknowledged');
-    const after = await connected(b, 'client', DURABLE);
+    const after = await b.connected('client', DURABLE);
     await quiet(40);
     expect([code, new Set(after.takeTexts())]).toEqual([0, new Set(['acknowledged'])]);
   });
 
   it('does not stop up the inbox of the node', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
     before.cut();
     await quiet();
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     // What is in a's inbox when the session leaves it is for the new owner, which is b and does not know it.
     a.bus.isPaused = true;
     expect(await acknowledged(publisher, 'x')).toBe(0);
-    const refused = b.memory.client();
+    const refused = b.client();
     expect((await refused.connect({ clientId: 'client', ...DURABLE })).reasonCode).toBe(0x88);
     a.bus.resume();
     await quiet(40);
     for (let minute = 0; minute < 60; minute += 1) {
-      for (const { memory } of [a, b, c]) memory.sweepAfter(60_000);
+      for (const member of [a, b, c]) member.sweepAfter(60_000);
       await quiet(4);
     }
-    const inbox = (node: Member): number => cluster.placeOf(node.bus.self)?.inbox.size ?? -1;
+    const inbox = (node: FleetNode): number =>
+      fleet.cluster.placeOf(node.bus.self)?.inbox.size ?? -1;
     expect([inbox(a), inbox(b)]).toEqual([0, 0]);
   });
 });
 
 describe('a release that comes while the session is still being taken', () => {
   it('passes on what is in the inbox of the node in between', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(a, 'publisher');
-    const take = storeB.take.bind(storeB);
+    const publisher = await a.connected('publisher');
+    const take = b.store.take.bind(b.store);
     let goOn = (): void => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
     // b's take is carried out, its reply comes late.
-    storeB.take = async (request) => {
+    b.store.take = async (request) => {
       const result = await take(request);
       if (result.kind === 'taken') await held;
       return result;
     };
     b.bus.isPaused = true;
-    const middle = b.memory.client();
+    const middle = b.client();
     middle.write(middle.connectPacket({ clientId: 'client', ...DURABLE }));
     await before.closed();
     await quiet();
     // Only b is known as the place of the session now.
     expect(await acknowledged(publisher, 'x')).toBe(0);
-    const after = c.memory.client();
+    const after = c.client();
     after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
     await quiet();
     goOn();
     expect(await after.next('connack')).toMatchObject({ sessionPresent: true });
     b.bus.resume();
     await quiet(40);
-    for (const { memory } of [a, b, c]) memory.sweepAfter(1000);
+    for (const member of [a, b, c]) member.sweepAfter(1000);
     await quiet(40);
     expect(after.takeTexts()).toContain('x');
   });
@@ -231,22 +190,22 @@ describe('a release that comes while the session is still being taken', () => {
 
 describe('a session that moves while messages are on their way', () => {
   it('gets them in their order: first what its former node has, then what came here meanwhile', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
-    const take = storeB.take.bind(storeB);
+    const publisher = await c.connected('publisher');
+    const take = b.store.take.bind(b.store);
     let goOn = (): void => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
-    storeB.take = async (request) => {
+    b.store.take = async (request) => {
       if (request.replacesEpoch !== undefined) await held;
       return await take(request);
     };
-    const load = storeB.load.bind(storeB);
-    storeB.load = async (clientId) => {
+    const load = b.store.load.bind(b.store);
+    b.store.load = async (clientId) => {
       await quiet(2);
       return await load(clientId);
     };
-    const after = b.memory.client();
+    const after = b.client();
     after.write(after.connectPacket({ clientId: 'client', ...DURABLE }));
     await before.closed();
     const texts = Array.from({ length: 30 }, (_, index) => String(index));
@@ -262,37 +221,37 @@ describe('a session that moves while messages are on their way', () => {
 
 describe('a message for a session that nobody can find', () => {
   it('comes once to those that are here', async () => {
-    const stays = await connected(a, 'stays', DURABLE);
+    const stays = await a.connected('stays', DURABLE);
     await stays.subscribe('t');
-    const before = await connected(b, 'client', DURABLE);
+    const before = await b.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
-    const take = storeA.take.bind(storeA);
-    const load = storeA.load.bind(storeA);
+    const publisher = await c.connected('publisher');
+    const take = a.store.take.bind(a.store);
+    const load = a.store.load.bind(a.store);
     let fail = (): void => undefined;
     const failed = new Promise<void>((resolve) => (fail = resolve));
-    storeA.take = async (request) => {
+    a.store.take = async (request) => {
       if (request.replacesEpoch !== undefined) await failed;
       if (request.replacesEpoch !== undefined) throw new StoreUnavailableError('away');
       return await take(request);
     };
-    const refused = a.memory.client();
+    const refused = a.client();
     refused.write(refused.connectPacket({ clientId: 'client', ...DURABLE }));
     await before.closed();
     expect(await acknowledged(publisher, 'x')).toBe(0);
-    storeA.load = () => Promise.reject(new StoreUnavailableError('away'));
+    a.store.load = () => Promise.reject(new StoreUnavailableError('away'));
     fail();
     expect((await refused.next('connack')).reasonCode).toBe(0x88);
     await quiet(40);
     for (let second = 0; second < 3; second += 1) {
-      for (const { memory } of [a, b, c]) memory.sweepAfter(1000);
+      for (const member of [a, b, c]) member.sweepAfter(1000);
       await quiet(40);
     }
-    storeA.load = load;
-    a.memory.sweepAfter(1000);
+    a.store.load = load;
+    a.sweepAfter(1000);
     await quiet(40);
     expect(stays.takeTexts()).toEqual(['x']);
-    const after = await connected(b, 'client', DURABLE);
+    const after = await b.connected('client', DURABLE);
     await quiet(40);
     expect(after.takeTexts()).toContain('x');
   });
@@ -300,10 +259,9 @@ describe('a message for a session that nobody can find', () => {
 
 describe('a session that was lost to another owner', () => {
   it('is let go, and its message is passed on', async () => {
-    const store = new LocalSessionStore({ clock });
-    const memory = new MemoryNode({ sessions: store, retained });
-    const alone: Pick<Member, 'memory'> = { memory };
-    const receiver = await connected(alone, 'receiver', DURABLE);
+    const { retained, sessions: store } = new MemoryFleet();
+    const alone = new MemoryNode({ sessions: store, retained });
+    const receiver = await alone.connected('receiver', DURABLE);
     await receiver.subscribe('t');
     const record = await store.load('receiver');
     await store.take({
@@ -316,43 +274,43 @@ describe('a session that was lost to another owner', () => {
       connected: true,
       replacesEpoch: record?.epoch ?? 0,
     });
-    const publisher = await connected(alone, 'publisher');
+    const publisher = await alone.connected('publisher');
     publisher.publish('t', 'x', { qos: 1 });
     await quiet();
     // The other node cannot be reached from a node that runs alone: the message is not taken.
-    memory.sweepAfter(30_001);
+    alone.sweepAfter(30_001);
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0x97 });
     expect(await receiver.next('disconnect')).toMatchObject({ reasonCode: 0x8e });
     await receiver.closed();
-    expect(memory.node.admin.client('receiver')).toBeUndefined();
+    expect(alone.node.admin.client('receiver')).toBeUndefined();
   });
 });
 
 describe('a session that is lost while its connection is being joined', () => {
   it('leaves no connected client without a session', async () => {
-    const before = await connected(b, 'client', DURABLE);
+    const before = await b.connected('client', DURABLE);
     await before.subscribe('t');
     before.cut();
-    const other = await connected(b, 'other');
+    const other = await b.connected('other');
     await quiet();
     // b waits until the others have applied a route of another client.
     let goOn = (): void => undefined;
-    cluster.announced = new Promise<void>((resolve) => (goOn = resolve));
+    fleet.cluster.announced = new Promise<void>((resolve) => (goOn = resolve));
     const suback = other.subscribe('u');
     await quiet();
-    cluster.announced = Promise.resolve();
-    const zombie = b.memory.client();
+    fleet.cluster.announced = Promise.resolve();
+    const zombie = b.client();
     zombie.write(zombie.connectPacket({ clientId: 'client', ...DURABLE }));
     await quiet();
     expect(zombie.take()).toEqual([]);
     b.bus.isDeaf = true;
-    const after = await connected(c, 'client', DURABLE);
+    const after = await c.connected('client', DURABLE);
     await quiet();
     expect(b.node.admin.client('client')).toBeUndefined();
     goOn();
     await suback;
     await quiet();
-    for (const { memory } of [a, b, c]) memory.sweepAfter(60_000);
+    for (const member of [a, b, c]) member.sweepAfter(60_000);
     await quiet(40);
     // b has no such session, and yet its client has its CONNACK with session present, while the client at c lives.
     const connack = zombie.take().find((packet) => packet.kind === 'connack');
@@ -362,30 +320,30 @@ describe('a session that is lost while its connection is being joined', () => {
 
 describe('routes that could not be written down', () => {
   it('do not count as announced when a session moves: it stays where it is', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     const announceRoutes = b.bus.announceRoutes.bind(b.bus);
     b.bus.announceRoutes = () => Promise.reject(new StoreUnavailableError('away'));
-    const refused = await b.memory.client().connect({ clientId: 'client', ...DURABLE });
+    const refused = await b.client().connect({ clientId: 'client', ...DURABLE });
     expect(refused.reasonCode).toBe(0x88);
     expect(await acknowledged(publisher, 'x')).toBe(0);
     expect(await before.nextText()).toBe('x');
     b.bus.announceRoutes = announceRoutes;
-    const after = await connected(b, 'client', DURABLE);
+    const after = await b.connected('client', DURABLE);
     expect(await after.nextText()).toBe('x');
   });
 
   it('do not count as announced for the next subscriber', async () => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     await before.subscribe('t');
-    const publisher = await connected(c, 'publisher');
+    const publisher = await c.connected('publisher');
     const announceRoutes = b.bus.announceRoutes.bind(b.bus);
     b.bus.announceRoutes = () => Promise.reject(new StoreUnavailableError('away'));
-    await connected(b, 'client', DURABLE);
+    await b.connected('client', DURABLE);
     await quiet();
     b.bus.announceRoutes = announceRoutes;
-    const next = await connected(b, 'next');
+    const next = await b.connected('next');
     const suback = await next.subscribe('t');
     const code = await acknowledged(publisher, 'x');
     await quiet(40);
@@ -396,12 +354,12 @@ describe('routes that could not be written down', () => {
 describe('inheritance', () => {
   it('takes sessions beside each other, and each once', async () => {
     const clientIds = Array.from({ length: 200 }, (_, index) => `c${String(index)}`);
-    for (const clientId of clientIds) (await connected(b, clientId, DURABLE)).cut();
+    for (const clientId of clientIds) (await b.connected(clientId, DURABLE)).cut();
     await quiet();
-    const take = storeA.take.bind(storeA);
+    const take = a.store.take.bind(a.store);
     const asked: string[] = [];
     let [underWay, most] = [0, 0];
-    storeA.take = async (request) => {
+    a.store.take = async (request) => {
       if (request.replacesEpoch !== undefined) asked.push(request.clientId);
       underWay += 1;
       most = Math.max(most, underWay);
@@ -421,13 +379,13 @@ describe('inheritance', () => {
 
   it('goes on when one session of the dead node cannot be read', async () => {
     for (const clientId of ['bad', 'good']) {
-      const client = await connected(b, clientId, DURABLE);
+      const client = await b.connected(clientId, DURABLE);
       await client.subscribe('t');
       client.cut();
     }
     await quiet();
-    const take = storeA.take.bind(storeA);
-    for (const store of [storeA]) {
+    const take = a.store.take.bind(a.store);
+    for (const store of [a.store]) {
       store.take = (request) =>
         request.clientId === 'bad'
           ? Promise.reject(new StoreUnavailableError('Redis: WRONGTYPE'))
@@ -438,7 +396,7 @@ describe('inheritance', () => {
     b.bus.kill();
     await quiet(40);
     for (let second = 0; second < 5; second += 1) {
-      a.memory.sweepAfter(1000);
+      a.sweepAfter(1000);
       await quiet(20);
     }
     expect(a.node.admin.client('good')).toBeDefined();
@@ -448,15 +406,15 @@ describe('inheritance', () => {
 describe('what moved sessions cost', () => {
   it('does not read the store for each message and each moved session', async () => {
     for (let index = 0; index < 50; index += 1) {
-      const client = await connected(a, `c${index}`, DURABLE);
+      const client = await a.connected(`c${index}`, DURABLE);
       await client.subscribe('t');
     }
-    for (let index = 0; index < 50; index += 1) await connected(b, `c${index}`, DURABLE);
+    for (let index = 0; index < 50; index += 1) await b.connected(`c${index}`, DURABLE);
     await quiet();
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     let loads = 0;
-    const load = storeA.load.bind(storeA);
-    storeA.load = (clientId) => {
+    const load = a.store.load.bind(a.store);
+    a.store.load = (clientId) => {
       loads += 1;
       return load(clientId);
     };
@@ -470,7 +428,7 @@ describe('an administrator who disconnects a client that is moving', () => {
     ['is', false],
     ['is, with its session,', true],
   ])('sees that it %s gone, wherever it was going', async (_, endSession) => {
-    const before = await connected(a, 'client', DURABLE);
+    const before = await a.connected('client', DURABLE);
     const request = b.bus.request.bind(b.bus);
     let goOn = (): void => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
@@ -479,7 +437,7 @@ describe('an administrator who disconnects a client that is moving', () => {
       await held;
       return answer;
     };
-    const after = b.memory.client();
+    const after = b.client();
     const connecting = after.connect({ clientId: 'client', ...DURABLE });
     await before.closed();
     const kicked = Promise.all(
@@ -490,8 +448,8 @@ describe('an administrator who disconnects a client that is moving', () => {
     expect(await kicked).toEqual([false, true, false]);
     expect(await after.next('disconnect')).toMatchObject({ reasonCode: 0x98 });
     await quiet();
-    expect((await sessions.load('client')) === undefined).toBe(endSession);
-    const later = await connected(c, 'client', DURABLE);
+    expect((await fleet.sessions.load('client')) === undefined).toBe(endSession);
+    const later = await c.connected('client', DURABLE);
     await quiet();
     expect(later.isEnded).toBe(false);
   });

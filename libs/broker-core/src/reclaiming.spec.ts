@@ -1,71 +1,36 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { StoreUnavailableError, type SessionStore } from '#libs/broker-ports';
+import { StoreUnavailableError } from '#libs/broker-ports';
 import type { ConnectPacket, Will } from '#libs/mqtt-codec';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
-  MemoryCluster,
-  MemoryNode,
   fakeClock,
+  MemoryFleet,
   quiet,
   type FakeClock,
-  type MemoryBus,
+  type FleetNode,
   type MemoryClient,
 } from '#libs/testkit';
 
 const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 60 } };
 
 let clock: FakeClock;
-let stored: LocalSessionStore;
-/** The store as b reaches it. */
-let storeB: SessionStore;
-let retained: LocalRetainedStore;
-let cluster: MemoryCluster;
-let busA: MemoryBus;
-let busB: MemoryBus;
-let a: MemoryNode;
-let b: MemoryNode;
+let fleet: MemoryFleet;
+let a: FleetNode;
+let b: FleetNode;
 /** Those that sweep. */
-let nodes: readonly MemoryNode[];
+let nodes: readonly FleetNode[];
 
 beforeEach(async () => {
   clock = fakeClock();
-  cluster = new MemoryCluster();
-  stored = new LocalSessionStore({ clock: clock.now });
-  retained = new LocalRetainedStore({ clock: clock.now });
-  storeB = {
-    take: (request) => stored.take(request),
-    write: (operations) => stored.write(operations),
-    read: (...args) => stored.read(...args),
-    load: (clientId) => stored.load(clientId),
-    owners: () => stored.owners(),
-    ownedBy: (owner) => stored.ownedBy(owner),
-    disown: () => stored.disown(),
-    abandon: (owner) => stored.abandon(owner),
-    close: () => stored.close(),
-  };
-  busA = cluster.bus('a');
-  busB = cluster.bus('b');
-  a = new MemoryNode({ sessions: stored, retained, clock, bus: busA });
-  b = new MemoryNode({ sessions: storeB, retained, clock, bus: busB });
+  fleet = new MemoryFleet(clock);
+  a = await fleet.join('a');
+  b = await fleet.join('b');
   nodes = [a, b];
-  for (const memory of nodes) await memory.node.start();
 });
 
-async function join(nodeId: string): Promise<MemoryNode> {
-  const memory = new MemoryNode({ sessions: stored, retained, clock, bus: cluster.bus(nodeId) });
-  await memory.node.start();
-  nodes = [...nodes, memory];
-  return memory;
-}
-
-async function connected(
-  memory: MemoryNode,
-  clientId: string,
-  options: Parameters<MemoryClient['connect']>[0] = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
+async function join(nodeId: string): Promise<FleetNode> {
+  const joined = await fleet.join(nodeId);
+  nodes = [...nodes, joined];
+  return joined;
 }
 
 async function refusedAtB(): Promise<void> {
@@ -84,9 +49,9 @@ async function pass(seconds: number): Promise<void> {
 
 describe('a session that is back at its node because nobody took it', () => {
   it('leaves its will when the delay has passed', async () => {
-    const watcher = await connected(a, 'watcher');
+    const watcher = await a.connected('watcher');
     await watcher.subscribe('gone');
-    await connected(a, 'client', {
+    await a.connected('client', {
       ...DURABLE,
       will: {
         topic: 'gone',
@@ -96,9 +61,9 @@ describe('a session that is back at its node because nobody took it', () => {
         properties: { willDelayInterval: 10 },
       },
     });
-    storeB.take = async (request) => {
+    b.store.take = async (request) => {
       if (request.replacesEpoch !== undefined) throw new StoreUnavailableError('away');
-      return await stored.take(request);
+      return await fleet.sessions.take(request);
     };
     await refusedAtB();
     await pass(9);
@@ -110,15 +75,15 @@ describe('a session that is back at its node because nobody took it', () => {
 
 describe('a session whose take was carried out and its answer lost', () => {
   it('ends as any other whose client stays away', async () => {
-    storeB.take = async (request) => {
-      await stored.take(request);
+    b.store.take = async (request) => {
+      await fleet.sessions.take(request);
       throw new StoreUnavailableError('answer lost');
     };
     await refusedAtB();
     await pass(57);
-    expect(await stored.load('client')).toMatchObject({ connected: false });
+    expect(await fleet.sessions.load('client')).toMatchObject({ connected: false });
     await pass(10);
-    expect(await stored.load('client')).toBeUndefined();
+    expect(await fleet.sessions.load('client')).toBeUndefined();
   });
 });
 
@@ -130,8 +95,8 @@ describe('a session whose client came back to its node, and the answer to the ta
 
   async function refused(options: Partial<ConnectPacket> = {}): Promise<void> {
     let isLost = false;
-    storeB.take = async (request) => {
-      const result = await stored.take(request);
+    b.store.take = async (request) => {
+      const result = await fleet.sessions.take(request);
       if (isLost) return result;
       isLost = true;
       throw new StoreUnavailableError('answer lost');
@@ -141,32 +106,35 @@ describe('a session whose client came back to its node, and the answer to the ta
   }
 
   it('leaves its will to the heir, and ends as any other', async () => {
-    const watcher = await connected(a, 'watcher');
+    const watcher = await a.connected('watcher');
     await watcher.subscribe('gone');
-    (await connected(b, 'client', { ...DURABLE, will: willOf('left') })).cut();
+    (await b.connected('client', { ...DURABLE, will: willOf('left') })).cut();
     await quiet();
     await refused();
     await pass(3);
-    busB.kill();
+    b.bus.kill();
     await quiet();
     nodes = [a];
     await pass(12);
     expect(watcher.takeTexts()).toEqual(['left']);
     await pass(60);
-    expect([await stored.load('client'), watcher.takeTexts()]).toEqual([undefined, []]);
+    expect([await fleet.sessions.load('client'), watcher.takeTexts()]).toEqual([undefined, []]);
   });
 
   it('wants nothing any more if it has begun anew', async () => {
-    const client = await connected(b, 'client', DURABLE);
+    const client = await b.connected('client', DURABLE);
     await client.subscribe('t');
     client.cut();
     await pass(1);
     await refused({ cleanStart: true });
     await pass(3);
-    const publisher = await connected(a, 'publisher');
+    const publisher = await a.connected('publisher');
     publisher.publish('t', 'late', { qos: 1 });
     expect(await publisher.next('puback')).toMatchObject({ reasonCode: 0 });
-    expect(await stored.load('client')).toMatchObject({ subscriptions: [], queueMessages: 0 });
+    expect(await fleet.sessions.load('client')).toMatchObject({
+      subscriptions: [],
+      queueMessages: 0,
+    });
   });
 });
 
@@ -181,7 +149,7 @@ describe('a will of a silent node whose session was taken, and the answer lost',
   let watcher: MemoryClient;
 
   beforeEach(async () => {
-    watcher = await connected(b, 'watcher');
+    watcher = await b.connected('watcher');
     await watcher.subscribe('gone');
   });
 
@@ -196,16 +164,16 @@ describe('a will of a silent node whose session was taken, and the answer lost',
     own: Partial<ConnectPacket>,
     delaySeconds = 0,
   ): Promise<void> {
-    await connected(a, 'client', { ...own, will: willOf('left', delaySeconds) });
-    busA.isDeaf = true;
+    await a.connected('client', { ...own, will: willOf('left', delaySeconds) });
+    a.bus.isDeaf = true;
     let isLost = false;
-    storeB.take = async (request) => {
-      const result = await stored.take(request);
+    b.store.take = async (request) => {
+      const result = await fleet.sessions.take(request);
       if (isLost || result.kind !== 'taken' || request.connected !== isConnected) return result;
       isLost = true;
       // The first look into the store fails, too.
-      storeB.load = async () => {
-        storeB.load = (clientId) => stored.load(clientId);
+      b.store.load = async () => {
+        b.store.load = (clientId) => fleet.sessions.load(clientId);
         throw new StoreUnavailableError('away');
       };
       throw new StoreUnavailableError('answer lost');
@@ -223,7 +191,7 @@ describe('a will of a silent node whose session was taken, and the answer lost',
       expect(watcher.takeTexts()).toEqual(['left']);
       await pass(70);
       expect(watcher.takeTexts()).toEqual([]);
-      expect(await stored.ownedBy(busB.self)).toEqual(['watcher']);
+      expect(await fleet.sessions.ownedBy(b.bus.self)).toEqual(['watcher']);
     },
   );
 
@@ -231,7 +199,7 @@ describe('a will of a silent node whose session was taken, and the answer lost',
     'comes once when the client is back at once ($which, $kind)',
     async ({ isConnected, own }) => {
       await refused(isConnected, own);
-      await connected(b, 'client', own);
+      await b.connected('client', own);
       await pass(3);
       expect(watcher.takeTexts()).toEqual(['left']);
     },
@@ -242,7 +210,7 @@ describe('a will of a silent node whose session was taken, and the answer lost',
     async ({ isConnected, own }) => {
       const c = await join('c');
       await refused(isConnected, own);
-      await connected(c, 'client', own);
+      await c.connected('client', own);
       await pass(3);
       expect(watcher.takeTexts()).toEqual(['left']);
     },
@@ -252,9 +220,9 @@ describe('a will of a silent node whose session was taken, and the answer lost',
     'comes once when that node inherits it meanwhile ($which, $kind)',
     async ({ isConnected, own }) => {
       // The list of a node still has what has just been taken from it.
-      storeB.ownedBy = async (owner) => [...(await stored.ownedBy(owner)), 'client'];
+      b.store.ownedBy = async (owner) => [...(await fleet.sessions.ownedBy(owner)), 'client'];
       await refused(isConnected, own);
-      busA.kill();
+      a.bus.kill();
       await quiet();
       nodes = [b];
       await pass(70);
@@ -275,7 +243,7 @@ describe('a will of a silent node whose session was taken, and the answer lost',
     'is dropped when the client is back in time ($which, $kind)',
     async ({ kind, isConnected, own }) => {
       await refused(isConnected, own, 10);
-      await connected(b, 'client', own);
+      await b.connected('client', own);
       await pass(20);
       expect(watcher.takeTexts()).toEqual(kind === 'durable' ? [] : ['left']);
     },
@@ -285,11 +253,11 @@ describe('a will of a silent node whose session was taken, and the answer lost',
     'is left to the heir of the node that took it ($which, $kind)',
     async ({ isConnected, own }) => {
       const c = await join('c');
-      const far = await connected(c, 'far');
+      const far = await c.connected('far');
       await far.subscribe('gone');
       await refused(isConnected, own, 10);
       await pass(2);
-      busB.kill();
+      b.bus.kill();
       await quiet();
       nodes = [a, c];
       await pass(12);

@@ -2,17 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import {
+  DURABLE,
   MemoryNode,
   messageOf,
   publishPacket,
   quiet,
   subscriptionRequest,
   until,
-  type MemoryClient,
   type MemoryNodeOptions,
 } from '#libs/testkit';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
 const clock = (): number => 0;
 
 function nodeWith(options: Partial<MemoryNodeOptions> = {}): MemoryNode {
@@ -21,12 +20,6 @@ function nodeWith(options: Partial<MemoryNodeOptions> = {}): MemoryNode {
     retained: new LocalRetainedStore({ clock }),
     ...options,
   });
-}
-
-async function connected(memory: MemoryNode, clientId = 'client'): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId });
-  return client;
 }
 
 /** A store with as many messages, under `r/`. */
@@ -41,7 +34,7 @@ describe('SUBSCRIBE', () => {
   it('answers each filter in its order [MQTT-3.9.3-1]', async () => {
     const memory = nodeWith({ limits: { topicLevelsMax: 3 } });
     memory.hub.granted = (filter, qos) => (filter === 'secret' ? undefined : qos);
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const filters = ['a', 'secret', 'b/#/c', 'a/b/c/d', '$share/g+/a', 'c'];
     const subscriptions = filters.map((filter, index) =>
       subscriptionRequest(filter, { qos: index === 0 ? 2 : 0 }),
@@ -56,14 +49,14 @@ describe('SUBSCRIBE', () => {
   it('is granted what the hook lowers it to [MQTT-3.8.4-7]', async () => {
     const memory = nodeWith();
     memory.hub.granted = () => 0;
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     expect(await client.subscribe('t', { qos: 2 })).toBe(0);
     client.publish('t', 'x', { qos: 2 });
     expect(await client.next('publish')).toMatchObject({ qos: 0 });
   });
 
   it('has a bound for each session, also within one packet', async () => {
-    const client = await connected(nodeWith({ limits: { subscriptionsMax: 2 } }));
+    const client = await nodeWith({ limits: { subscriptionsMax: 2 } }).connected('client');
     const subscriptions = ['a', 'b', 'b', 'c'].map((filter) => subscriptionRequest(filter));
     client.write({ kind: 'subscribe', packetId: 1, subscriptions });
     expect((await client.next('suback')).reasonCodes).toEqual([1, 1, 1, 0x97]);
@@ -73,7 +66,7 @@ describe('SUBSCRIBE', () => {
 
   it('replaces an equal filter, also within one packet [MQTT-3.8.4-3]', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const subscriptions = [2, 0].map((qos) => subscriptionRequest('t', { qos: qos === 2 ? 2 : 0 }));
     client.write({ kind: 'subscribe', packetId: 1, subscriptions });
     await client.next('suback');
@@ -90,7 +83,7 @@ describe('SUBSCRIBE', () => {
 
   it('and UNSUBSCRIBE of one client take effect in their order', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     client.write(
       { kind: 'subscribe', packetId: 1, subscriptions: [subscriptionRequest('t')] },
       { kind: 'unsubscribe', packetId: 2, filters: ['t'] },
@@ -106,7 +99,7 @@ describe('SUBSCRIBE', () => {
 
   it('of a client that leaves at once leaves nothing behind', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     client.write(
       { kind: 'subscribe', packetId: 1, subscriptions: [subscriptionRequest('t')] },
       { kind: 'disconnect', reasonCode: 0 },
@@ -134,9 +127,9 @@ describe('SUBSCRIBE', () => {
 
   it('fails when the others cannot be told, and not for ever', async () => {
     const memory = nodeWith();
-    const first = await connected(memory, 'first');
+    const first = await memory.connected('first');
     await first.subscribe('known');
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const failure = Promise.reject(new Error('Redis is away'));
     failure.catch(() => undefined);
     memory.announced = failure;
@@ -151,7 +144,7 @@ describe('SUBSCRIBE', () => {
 describe('SUBSCRIBE of one filter twice', () => {
   it('leaves nothing behind when it fails', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const failure = Promise.reject(new Error('Redis is away'));
     failure.catch(() => undefined);
     memory.announced = failure;
@@ -180,7 +173,7 @@ describe('SUBSCRIBE of one filter in two packets', () => {
     expect(await client.next('suback')).toMatchObject({ packetId: 8, reasonCodes });
     expect(await client.next('suback')).toMatchObject({ packetId: 9, reasonCodes });
     sessions.write = write;
-    const other = await connected(memory, 'other');
+    const other = await memory.connected('other');
     other.publish('t', 'nobody wants this');
     other.publish('before', 'x');
     const packet = await client.next('publish');
@@ -190,7 +183,7 @@ describe('SUBSCRIBE of one filter in two packets', () => {
 
 describe('UNSUBSCRIBE', () => {
   it('answers each filter and ends the delivery [MQTT-3.11.3-1] [MQTT-3.10.4-1]', async () => {
-    const client = await connected(nodeWith());
+    const client = await nodeWith().connected('client');
     await client.subscribe('t');
     client.write({ kind: 'unsubscribe', packetId: 9, filters: ['t', 'unknown'] });
     expect(await client.next('unsuback')).toMatchObject({ packetId: 9, reasonCodes: [0, 0x11] });
@@ -203,14 +196,14 @@ describe('UNSUBSCRIBE', () => {
 describe('retained messages', () => {
   it('are served to a new subscription and marked as such [MQTT3-3.3.1-8]', async () => {
     const memory = nodeWith();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('a/1', 'old', { retain: true });
     publisher.publish('a/1', 'new', { retain: true, qos: 1 });
     publisher.publish('a/2', 'gone', { retain: true });
     publisher.publish('a/2', '', { retain: true, qos: 1 });
     await publisher.next('puback');
     await publisher.next('puback');
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     await client.subscribe('a/+');
     const packet = await client.next('publish');
     expect(packet).toMatchObject({ topic: 'a/1', qos: 1, retain: true });
@@ -223,10 +216,10 @@ describe('retained messages', () => {
 
   it('follow retain handling [MQTT-3.3.1-10] [MQTT-3.3.1-11]', async () => {
     const memory = nodeWith();
-    const publisher = await connected(memory, 'publisher');
+    const publisher = await memory.connected('publisher');
     publisher.publish('t', 'kept', { retain: true, qos: 1 });
     await publisher.next('puback');
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const served = async (retainHandling: 0 | 1 | 2): Promise<string[]> => {
       await client.subscribe('t', { retainHandling, qos: 0 });
       await quiet();
@@ -242,7 +235,7 @@ describe('retained messages', () => {
 
   it('come for each filter of one SUBSCRIBE, as if it had come alone [MQTT-3.8.4-5]', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     client.publish('a/b', 'kept', { retain: true, qos: 2, packetId: 50 });
     await client.next('pubrec');
     client.write({
@@ -261,8 +254,8 @@ describe('retained messages', () => {
 
   it('of the same turn are seen by a subscription after them', async () => {
     const memory = nodeWith();
-    await (await connected(memory, 'other')).subscribe('t');
-    const client = await connected(memory);
+    await (await memory.connected('other')).subscribe('t');
+    const client = await memory.connected('client');
     client.write(publishPacket('t', 'kept', { retain: true }), {
       kind: 'subscribe',
       packetId: 1,
@@ -274,7 +267,7 @@ describe('retained messages', () => {
 
   it('come all, also when they are more than a socket takes in one turn', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const count = 100;
     for (let index = 0; index < count; index += 1) {
       client.publish(`r/${String(index)}`, 'x'.repeat(2048), { retain: true });
@@ -307,7 +300,7 @@ describe('retained messages', () => {
   it('come all to a client that asks for them with many packets at once', async () => {
     const retained = await storeWith(100);
     const memory = nodeWith({ retained, limits: { queueMessagesMax: 20, inflightMax: 5 } });
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const packets = Array.from({ length: 100 }, (_, at) => ({
       kind: 'subscribe' as const,
       packetId: at + 1,
@@ -337,7 +330,7 @@ describe('retained messages', () => {
       }
     };
     const memory = nodeWith({ retained, limits: { queueMessagesMax: 20, inflightMax: 5 } });
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     await client.subscribe('r/#');
     await quiet();
     expect(pieces).toBe(1);
@@ -354,8 +347,8 @@ describe('retained messages', () => {
 
   it('of the client itself stay away where No Local says so [MQTT-3.8.3-3]', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
-    const other = await connected(memory, 'other');
+    const client = await memory.connected('client');
+    const other = await memory.connected('other');
     for (const publisher of [client, other]) {
       publisher.publish(publisher === client ? 'a/1' : 'a/2', 'x', { retain: true, qos: 1 });
       await publisher.next('puback');
@@ -367,7 +360,7 @@ describe('retained messages', () => {
   });
 
   it('keep RETAIN for a subscription that wants it [MQTT-3.3.1-13]', async () => {
-    const client = await connected(nodeWith());
+    const client = await nodeWith().connected('client');
     await client.subscribe('t', { retainAsPublished: true });
     client.publish('t', 'x', { retain: true });
     expect(await client.next('publish')).toMatchObject({ retain: true });
@@ -376,7 +369,7 @@ describe('retained messages', () => {
   it('are bounded in size and number', async () => {
     const limits = { retainedMessagesMax: 1, retainedMessageBytesMax: 5 };
     const memory = nodeWith({ limits });
-    const client = await connected(memory);
+    const client = await memory.connected('client');
     const reasonOf = async (topic: string, payload: string) => {
       client.publish(topic, payload, { retain: true, qos: 1 });
       return (await client.next('puback')).reasonCode;
@@ -392,7 +385,7 @@ describe('retained messages', () => {
 
 describe('overlapping subscriptions', () => {
   it('give one delivery at the highest QoS, with all identifiers [MQTT-3.3.4-2]', async () => {
-    const client = await connected(nodeWith());
+    const client = await nodeWith().connected('client');
     await client.subscribe('a/#', { qos: 0, identifier: 1 });
     await client.subscribe('a/+', { qos: 2, identifier: 2 });
     await client.subscribe('a/b', { qos: 1 });
@@ -406,8 +399,8 @@ describe('overlapping subscriptions', () => {
 
   it('leave a client’s own messages out where No Local says so [MQTT-3.8.3-3]', async () => {
     const memory = nodeWith();
-    const client = await connected(memory);
-    const other = await connected(memory, 'other');
+    const client = await memory.connected('client');
+    const other = await memory.connected('other');
     await client.subscribe('t', { noLocal: true, identifier: 1 });
     client.publish('t', 'own', { qos: 1 });
     await client.next('puback');

@@ -1,60 +1,31 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '#libs/broker-ports';
-import { REASON, type ConnectPacket, type Will } from '#libs/mqtt-codec';
-import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
+import { REASON, type Will } from '#libs/mqtt-codec';
 import {
+  DURABLE,
   fakeClock,
-  MemoryCluster,
-  MemoryNode,
+  MemoryFleet,
   quiet,
   type FakeClock,
-  type MemoryBus,
+  type FleetNode,
   type MemoryClient,
 } from '#libs/testkit';
 import { storedWillOf } from './wills.ts';
 
-const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
-
-interface Member {
-  readonly memory: MemoryNode;
-  readonly bus: MemoryBus;
-}
-
 let clock: FakeClock;
-let cluster: MemoryCluster;
-let sessions: LocalSessionStore;
-let retained: LocalRetainedStore;
-let a: Member;
-let b: Member;
+let fleet: MemoryFleet;
+let a: FleetNode;
+let b: FleetNode;
 let watcher: MemoryClient;
 
 beforeEach(async () => {
   clock = fakeClock();
-  cluster = new MemoryCluster();
-  sessions = new LocalSessionStore({ clock: clock.now });
-  retained = new LocalRetainedStore({ clock: clock.now });
-  a = await join('node-a');
-  b = await join('node-b');
-  watcher = await connected(b, 'watcher');
+  fleet = new MemoryFleet(clock);
+  a = await fleet.join('node-a');
+  b = await fleet.join('node-b');
+  watcher = await b.connected('watcher');
   await watcher.subscribe('will/#');
 });
-
-async function join(nodeId: string): Promise<Member> {
-  const bus = cluster.bus(nodeId);
-  const memory = new MemoryNode({ sessions, retained, clock, bus });
-  await memory.node.start();
-  return { memory, bus };
-}
-
-async function connected(
-  { memory }: Member,
-  clientId: string,
-  options: Partial<ConnectPacket> = {},
-): Promise<MemoryClient> {
-  const client = memory.client();
-  await client.connect({ clientId, ...options });
-  return client;
-}
 
 function will(delaySeconds = 0, qos: 0 | 1 = 1): Will {
   const properties = { willDelayInterval: delaySeconds };
@@ -62,9 +33,9 @@ function will(delaySeconds = 0, qos: 0 | 1 = 1): Will {
 }
 
 /** Moves the clock; the nodes that live sweep. */
-async function pass(ms: number, ...members: readonly Member[]): Promise<void> {
+async function pass(ms: number, ...members: readonly FleetNode[]): Promise<void> {
   clock.advance(ms);
-  for (const { memory } of members) memory.node.sweep();
+  for (const { node } of members) node.sweep();
   await quiet(30);
 }
 
@@ -73,22 +44,22 @@ describe('the will of a client whose node dies', () => {
     ['of a session that ends with it', {}],
     ['of a durable session', DURABLE],
   ])('%s is published by the heir, once', async (_, session) => {
-    await connected(a, 'client', { ...session, will: will() });
+    await a.connected('client', { ...session, will: will() });
     a.bus.kill();
     await quiet(30);
     await pass(1_000, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
-    const c = await join('node-c');
+    const c = await fleet.join('node-c');
     await pass(60_000, b, c);
     b.bus.kill();
     await quiet(30);
     await pass(60_000, c);
-    const late = await connected(c, 'late');
+    const late = await c.connected('late');
     expect(late.take()).toEqual([]);
   });
 
   it('waits for its delay from the time at which the heir took the session', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
+    await a.connected('client', { ...DURABLE, will: will(30) });
     a.bus.kill();
     await quiet(30);
     await pass(29_000, b);
@@ -98,14 +69,14 @@ describe('the will of a client whose node dies', () => {
   });
 
   it('waits no longer because a second node dies', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
-    const c = await join('node-c');
-    const observer = await connected(c, 'observer');
+    await a.connected('client', { ...DURABLE, will: will(30) });
+    const c = await fleet.join('node-c');
+    const observer = await c.connected('observer');
     await observer.subscribe('will/#');
     a.bus.kill();
     await quiet(30);
     clock.advance(20_000);
-    expect(b.memory.node.admin.client('client')).toBeDefined();
+    expect(b.node.admin.client('client')).toBeDefined();
     b.bus.kill();
     await quiet(30);
     await pass(10_000, c);
@@ -114,16 +85,16 @@ describe('the will of a client whose node dies', () => {
 
   it('is published when its session is over before its delay', async () => {
     const properties = { sessionExpiryInterval: 5 };
-    await connected(a, 'client', { cleanStart: false, properties, will: will(30) });
+    await a.connected('client', { cleanStart: false, properties, will: will(30) });
     a.bus.kill();
     await quiet(30);
     await pass(5_000, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
-    expect(await sessions.load('client')).toBeUndefined();
+    expect(await fleet.sessions.load('client')).toBeUndefined();
   });
 
   it('that was waiting already is published when it was due', async () => {
-    (await connected(a, 'client', { ...DURABLE, will: will(30) })).cut();
+    (await a.connected('client', { ...DURABLE, will: will(30) })).cut();
     await quiet();
     clock.advance(20_000);
     a.bus.kill();
@@ -135,49 +106,48 @@ describe('the will of a client whose node dies', () => {
   });
 
   it('is published by the node that the client comes to before there is an heir', async () => {
-    await connected(a, 'client', { will: will() });
+    await a.connected('client', { will: will() });
     a.bus.isUp = false;
-    await connected(b, 'client');
+    await b.connected('client');
     await quiet(30);
     expect(watcher.takeTexts()).toEqual(['gone']);
-    for (const { handler } of cluster.othersOf(a.bus.self)) handler?.nodeLeft(a.bus.self);
+    for (const { handler } of fleet.cluster.othersOf(a.bus.self)) handler?.nodeLeft(a.bus.self);
     await quiet(30);
     await pass(1_000, b);
     expect(watcher.take()).toEqual([]);
   });
 
   it('without a delay is published, even if its heir gives the session to a node whose clock is behind', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will() });
+    await a.connected('client', { ...DURABLE, will: will() });
     const slow = fakeClock();
     clock.advance(5_000);
-    const memory = new MemoryNode({ sessions, retained, clock: slow, bus: cluster.bus('node-c') });
-    await memory.node.start();
+    const c = await fleet.join('node-c', { clock: slow });
     a.bus.kill();
     await quiet(30);
-    await memory.client().connect({ clientId: 'client', ...DURABLE });
+    await c.connected('client', DURABLE);
     await pass(1_000, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
 
   it('is dropped when the client comes back before its delay has passed', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
+    await a.connected('client', { ...DURABLE, will: will(30) });
     a.bus.isUp = false;
-    await connected(b, 'client', DURABLE);
+    await b.connected('client', DURABLE);
     await pass(60_000, b);
     expect(watcher.take()).toEqual([]);
   });
 
   it('is published when the client ends the session by a clean start', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
+    await a.connected('client', { ...DURABLE, will: will(30) });
     a.bus.isUp = false;
-    await connected(b, 'client');
+    await b.connected('client');
     await quiet(30);
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
 
   it('is not published after DISCONNECT', async () => {
     for (const session of [{}, DURABLE]) {
-      const client = await connected(a, 'client', { ...session, will: will() });
+      const client = await a.connected('client', { ...session, will: will() });
       client.write({ kind: 'disconnect', reasonCode: REASON.success });
       await quiet();
     }
@@ -191,46 +161,46 @@ describe('the will of a client whose node dies', () => {
 describe('the will of a client that changes nodes', () => {
   it('is published once by the node it leaves, when it has no delay', async () => {
     for (const session of [{}, DURABLE]) {
-      await connected(a, 'client', { ...session, will: will() });
-      await connected(b, 'client', session);
+      await a.connected('client', { ...session, will: will() });
+      await b.connected('client', session);
       await pass(1_000, a, b);
       expect(watcher.takeTexts()).toEqual(['gone']);
-      (await connected(a, 'client')).cut();
+      (await a.connected('client')).cut();
       await quiet();
     }
   });
 
   it('is dropped when it has a delay and the session goes on', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
-    await connected(b, 'client', DURABLE);
+    await a.connected('client', { ...DURABLE, will: will(30) });
+    await b.connected('client', DURABLE);
     await pass(60_000, a, b);
     expect(watcher.take()).toEqual([]);
   });
 
   it('is published when it has a delay and the session ends', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
-    await connected(b, 'client');
+    await a.connected('client', { ...DURABLE, will: will(30) });
+    await b.connected('client');
     await pass(1_000, a, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
 
   it.each([{}, DURABLE])('is published once when its node cannot do so (%j)', async (session) => {
-    const client = await connected(a, 'client', { ...session, will: will() });
+    const client = await a.connected('client', { ...session, will: will() });
     const isAlive = a.bus.isAlive.bind(a.bus);
     a.bus.isAlive = () => false;
     client.cut();
     await quiet();
     expect(watcher.take()).toEqual([]);
-    await connected(b, 'client', session);
+    await b.connected('client', session);
     a.bus.isAlive = isAlive;
     await pass(1_000, a, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
   });
 
   it('is published once when its node does not answer', async () => {
-    await connected(a, 'client', { will: will() });
+    await a.connected('client', { will: will() });
     a.bus.isDeaf = true;
-    await connected(b, 'client');
+    await b.connected('client');
     await quiet(30);
     await pass(1_000, a, b);
     expect(watcher.takeTexts()).toEqual(['gone']);
@@ -239,15 +209,15 @@ describe('the will of a client that changes nodes', () => {
 
 describe('a node', () => {
   it('publishes no will while its lease is in doubt, and none when it is lost', async () => {
-    const doubting = await connected(a, 'client', { will: will() });
-    await connected(a, 'durable', { ...DURABLE, will: will() });
+    const doubting = await a.connected('client', { will: will() });
+    await a.connected('durable', { ...DURABLE, will: will() });
     a.bus.isUp = false;
     doubting.cut();
     await pass(1_000, a);
-    a.memory.node.abandon();
+    a.node.abandon();
     await pass(1_000, a);
     expect(watcher.take()).toEqual([]);
-    for (const { handler } of cluster.othersOf(a.bus.self)) handler?.nodeLeft(a.bus.self);
+    for (const { handler } of fleet.cluster.othersOf(a.bus.self)) handler?.nodeLeft(a.bus.self);
     await quiet(30);
     await pass(1_000, b);
     expect(watcher.takeTexts()).toEqual(['gone', 'gone']);
@@ -255,8 +225,8 @@ describe('a node', () => {
 
   it('publishes what was due as soon as its lease is certain', async () => {
     const clients = [
-      await connected(a, 'client', { will: will() }),
-      await connected(a, 'durable', { ...DURABLE, will: will() }),
+      await a.connected('client', { will: will() }),
+      await a.connected('durable', { ...DURABLE, will: will() }),
     ];
     a.bus.isUp = false;
     for (const client of clients) client.cut();
@@ -265,13 +235,13 @@ describe('a node', () => {
     a.bus.isUp = true;
     await pass(1_000, a);
     expect(watcher.takeTexts()).toEqual(['gone', 'gone']);
-    expect(await sessions.load('client')).toBeUndefined();
+    expect(await fleet.sessions.load('client')).toBeUndefined();
     await pass(1_000, a);
     expect(watcher.take()).toEqual([]);
   });
 
   it('publishes a will again that could not be taken', async () => {
-    const client = await connected(a, 'client', { will: will() });
+    const client = await a.connected('client', { will: will() });
     const durable = a.bus.sendDurable.bind(a.bus);
     a.bus.sendDurable = () => Promise.reject(new StoreUnavailableError('full'));
     client.cut();
@@ -283,10 +253,10 @@ describe('a node', () => {
   });
 
   it('that stops while it does not know who wants a will leaves that to its heir', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will() });
+    await a.connected('client', { ...DURABLE, will: will() });
     a.bus.isCurrent = false;
     let isStopped = false;
-    void a.memory.node.stop().then(() => (isStopped = true));
+    void a.node.stop().then(() => (isStopped = true));
     await quiet(30);
     expect([isStopped, watcher.takeTexts()]).toEqual([true, []]);
     await pass(1_000, b);
@@ -300,21 +270,21 @@ describe('a node', () => {
   ])(
     'that stops while a will %s cannot follow a session leaves it to its heir',
     async (_, isDue) => {
-      const client = await connected(a, 'client', { ...DURABLE, will: will() });
-      const mover = await connected(a, 'mover', DURABLE);
+      const client = await a.connected('client', { ...DURABLE, will: will() });
+      const mover = await a.connected('mover', DURABLE);
       await mover.subscribe('will/#');
       a.bus.isDeaf = true;
       a.bus.isPaused = true;
-      await connected(b, 'mover', DURABLE);
-      const load = sessions.load.bind(sessions);
-      sessions.load = () => Promise.reject(new StoreUnavailableError('away'));
+      await b.connected('mover', DURABLE);
+      const load = fleet.sessions.load.bind(fleet.sessions);
+      fleet.sessions.load = () => Promise.reject(new StoreUnavailableError('away'));
       if (isDue) client.cut();
       await pass(1_000, a);
       let isStopped = false;
-      void a.memory.node.stop().then(() => (isStopped = true));
+      void a.node.stop().then(() => (isStopped = true));
       await quiet(30);
       expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
-      sessions.load = load;
+      fleet.sessions.load = load;
       await pass(6_000, b);
       await pass(1_000, b);
       // Of QoS 1: those whom the former node had reached get it again.
@@ -325,83 +295,86 @@ describe('a node', () => {
   it.each(['node-a', 'node-b'])(
     'that stops while it does not know who has a session of %s keeps no will for it',
     async (home) => {
-      const before = await connected(home === 'node-a' ? a : b, 'mover', DURABLE);
+      const before = await (home === 'node-a' ? a : b).connected('mover', DURABLE);
       await before.subscribe('will/#');
-      await connected(a, 'client', { ...DURABLE, will: will() });
-      const take = sessions.take.bind(sessions);
-      sessions.take = async (request) => {
+      await a.connected('client', { ...DURABLE, will: will() });
+      const take = fleet.sessions.take.bind(fleet.sessions);
+      fleet.sessions.take = async (request) => {
         if (home === 'node-b' && request.replacesEpoch === undefined) return await take(request);
-        sessions.load = () => Promise.reject(new StoreUnavailableError('away'));
+        fleet.sessions.load = () => Promise.reject(new StoreUnavailableError('away'));
         throw new StoreUnavailableError('away');
       };
-      const refused = a.memory.client();
+      const refused = a.client();
       expect(await refused.connect({ clientId: 'mover', ...DURABLE })).toMatchObject({
         reasonCode: REASON.serverUnavailable,
       });
       let isStopped = false;
-      void a.memory.node.stop().then(() => (isStopped = true));
+      void a.node.stop().then(() => (isStopped = true));
       await quiet(30);
       expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
     },
   );
 
   it('that stops while it reads the inbox of a dead node keeps no will behind that', async () => {
-    const c = await join('node-c');
-    (await connected(c, 'heir', DURABLE)).cut();
-    const heir = await connected(c, 'heir', DURABLE);
+    const c = await fleet.join('node-c');
+    (await c.connected('heir', DURABLE)).cut();
+    const heir = await c.connected('heir', DURABLE);
     await heir.subscribe('will/#');
-    await connected(a, 'client', { ...DURABLE, will: will() });
+    await a.connected('client', { ...DURABLE, will: will() });
     for (const { bus } of [a, b]) bus.drainInbox = () => new Promise(() => undefined);
     c.bus.kill();
     await quiet(30);
-    expect(a.memory.node.admin.client('heir')).toBeDefined();
+    expect(a.node.admin.client('heir')).toBeDefined();
     let isStopped = false;
-    void a.memory.node.stop().then(() => (isStopped = true));
+    void a.node.stop().then(() => (isStopped = true));
     await quiet(30);
     expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
   });
 
   it('that stops while it takes the sessions of a dead node keeps no will behind its inbox', async () => {
-    const c = await join('node-c');
-    const away = await connected(c, 'heir', DURABLE);
+    const c = await fleet.join('node-c');
+    const away = await c.connected('heir', DURABLE);
     await away.subscribe('will/#');
     away.cut();
-    await connected(a, 'client', { ...DURABLE, will: will() });
+    await a.connected('client', { ...DURABLE, will: will() });
     for (const { bus } of [a, b]) bus.drainInbox = () => new Promise(() => undefined);
     b.bus.claimDead = async () => false;
     const held: (() => void)[] = [];
     const hold = (): Promise<void> => new Promise((resolve) => void held.push(resolve));
     const { take, write } = {
-      take: sessions.take.bind(sessions),
-      write: sessions.write.bind(sessions),
+      take: fleet.sessions.take.bind(fleet.sessions),
+      write: fleet.sessions.write.bind(fleet.sessions),
     };
-    sessions.take = async (request) => {
+    fleet.sessions.take = async (request) => {
       if (request.replacesEpoch !== undefined) await hold();
       return await take(request);
     };
     c.bus.kill();
     await quiet(30);
-    sessions.write = async (operations) => {
+    fleet.sessions.write = async (operations) => {
       await hold();
       return await write(operations);
     };
     let isStopped = false;
-    void a.memory.node.stop().then(() => (isStopped = true));
+    void a.node.stop().then(() => (isStopped = true));
     for (let turn = 0; turn < 30; turn += 1) {
       await quiet();
       held.shift()?.();
     }
-    expect(await sessions.load('heir')).toMatchObject({ owner: a.bus.self, queueMessages: 1 });
+    expect(await fleet.sessions.load('heir')).toMatchObject({
+      owner: a.bus.self,
+      queueMessages: 1,
+    });
     expect([isStopped, watcher.takeTexts()]).toEqual([true, ['gone']]);
   });
 
   it('that comes back alone publishes the wills of its former life', async () => {
-    await connected(a, 'client', { will: will() });
-    await connected(a, 'durable', { ...DURABLE, will: will(30) });
+    await a.connected('client', { will: will() });
+    await a.connected('durable', { ...DURABLE, will: will(30) });
     a.bus.isUp = false;
     b.bus.isUp = false;
-    const later = await join('node-a');
-    const observer = await connected(later, 'observer');
+    const later = await fleet.join('node-a');
+    const observer = await later.connected('observer');
     await observer.subscribe('will/#');
     await quiet(30);
     await pass(1_000, later);
@@ -433,8 +406,8 @@ describe('a will that is held', () => {
 
 describe('an administrator who ends a session', () => {
   it('makes its will due', async () => {
-    await connected(a, 'client', { ...DURABLE, will: will(30) });
-    expect(await a.memory.node.admin.disconnect('client', true)).toBe(true);
+    await a.connected('client', { ...DURABLE, will: will(30) });
+    expect(await a.node.admin.disconnect('client', true)).toBe(true);
     await quiet(30);
     expect(watcher.takeTexts()).toEqual(['gone']);
   });

@@ -16,6 +16,7 @@ export {
   SOURCE,
 } from './messages.ts';
 export {
+  DURABLE,
   MemoryClient,
   publishPacket,
   subscriptionRequest,
@@ -23,6 +24,7 @@ export {
   type PacketOf,
 } from './memory-client.ts';
 export { MemoryBus, MemoryCluster } from './memory-cluster.ts';
+export { FleetNode, MemoryFleet } from './memory-fleet.ts';
 export { MemoryHub } from './memory-hub.ts';
 export { MemorySpoolStore, openMemorySpool } from './memory-spool-store.ts';
 export { MemoryNode, quiet, WIDE_LIMITS, type MemoryNodeOptions } from './memory-node.ts';

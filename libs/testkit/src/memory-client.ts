@@ -29,6 +29,9 @@ export type PacketOf<Kind extends Packet['kind']> = Kind extends AckPacket['kind
 
 const DEADLINE_MS = 2000;
 
+/** What a client connects with whose session lasts an hour longer than its connection. */
+export const DURABLE = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } };
+
 /**
  * A client without a network: a transport for a node, and the packets that went over it.
  *

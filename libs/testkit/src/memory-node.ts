@@ -17,7 +17,7 @@ import {
   type TopicSettings,
 } from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
-import type { ProtocolVersion } from '#libs/mqtt-codec';
+import type { ConnectPacket, ProtocolVersion } from '#libs/mqtt-codec';
 import { OPEN_RULES, type ListenerRules } from '#libs/mqtt-engine';
 import { countingMeter } from './counting-meter.ts';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
@@ -125,6 +125,17 @@ export class MemoryNode {
   /** A client that is not connected yet. */
   client(version?: ProtocolVersion, listener?: string): MemoryClient {
     return new MemoryClient((transport) => this.node.accept(transport), version, listener);
+  }
+
+  /** A client that has its CONNACK, whatever that says. */
+  async connected(
+    clientId: string,
+    options: Partial<ConnectPacket> & { readonly version?: ProtocolVersion } = {},
+  ): Promise<MemoryClient> {
+    const { version, ...packet } = options;
+    const client = this.client(version);
+    await client.connect({ clientId, ...packet });
+    return client;
   }
 
   /** Moves the clock and sweeps, as the node's owner does every second. */
