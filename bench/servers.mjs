@@ -46,7 +46,7 @@ export async function startProcess(group, { name, core, command, ports, env = {}
   };
 }
 
-/** Skein as it is built, embedded, with its defaults but for ports and log. */
+/** Skein as it is built, embedded, with its defaults but for ports, log, and the bounds on how fast connections are opened. */
 export async function startSkein(group, { name = 'skein', core, build, nodeArgs = [], env = {} }) {
   const [mqtt, ops, commands] = await Promise.all([freePort(), freePort(), freePort()]);
   const main = join(build, 'apps/broker/src/main.js');
@@ -57,6 +57,8 @@ export async function startSkein(group, { name = 'skein', core, build, nodeArgs 
     ports: { mqtt, ops },
     env: {
       SKEIN_LISTENERS_TCP_PORT: String(mqtt),
+      SKEIN_LISTENERS_TCP_CONNECTS_PER_SECOND: '0',
+      SKEIN_LISTENERS_TCP_CONNECTS_PER_SECOND_PER_ADDRESS: '0',
       SKEIN_LISTENERS_WS_ENABLED: 'false',
       SKEIN_OPS_PORT: String(ops),
       SKEIN_COMMANDS_PORT: String(commands),

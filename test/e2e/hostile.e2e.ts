@@ -15,6 +15,11 @@ const GROWTH_BYTES_MAX = 30 * 1024 * 1024;
 const NODE_ARGS = ['--max-old-space-size=80', '--max-semi-space-size=4'];
 const STEADY_BYTES = 1024 * 1024;
 const SETTLE_DEADLINE_MS = 20_000;
+/** So that every stream is read. */
+const ANY_CONNECT_RATE = {
+  LISTENERS_TCP_CONNECTS_PER_SECOND: 0,
+  LISTENERS_TCP_CONNECTS_PER_SECOND_PER_ADDRESS: 0,
+};
 
 jest.setTimeout(30_000);
 
@@ -52,7 +57,7 @@ describe('a node under malformed and random byte streams', () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     report(`hostile streams: seed ${String(seed)}`);
     const streams = new HostileStreams(seededRandom(seed));
-    const node = await Broker.start(scope, {}, { nodeArgs: NODE_ARGS });
+    const node = await Broker.start(scope, ANY_CONNECT_RATE, { nodeArgs: NODE_ARGS });
     const client = await Client.connect(scope, node.url);
     await client.subscribe('canary/#');
     const canary = new Canary(client);

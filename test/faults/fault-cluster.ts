@@ -7,6 +7,12 @@ const EXIT_LEASE_LOST = 75;
 const DAY_MS = 86_400_000;
 const END_CHARACTERS_MAX = 2_000;
 
+/** A fleet on one machine has one address. */
+const ANY_CONNECT_RATE: Settings = {
+  LISTENERS_TCP_CONNECTS_PER_SECOND: 0,
+  LISTENERS_TCP_CONNECTS_PER_SECOND_PER_ADDRESS: 0,
+};
+
 /** How a cluster is started. */
 export interface FaultClusterOptions {
   readonly settings?: Settings;
@@ -51,7 +57,7 @@ export class FaultCluster {
 
   static async start(scope: Scope, options: FaultClusterOptions = {}): Promise<FaultCluster> {
     const { redis, where } = await openRedis(scope, options.redis ?? 'everysec');
-    const settings = { ...where, LOG_LEVEL: 'warn', ...options.settings };
+    const settings = { ...where, ...ANY_CONNECT_RATE, LOG_LEVEL: 'warn', ...options.settings };
     const nodes: Broker[] = [];
     for (let index = 0; index < (options.nodes ?? 3); index += 1) {
       const own = options.ownSettings?.(index);

@@ -113,6 +113,12 @@ const portOf = (what: string) =>
       unit: 'port',
     });
 
+const connects = (description: string, fallback: number) =>
+  whole(description, { default: fallback, min: 0, max: 1_000_000, unit: 'connections/s' });
+
+const burst = (description: string, fallback: number) =>
+  whole(description, { default: fallback, min: 1, max: 1_000_000, unit: 'connections' });
+
 const common = () => ({
   host: host('Address to listen on.'),
   connectionsMax: z.int().min(1).max(10_000_000).exactOptional().meta({
@@ -120,6 +126,19 @@ const common = () => ({
       'Most connections open at once; one more is closed before its CONNECT is read. The default is 100,000, or a fair part of what the limit of open files leaves when that is less.',
     unit: 'connections',
   }),
+  connectsPerSecond: connects(
+    'Connections that may be opened each second for long; others are closed before anything is read, TLS included. 0 sets no bound.',
+    1_000,
+  ),
+  connectBurst: burst('Connections that may be opened at once after a rest.', 5_000),
+  connectsPerSecondPerAddress: connects(
+    'The same for each address: an IPv4 address, or the /64 of an IPv6 one. Behind a proxy it is the address of the client. 0 sets no bound.',
+    100,
+  ),
+  connectBurstPerAddress: burst(
+    'Connections that one address may open at once after a rest; many devices may share one.',
+    1_000,
+  ),
   proxyProtocol: z.enum(['off', 'required']).default('off').meta({
     description:
       'Whether every connection begins with a header of the PROXY protocol, version 1 or 2, before TLS, that tells where the client is. With `required` one without it is refused; with `off` it is junk like any other.',

@@ -58,6 +58,8 @@ const SOCKET_REJECTIONS: readonly SocketRejection[] = [
   'timeout',
   'proxy_untrusted',
   'proxy_header',
+  'connect_rate',
+  'address_rate',
 ];
 
 const HELD_REASONS: readonly HeldReason[] = ['window', 'output', 'requests', 'share'];

@@ -23,8 +23,10 @@ export class RawClient {
 
   static async open(scope: Scope, port: number, version: 4 | 5 = 5): Promise<RawClient> {
     const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    return new RawClient(scope, socket, version);
+    const client = new RawClient(scope, socket, version);
+    // Whoever is refused may hear of it before it hears that it is connected.
+    await Promise.race([once(socket, 'connect'), once(socket, 'close')]).catch(() => undefined);
+    return client;
   }
 
   /** Opens a connection that begins with the header of a proxy. */

@@ -15,19 +15,19 @@ interface Waiting {
 export class Lobby {
   readonly #waiting = new Map<string, Waiting>();
   readonly #deadlineMs: number;
-  readonly #expired: (socket: Socket) => void;
+  readonly #expired: (socket: Socket, address: string) => void;
 
   /** @param expired - ends a connection that is at its deadline. */
-  constructor(deadlineMs: number, expired: (socket: Socket) => void) {
+  constructor(deadlineMs: number, expired: (socket: Socket, address: string) => void) {
     this.#deadlineMs = deadlineMs;
     this.#expired = expired;
   }
 
   /** A connection was made; it is ended at its deadline. */
-  enter(socket: Socket): void {
+  enter(socket: Socket, address: string): void {
     const key = keyOf(socket);
-    const deadline = setTimeout(() => this.#expired(socket), this.#deadlineMs).unref();
-    this.#waiting.set(key, { socket, deadline, address: plain(socket.remoteAddress ?? '') });
+    const deadline = setTimeout(() => this.#expire(key), this.#deadlineMs).unref();
+    this.#waiting.set(key, { socket, deadline, address });
     socket.once('close', () => this.#remove(key));
   }
 
@@ -35,11 +35,6 @@ export class Lobby {
   locate(socket: Socket, address: string): void {
     const waiting = this.#waiting.get(keyOf(socket));
     if (waiting !== undefined) waiting.address = address;
-  }
-
-  /** Where the client of a connection is. */
-  addressOf(socket: Socket): string {
-    return this.#waiting.get(keyOf(socket))?.address ?? '';
   }
 
   /** MQTT begins on a connection; returns where the client is, undefined when it has gone meanwhile. */
@@ -55,6 +50,11 @@ export class Lobby {
     for (const { socket } of this.#waiting.values()) socket.destroy();
   }
 
+  #expire(key: string): void {
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined) this.#expired(waiting.socket, waiting.address);
+  }
+
   #remove(key: string): void {
     clearTimeout(this.#waiting.get(key)?.deadline);
     this.#waiting.delete(key);
@@ -65,7 +65,8 @@ function keyOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
-/** IPv4 addresses are written as such also where a socket takes both kinds. */
-function plain(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+/** The address at the other end, IPv4 addresses written as such also where a socket takes both kinds. */
+export function peerOf({ remoteAddress = '' }: Socket): string {
+  const isMapped = remoteAddress.startsWith('::ffff:') && remoteAddress.includes('.');
+  return isMapped ? remoteAddress.slice(7) : remoteAddress;
 }

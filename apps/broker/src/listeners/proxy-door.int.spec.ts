@@ -43,12 +43,13 @@ interface Arrival {
 
 /** A listener that notes who came and what was sent. */
 async function openListener(
-  { kind = 'tcp', proxyFrom = ['127.0.0.0/8'], isSecure = false },
+  { kind = 'tcp', proxyFrom = ['127.0.0.0/8'], isSecure = false, more = {} },
   connectTimeoutMs = 60_000,
 ) {
   const settings = {
     ...{ transport: kind, port: 0, proxyProtocol: 'required', proxyFrom },
     ...(isSecure && { tls: server }),
+    ...more,
   };
   const env = { SKEIN_LISTENERS_TCP_ENABLED: 'false', SKEIN_LISTENERS_WS_ENABLED: 'false' };
   const file = authority.path('skein.json');
@@ -86,8 +87,8 @@ async function openListener(
   cleanups.push(() => listener.close());
   const port = Number(new URL(listener.address).port);
   const rejected = async (reason: string): Promise<boolean> =>
-    (await meter.expose()).body.includes(
-      `sockets_rejected_total{listener="front",reason="${reason}"} 1`,
+    new RegExp(`sockets_rejected_total\\{listener="front",reason="${reason}"\\} [1-9]`).test(
+      (await meter.expose()).body,
     );
   return { port, arrivals, log, rejected };
 }
@@ -97,7 +98,8 @@ async function connect(port: number): Promise<Socket> {
   socket.on('error', () => undefined);
   socket.resume();
   cleanups.push(() => socket.destroy());
-  await once(socket, 'connect');
+  // Whoever is refused may hear of it before it hears that it is connected.
+  await until(() => !socket.connecting, DEADLINE_MS);
   return socket;
 }
 
@@ -205,6 +207,23 @@ describe('what is refused behind a proxy', () => {
     await closed(socket);
     expect(arrivals).toEqual([]);
     expect(await rejected('proxy_header')).toBe(true);
+  });
+
+  it('comes too fast from the address in the header, whatever that of the proxy is', async () => {
+    const more = { connectsPerSecondPerAddress: 1, connectBurstPerAddress: 1 };
+    const { port, arrivals, rejected } = await openListener({ more });
+    (await connect(port)).write(V1);
+    await until(() => arrivals.length === 1, DEADLINE_MS);
+    (await connect(port)).write(V2);
+    await until(() => arrivals.length === 2, DEADLINE_MS);
+    const sockets: Socket[] = [];
+    await until(async () => {
+      const socket = await connect(port);
+      socket.write(V2);
+      sockets.push(socket);
+      return sockets.some((each) => each.closed);
+    }, DEADLINE_MS);
+    expect(await rejected('address_rate')).toBe(true);
   });
 
   it('does not end its header in time', async () => {

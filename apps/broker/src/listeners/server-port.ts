@@ -3,8 +3,9 @@ import { TLSSocket } from 'node:tls';
 import { AddressRange } from '#libs/access';
 import type { ClientCertificate } from '#libs/broker-core';
 import type { SocketRejection } from '#libs/broker-ports';
+import { ConnectRates } from './connect-rates.ts';
 import { HIGH_WATER_MARK_BYTES, type ListenerOptions } from './listener.ts';
-import { Lobby } from './lobby.ts';
+import { Lobby, peerOf } from './lobby.ts';
 import { ProxyDoor } from './proxy-door.ts';
 import { Refusals } from './refusals.ts';
 import { clientCertificateOf } from './tls/client-certificate.ts';
@@ -24,6 +25,7 @@ export class ServerPort {
   readonly #server: Server;
   readonly #lobby: Lobby;
   readonly #refusals: Refusals;
+  readonly #rates: ConnectRates;
   readonly #proxies: ProxyDoor | undefined;
   readonly #tls: TlsDoor | undefined;
   /** Takes a connection whose bytes are the client's, to TLS or to whom they are for. */
@@ -34,12 +36,16 @@ export class ServerPort {
     const { settings, connectTimeoutMs, connectionsMax } = options;
     this.#options = options;
     this.#refusals = new Refusals(settings.name, options);
+    this.#rates = new ConnectRates(settings, performance.now());
     const tls = settings.tls && new TlsDoor(options, settings.tls, arrived);
     this.#tls = tls;
     this.#begin = tls === undefined ? arrived : (socket) => tls.enter(socket);
     this.#proxies = settings.proxyProtocol === 'required' ? this.#openProxies() : undefined;
     const deadlineMs = connectTimeoutMs + (settings.tls?.handshakeTimeoutMs ?? 0);
-    this.#lobby = new Lobby(deadlineMs, (socket) => this.#refuse(socket, 'timeout'));
+    this.#lobby = new Lobby(deadlineMs, (socket, address) => {
+      this.#refusals.add('timeout', address);
+      socket.destroy();
+    });
     const socketOptions = { noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES };
     this.#server = createServer(socketOptions, (socket) => this.#connected(socket));
     this.#server.maxConnections = connectionsMax;
@@ -98,9 +104,17 @@ export class ServerPort {
   #connected(socket: Socket): void {
     // An error is followed by close.
     socket.on('error', () => undefined);
-    this.#lobby.enter(socket);
+    const address = peerOf(socket);
+    if (this.#proxies === undefined && this.#isOneTooMany(socket, address)) return;
+    this.#lobby.enter(socket, address);
     if (this.#proxies === undefined) this.#begin(socket);
     else this.#proxies.enter(socket);
+  }
+
+  #isOneTooMany(socket: Socket, address: string): boolean {
+    const reason = this.#rates.refusalOf(address, performance.now());
+    if (reason !== undefined) this.#refuse(socket, reason, address);
+    return reason !== undefined;
   }
 
   #openProxies(): ProxyDoor {
@@ -108,16 +122,18 @@ export class ServerPort {
       return AddressRange.parse(network) ?? [];
     });
     return new ProxyDoor(trusted, {
-      passed: (socket, address) => {
-        if (address !== undefined) this.#lobby.locate(socket, address);
+      passed: (socket, address = peerOf(socket)) => {
+        if (this.#isOneTooMany(socket, address)) return;
+        this.#lobby.locate(socket, address);
         this.#begin(socket);
       },
-      refused: (socket, reason) => this.#refuse(socket, reason),
+      refused: (socket, reason) => this.#refuse(socket, reason, peerOf(socket)),
     });
   }
 
-  #refuse(socket: Socket, reason: SocketRejection): void {
-    this.#refusals.add(reason, this.#lobby.addressOf(socket));
-    socket.destroy();
+  /** Whoever is refused gets a reset: nothing of the connection is left behind in the system. */
+  #refuse(socket: Socket, reason: SocketRejection, address: string): void {
+    this.#refusals.add(reason, address);
+    socket.resetAndDestroy();
   }
 }

@@ -80,6 +80,19 @@ function formatV6(value: bigint): string {
   return `${head === '' ? ':' : head}${tail === '' ? ':' : tail}`;
 }
 
+/**
+ * The network that stands for whoever has an address: an IPv4 address itself, of an IPv6 address its /64.
+ *
+ * @returns the text itself for what is no address.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const parsed = parseClientAddress(address);
+  if (parsed === undefined) return address;
+  const { bits, value } = parsed;
+  return bits === V4_BITS ? formatV4(value) : `${(value >> 64n).toString(16)}::/64`;
+}
+
 function parseAddress(text: string): Address | undefined {
   const value = text.includes(':') ? parseV6(text) : parseV4(text);
   if (value === undefined) return undefined;
