@@ -55,9 +55,11 @@ export class DeadLetters {
 
   async #send(letters: readonly Letter[]): Promise<void> {
     const left = new Set(letters);
+    let current: number | undefined;
     try {
       if (this.#lanes === 0) this.#lanes = await this.#sink.lanes(this.#target);
       for (const [lane, group] of this.#byLane(letters)) {
+        current = lane;
         const records = group.map(({ record }) => record);
         const confirmed = await this.#sink.send(this.#target, lane, records);
         if (!confirmed.includes(lane)) throw new SinkError('UNAVAILABLE', 'lane not confirmed');
@@ -70,7 +72,7 @@ export class DeadLetters {
       if (!(failure instanceof SinkError)) throw failure;
       this.#lanes = 0;
       // The same records may go another way next time.
-      this.#sink.renew();
+      if (current !== undefined) this.#sink.renew(this.#target, current);
       for (const { done } of left) done(failure);
     }
   }

@@ -223,7 +223,7 @@ export class Lane {
     for (let attempt = 0; ; attempt += 1) {
       const startedMs = clock();
       if (this.#isTooOld(batch)) {
-        if (attempt > 0) this.#options.sink.renew();
+        if (attempt > 0) this.#renew();
         this.#underWay = 0;
         events.failed(batch, EXPIRED);
         return;
@@ -248,7 +248,7 @@ export class Lane {
       const loss = this.#closed ? ENDED : this.#verdict(batch, error);
       if (loss !== undefined) {
         // An earlier attempt may have been stored under the sequence numbers that come next.
-        if (attempt > 0) this.#options.sink.renew();
+        if (attempt > 0) this.#renew();
         this.#giveUp(batch, loss);
         return;
       }
@@ -257,6 +257,11 @@ export class Lane {
       await this.#pause(Math.max(backoffMs, error.retryAfterMs ?? 0));
       if (this.#closed) return this.#giveUp(batch, ENDED);
     }
+  }
+
+  #renew(): void {
+    const { sink, target, lane } = this.#options;
+    sink.renew(target, lane);
   }
 
   #takeRest(): readonly OutboundRecord[] {

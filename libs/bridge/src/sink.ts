@@ -72,17 +72,18 @@ export interface Sink {
   lanes(target: string): Promise<number>;
   /**
    * Sends records of one target over one of its lanes and waits until they are stored for good. Repeating the very same call
-   * after UNAVAILABLE adds nothing twice where the other side can tell, as long as the sink is not renewed. At most one call
+   * after UNAVAILABLE adds nothing twice where the other side can tell, as long as the lane is not renewed. At most one call
    * per lane at a time.
    *
    * @returns the lanes that the other side confirmed: the caller must look for its own.
    */
   send(target: string, lane: number, records: readonly SinkRecord[]): Promise<readonly number[]>;
   /**
-   * Takes a new identity as a sender. Needed when records are given up after UNAVAILABLE: the next ones would get the sequence
-   * numbers of those, and a receiver that did store those would take the next for repeats and drop them.
+   * Takes a new identity as the sender of a lane. Needed when its records are given up after UNAVAILABLE: the next ones would get the
+   * sequence numbers of those, and a receiver that did store those would take the next for repeats and drop them. Requests of
+   * other lanes go on.
    */
-  renew(): void;
+  renew(target: string, lane: number): void;
   /** Tests step by step whether it can work, up to the first fault; the target only when one is given. See `testInSteps`. */
   test(request: BridgeTest): AsyncIterable<BridgeTestStep>;
   /** Disconnects, bounded in time. Never rejects. */

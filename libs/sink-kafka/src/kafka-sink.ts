@@ -1,9 +1,10 @@
-import kafkajs, { type Kafka, type Producer } from 'kafkajs';
+import kafkajs, { type Kafka } from 'kafkajs';
 import { SinkError, testInSteps, type Sink, type SinkRecord } from '#libs/bridge';
 import type { BridgeTest, BridgeTestStep, KafkaConnector } from '#libs/broker-ports';
 import type { ValueEncoder } from '#libs/schema-registry';
 import { endpointsOf } from './kafka-access.ts';
 import { KafkaConnections } from './kafka-connections.ts';
+import { KafkaProducers } from './kafka-producers.ts';
 import { REQUEST_TIMEOUT_MS, clientFailure } from './kafkajs-client.ts';
 import { ofOnePartition } from './kafkajs-mends.ts';
 
@@ -31,17 +32,16 @@ export interface KafkaSchemas {
  * and are replaced when they are spoiled.
  */
 export class KafkaSink implements Sink {
-  readonly #kafka: Kafka;
   readonly #connector: KafkaConnector;
   readonly #schemas: KafkaSchemas;
   readonly #connections: KafkaConnections;
-  #producer: Promise<Producer> | undefined;
+  readonly #producers: KafkaProducers;
 
   constructor(kafka: Kafka, connector: KafkaConnector, schemas: KafkaSchemas) {
-    this.#kafka = kafka;
     this.#connector = connector;
     this.#schemas = schemas;
     this.#connections = new KafkaConnections(kafka);
+    this.#producers = new KafkaProducers(kafka, this.#connections);
   }
 
   async ping(): Promise<void> {
@@ -83,7 +83,6 @@ export class KafkaSink implements Sink {
     partition: number,
     records: readonly SinkRecord[],
   ): Promise<readonly number[]> {
-    const producer = (this.#producer ??= this.#connectProducer());
     const messages = records.map(({ key, value, headers, timestampMs }) => ({
       key,
       value,
@@ -92,8 +91,8 @@ export class KafkaSink implements Sink {
       timestamp: String(timestampMs),
     }));
     try {
-      const connected = await producer;
-      const confirmed = await connected.send({
+      const producer = await this.#producers.take(topic, partition);
+      const confirmed = await producer.send({
         topic,
         acks: -1,
         timeout: REQUEST_TIMEOUT_MS,
@@ -103,20 +102,20 @@ export class KafkaSink implements Sink {
       const lanes = confirmed
         .filter(({ topicName, errorCode }) => topicName === topic && errorCode === 0)
         .map((metadata) => metadata.partition);
+      if (lanes.includes(partition)) this.#producers.stored(topic, partition);
       // The client passes over, without a word, a partition that has come since it last looked.
-      if (!lanes.includes(partition) && this.#producer === producer) this.renew();
+      else this.#producers.renew(topic, partition);
       return lanes;
     } catch (failure) {
       const { error, spoiled } = clientFailure(failure);
-      if (spoiled && this.#producer === producer) this.renew();
+      if (spoiled) this.#producers.renew(topic, partition);
+      if (error.code === 'UNKNOWN_TARGET') this.#producers.missed(topic);
       throw error;
     }
   }
 
-  renew(): void {
-    const old = this.#producer;
-    this.#producer = undefined;
-    void this.#connections.retire(old);
+  renew(topic: string, partition: number): void {
+    this.#producers.renew(topic, partition);
   }
 
   test({ target, withinMs }: BridgeTest): AsyncIterable<BridgeTestStep> {
@@ -136,22 +135,6 @@ export class KafkaSink implements Sink {
   async close(): Promise<void> {
     this.#schemas.encoder?.close();
     await this.#connections.close();
-  }
-
-  #connectProducer(): Promise<Producer> {
-    const producer = this.#kafka.producer({
-      idempotent: true,
-      allowAutoTopicCreation: false,
-      createPartitioner:
-        () =>
-        ({ message }) =>
-          message.partition ?? 0,
-    });
-    const connected = this.#connections.connect(producer, () => {
-      // Another one may be at work by now: its sequence numbers must go on.
-      if (this.#producer === connected) this.#producer = undefined;
-    });
-    return connected;
   }
 }
 

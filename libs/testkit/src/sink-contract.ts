@@ -164,7 +164,7 @@ function deliveryCases(current: Current, open: Open): void {
       const count = BATCHES * BATCH_RECORDS;
       for (let from = 0; from < count; from += BATCH_RECORDS) {
         expect(await sink.send(target, 0, batchOf(target, 0, from))).toContain(0);
-        sink.renew();
+        sink.renew(target, 0);
       }
       const records = await current().received(target, ({ length }) => length >= count);
       expect(valuesOf(records)).toEqual(expectedOf(0, count));
