@@ -62,7 +62,7 @@ const kafkaBridge = z.object({
   kind: z.literal('kafka'),
   brokers: z.array(z.string()).describe('`host:port` of Kafka brokers to start from.'),
   client_id: z.string(),
-  compression: z.enum(['none', 'gzip', 'lz4', 'zstd']),
+  compression: z.enum(['none', 'gzip', 'snappy', 'lz4', 'zstd']),
   tls: kafkaTls.optional().describe('Absent: connections in the clear.'),
   sasl: kafkaSasl.optional().describe('Absent: no login.'),
   schema_registry: schemaRegistry.optional().describe('Needed by rules with a schema.'),
@@ -133,7 +133,7 @@ const kafkaWanted = {
     .describe('`host:port` of Kafka brokers to start from.'),
   client_id: z.string().max(64).exactOptional().describe('The default is `skein`.'),
   compression: z
-    .enum(['none', 'gzip', 'lz4', 'zstd'])
+    .enum(['none', 'gzip', 'snappy', 'lz4', 'zstd'])
     .exactOptional()
     .describe('The default is lz4.'),
   tls: z

@@ -126,7 +126,7 @@ export type WireConnector =
       readonly kind: 'kafka';
       readonly brokers: readonly string[];
       readonly clientId: string;
-      readonly compression: 'none' | 'gzip' | 'lz4' | 'zstd';
+      readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
       readonly tls?: WireKafkaTls;
       readonly sasl?: WireKafkaSasl;
       readonly schemaRegistry?: WireSchemaRegistry;

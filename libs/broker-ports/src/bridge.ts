@@ -78,7 +78,7 @@ export interface KafkaConnector {
   readonly brokers: readonly string[];
   /** Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`. */
   readonly clientId: string;
-  readonly compression: 'none' | 'gzip' | 'lz4' | 'zstd';
+  readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
   /** Absent: connections in the clear. */
   readonly tls?: KafkaTls;
   /** Absent: no login. */

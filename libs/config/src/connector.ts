@@ -120,7 +120,9 @@ export const kafkaConnector = z.strictObject({
     'Kafka sees a node as `clientId-nodeId`; consumer groups are called `clientId-ruleId`.',
   ).default('skein'),
   compression: z
-    .enum(['none', 'gzip', 'lz4', 'zstd'], { error: 'must be none, gzip, lz4 or zstd' })
+    .enum(['none', 'gzip', 'snappy', 'lz4', 'zstd'], {
+      error: 'must be none, gzip, snappy, lz4 or zstd',
+    })
     .default('lz4')
     .meta({ description: 'Compression of batches. lz4 costs the least CPU.' }),
   tls: tls.exactOptional(),

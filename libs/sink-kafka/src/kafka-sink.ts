@@ -12,6 +12,7 @@ const COMPRESSION = {
   none: kafkajs.CompressionTypes.None,
   lz4: kafkajs.CompressionTypes.LZ4,
   gzip: kafkajs.CompressionTypes.GZIP,
+  snappy: kafkajs.CompressionTypes.Snappy,
   zstd: kafkajs.CompressionTypes.ZSTD,
 } as const;
 

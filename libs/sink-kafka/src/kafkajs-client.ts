@@ -1,26 +1,12 @@
-import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
-import { compressFrame, decompressFrame } from 'lz4-napi';
 import { SinkError } from '#libs/bridge';
 import type { Log } from '#libs/broker-ports';
+import { installCodecs } from './compression.ts';
 import { encodeFaster, tameIdleCheck } from './kafkajs-mends.ts';
-
-const compressZstd = promisify(zstdCompress);
-const decompressZstd = promisify(zstdDecompress);
 
 tameIdleCheck();
 encodeFaster();
-
-kafkajs.CompressionCodecs[kafkajs.CompressionTypes.LZ4] = () => ({
-  compress: (encoder: { readonly buffer: Buffer }) => compressFrame(encoder.buffer),
-  decompress: (buffer: Buffer) => decompressFrame(buffer),
-});
-
-kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: (encoder: { readonly buffer: Buffer }) => compressZstd(encoder.buffer),
-  decompress: (buffer: Buffer) => decompressZstd(buffer),
-});
+installCodecs();
 
 /** How to make a client. */
 export interface ClientOptions {

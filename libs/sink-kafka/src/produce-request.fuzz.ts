@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 type Encoder = (request: ProduceRequest) => { encode(): Promise<Encoded> };
 const theirs = require('kafkajs/src/protocol/requests/produce/v3/request') as Encoder;
 
-const { None, GZIP, LZ4, ZSTD } = kafkajs.CompressionTypes;
+const { None, GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
 /** Lengths on both sides of those at which a varint takes a byte more, and text of all widths. */
 const length = fc.oneof(fc.integer({ max: 70, min: 0 }), fc.constantFrom(63, 64, 8_191, 8_192));
 const text = fc.oneof(
@@ -38,7 +38,7 @@ const request = fc.record({
   producerEpoch: fc.integer({ min: 0, max: 32_767 }),
   acks: fc.constantFrom(-1, 1),
   timeout: fc.nat(),
-  compression: fc.constantFrom(None, GZIP, LZ4, ZSTD),
+  compression: fc.constantFrom(None, GZIP, Snappy, LZ4, ZSTD),
   topicData: fc.array(
     fc.record({
       topic: fc.string({ unit: 'grapheme' }),

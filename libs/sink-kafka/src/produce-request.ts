@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import kafkajs, { type Message } from 'kafkajs';
+import type { Codec } from './compression.ts';
 import { RecordWriter } from './record-writer.ts';
 
 const require = createRequire(import.meta.url);
@@ -32,8 +33,6 @@ export interface Encoded {
   readonly buf: Buffer;
   readonly buffer: Buffer;
 }
-
-type Codec = () => { compress(encoded: { readonly buffer: Buffer }): Buffer | Promise<Buffer> };
 
 /** Of a record, all but its own bytes. */
 const RECORD_OVERHEAD_BYTES = 256;
@@ -108,7 +107,7 @@ function encodeRecords(
 
 async function compressed(records: Buffer, compression: number): Promise<Buffer> {
   if (compression === kafkajs.CompressionTypes.None) return records;
-  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, Codec>>;
+  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, () => Codec>>;
   const codec = codecs[compression]?.();
   if (codec === undefined) throw new Error(`no compression ${compression}`);
   return codec.compress({ buffer: records });
