@@ -195,6 +195,33 @@ describe('RecordPump', () => {
     expect(resolved).toEqual([]);
   });
 
+  it.each([
+    ['at once', '0', ''],
+    ['a turn later', '256', 'taken'],
+    ['when an answer lets it go on', '256', undefined],
+  ] as const)('ends with what carrying a record throws: %s', async (_when, bad, outcome) => {
+    const bug = new Error('bug');
+    const ended = pump(400, {
+      carry: (text, settled) => {
+        if (text === bad) throw bug;
+        if (outcome === 'taken') settled(outcome);
+        else open.push(settled);
+      },
+    })
+      .run()
+      .catch((error: unknown) => error);
+    if (outcome === undefined) for (const settled of [...open]) settled('taken');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(await ended).toBe(bug);
+    // Nothing of the batch goes on: no offer, no offset, no heartbeat.
+    const seen = [injected.length, resolved.length];
+    for (const settled of open.splice(0)) settled('taken');
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect([injected.length, resolved.length]).toEqual(seen);
+    expect(beats).toBe(0);
+    expect(injected.at(-1)).toBe(bad);
+  });
+
   it('ends early when the batch is taken away, after what is under way', async () => {
     const run = pump(500).run();
     expect(injected).toHaveLength(255);

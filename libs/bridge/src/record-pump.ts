@@ -77,15 +77,15 @@ export class RecordPump {
    * active any more.
    *
    * @returns whether a record is to be offered again.
-   * @throws what the heartbeat throws.
+   * @throws what the heartbeat or `carry` throws.
    */
   async run(): Promise<boolean> {
     const heartbeat = setInterval(() => {
       if (this.#batch.active()) this.#batch.heartbeat().catch((error: unknown) => this.#end(error));
       this.#advance();
     }, HEARTBEAT_MS);
-    this.#advance();
     try {
+      this.#advance();
       await this.#settled.promise;
     } finally {
       clearInterval(heartbeat);
@@ -116,6 +116,7 @@ export class RecordPump {
       turn -= 1;
     }
     this.#pumping = false;
+    if (this.#ended) return;
     this.#resolveDone();
     if (this.#inFlight > 0) return;
     if (this.#next === this.#batch.records.length || this.#halted || !this.#batch.active()) {
@@ -125,6 +126,7 @@ export class RecordPump {
 
   #mayOffer(): boolean {
     return (
+      !this.#ended &&
       this.#next < this.#batch.records.length &&
       this.#inFlight < this.#window &&
       !this.#halted &&
@@ -137,12 +139,17 @@ export class RecordPump {
     const record = this.#batch.records[index];
     if (record === undefined || this.#done[index] === true || this.#waits(record)) return;
     this.#inFlight += 1;
-    this.#options.carry(record, (outcome) => {
+    const settled = (outcome: RecordOutcome): void => {
       this.#inFlight -= 1;
       if (this.#ended) return;
       this.#finished(record, index, outcome);
       this.#advance();
-    });
+    };
+    try {
+      this.#options.carry(record, settled);
+    } catch (error) {
+      this.#end(error);
+    }
   }
 
   #finished(record: ConsumedRecord, index: number, outcome: RecordOutcome): void {
