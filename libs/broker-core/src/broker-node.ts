@@ -24,6 +24,7 @@ import {
 import type { Load, PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
 import { AccessGuard } from './access-guard.ts';
+import type { Bans } from './bans.ts';
 import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { Delayed } from './delayed.ts';
@@ -160,10 +161,16 @@ export class BrokerNode implements SessionHost, HubHandler {
     parts.meter.gauges(() => this.#gauges());
   }
 
+  /** Who may not connect; undefined when the node has no bans. */
+  get bans(): Bans | undefined {
+    return this.#keeper.bans;
+  }
+
   /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */
   async start(): Promise<void> {
     await this.#parts.bus.open(this.#member);
     await this.#member.findDeparted();
+    this.#keeper.bans?.start();
     this.#sys?.sweep(this.nowMs());
   }
 
@@ -464,7 +471,11 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   #gauges(): NodeGauges {
-    const own = { sessions: this.#sessions, router: this.#router, keeper: this.#keeper };
+    const own = {
+      sessions: this.#sessions,
+      router: this.#router,
+      keeper: this.#keeper,
+    };
     return gaugesOf(this.#parts, own);
   }
 
@@ -475,12 +486,8 @@ export class BrokerNode implements SessionHost, HubHandler {
     return new SysTopics({
       intervalMs: topics.sysIntervalSeconds * 1000,
       snapshot: (nowMs) => ({
-        nodeId: bus.self.nodeId,
-        nodes: bus.nodes(),
-        uptimeMs: nowMs - startedAtMs,
-        gauges: this.#gauges(),
-        totals: meter.totals(),
-        sockets: this.#keeper.accepted,
+        ...{ nodeId: bus.self.nodeId, nodes: bus.nodes(), uptimeMs: nowMs - startedAtMs },
+        ...{ gauges: this.#gauges(), totals: meter.totals(), sockets: this.#keeper.accepted },
       }),
       identify: (message) => this.identify(message),
       publish: (message) => this.#router.routeHere(message),

@@ -1,4 +1,9 @@
-import type { DisconnectReason, MessageIdentity, QueuedMessage } from '#libs/broker-ports';
+import type {
+  DisconnectReason,
+  HubClient,
+  MessageIdentity,
+  QueuedMessage,
+} from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { isShared, topicNameFault } from '#libs/topic-index';
@@ -6,6 +11,7 @@ import type { ClientAccess, Identity, Principal } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
+import { Bans } from './bans.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
 import { EndedSessions } from './ended-sessions.ts';
@@ -42,6 +48,8 @@ interface Admitted extends Connecting {
   readonly access: ClientAccess | undefined;
 }
 
+const BANNED = 'banned';
+
 /** The connections of a node: CONNECT, deadlines, the end of a connection and what follows for its session. */
 export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly limits: NodeParts['limits'];
@@ -49,6 +57,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly log: NodeParts['log'];
   readonly nowMs: () => number;
   readonly serverReference: string | undefined;
+  /** Who may not connect; undefined when the node has no bans. */
+  readonly bans: Bans | undefined;
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #wills: Wills;
@@ -62,6 +72,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #accepted = 0;
   #dirty: Connection[] = [];
   #resuming: Connection[] = [];
+  #hasNewBans = false;
+  #isExpelling = false;
   /** The sweep that has not come to its end. */
   #sweeping: Generator<void, void, undefined> | undefined;
 
@@ -79,6 +91,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#parts = parts;
     this.limits = parts.limits;
     this.meter = parts.meter;
+    this.bans = parts.bans && new Bans(parts.bans, parts, () => this.#expelBanned());
     this.log = parts.log;
     this.nowMs = parts.nowMs;
     this.serverReference = parts.serverReference;
@@ -120,6 +133,11 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       return connection.refuse(negotiation.reasonCode, negotiation.detail);
     }
     const { terms } = negotiation;
+    // Before authentication, which costs something; whether the user is banned is known after it.
+    const { remoteAddress: address } = connection.transport;
+    if (this.bans?.find({ clientId: terms.clientId, address }) !== undefined) {
+      return connection.refuse(REASON.banned, BANNED);
+    }
     const willFault = terms.will && topicNameFault(terms.will.topic, this.limits.topicLevelsMax);
     if (willFault !== undefined) return connection.refuse(REASON.topicNameInvalid, willFault);
     this.#admission.admit(packet, {
@@ -208,6 +226,37 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     for (const connection of this.#connections) connection.cut(reason);
   }
 
+  /** Ends the connections of clients that are banned. */
+  #expelBanned(): void {
+    this.#hasNewBans = true;
+    if (this.#isExpelling) return;
+    this.#isExpelling = true;
+    spreadWork(this.#expelAll(), this.#parts.defer);
+  }
+
+  #isBanned({ clientId, username, remoteAddress }: HubClient): boolean {
+    const candidate = { clientId, user: username, address: remoteAddress };
+    return this.bans?.find(candidate) !== undefined;
+  }
+
+  /** "Banned" belongs to CONNACK: of the codes of DISCONNECT, another one says who has ended the connection (MQTT 5, table 3-10). */
+  #expel(connection: Connection): void {
+    if (connection.isConnected) connection.close(REASON.administrativeAction, BANNED, 'banned');
+    else connection.refuse(REASON.banned, BANNED);
+  }
+
+  *#expelAll(): Generator<void, void, undefined> {
+    while (this.#hasNewBans) {
+      this.#hasNewBans = false;
+      for (const connection of this.#connections) {
+        const { client } = connection;
+        if (client !== undefined && this.#isBanned(client)) this.#expel(connection);
+        yield;
+      }
+    }
+    this.#isExpelling = false;
+  }
+
   *#visitAll(nowMs: number): Generator<void, void, undefined> {
     try {
       const overdueMs = nowMs - this.limits.publishDeadlineMs;
@@ -221,6 +270,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
         yield;
       }
       this.#wills.sweep();
+      this.bans?.sweep(nowMs);
       this.#ended.sweep();
     } finally {
       this.#sweeping = undefined;
@@ -246,6 +296,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
     const client = hubClientOf(connection, terms.clientId, terms.username);
+    if (this.#isBanned(client)) return connection.refuse(REASON.banned, BANNED);
+    connection.client = client;
     const access = this.#guard.admit(principalOf(connection, terms.clientId, identity));
     if (access && terms.will && !this.#guard.mayPublish(access, terms.will)) {
       return connection.refuse(REASON.notAuthorized, 'the client may not publish its will');

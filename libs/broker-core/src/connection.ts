@@ -69,6 +69,8 @@ export class Connection implements TransportEvents, ClientLink {
   readonly transport: Transport;
   /** Of a client whose CONNECT names an authentication method. */
   authentication: Authentication | undefined;
+  /** Who the client has proven to be; undefined before. */
+  client: HubClient | undefined;
   readonly #host: ConnectionHost;
   readonly #decoder: PacketDecoder;
   readonly #writer = new PacketWriter();

@@ -62,6 +62,7 @@ export function gaugesOf(
     retainedBytes: retained.bytes,
     delayedMessages: delayed?.messages ?? 0,
     delayedBytes: delayed?.bytes ?? 0,
+    bans: own.keeper.bans?.counts ?? { client_id: 0, username: 0, address: 0 },
     routeTableEntries: own.router.routes.size,
     clusterNodes: {
       alive: nodes.filter(({ state }) => state === 'alive').length,

@@ -1,4 +1,5 @@
 export type { AccessParts, DeniedPublish } from './access-parts.ts';
+export { Bans, type BanParts, type BanResult, type NewBan } from './bans.ts';
 export { BrokerNode } from './broker-node.ts';
 export type { CoreLimits } from './limits.ts';
 export type { DelayedParts, NodeParts } from './parts.ts';

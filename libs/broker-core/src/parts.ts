@@ -12,6 +12,7 @@ import type {
 } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
 import type { AccessParts } from './access-parts.ts';
+import type { BanParts } from './bans.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 import type { TopicSettings } from './topic-settings.ts';
@@ -34,6 +35,8 @@ export interface NodeParts {
   readonly authenticator?: Authenticator | undefined;
   /** Says who may publish and subscribe to what; without it the hub's hooks alone do. */
   readonly access?: AccessParts | undefined;
+  /** Who may not connect; without it nobody is banned. */
+  readonly bans?: BanParts | undefined;
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   /** Delayed publish; without it messages for `$delayed/` are refused. */

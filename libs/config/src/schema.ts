@@ -184,6 +184,10 @@ const limits = section({
     max: 100_000_000,
     unit: 'sessions',
   }),
+  bansMax: whole(
+    'Most bans of the cluster; every node holds all of them. Nodes themselves make up to half as many.',
+    { default: 10_000, min: 2, max: 100_000, unit: 'bans' },
+  ),
   publishDeadlineMs: milliseconds(
     'How long the obligations of a message may take before its publisher gets 0x97 (v5) or a closed connection.',
     { default: 15_000, min: 100, max: DAY_MS },

@@ -7,6 +7,8 @@ import { gaugeFamilies, type Family } from './family.ts';
 
 type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
 
+const BAN_KINDS = ['client_id', 'username', 'address'] as const;
+
 /** Makes every gauge of a node, at 0. */
 export function brokerGauges(
   registry: Registry,
@@ -59,6 +61,7 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
   const subscriptions = gauges.subscriptions.by('kind', ['plain', 'wildcard', 'shared']);
   const inflight = gauges.inflightMessages.by('direction', ['in', 'out']);
   const clusterNodes = gauges.clusterNodes.by('state', ['alive', 'draining']);
+  const bans = gauges.bans.by('kind', BAN_KINDS);
   const single = {
     queueMessages: gauges.queueMessages.cell(),
     queueBytes: gauges.queueBytes.cell(),
@@ -79,6 +82,7 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
     for (const kind of ['plain', 'wildcard', 'shared'] as const) {
       subscriptions.get(kind).value = now.subscriptions[kind];
     }
+    for (const kind of BAN_KINDS) bans.get(kind).value = now.bans[kind];
     inflight.get('in').value = now.inflightIn;
     inflight.get('out').value = now.inflightOut;
     clusterNodes.get('alive').value = now.clusterNodes.alive;

@@ -38,6 +38,7 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'keepalive_timeout',
   'taken_over',
   'kicked',
+  'banned',
   'shutdown',
   'quota',
   'protocol_error',

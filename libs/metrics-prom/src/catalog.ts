@@ -246,6 +246,7 @@ export const BROKER_GAUGES = {
   slowConsumers: metric('skein_broker_slow_consumers', 'Sockets above their high-water mark.'),
   retainedMessages: metric('skein_broker_retained_messages', 'Retained messages known here.'),
   retainedBytes: metric('skein_broker_retained_bytes', 'Bytes of retained messages known here.'),
+  bans: metric('skein_broker_bans', 'Bans that this node knows.', 'kind'),
   delayedMessages: metric(
     'skein_broker_delayed_messages',
     'Messages of the cluster that wait for their time.',

@@ -164,6 +164,7 @@ describe('gauges', () => {
     retainedBytes: 10,
     delayedMessages: 12,
     delayedBytes: 13,
+    bans: { client_id: 14, username: 15, address: 16 },
     routeTableEntries: 11,
     clusterNodes: { alive: 3, draining: 1 },
   };
@@ -187,6 +188,7 @@ describe('gauges', () => {
     expect(text).toContain('skein_broker_cluster_nodes{state="alive"} 3');
     expect(text).toContain('skein_broker_route_table_entries 11');
     expect(text).toContain('skein_broker_delayed_messages 12');
+    expect(text).toContain('skein_broker_bans{kind="address"} 16');
   });
 
   it('show Redis and the bridge as they were told', async () => {

@@ -11,6 +11,7 @@ import type {
 import {
   BrokerNode,
   type AccessParts,
+  type BanParts,
   type CoreLimits,
   type DelayedParts,
   type ShareStrategy,
@@ -61,6 +62,7 @@ export interface MemoryNodeOptions {
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
   readonly access?: AccessParts;
+  readonly bans?: BanParts;
   readonly bus?: ClusterBus;
   readonly moves?: BridgeMoves;
   readonly limits?: Partial<CoreLimits>;
@@ -98,6 +100,7 @@ export class MemoryNode {
       hub: options.hub ?? this.hub,
       authenticator: options.authenticator,
       access: options.access,
+      bans: options.bans,
       sessions: options.sessions,
       retained: options.retained,
       delayed: options.delayed,

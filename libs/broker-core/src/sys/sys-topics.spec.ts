@@ -22,6 +22,7 @@ const GAUGES: NodeGauges = {
   retainedBytes: 70,
   delayedMessages: 8,
   delayedBytes: 80,
+  bans: { client_id: 0, username: 0, address: 0 },
   routeTableEntries: 0,
   clusterNodes: { alive: 2, draining: 0 },
 };

@@ -1,0 +1,203 @@
+import {
+  BAN_REASON_MAX,
+  BanList,
+  banIdOf,
+  banSubject,
+  type Ban,
+  type BanCandidate,
+  type BanKind,
+  type BanSubject,
+} from '#libs/access';
+import type {
+  DefinitionStore,
+  DefinitionWriteResult,
+  Log,
+  StoredDefinition,
+} from '#libs/broker-ports';
+
+/** A ban that somebody wants. */
+export interface NewBan extends BanSubject {
+  readonly reason?: string | undefined;
+  readonly by: Ban['by'];
+  /** Absent: for ever. */
+  readonly untilMs?: number | undefined;
+}
+
+/** What has come of it: `invalid`: nobody can be that; `full`: there are too many bans. */
+export type BanResult =
+  | { readonly kind: 'stored' | 'exists'; readonly stored: StoredDefinition<Ban> }
+  | { readonly kind: 'invalid' | 'full' };
+
+/** Bans of a node, shared with the others through the store. */
+export interface BanParts {
+  readonly store: DefinitionStore<Ban>;
+  /** Most bans in force; nodes themselves may make half as many, so that there is room for those of people. */
+  readonly bansMax: number;
+}
+
+/** More changes than this are read as a whole. */
+const CHANGES_MAX = 100;
+
+/**
+ * Who may not connect, on every node of the cluster within two seconds.
+ *
+ * @remarks All bans are held here, so that a CONNECT costs no round trip. What Redis does not tell because it is away is
+ * read when it is back.
+ */
+export class Bans {
+  readonly #parts: { readonly log: Log; readonly nowMs: () => number };
+  readonly #store: DefinitionStore<Ban>;
+  readonly #bansMax: number;
+  readonly #banned: () => void;
+  readonly #list = new BanList();
+  readonly #revisions = new Map<string, number>();
+  /** What is to be read: `all`, or some ids. */
+  #pending: Set<string> | 'all' = new Set();
+  #isReading = false;
+  #isFullLogged = false;
+
+  /** @param banned - called when there are bans that were not there before. */
+  constructor(
+    { store, bansMax }: BanParts,
+    parts: { readonly log: Log; readonly nowMs: () => number },
+    banned: () => void,
+  ) {
+    this.#parts = parts;
+    this.#store = store;
+    this.#bansMax = bansMax;
+    this.#banned = banned;
+  }
+
+  /** Begins to follow the store. */
+  start(): void {
+    this.#store.follow((ids) => this.#told(ids));
+  }
+
+  /** How many bans there are of each kind. */
+  get counts(): Readonly<Record<BanKind, number>> {
+    const counts = { client_id: 0, username: 0, address: 0 };
+    for (const { kind } of this.#list.all()) counts[kind] += 1;
+    return counts;
+  }
+
+  /** The ban that keeps somebody out. */
+  find(candidate: BanCandidate): Ban | undefined {
+    return this.#list.size === 0 ? undefined : this.#list.find(candidate, this.#parts.nowMs());
+  }
+
+  /**
+   * Bans somebody: those who are connected anywhere are disconnected.
+   *
+   * @returns `exists` when there is a ban in force already, which stays as it is. Rejects when the store cannot be reached;
+   * what a node has found itself is in force on that node all the same.
+   */
+  async add(wanted: NewBan): Promise<BanResult> {
+    const subject = banSubject(wanted);
+    if (subject === undefined) return { kind: 'invalid' };
+    const ban = this.#banOf(subject, wanted);
+    if (this.#isFull(ban)) return { kind: 'full' };
+    if (ban.by !== 'admin') this.#set(ban, undefined);
+    const present = await this.#store.get(ban.id);
+    if (present !== undefined && isInForce(present.item, this.#parts.nowMs())) {
+      this.#set(present.item, present.revision);
+      return { kind: 'exists', stored: present };
+    }
+    const result = await this.#store.put(ban, present?.revision);
+    // Somebody else was faster.
+    if (result.kind !== 'stored') return this.add(wanted);
+    this.#set(ban, result.stored.revision);
+    this.#parts.log.info('ban-made', { kind: ban.kind, by: ban.by, id: ban.id });
+    return { kind: 'stored', stored: result.stored };
+  }
+
+  /** Lets somebody in again; see {@link DefinitionStore.remove}. */
+  async remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Ban>> {
+    const result = await this.#store.remove(id, revision);
+    if (result.kind === 'stored') this.#delete(id);
+    return result;
+  }
+
+  /** Removes bans that have ended, and reads what could not be read before. Called about once a second. */
+  sweep(nowMs: number): void {
+    for (const ban of this.#list.all()) {
+      if (isInForce(ban, nowMs)) continue;
+      const revision = this.#revisions.get(ban.id);
+      this.#delete(ban.id);
+      // Every node does so. A ban that has been made again meanwhile has another revision, and stays.
+      if (revision !== undefined) this.#store.remove(ban.id, revision).catch(() => undefined);
+    }
+    if (this.#list.size < this.#bansMax / 2) this.#isFullLogged = false;
+    void this.#read();
+  }
+
+  #banOf(subject: BanSubject, { reason = '', by, untilMs }: NewBan): Ban {
+    return {
+      ...subject,
+      id: banIdOf(subject),
+      reason: reason.slice(0, BAN_REASON_MAX),
+      by,
+      createdAtMs: this.#parts.nowMs(),
+      ...(untilMs !== undefined && { untilMs }),
+    };
+  }
+
+  #isFull({ id, by }: Ban): boolean {
+    const max = by === 'admin' ? this.#bansMax : this.#bansMax / 2;
+    if (this.#list.get(id) !== undefined || this.#list.size < max) return false;
+    if (!this.#isFullLogged) this.#parts.log.warn('bans-full', { bans: this.#list.size, by });
+    this.#isFullLogged = true;
+    return true;
+  }
+
+  #told(ids: readonly string[] | undefined): void {
+    if (ids === undefined || ids.length > CHANGES_MAX) this.#pending = 'all';
+    else if (this.#pending !== 'all') for (const id of ids) this.#pending.add(id);
+    void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#pending === 'all' || this.#pending.size > 0) {
+      const pending = this.#pending;
+      this.#pending = new Set();
+      try {
+        if (pending === 'all') this.#replace(await this.#store.list());
+        else await Promise.all([...pending].map((id) => this.#readOne(id)));
+      } catch {
+        // The store is away, and says so itself: the next sweep tries again.
+        this.#pending = 'all';
+        break;
+      }
+    }
+    this.#isReading = false;
+  }
+
+  async #readOne(id: string): Promise<void> {
+    const stored = await this.#store.get(id);
+    if (stored === undefined) this.#delete(id);
+    else this.#set(stored.item, stored.revision);
+  }
+
+  #replace(stored: readonly StoredDefinition<Ban>[]): void {
+    const ids = new Set(stored.map(({ item }) => item.id));
+    for (const { id } of [...this.#list.all()]) if (!ids.has(id)) this.#delete(id);
+    for (const { item, revision } of stored) this.#set(item, revision);
+  }
+
+  #set(ban: Ban, revision: number | undefined): void {
+    const isNew = revision === undefined || this.#revisions.get(ban.id) !== revision;
+    this.#list.set(ban);
+    if (revision !== undefined) this.#revisions.set(ban.id, revision);
+    if (isNew) this.#banned();
+  }
+
+  #delete(id: string): void {
+    this.#list.delete(id);
+    this.#revisions.delete(id);
+  }
+}
+
+function isInForce({ untilMs }: Ban, nowMs: number): boolean {
+  return untilMs === undefined || untilMs > nowMs;
+}
