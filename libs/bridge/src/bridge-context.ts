@@ -1,4 +1,5 @@
 import type { Log, Meter } from '#libs/broker-ports';
+import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { ClientMoves } from './client-moves.ts';
 import type { LaneLimits } from './lane.ts';
@@ -14,7 +15,7 @@ export interface BridgeContext {
   readonly spool: BridgeSpool | undefined;
   /** Undefined where a client cannot come from another node. */
   readonly moves: ClientMoves | undefined;
-  readonly clock: () => number;
+  readonly clock: BridgeClock;
   readonly log: Log;
   readonly meter: Meter;
 }

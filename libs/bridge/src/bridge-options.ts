@@ -1,4 +1,5 @@
 import type { Connector, InjectedMessage, Log, Meter, PublishDone } from '#libs/broker-ports';
+import type { BridgeClock } from './bridge-clock.ts';
 import type { ClientMoves } from './client-moves.ts';
 import type { InboundLimits } from './inbound-message.ts';
 import type { LaneLimits } from './lane.ts';
@@ -35,8 +36,7 @@ export interface RuleBridgeOptions {
   readonly mayWant?: ((filter: string) => boolean) | undefined;
   /** Whether the node has so much to do that nothing should be consumed meanwhile. */
   readonly isBehind?: (() => boolean) | undefined;
-  /** Milliseconds since 1970. */
-  readonly clock: () => number;
+  readonly clock: BridgeClock;
   readonly log: Log;
   readonly meter: Meter;
 }

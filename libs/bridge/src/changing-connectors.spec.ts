@@ -60,7 +60,7 @@ describe('RuleBridge whose connectors change', () => {
       },
       inject: (_message, done) => done(),
       messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log,
       meter: new Proxy({}, { get: (_, name) => told[name] ?? (() => undefined) }) as Meter,
     });

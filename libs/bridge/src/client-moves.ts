@@ -31,7 +31,7 @@ export interface ClientMovesOptions {
   readonly bus: Pick<ClusterBus, 'self' | 'nodes' | 'isAlive' | 'request'>;
   /** For how long records may be kept from an other side that can be reached; 0 for not at all. */
   readonly waitMs: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of the clock that never goes back. */
   readonly clock: () => number;
   readonly log: Log;
   readonly meter: Meter;
@@ -39,7 +39,7 @@ export interface ClientMovesOptions {
 
 /** How long a node that leaves waits for what is in the lanes. */
 const QUIET_DEADLINE_MS = 1_000;
-/** What counts at most between two sweeps: the clock may jump, and the process may have slept. */
+/** What counts at most between two sweeps: the process may have slept. */
 const STEP_MS_MAX = 1_000;
 
 /**
@@ -153,7 +153,7 @@ export class ClientMoves implements BridgeMoves {
 
   /** Does what is due: asks the others, and ends what has waited for long enough. */
   sweep(nowMs: number): void {
-    const passedMs = Math.min(Math.max(0, nowMs - this.#sweptMs), STEP_MS_MAX);
+    const passedMs = Math.min(nowMs - this.#sweptMs, STEP_MS_MAX);
     this.#sweptMs = nowMs;
     if (this.#quiet !== undefined && (this.#isQuiet || nowMs >= this.#quiet.deadlineMs)) {
       this.#quiet.reached.resolve();

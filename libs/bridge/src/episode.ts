@@ -7,7 +7,7 @@ export interface EpisodeLines {
   end(): void;
 }
 
-/** A trouble that lasts: told once when it begins and once when all has gone well for a while. */
+/** A trouble that lasts: told once when it begins and once when all has gone well for a while. Its times are of the clock that never goes back. */
 export class Episode {
   readonly #lines: EpisodeLines;
   #lastMs = 0;

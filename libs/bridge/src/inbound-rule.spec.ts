@@ -103,7 +103,7 @@ describe('InboundRule', () => {
         budget: new BufferBudget(0),
         spool: undefined,
         moves: undefined,
-        clock: () => clockMs,
+        clock: { nowMs: () => clockMs, monotonicMs: () => clockMs },
         log,
         meter,
       },

@@ -246,8 +246,8 @@ export class InboundRule {
   }
 
   #isReady(): boolean {
-    const nowMs = this.#context.clock();
-    if (Math.abs(nowMs - this.#lookedAtMs) < LOOK_MS) return this.#awaits === undefined;
+    const nowMs = this.#context.clock.monotonicMs();
+    if (nowMs - this.#lookedAtMs < LOOK_MS) return this.#awaits === undefined;
     this.#lookedAtMs = nowMs;
     const awaits = this.#whatToAwait();
     if (awaits !== this.#awaits) {
@@ -295,7 +295,7 @@ export class InboundRule {
     this.#context.meter.bridgeEndToEnd(
       this.#context.bridge,
       LABEL_OF[this.rule.direction],
-      Math.max(0, this.#context.clock() - Number(record.timestamp)) / 1_000,
+      Math.max(0, this.#context.clock.nowMs() - Number(record.timestamp)) / 1_000,
     );
   }
 

@@ -1,3 +1,4 @@
+export type { BridgeClock } from './bridge-clock.ts';
 export type { BridgeLimits, RuleBridgeOptions } from './bridge-options.ts';
 export { ClientMoves, type ClientMovesOptions } from './client-moves.ts';
 export { Deferred, waitAtMost } from './deferred.ts';

@@ -91,7 +91,7 @@ describe('Lane', () => {
       target: 't',
       lane: 0,
       limits: LIMITS,
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       events: {
         delivered: (records) => {
           delivered.push(...texts(records));

@@ -1,3 +1,4 @@
+import type { BridgeClock } from './bridge-clock.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { SinkError, type Sink, type SinkRecord, type SinkRefusal } from './sink.ts';
 
@@ -43,7 +44,7 @@ export interface LaneOptions {
   readonly target: string;
   readonly lane: number;
   readonly limits: LaneLimits;
-  readonly clock: () => number;
+  readonly clock: BridgeClock;
   readonly events: LaneEvents;
   /** Takes back what a lane holds that was abandoned. */
   readonly returned: (records: readonly OutboundRecord[]) => void;
@@ -158,7 +159,9 @@ export class Lane {
     if (this.#isRunning || this.#turn !== undefined) return;
     if (this.#timer !== undefined && !this.#full) return;
     const { clock, limits } = this.#options;
-    const restMs = this.#full ? 0 : Math.min(this.#restUntilMs - clock(), limits.lingerMs);
+    const restMs = this.#full
+      ? 0
+      : Math.min(this.#restUntilMs - clock.monotonicMs(), limits.lingerMs);
     if (restMs > 0) {
       this.#timer = setTimeout(this.#start, restMs);
       return;
@@ -186,7 +189,7 @@ export class Lane {
     const { clock, limits } = this.#options;
     this.#isRunning = true;
     do {
-      this.#restUntilMs = clock() + limits.lingerMs;
+      this.#restUntilMs = clock.monotonicMs() + limits.lingerMs;
       const batch = this.#nextBatch();
       this.#underWay = batch.length;
       await this.#deliver(batch);
@@ -221,7 +224,7 @@ export class Lane {
   async #deliver(batch: readonly OutboundRecord[]): Promise<void> {
     const { clock, events } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
-      const startedMs = clock();
+      const startedMs = clock.monotonicMs();
       if (this.#isTooOld(batch)) {
         if (attempt > 0) this.#renew();
         this.#underWay = 0;
@@ -233,7 +236,7 @@ export class Lane {
         this.#underWay = 0;
         this.#unknownSinceMs = undefined;
         this.#grow(batch);
-        events.delivered(batch, (clock() - startedMs) / 1_000);
+        events.delivered(batch, (clock.monotonicMs() - startedMs) / 1_000);
         return;
       }
       if (this.#isAbandoned && !this.#closed && error.code === 'UNKNOWN_TARGET') {
@@ -242,7 +245,7 @@ export class Lane {
         return;
       }
       if (error.refused !== undefined) {
-        this.#part(batch, error.refused, (clock() - startedMs) / 1_000);
+        this.#part(batch, error.refused, (clock.monotonicMs() - startedMs) / 1_000);
         return;
       }
       const loss = this.#closed ? ENDED : this.#verdict(batch, error);
@@ -305,7 +308,7 @@ export class Lane {
   #isTooOld(batch: readonly OutboundRecord[]): boolean {
     const { clock, limits } = this.#options;
     if (limits.ageMsMax === undefined || this.#closed) return false;
-    const oldestMs = clock() - limits.ageMsMax;
+    const oldestMs = clock.nowMs() - limits.ageMsMax;
     return batch.every(({ timestampMs }) => timestampMs < oldestMs);
   }
 
@@ -318,10 +321,11 @@ export class Lane {
       return undefined;
     }
     if (code === 'UNKNOWN_TARGET') {
-      this.#unknownSinceMs ??= clock();
+      const monotonicMs = clock.monotonicMs();
+      const unknownMs = monotonicMs - (this.#unknownSinceMs ??= monotonicMs);
       // Records of a spool may be old already when the other side is not quite up yet.
-      const sinceMs = Math.max(this.#unknownSinceMs, batch.at(-1)?.timestampMs ?? 0);
-      if (clock() - sinceMs <= limits.ackTimeoutMs) return undefined;
+      const ageMs = clock.nowMs() - (batch.at(-1)?.timestampMs ?? 0);
+      if (Math.min(unknownMs, ageMs) <= limits.ackTimeoutMs) return undefined;
     }
     return lossOf(error);
   }

@@ -80,7 +80,7 @@ export class OutboundRule implements MovingRule {
   /** @throws TemplateError or ExpressionError when something of the rule cannot be compiled. */
   constructor(rule: OutboundBridgeRule, context: BridgeContext, link: OutboundLink) {
     this.rule = rule;
-    this.sinceMs = context.clock();
+    this.sinceMs = context.clock.nowMs();
     this.#context = context;
     this.#link = link;
     this.#maker = new RecordMaker(rule);
@@ -204,7 +204,10 @@ export class OutboundRule implements MovingRule {
     this.#unhold(isSpooled);
     const limitMs = isSpooled ? SPOOLED_DEADLINE_MS : Infinity;
     this.#settle();
-    await waitAtMost(Math.min(Math.max(0, deadlineMs - clock()), limitMs), this.#drained.promise);
+    await waitAtMost(
+      Math.min(Math.max(0, deadlineMs - clock.monotonicMs()), limitMs),
+      this.#drained.promise,
+    );
     this.#spool?.stop();
     for (const lanes of this.#targets.values()) lanes.close();
     await this.#link.sink.close();
@@ -343,7 +346,7 @@ export class OutboundRule implements MovingRule {
     if (this.#looking) return;
     this.#looking = true;
     await this.#link.after;
-    if (this.#context.clock() >= this.#probeDueMs) await this.#probe();
+    if (this.#context.clock.monotonicMs() >= this.#probeDueMs) await this.#probe();
     for (const lanes of this.#lookups) {
       this.#lookups.delete(lanes);
       await this.#find(lanes);
@@ -358,24 +361,25 @@ export class OutboundRule implements MovingRule {
     } catch (error) {
       this.#health.failed(asSinkError(error));
     }
-    this.#probeDueMs = this.#context.clock() + (this.#health.connected ? PROBE_MS : RETRY_MS);
+    const pauseMs = this.#health.connected ? PROBE_MS : RETRY_MS;
+    this.#probeDueMs = this.#context.clock.monotonicMs() + pauseMs;
   }
 
   async #find(lanes: TargetLanes): Promise<void> {
     const { clock } = this.#context;
     try {
       lanes.open(await this.#link.sink.lanes(lanes.target));
-      lanes.lookupDueMs = clock() + LANES_REFRESH_MS;
+      lanes.lookupDueMs = clock.monotonicMs() + LANES_REFRESH_MS;
       if (lanes.idle) this.#health.served();
       else this.#health.found();
     } catch (error) {
       const fault = asSinkError(error);
       this.#troubled(fault, lanes.target);
-      lanes.lookupDueMs = clock() + RETRY_MS;
-      const old = lanes.takeOld(clock());
+      lanes.lookupDueMs = clock.monotonicMs() + RETRY_MS;
+      const old = lanes.takeOld();
       if (old.length > 0) this.#failed(old, EXPIRED);
       if (fault.code !== 'UNKNOWN_TARGET') return;
-      const expired = lanes.takeExpired(clock());
+      const expired = lanes.takeExpired();
       const loss = { fault: 'unknown_topic', detail: fault.message } as const;
       if (expired.length > 0) this.#failed(expired, loss);
       if (!lanes.known && lanes.idle && this.#maker.constantTarget === undefined) {

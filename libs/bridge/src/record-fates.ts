@@ -50,7 +50,7 @@ export class RecordFates {
   /** The other side has a batch. */
   delivered(records: readonly OutboundRecord[], seconds: number): void {
     const { meter, bridge, clock } = this.#context;
-    const nowMs = clock();
+    const nowMs = clock.nowMs();
     meter.bridgeProduceDuration(bridge, seconds);
     meter.bridgeBatch(bridge, records.length);
     let letters = 0;
@@ -122,7 +122,7 @@ export class RecordFates {
     const name = `${event} ${fault}`;
     const trouble = this.#troubles.get(name) ?? this.#episode(event, fault);
     this.#troubles.set(name, trouble);
-    trouble.seen(this.#context.clock(), `${target}: ${detail}`);
+    trouble.seen(this.#context.clock.monotonicMs(), `${target}: ${detail}`);
     // Nothing says that it is over but that it does not come again.
     trouble.passed();
   }

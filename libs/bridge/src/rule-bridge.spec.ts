@@ -152,7 +152,7 @@ describe('RuleBridge', () => {
         done();
       },
       messageLimits: MESSAGE_LIMITS,
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log,
       meter,
     });

@@ -216,7 +216,7 @@ export class RuleBridge implements Bridge {
 
   #gate(done: PublishDone, publisher: string): AckGate {
     const { limits, clock } = this.#options;
-    const gate = new AckGate(done, clock() + limits.ackTimeoutMs, publisher);
+    const gate = new AckGate(done, clock.monotonicMs() + limits.ackTimeoutMs, publisher);
     this.#gates.push(gate);
     return gate;
   }
@@ -255,7 +255,7 @@ export class RuleBridge implements Bridge {
 
   #leave(running: RunningRule, deadlineMs: number, end: RuleEnd): void {
     const left = running
-      .close(this.#options.clock() + deadlineMs, end)
+      .close(this.#options.clock.monotonicMs() + deadlineMs, end)
       .finally(() => this.#leaving.delete(running));
     this.#leaving.set(running, left);
   }
@@ -268,7 +268,7 @@ export class RuleBridge implements Bridge {
 
   /** One timer for everything that waits: acknowledgements, metadata and gauges. */
   #sweep(): void {
-    const nowMs = this.#options.clock();
+    const nowMs = this.#options.clock.monotonicMs();
     this.#options.moves?.sweep(nowMs);
     // Rules first: they know better why a message was not taken in time.
     for (const rule of this.#outboundRules()) rule.sweep(nowMs);

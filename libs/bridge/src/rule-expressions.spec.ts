@@ -90,7 +90,7 @@ describe('rules with expressions', () => {
       inject: (_message, done) => done(),
       usernameOf: (clientId) => (clientId === 'dev-7' ? 'bob' : undefined),
       messageLimits: { topicLevelsMax: 9, packetBytesMax: 9, retainedMessageBytesMax: 9 },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log,
       meter: new Proxy({}, { get: (_target, name) => told[name] ?? (() => undefined) }) as Meter,
     });

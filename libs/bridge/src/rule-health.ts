@@ -17,7 +17,7 @@ export class RuleHealth {
   constructor(rule: string, context: Pick<BridgeContext, 'clock' | 'log'>) {
     this.#rule = rule;
     this.#context = context;
-    this.#startedUntilMs = context.clock() + STARTING_MS;
+    this.#startedUntilMs = context.clock.monotonicMs() + STARTING_MS;
   }
 
   /** Whether the other side was reached and answers since. */
@@ -57,7 +57,7 @@ export class RuleHealth {
     this.#fault = fault;
     const fields = { rule: this.#rule, error: fault.message };
     if (this.#told === 'degraded') return;
-    if (clock() >= this.#startedUntilMs) {
+    if (clock.monotonicMs() >= this.#startedUntilMs) {
       this.#told = 'degraded';
       log.warn('bridge-degraded', fields);
     } else if (this.#told === undefined) {

@@ -1,4 +1,5 @@
 import { SpoolDamageError, SpoolError, type SpoolEntry, type SpoolLog } from '#libs/broker-ports';
+import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Fifo } from './fifo.ts';
 import type { OutboundRecord } from './outbound-record.ts';
@@ -11,7 +12,7 @@ export interface SpoolFeederOptions {
   readonly spoolLog: SpoolLog;
   readonly limits: RuleSpoolLimits;
   readonly budget: BufferBudget;
-  readonly clock: () => number;
+  readonly clock: BridgeClock;
   readonly intake: SpoolIntake;
   /** Takes a record to its lane. */
   readonly push: (record: OutboundRecord) => void;
@@ -55,7 +56,7 @@ export class SpoolFeeder {
     this.#options = options;
     this.#next = options.spoolLog.first;
     this.#allowance = options.limits.replayRecordsPerSecond === 0 ? Infinity : 1;
-    this.#sweptMs = options.clock();
+    this.#sweptMs = options.clock.monotonicMs();
   }
 
   /** The next sequence that goes to the lanes. */
@@ -189,7 +190,7 @@ export class SpoolFeeder {
 
   #isExpired({ timestampMs }: OutboundRecord): boolean {
     const { clock, limits } = this.#options;
-    return clock() - timestampMs > limits.ageSecondsMax * 1_000;
+    return clock.nowMs() - timestampMs > limits.ageSecondsMax * 1_000;
   }
 
   /** What is damaged holds up nothing behind it. */

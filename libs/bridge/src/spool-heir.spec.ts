@@ -100,7 +100,7 @@ describe('SpoolHeir', () => {
       },
       inject: (_message, done) => done(),
       messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log,
       meter: new Proxy({}, { get: () => () => undefined }) as Meter,
     });

@@ -1,4 +1,5 @@
 import type { SpoolError, SpoolLog } from '#libs/broker-ports';
+import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Fifo } from './fifo.ts';
 import type { OutboundRecord } from './outbound-record.ts';
@@ -12,13 +13,20 @@ export interface SpoolIntakeOptions {
   readonly spoolLog: SpoolLog;
   readonly limits: RuleSpoolLimits;
   readonly budget: BufferBudget;
-  readonly clock: () => number;
+  readonly clock: BridgeClock;
   /** One more record is durable, or will never be. */
   readonly told: (error: SpoolError | undefined) => void;
   readonly room: SpoolRoom;
   /** There was no room, or the spool cannot write. */
   readonly troubled: (reason: SpoolReason, cause: string) => void;
   readonly fates: RecordFates;
+}
+
+/** A record that waits for room. */
+interface BlockedRecord {
+  readonly record: OutboundRecord;
+  /** For so long: milliseconds of the clock that never goes back. */
+  readonly untilMs: number;
 }
 
 /** Why the spool did not take a record. */
@@ -46,7 +54,7 @@ export class SpoolIntake {
   #pendingBytes = 0;
   #recentBytes = 0;
   #recentBytesMax = RECENT_BYTES_MAX;
-  readonly #blocked = new Fifo<OutboundRecord>();
+  readonly #blocked = new Fifo<BlockedRecord>();
   #blockedBytes = 0;
 
   constructor(options: SpoolIntakeOptions) {
@@ -93,10 +101,9 @@ export class SpoolIntake {
 
   /** Looks whether there is room by now for what waits for it. */
   sweep(nowMs: number): void {
-    for (let record = this.#blocked.at(0); record !== undefined; record = this.#blocked.at(0)) {
-      const { gate, timestampMs } = record;
-      const isLate = nowMs - timestampMs >= this.#options.limits.blockMs;
-      const isOver = isLate || gate?.open === false;
+    for (let first = this.#blocked.at(0); first !== undefined; first = this.#blocked.at(0)) {
+      const { record, untilMs } = first;
+      const isOver = nowMs >= untilMs || record.gate?.open === false;
       if (!isOver && !this.#append(record)) return;
       this.#unblock();
       if (isOver) this.#options.fates.refused(record.gate, 'spool_full');
@@ -172,7 +179,8 @@ export class SpoolIntake {
     if (limits.onFull !== 'block' || this.#blockedBytes + record.bytes > BLOCKED_BYTES_MAX) {
       return this.#dropOrRefuse(record);
     }
-    this.#blocked.push(record);
+    const untilMs = this.#options.clock.monotonicMs() + limits.blockMs;
+    this.#blocked.push({ record, untilMs });
     this.#blockedBytes += record.bytes;
     budget.add(record.bytes);
   }
@@ -185,7 +193,7 @@ export class SpoolIntake {
   }
 
   #unblock(): OutboundRecord | undefined {
-    const record = this.#blocked.shift();
+    const record = this.#blocked.shift()?.record;
     if (record === undefined) return undefined;
     this.#blockedBytes -= record.bytes;
     this.#options.budget.give(record.bytes);

@@ -79,7 +79,7 @@ export class SpoolLeftovers {
     const { spool, clock } = this.#options;
     const { known, removed } = this.#knowledge;
     if (spool === undefined || removed === undefined || known.has(rule)) return -Infinity;
-    const tooOldMs = clock() - spool.limits.ageSecondsMax * 1_000;
+    const tooOldMs = clock.nowMs() - spool.limits.ageSecondsMax * 1_000;
     return Math.max(tooOldMs, removed.get(rule) ?? -Infinity);
   }
 

@@ -7,6 +7,7 @@ import type {
   SpoolLog,
 } from '#libs/broker-ports';
 import { AckGate } from './ack-gate.ts';
+import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { Episode } from './episode.ts';
 import type { OutboundRecord } from './outbound-record.ts';
@@ -23,7 +24,7 @@ export interface SpoolPathOptions {
   readonly spoolLog: SpoolLog;
   readonly limits: RuleSpoolLimits;
   readonly budget: BufferBudget;
-  readonly clock: () => number;
+  readonly clock: BridgeClock;
   readonly log: Log;
   /** Takes a record to its lane. */
   readonly push: (record: OutboundRecord) => void;
@@ -71,7 +72,7 @@ export class SpoolPath {
       begin: (cause) => log.error('bridge-spool-failed', { rule, error: cause }),
       end: () => log.info('bridge-spool-recovered', this.#fields()),
     });
-    const failed = (error: Error): void => this.#failing.seen(clock(), error.message);
+    const failed = (error: Error): void => this.#failing.seen(clock.monotonicMs(), error.message);
     const room = new SpoolRoom({
       spoolLog,
       bytesMax: options.limits.bytesMax,
@@ -86,7 +87,7 @@ export class SpoolPath {
       room,
       told: (error) => this.#told(error),
       troubled: (reason, cause) =>
-        (reason === 'spool_full' ? this.#full : this.#failing).seen(clock(), cause),
+        (reason === 'spool_full' ? this.#full : this.#failing).seen(clock.monotonicMs(), cause),
     });
     this.#feeder = new SpoolFeeder({
       ...shared,

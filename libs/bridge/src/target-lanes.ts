@@ -62,19 +62,22 @@ export class TargetLanes {
   }
 
   /** The target does not exist: takes out the held records that have waited for it for too long. */
-  takeExpired(nowMs: number): readonly OutboundRecord[] {
-    const { ackTimeoutMs } = this.#laneOptions.limits;
-    const sinceMs = (this.#unknownSinceMs ??= nowMs);
+  takeExpired(): readonly OutboundRecord[] {
+    const { clock, limits } = this.#laneOptions;
+    const [nowMs, monotonicMs] = [clock.nowMs(), clock.monotonicMs()];
+    const unknownMs = monotonicMs - (this.#unknownSinceMs ??= monotonicMs);
     const kept = this.#held.findIndex(
-      ({ timestampMs }) => nowMs - Math.max(sinceMs, timestampMs) <= ackTimeoutMs,
+      ({ timestampMs }) => Math.min(unknownMs, nowMs - timestampMs) <= limits.ackTimeoutMs,
     );
     return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
   }
 
   /** Takes out the held records that have become too old, whatever it is that they wait for. */
-  takeOld(nowMs: number): readonly OutboundRecord[] {
-    const { ageMsMax } = this.#laneOptions.limits;
+  takeOld(): readonly OutboundRecord[] {
+    const { clock, limits } = this.#laneOptions;
+    const { ageMsMax } = limits;
     if (ageMsMax === undefined) return [];
+    const nowMs = clock.nowMs();
     const kept = this.#held.findIndex(({ timestampMs }) => nowMs - timestampMs <= ageMsMax);
     return this.#held.splice(0, kept === -1 ? this.#held.length : kept);
   }

@@ -106,7 +106,7 @@ function bridge(
       packetBytesMax: 1_000_000,
       retainedMessageBytesMax: 1_000_000,
     },
-    clock: Date.now,
+    clock: { nowMs: Date.now, monotonicMs: Date.now },
     log: silentLog,
     meter,
   });

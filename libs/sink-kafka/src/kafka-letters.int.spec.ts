@@ -72,7 +72,7 @@ describe('dead letters on a real Kafka', () => {
       messageLimits: {
         ...{ topicLevelsMax: 8, packetBytesMax: 1_000_000, retainedMessageBytesMax: 1_000_000 },
       },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log: silentLog,
       meter: counting.meter,
     });

@@ -127,7 +127,7 @@ describe('schemas on a real Kafka', () => {
         packetBytesMax: 1_000_000,
         retainedMessageBytesMax: 1_000_000,
       },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log: silentLog,
       meter,
     });

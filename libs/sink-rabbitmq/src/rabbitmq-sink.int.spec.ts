@@ -150,7 +150,7 @@ describe('RuleBridge with RabbitMQ', () => {
       },
       inject: (_message, done) => done(),
       messageLimits: { topicLevelsMax: 8, packetBytesMax: 1_000, retainedMessageBytesMax: 1_000 },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: Date.now },
       log: silentLog,
       meter,
     });

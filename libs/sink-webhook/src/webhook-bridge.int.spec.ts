@@ -90,7 +90,7 @@ function bridgeWith(changes: Partial<WebhookConnector> = {}, ackTimeoutMs = 30_0
     },
     inject: (_message, done) => done(),
     messageLimits: { topicLevelsMax: 8, packetBytesMax: 1_000, retainedMessageBytesMax: 1_000 },
-    clock: Date.now,
+    clock: { nowMs: Date.now, monotonicMs: Date.now },
     log: silentLog,
     meter: countingMeter().meter,
   });

@@ -101,7 +101,8 @@ export class BridgeNode {
       moves: this.moves,
       inject: (_message, done) => done(),
       messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
-      ...{ clock, log, meter },
+      clock: { nowMs: clock, monotonicMs: clock },
+      ...{ log, meter },
     });
     this.bridge.apply(world.rules);
   }

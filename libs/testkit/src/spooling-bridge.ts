@@ -75,7 +75,7 @@ export function spoolingRule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafk
   };
 }
 
-/** A bridge over a spool and a sink in memory, in a time that a test lets pass: Jest's timers must be fake. */
+/** A bridge over a spool and a sink in memory, in a time that a test lets pass: Jest's timers must be fake. `jest.setSystemTime` sets its wall clock only. */
 export class SpoolingBridge<Other extends Sink = LaneSink> {
   readonly sink: Other;
   readonly store: MemorySpoolStore;
@@ -177,7 +177,7 @@ export class SpoolingBridge<Other extends Sink = LaneSink> {
       },
       inject: (_message, done) => done(),
       messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
-      clock: Date.now,
+      clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
       log: this.log,
       meter: this.#meter(),
     });
