@@ -116,6 +116,11 @@ Items of \`auth.chain\`; \`kind\` decides the other keys. They are asked in thei
 \`\`\`yaml
 auth:
   chain:
+    - kind: certificate
+    - kind: jwt
+      jwksUrl: https://login.example/.well-known/jwks.json
+      issuer: https://login.example/
+      audience: broker
     - kind: users
 \`\`\`
 `;

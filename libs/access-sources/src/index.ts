@@ -1,3 +1,4 @@
+export { CertificateSource, type CertificateName } from './certificate-source.ts';
 export {
   ConfiguredUsers,
   type ConfiguredUser,
@@ -5,3 +6,12 @@ export {
   type UserFault,
 } from './configured-users.ts';
 export { NodeScramCrypto } from './node-scram-crypto.ts';
+export type { ClaimNames, ParseRules } from './jwt/jwt-claims.ts';
+export { JwtSource, type JwtSourceParts } from './jwt/jwt-source.ts';
+export type { JwtVerifierParts, TokenKey } from './jwt/jwt-verifier.ts';
+export {
+  openJwtSource,
+  type JwtKeySettings,
+  type OpenedSource,
+  type SourceFault,
+} from './jwt/open-jwt-source.ts';

@@ -14,6 +14,8 @@ export interface Principal {
     readonly commonName?: string;
     /** Subject alternative names. */
     readonly sans: readonly string[];
+    /** When it ends. */
+    readonly notAfterMs?: number;
   };
   /** Rules of the user or of the token; they come before the general ones. */
   readonly rules: readonly AclRule[];

@@ -284,7 +284,9 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     else this.#wills.settle(entry);
   }
 
-  #renewed({ entry }: Connection, { groups = [], rules = [] }: Identity): void {
+  #renewed(connection: Connection, { groups = [], rules = [], expiresAtMs }: Identity): void {
+    const { entry } = connection;
+    connection.expiresAtMs = expiresAtMs ?? Infinity;
     if (entry !== undefined) this.#guard.renewed(entry, { groups, rules });
   }
 
@@ -295,6 +297,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (this.#sessions.isFullFor(terms.clientId)) {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
+    connection.expiresAtMs = identity.expiresAtMs ?? Infinity;
     const client = hubClientOf(connection, terms.clientId, terms.username);
     if (this.#isBanned(client)) return connection.refuse(REASON.banned, BANNED);
     connection.client = client;

@@ -71,6 +71,8 @@ export class Connection implements TransportEvents, ClientLink {
   authentication: Authentication | undefined;
   /** Who the client has proven to be; undefined before. */
   client: HubClient | undefined;
+  /** When the credential ends that the client has shown, and the connection with it. */
+  expiresAtMs = Infinity;
   readonly #host: ConnectionHost;
   readonly #decoder: PacketDecoder;
   readonly #writer = new PacketWriter();
@@ -257,6 +259,9 @@ export class Connection implements TransportEvents, ClientLink {
     this.#wake();
     const connectTimeoutMs = this.#host.limits.connectTimeoutMs;
     if (this.#phase === 'connected') {
+      if (nowMs >= this.expiresAtMs) {
+        this.close(REASON.notAuthorized, 'the credential has expired', 'credential_expired');
+      }
       const isLate = this.#keepAliveMs !== 0 && nowMs - this.#lastReceivedMs > this.#keepAliveMs;
       // Reading is held by us, so silence is not the client's.
       if (isLate && this.#holds === 0) this.close(REASON.keepAliveTimeout, 'keep-alive passed');

@@ -126,3 +126,26 @@ export const aclRule = z
     { error: 'must be a map with effect and topics' },
   )
   .superRefine(checkRetain);
+
+/** A rule of a user, checked. */
+export interface UserRule {
+  readonly effect: 'allow' | 'deny';
+  readonly actions: readonly ('publish' | 'subscribe')[];
+  readonly topics: readonly string[];
+  readonly qos?: readonly (0 | 1 | 2)[];
+  readonly retain?: boolean;
+  readonly id?: string;
+}
+
+const RULES_MAX = 1_000;
+const userRules = z
+  .array(userRule, { error: 'must be a list of rules' })
+  .max(RULES_MAX, { error: `must have at most ${RULES_MAX.toLocaleString('en')} rules` });
+
+/** Checks rules that come from elsewhere as those of a user are; a text says what is wrong, and repeats no value. */
+export function parseUserRules(value: unknown): readonly UserRule[] | string {
+  const parsed = userRules.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  return `${(issue?.path ?? []).map(String).join('.')} ${issue?.message ?? ''}`.trim();
+}

@@ -46,6 +46,7 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'packet_too_large',
   'connect_timeout',
   'authentication_failed',
+  'credential_expired',
   'storage_unavailable',
   'lease_lost',
   'network',

@@ -6,26 +6,89 @@ import {
   type Authenticator,
   type AuthSource,
 } from '#libs/access';
-import { ConfiguredUsers, NodeScramCrypto } from '#libs/access-sources';
-import { ConfigError, type Config } from '#libs/config';
+import {
+  CertificateSource,
+  ConfiguredUsers,
+  NodeScramCrypto,
+  openJwtSource,
+  type SourceFault,
+} from '#libs/access-sources';
+import type { Log } from '#libs/broker-ports';
+import { ConfigError, SecretError, parseUserRules, readSecret, type Config } from '#libs/config';
+
+type SourceSettings = NonNullable<Config['auth']['chain']>[number];
+type JwtSettings = Extract<SourceSettings, { kind: 'jwt' }>;
+/** A source, or what is wrong with it; `field` is relative to its item of the chain. */
+type Opened = AuthSource | { readonly faults: readonly SourceFault[] };
 
 /**
  * Asks the sources of the configuration; undefined when it names none, and everybody may connect.
  *
- * @throws ConfigError naming every user that something is wrong with.
+ * @throws ConfigError naming everything that is wrong with users, keys and secrets.
  */
-export async function openAuthenticator({ auth }: Config): Promise<Authenticator | undefined> {
-  const chain = auth.chain ?? (auth.users.length > 0 ? [{ kind: 'users' }] : []);
+export async function openAuthenticator(
+  { auth }: Config,
+  log: Log,
+): Promise<Authenticator | undefined> {
+  const chain = auth.chain ?? (auth.users.length > 0 ? [{ kind: 'users' } as const] : []);
   if (chain.length === 0) return undefined;
   const saltSecret = auth.saltSecret ?? randomBytes(32).toString('base64');
   const { iterations } = auth;
-  const opened = await ConfiguredUsers.open(auth.users, { iterations, saltSecret });
-  if (opened.kind === 'faulty') {
+  const users = await ConfiguredUsers.open(auth.users, { iterations, saltSecret });
+  if (users.kind === 'faulty') {
     throw new ConfigError(
-      opened.faults.map((fault) => ({ ...fault, field: `auth.users${fault.field}` })),
+      users.faults.map((fault) => ({ ...fault, field: `auth.users${fault.field}` })),
     );
   }
   const passwords = new PasswordCheck({ crypto: new NodeScramCrypto(), saltSecret, iterations });
-  const sources = chain.map((): AuthSource => new UserSource(opened.users, passwords));
+  const open = async (settings: SourceSettings): Promise<Opened> => {
+    switch (settings.kind) {
+      case 'users':
+        return new UserSource(users.users, passwords);
+      case 'jwt':
+        return await openTokens(settings, log);
+      case 'certificate':
+        return new CertificateSource(settings.name);
+    }
+  };
+  const sources: AuthSource[] = [];
+  for (const [index, settings] of chain.entries()) {
+    const source = await open(settings);
+    if (!('faults' in source)) {
+      sources.push(source);
+      continue;
+    }
+    const path = `auth.chain[${String(index)}].`;
+    throw new ConfigError(source.faults.map((each) => ({ ...each, field: path + each.field })));
+  }
   return new AuthChain({ sources, passwords, anonymous: auth.anonymous });
+}
+
+async function openTokens(settings: JwtSettings, log: Log): Promise<Opened> {
+  const { userClaim, clientIdClaim, groupsClaim, aclClaim } = settings;
+  const secret = settings.secret && secretOf(settings.secret);
+  if (typeof secret === 'object') return { faults: [secret] };
+  const opened = await openJwtSource(
+    { ...settings, secret },
+    {
+      issuer: settings.issuer,
+      audience: settings.audience,
+      leewaySeconds: settings.leewaySeconds,
+      claims: { user: userClaim, clientId: clientIdClaim, groups: groupsClaim, acl: aclClaim },
+      parseRules: parseUserRules,
+      nowMs: Date.now,
+    },
+    log,
+  );
+  return opened.kind === 'opened' ? opened.source : { faults: [opened.fault] };
+}
+
+function secretOf(reference: NonNullable<JwtSettings['secret']>): string | SourceFault {
+  try {
+    return readSecret(reference);
+  } catch (error) {
+    if (!(error instanceof SecretError)) throw error;
+    const fix = 'name a file with the secret in its first line, or a variable';
+    return { field: 'secret', problem: `cannot be read: ${error.message}`, fix };
+  }
 }
