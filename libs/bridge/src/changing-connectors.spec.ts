@@ -111,7 +111,9 @@ describe('RuleBridge whose connectors change', () => {
     bridge.apply([rule('a'), rule('b')], ground(connector('a')));
     expect(stateOf('b')).toMatchObject({
       state: 'stopped',
-      lastError: expect.stringContaining('bridge: there are only a'),
+      lastError: expect.stringContaining(
+        'bridge: is b, and there is no bridge of that id; name one of a',
+      ),
     });
     bridge.apply([rule('a'), rule('b')], ground(connector('a'), connector('b')));
     await pass(100);
@@ -164,7 +166,7 @@ describe('RuleBridge whose connectors change', () => {
     await pass(10_000);
     expect(stateOf('a')).toMatchObject({
       state: 'stopped',
-      lastError: expect.stringContaining('bridge: there is none'),
+      lastError: expect.stringContaining('bridge: is a, and there is no bridge of that id; add it'),
     });
     expect(gauges).toEqual({ a: true });
     expect(bridge.connectors()).toEqual([]);

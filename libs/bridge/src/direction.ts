@@ -1,18 +1,5 @@
-import type {
-  BridgeDirection,
-  BridgeRule,
-  ConnectorKind,
-  OutboundBridgeRule,
-} from '#libs/broker-ports';
+import type { BridgeDirection, BridgeRule, OutboundBridgeRule } from '#libs/broker-ports';
 import type { LetterPlace } from './dead-letter.ts';
-
-/** The kind of connector that a rule of each direction needs. */
-export const KIND_OF: Readonly<Record<BridgeRule['direction'], ConnectorKind>> = {
-  'mqtt-to-kafka': 'kafka',
-  'kafka-to-mqtt': 'kafka',
-  'mqtt-to-webhook': 'webhook',
-  'mqtt-to-rabbitmq': 'rabbitmq',
-};
 
 /** What metrics call each direction. */
 export const LABEL_OF: Readonly<Record<BridgeRule['direction'], BridgeDirection>> = {

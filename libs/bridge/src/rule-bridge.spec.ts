@@ -392,7 +392,7 @@ describe('RuleBridge', () => {
         id: 'r3',
         state: 'stopped',
         lastError:
-          'bridge: there are only main, other; add gone to `bridges` (SKEIN_BRIDGES), or make it through the API',
+          'bridge: is gone, and there is no bridge of that id; name one of main, other, or add it to `bridges`',
       },
     ]);
     expect(started).toEqual([]);

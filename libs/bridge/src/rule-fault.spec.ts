@@ -60,10 +60,10 @@ describe('bridgeFault', () => {
   it('says which bridges there are when the rule names another', () => {
     const other = { ...connector, id: 'other' };
     expect(bridgeFault(outbound, on([other]))).toBe(
-      'bridge: there are only other; add main to `bridges` (SKEIN_BRIDGES), or make it through the API',
+      'bridge: is main, and there is no bridge of that id; name one of other, or add it to `bridges`',
     );
     expect(bridgeFault(inbound, on([]))).toBe(
-      'bridge: there is none; add main to `bridges` (SKEIN_BRIDGES), or make it through the API',
+      'bridge: is main, and there is no bridge of that id; add it to `bridges` (SKEIN_BRIDGES)',
     );
   });
 
@@ -78,7 +78,7 @@ describe('bridgeFault', () => {
     // A kind that only a newer version knows.
     const kind = 'pigeon' as 'kafka';
     expect(bridgeFault(inbound, on([{ ...connector, kind }]))).toBe(
-      'direction: needs a bridge of kind kafka, and main is of kind pigeon',
+      'direction: needs a bridge of kind kafka, and main is of kind pigeon; name another bridge or correct the direction',
     );
   });
 });
@@ -90,7 +90,7 @@ describe('bridgeFault of schemas', () => {
 
   it('asks for a registry', () => {
     const fault =
-      'schema: the bridge main has no schema registry; give it `schemaRegistry`, or remove the schema';
+      'schema: needs a schema registry, and the bridge main has none; give the bridge `schemaRegistry`, or remove the schema';
     expect(bridgeFault({ ...outbound, schema }, on([connector]))).toBe(fault);
     expect(bridgeFault({ ...inbound, schema }, on([connector]))).toBe(fault);
     expect(bridgeFault({ ...outbound, schema }, on([withRegistry]))).toBeUndefined();
@@ -101,7 +101,7 @@ describe('bridgeFault of schemas', () => {
     const messageType = 'plant.v1.Reading';
     const rule = { ...outbound, schema: { ...schema, messageType } };
     expect(bridgeFault(rule, on([withRegistry]))).toBe(
-      'schema.messageType: is for `format: protobuf` only',
+      'schema.messageType: is for the format protobuf only; remove it',
     );
     const proto = { ...rule, schema: { ...rule.schema, format: 'protobuf' as const } };
     expect(bridgeFault(proto, on([withRegistry]))).toBeUndefined();

@@ -1,14 +1,14 @@
-import type {
-  BridgeGround,
-  BridgeRule,
-  Connector,
-  KafkaToMqttRule,
-  OutboundBridgeRule,
+import {
+  ruleGroundFaults,
+  type BridgeGround,
+  type BridgeRule,
+  type KafkaToMqttRule,
+  type OutboundBridgeRule,
 } from '#libs/broker-ports';
 import { ExpressionError } from '#libs/bridge-transform';
 import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
 import { OWN_HEADER } from './dead-letter.ts';
-import { KIND_OF, wayOf } from './direction.ts';
+import { wayOf } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
 import { isAllowed, laneFault } from './record-maker.ts';
 import { RuleTransform } from './rule-transform.ts';
@@ -23,33 +23,12 @@ export function bridgeFault(
   rule: BridgeRule,
   { connectors, refused }: BridgeGround,
 ): string | undefined {
-  const { bridge, direction } = rule;
-  const named = connectors.find(({ id }) => id === bridge);
-  const refusal = refused.get(bridge);
-  if (named === undefined && refusal !== undefined) {
-    return `bridge: ${bridge} cannot be used here: ${refusal}`;
+  const refusal = refused.get(rule.bridge);
+  if (refusal !== undefined && connectors.every(({ id }) => id !== rule.bridge)) {
+    return `bridge: ${rule.bridge} cannot be used here: ${refusal}`;
   }
-  if (named === undefined) {
-    const ids = connectors.map(({ id }) => id).join(', ');
-    const known = ids === '' ? 'there is none' : `there are only ${ids}`;
-    return `bridge: ${known}; add ${bridge} to \`bridges\` (SKEIN_BRIDGES), or make it through the API`;
-  }
-  const needed: string = KIND_OF[direction];
-  if (named.kind === needed) return schemaFault(rule, named);
-  return `direction: needs a bridge of kind ${needed}, and ${bridge} is of kind ${named.kind}`;
-}
-
-/** What is wrong with the schema of a rule. */
-function schemaFault(rule: BridgeRule, connector: Connector): string | undefined {
-  if (!('schema' in rule) || rule.schema === undefined || connector.kind !== 'kafka')
-    return undefined;
-  if (connector.schemaRegistry === undefined) {
-    return `schema: the bridge ${connector.id} has no schema registry; give it \`schemaRegistry\`, or remove the schema`;
-  }
-  if (rule.direction !== 'mqtt-to-kafka') return undefined;
-  return rule.schema.messageType === undefined || rule.schema.format === 'protobuf'
-    ? undefined
-    : 'schema.messageType: is for `format: protobuf` only';
+  const [fault] = ruleGroundFaults(rule, connectors);
+  return fault && `${fault.field}: ${fault.problem}; ${fault.fix}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import { ruleGroundFaults } from '#libs/broker-ports';
 import { connectorFaults } from './connector-faults.ts';
 import type { ConfigFault } from './config-error.ts';
-import { kindOf } from './bridge-rule.ts';
 import type { schema } from './schema.ts';
 import { hasRedis } from './redis-target.ts';
 import { hasSpool, type SpoolSettings } from './spool-dir.ts';
@@ -11,7 +11,7 @@ type Bridges = Pick<z.output<typeof schema>, 'bridges' | 'bridgeRules'>;
 
 /** Finds what is wrong between bridges and their rules. */
 export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly ConfigFault[] {
-  const faults = [
+  return [
     ...repeatedIds('bridges', bridges),
     ...repeatedIds('bridgeRules', bridgeRules),
     ...bridges.flatMap((bridge, index) =>
@@ -20,52 +20,13 @@ export function bridgeFaults({ bridges, bridgeRules }: Bridges): readonly Config
         ...fault,
       })),
     ),
-    ...bridgeRules.flatMap((rule, index) => schemaFaults(rule, index, bridges)),
+    ...bridgeRules.flatMap((rule, index) =>
+      ruleGroundFaults(rule, bridges).map(({ field, ...fault }) => ({
+        field: `bridgeRules[${index}].${field}`,
+        ...fault,
+      })),
+    ),
   ];
-  for (const [index, { bridge, direction }] of bridgeRules.entries()) {
-    const named = bridges.find(({ id }) => id === bridge);
-    const needed: string = kindOf(direction);
-    if (named === undefined) {
-      faults.push({
-        field: `bridgeRules[${index}].bridge`,
-        problem: `is ${bridge}, and there is no bridge of that id`,
-        fix:
-          bridges.length === 0
-            ? 'add it to `bridges` (SKEIN_BRIDGES)'
-            : `name one of ${bridges.map(({ id }) => id).join(', ')}, or add it to \`bridges\``,
-      });
-    } else if (named.kind !== needed) {
-      faults.push({
-        field: `bridgeRules[${index}].direction`,
-        problem: `needs a bridge of kind ${needed}, and ${bridge} is of kind ${named.kind}`,
-        fix: 'name another bridge or correct the direction',
-      });
-    }
-  }
-  return faults;
-}
-
-/** Finds rules whose schema nobody has, or whose message is of no format that has messages. */
-function schemaFaults(
-  rule: Bridges['bridgeRules'][number],
-  index: number,
-  bridges: Bridges['bridges'],
-): readonly ConfigFault[] {
-  if (!('schema' in rule) || rule.schema === undefined) return [];
-  const field = `bridgeRules[${index}].schema`;
-  const named = bridges.find(({ id }) => id === rule.bridge);
-  if (named?.kind === 'kafka' && named.schemaRegistry === undefined) {
-    return [
-      {
-        field,
-        problem: `needs a schema registry, and the bridge ${named.id} has none`,
-        fix: 'give the bridge `schemaRegistry`, or remove the schema',
-      },
-    ];
-  }
-  if (!('messageType' in rule.schema) || rule.schema.format === 'protobuf') return [];
-  const problem = 'is for the format protobuf only';
-  return [{ field: `${field}.messageType`, problem, fix: 'remove it' }];
 }
 
 /** Finds rules that need a spool where there is none. */

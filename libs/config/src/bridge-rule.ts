@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { connector } from './connector.ts';
 
 const id = z
   .string()
@@ -321,17 +320,3 @@ export const bridgeRule = z.discriminatedUnion(
       'must have the direction mqtt-to-kafka, kafka-to-mqtt, mqtt-to-webhook or mqtt-to-rabbitmq',
   },
 );
-
-const KINDS = {
-  'mqtt-to-kafka': 'kafka',
-  'kafka-to-mqtt': 'kafka',
-  'mqtt-to-webhook': 'webhook',
-  'mqtt-to-rabbitmq': 'rabbitmq',
-} as const satisfies Record<
-  z.output<typeof bridgeRule>['direction'],
-  z.output<typeof connector>['kind']
->;
-
-/** The kind of bridge that a direction needs. */
-export const kindOf = (direction: keyof typeof KINDS): z.output<typeof connector>['kind'] =>
-  KINDS[direction];

@@ -1,6 +1,13 @@
 import { SpoolError } from '#libs/broker-ports';
 import { readLuaScript, type LuaScript, type RedisLink } from '#libs/redis-client';
-import type { SpoolBlock, SpoolChange, SpoolChanged, SpoolStore, StoredLog } from '#libs/spool';
+import {
+  UnansweredError,
+  type SpoolBlock,
+  type SpoolChange,
+  type SpoolChanged,
+  type SpoolStore,
+  type StoredLog,
+} from '#libs/spool';
 import type { SpoolKeys } from './keys.ts';
 
 const COMMANDS = new URL('./commands/', import.meta.url);
@@ -123,6 +130,7 @@ export class RedisBlocks implements SpoolStore {
   async #call<T>(
     send: (client: Parameters<Call>[0], replicas: Parameters<Call>[1]) => Promise<T>,
   ): Promise<T> {
+    const wasUp = this.#link.isUp;
     try {
       return await this.#link.call(send);
     } catch (cause) {
@@ -130,7 +138,9 @@ export class RedisBlocks implements SpoolStore {
       // Only an administrator empties the script cache of a running server; the next group finds it.
       if (reason.startsWith('NOSCRIPT')) this.#link.load(SCRIPTS);
       const code = reason.includes('OOM') ? 'FULL' : 'FAILED';
-      throw new SpoolError(code, `the spool in Redis: ${reason}`, { cause });
+      const isRefused = cause instanceof Error && cause.name === 'ReplyError';
+      const Failure = wasUp && !isRefused ? UnansweredError : SpoolError;
+      throw new Failure(code, `the spool in Redis: ${reason}`, { cause });
     }
   }
 }

@@ -60,6 +60,30 @@ describe('openRedisSpool', () => {
     await until(async () => expect(await append(100)).toBe('ok'), DEADLINE_MS);
   });
 
+  it('counts what Redis may have stored without an answer, until that is released', async () => {
+    server.pause();
+    expect(await append(500_000)).toBe('FAILED');
+    server.resume();
+    await until(async () => expect(await append(100)).toBe('ok'), DEADLINE_MS);
+    expect(await waiting()).toBeGreaterThan(0);
+    expect(spool.bytes).toBeGreaterThan(500_000);
+    const log = spool.open('rule');
+    log.release(log.next - 1);
+    await until(async () => expect(await append(100)).toBe('ok'), DEADLINE_MS);
+    await until(() => expect(spool.bytes).toBeLessThan(1_000), DEADLINE_MS);
+  });
+
+  it('counts nothing of what was not sent', async () => {
+    await server.kill();
+    // The first ones may be on their way when the connection ends.
+    await until(async () => {
+      const { bytes } = spool;
+      expect(await append(100_000)).toBe('FAILED');
+      expect(spool.bytes).toBe(bytes);
+    }, DEADLINE_MS);
+    await server.restart();
+  });
+
   it('is full when the memory of Redis is, and has room again after a release', async () => {
     let stored = 0;
     while ((await append(500_000)) === 'ok') stored += 1;

@@ -7,12 +7,13 @@ import {
   type SpoolLog,
 } from '#libs/broker-ports';
 import { blockCount, decodeBlock, encodeBlock, recordBytes } from './block.ts';
-import type {
-  SpoolBlock,
-  SpoolChange,
-  SpoolChanged,
-  SpoolStore,
-  StoredLog,
+import {
+  UnansweredError,
+  type SpoolBlock,
+  type SpoolChange,
+  type SpoolChanged,
+  type SpoolStore,
+  type StoredLog,
 } from './spool-store.ts';
 
 /** How large a block grows: less waste than with small ones, and the step in which room becomes free. */
@@ -29,6 +30,8 @@ export interface LogHost {
   readonly store: SpoolStore;
   /** Whether so many bytes more are too many. */
   isFull(bytes: number): boolean;
+  /** The log takes so many bytes more of the room, or fewer. */
+  resized(log: GroupedLog, bytes: number): void;
   /** The log has something to write. */
   changed(log: GroupedLog): void;
   /** Resolves when an attempt was made to write what has changed. */
@@ -69,6 +72,7 @@ export class GroupedLog implements SpoolLog {
   /** Room that dropOldest() will have made. */
   #dropping = 0;
   #isEnded = false;
+  #room = 0;
 
   constructor(stored: StoredLog, host: LogHost) {
     this.rule = stored.rule;
@@ -79,6 +83,7 @@ export class GroupedLog implements SpoolLog {
     this.#unstoredFrom = stored.next;
     this.#end = stored.end;
     this.#base = stored.base;
+    this.#room = this.bytes;
   }
 
   get first(): number {
@@ -97,9 +102,9 @@ export class GroupedLog implements SpoolLog {
     return this.#end - this.#base + this.#unstoredBytes;
   }
 
-  /** Bytes that will be free in a moment. */
-  get dropping(): number {
-    return this.#dropping;
+  /** What the log takes of the room, as its spool was told last: what is free in a moment is free. */
+  get taken(): number {
+    return this.#room;
   }
 
   /** Whether the store holds more than it has to. */
@@ -114,6 +119,7 @@ export class GroupedLog implements SpoolLog {
     this.#next += 1;
     this.#unstored.push({ bytes, atMs, done });
     this.#unstoredBytes += size;
+    this.#resize();
     this.#host.changed(this);
     return sequence;
   }
@@ -148,12 +154,14 @@ export class GroupedLog implements SpoolLog {
 
   async dropOldest(bytes: number, countedFrom?: () => number): Promise<SpoolDropped> {
     this.#dropping += bytes;
+    this.#resize();
     try {
       const dropped = await this.#drop(bytes, countedFrom);
       await this.#host.flushed();
       return dropped;
     } finally {
       this.#dropping -= bytes;
+      this.#resize();
     }
   }
 
@@ -179,8 +187,9 @@ export class GroupedLog implements SpoolLog {
   }
 
   /** A group of this log could not be written. */
-  failed({ records, from }: LogGroup, error: SpoolError): void {
+  failed({ change, records, from }: LogGroup, error: SpoolError): void {
     this.#isTidy = false;
+    if (error instanceof UnansweredError) this.#end = change.end;
     this.#settle(records, from, error);
     if (this.#unstored.length > 0) this.#host.changed(this);
   }
@@ -214,7 +223,14 @@ export class GroupedLog implements SpoolLog {
 
   #settle(records: readonly Unstored[], from: number, error: SpoolError | undefined): void {
     for (const { bytes } of records) this.#unstoredBytes -= recordBytes(bytes);
+    this.#resize();
     for (const [index, { done }] of records.entries()) done(from + index, error);
+  }
+
+  #resize(): void {
+    const before = this.#room;
+    this.#room = this.bytes - this.#dropping;
+    this.#host.resized(this, this.#room - before);
   }
 
   async #drop(bytes: number, countedFrom = () => 0): Promise<SpoolDropped> {

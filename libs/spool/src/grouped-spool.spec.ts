@@ -1,7 +1,7 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Spool, SpoolError, SpoolLog } from '#libs/broker-ports';
 import { MemorySpoolStore, openMemorySpool, until } from '#libs/testkit';
-import type { SpoolStore } from './spool-store.ts';
+import { UnansweredError, type SpoolStore } from './spool-store.ts';
 
 const DEADLINE_MS = 2000;
 
@@ -20,8 +20,10 @@ describe('GroupedSpool', () => {
   });
 
   function append(bytes = 100, to = log): number | undefined {
+    // What a test leaves under way is not told to the next one.
+    const mine = told;
     return to.append(new Uint8Array(bytes), 0, (sequence: number, error?: SpoolError) => {
-      told.push(error === undefined ? String(sequence) : `${String(sequence)} ${error.code}`);
+      mine.push(error === undefined ? String(sequence) : `${String(sequence)} ${error.code}`);
     });
   }
 
@@ -112,6 +114,48 @@ describe('GroupedSpool', () => {
     expect(append(20_000)).toBeUndefined();
     await until(() => spool.bytes === 0, DEADLINE_MS);
     expect(append(20_000)).toBe(46);
+  });
+
+  it('knows its room however logs come, fail, are released and go', async () => {
+    const rules = ['a', 'b', 'c', 'd'].map((rule) => spool.open(rule));
+    for (const each of rules) for (let count = 0; count < 4; count += 1) append(5_000, each);
+    await untilTold(16);
+    store.fault = 'FAILED';
+    append(5_000);
+    await untilTold(17);
+    expect(told.at(-1)).toBe('1 FAILED');
+    store.fault = undefined;
+    expect(append(20_000)).toBeUndefined();
+    rules[0]?.release(4);
+    await until(() => expect(spool.bytes).toBeLessThan(61_000), DEADLINE_MS);
+    await spool.remove('b');
+    expect(append(50_000)).toBe(2);
+    expect(append(20_000)).toBeUndefined();
+    await rules[2]?.dropOldest(20_000);
+    expect(append(20_000)).toBe(3);
+    await untilTold(19);
+    expect(append(20_000)).toBeUndefined();
+    await spool.close();
+    spool = await openMemorySpool(100_000, store);
+    log = spool.open('rule');
+    expect(append(20_000)).toBeUndefined();
+    expect(append(5_000)).toBe(4);
+  });
+
+  it('counts a group without an answer until it is released', async () => {
+    const write = jest.spyOn(store, 'write');
+    append(100);
+    await untilTold(1);
+    write.mockRejectedValueOnce(new UnansweredError('FAILED', 'no answer'));
+    append(50_000);
+    await untilTold(2);
+    expect(told).toEqual(['1', '2 FAILED']);
+    expect(append(60_000)).toBeUndefined();
+    append(100);
+    await untilTold(3);
+    expect(spool.bytes).toBeGreaterThan(50_000);
+    log.release(3);
+    await until(() => expect(spool.bytes).toBe(0), DEADLINE_MS);
   });
 
   it('keeps what failed out of the next start', async () => {

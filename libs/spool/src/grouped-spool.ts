@@ -24,6 +24,8 @@ export class GroupedSpool implements Spool {
   readonly #defer: GroupedSpoolOptions['defer'];
   readonly #logs = new Map<string, GroupedLog>();
   readonly #changed = new Set<GroupedLog>();
+  /** The sum of what the logs take: it is asked for with every record. */
+  #taken = 0;
   #isWriting = false;
   #isClosed = false;
   /** What the store was last asked for; it does one thing at a time. */
@@ -37,7 +39,7 @@ export class GroupedSpool implements Spool {
   static async open(options: GroupedSpoolOptions): Promise<GroupedSpool> {
     const spool = new GroupedSpool(options);
     for (const stored of await options.store.logs()) {
-      spool.#logs.set(stored.rule, new GroupedLog(stored, spool.#host));
+      spool.#add(new GroupedLog(stored, spool.#host));
     }
     return spool;
   }
@@ -47,6 +49,9 @@ export class GroupedSpool implements Spool {
     this.#host = {
       store,
       isFull: (bytes) => this.#isFull(bytes),
+      resized: (log, more) => {
+        if (this.#logs.get(log.rule) === log) this.#taken += more;
+      },
       changed: (log) => this.#noteChange(log),
       flushed: () => this.#flushed(),
     };
@@ -64,8 +69,7 @@ export class GroupedSpool implements Spool {
     const found = this.#logs.get(rule);
     if (found !== undefined) return found;
     const log = new GroupedLog({ rule, first: 1, next: 1, end: 0, base: 0 }, this.#host);
-    this.#logs.set(rule, log);
-    return log;
+    return this.#add(log);
   }
 
   rules(): readonly string[] {
@@ -76,6 +80,7 @@ export class GroupedSpool implements Spool {
     const log = this.#logs.get(rule);
     if (log === undefined) return;
     this.#logs.delete(rule);
+    this.#taken -= log.taken;
     this.#changed.delete(log);
     log.endWith(new SpoolError('FAILED', `the log of rule ${rule} was removed`));
     await this.#inTurn(() => this.#store.remove(rule));
@@ -89,12 +94,16 @@ export class GroupedSpool implements Spool {
     await this.#inTurn(() => this.#store.close());
   }
 
+  #add(log: GroupedLog): GroupedLog {
+    this.#logs.set(log.rule, log);
+    this.#taken += log.taken;
+    return log;
+  }
+
   /** Whether so many bytes more are too many. */
   #isFull(bytes: number): boolean {
     if (this.#isClosed) return true;
-    let taken = bytes;
-    for (const log of this.#logs.values()) taken += log.bytes - log.dropping;
-    if (taken <= this.bytesMax) return false;
+    if (this.#taken + bytes <= this.bytesMax) return false;
     // What could not be removed when it was released may be in the way.
     for (const log of this.#logs.values()) if (log.isUntidy) this.#noteChange(log);
     return true;

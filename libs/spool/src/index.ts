@@ -1,8 +1,9 @@
 export { GroupedSpool, type GroupedSpoolOptions } from './grouped-spool.ts';
-export type {
-  SpoolBlock,
-  SpoolChange,
-  SpoolChanged,
-  SpoolStore,
-  StoredLog,
+export {
+  UnansweredError,
+  type SpoolBlock,
+  type SpoolChange,
+  type SpoolChanged,
+  type SpoolStore,
+  type StoredLog,
 } from './spool-store.ts';

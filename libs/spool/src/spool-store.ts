@@ -1,3 +1,5 @@
+import { SpoolError } from '#libs/broker-ports';
+
 /** Records that were written together: what a store keeps as one value. */
 export interface SpoolBlock {
   /** The sequence of its last record: its name in the log. */
@@ -20,6 +22,9 @@ export interface StoredLog {
   readonly base: number;
 }
 
+/** The store did not say what became of a group: its blocks may be there, so they count until they are released. */
+export class UnansweredError extends SpoolError {}
+
 /** What becomes of a log in a group: its blocks to add, and its state thereafter. */
 export interface SpoolChange extends Omit<StoredLog, 'base'> {
   readonly blocks: readonly SpoolBlock[];
@@ -41,7 +46,7 @@ export interface SpoolStore {
    * after it has ended.
    *
    * @returns how each log is now, in the order of the changes.
-   * @throws SpoolError when it could not; with `FULL` for lack of room.
+   * @throws SpoolError when it could not; with `FULL` for lack of room. UnansweredError when nobody knows.
    */
   write(changes: readonly SpoolChange[]): Promise<readonly SpoolChanged[]>;
   /**
