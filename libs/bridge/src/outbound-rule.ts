@@ -21,6 +21,7 @@ import { RecordMaker, type RecordWay } from './record-maker.ts';
 import { RuleHealth } from './rule-health.ts';
 import { detailOf, reasonOf, RuleTransform, type Transformed } from './rule-transform.ts';
 import { SinkError, type Sink } from './sink.ts';
+import { SpoolBacklog } from './spool-backlog.ts';
 import type { BridgeSpool } from './spool-limits.ts';
 import { SpoolPath } from './spool-path.ts';
 import { TargetLanes } from './target-lanes.ts';
@@ -68,6 +69,8 @@ export class OutboundRule implements MovingRule {
   readonly #letters: OutboundLetters | undefined;
   /** Undefined when nothing of the rule is in the spool, nor will be. */
   #spool: SpoolPath | undefined;
+  /** Undefined when the rule goes by the spool itself, or has found nothing there. */
+  readonly #backlog: SpoolBacklog | undefined;
   readonly #targets = new Map<string, TargetLanes>();
   readonly #lookups = new Set<TargetLanes>();
   #looking = false;
@@ -90,6 +93,7 @@ export class OutboundRule implements MovingRule {
     const { deadLetter } = wayOf(rule);
     this.#letters = deadLetter && new OutboundLetters(rule.id, deadLetter);
     this.#spool = this.#openSpool();
+    if (rule.ack !== 'spool') this.#backlog = this.#spool && new SpoolBacklog(this.#spool);
     const { constantTarget } = this.#maker;
     if (constantTarget !== undefined) this.#lanesOf({ target: constantTarget });
     context.moves?.join(this);
@@ -178,7 +182,7 @@ export class OutboundRule implements MovingRule {
   sweep(nowMs: number): void {
     this.#spool?.sweep(nowMs);
     this.#fates.sweep(nowMs);
-    this.#settle();
+    this.#advance();
     for (const lanes of this.#targets.values()) {
       if (nowMs >= lanes.lookupDueMs) this.#lookups.add(lanes);
     }
@@ -187,6 +191,7 @@ export class OutboundRule implements MovingRule {
 
   /** Gives up what its publishers will send again, as far as no attempt was begun with it. */
   dropLate(): void {
+    this.#failed(this.#backlog?.takeLate() ?? [], LATE);
     for (const lanes of this.#targets.values()) {
       const late = lanes.takeLate();
       if (late.length === 0) continue;
@@ -200,7 +205,10 @@ export class OutboundRule implements MovingRule {
     const { clock } = this.#context;
     this.#ending = end;
     const isSpooled = this.rule.ack === 'spool' && end === 'replaced';
-    if (end === 'replaced') this.#spool?.stop();
+    if (end === 'replaced') {
+      this.#spool?.stop();
+      this.#failed(this.#backlog?.takeAll() ?? [], ENDED);
+    }
     this.#unhold(isSpooled);
     const limitMs = isSpooled ? SPOOLED_DEADLINE_MS : Infinity;
     this.#settle();
@@ -209,6 +217,7 @@ export class OutboundRule implements MovingRule {
       this.#drained.promise,
     );
     this.#spool?.stop();
+    this.#failed(this.#backlog?.takeAll() ?? [], ENDED);
     for (const lanes of this.#targets.values()) lanes.close();
     await this.#link.sink.close();
     this.#spool?.release();
@@ -219,7 +228,7 @@ export class OutboundRule implements MovingRule {
     const { rule } = this;
     const { spool } = this.#context;
     if (spool === undefined) return undefined;
-    // Another `ack` may have been chosen while records were waiting.
+    // Another `ack` may have been chosen while records were waiting: they go first.
     if (rule.ack !== 'spool' && !spool.spool.rules().includes(rule.id)) return undefined;
     return this.#openPath(spool);
   }
@@ -263,9 +272,14 @@ export class OutboundRule implements MovingRule {
     this.#push(record);
   }
 
-  /** Takes a record to its lane, unless earlier ones of its client wait at another node. */
+  /** Takes a record on, unless it is to wait for what the spool has. */
   #push(record: OutboundRecord): void {
     this.#records += 1;
+    if (record.sequence > 0 || this.#backlog?.holds(record) !== true) this.#goOn(record);
+  }
+
+  /** Takes a record to its lane, unless earlier ones of its client wait at another node. */
+  #goOn(record: OutboundRecord): void {
     const isFree = this.#ending !== undefined || this.#context.moves === undefined;
     if (isFree || !this.#context.moves.holds(record, this.rule.id, this)) this.released(record);
   }
@@ -460,6 +474,7 @@ export class OutboundRule implements MovingRule {
 
   #advance(): void {
     this.#spool?.advance();
+    for (const record of this.#backlog?.takeReady() ?? []) this.#goOn(record);
     this.#settle();
   }
 
