@@ -8,6 +8,7 @@ import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-suppo
 import type { Listener } from './listeners/listener.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
+import type { OverloadWatch } from './wiring/overload.ts';
 import type { NodeSpool } from './wiring/spool.ts';
 import type { Stores } from './wiring/stores.ts';
 
@@ -25,6 +26,8 @@ export interface BrokerProcessParts {
   readonly definitions: BridgeDefinitions;
   /** Where the bridge keeps records. */
   readonly spool: NodeSpool;
+  /** Says whether the node has too much to do. */
+  readonly overload: OverloadWatch;
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: readonly Listener[];
@@ -71,7 +74,7 @@ export class BrokerProcess {
    * @throws ConfigError when a file of a listener cannot be used.
    */
   async start(): Promise<void> {
-    const { config, log, node, commands, listeners } = this.#parts;
+    const { config, log, overload, node, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
     for (const listener of listeners) await listener.prepare();
@@ -83,7 +86,10 @@ export class BrokerProcess {
       await opening(`listeners.${listener.name}.port`, listener.open());
       log.info('listening', { listener: listener.name, address: listener.address });
     }
-    this.#sweeper = setInterval(() => node.sweep(), SWEEP_MS);
+    this.#sweeper = setInterval(() => {
+      overload.look();
+      node.sweep();
+    }, SWEEP_MS);
     this.#phase = 'serving';
     log.info('node-ready', { nodeId: config.node.id });
   }
@@ -119,10 +125,12 @@ export class BrokerProcess {
   }
 
   #ready(): Health {
-    const { bus, stores } = this.#parts;
+    const { bus, stores, overload } = this.#parts;
     const start = { starting: 'starting', serving: 'ok', draining: 'draining' }[this.#phase];
-    if (bus.ready === undefined) return { node: start };
-    return { node: start, redis: bus.ready && stores.ready ? 'ok' : 'unavailable' };
+    // Who is refused here had better be sent elsewhere.
+    const load = overload.level === 0 ? 'ok' : `level ${String(overload.level)}`;
+    if (bus.ready === undefined) return { node: start, overload: load };
+    return { node: start, overload: load, redis: bus.ready && stores.ready ? 'ok' : 'unavailable' };
   }
 }
 

@@ -41,6 +41,7 @@ import { GroupPublish } from './share-group.ts';
 import type { Offer } from './receiver.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { SessionHost } from './session-entry.ts';
+import { identified } from './identified.ts';
 import { digestOf } from './message-digest.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
@@ -52,6 +53,7 @@ import { Wills } from './wills.ts';
 
 const nobodyWaits: PublishDone = () => undefined;
 
+const TOO_MANY_RETAINED = 'the user has as many retained messages as it may';
 const STORE_SILENT = 'the session store did not answer';
 
 /**
@@ -260,6 +262,9 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.traffic.received += 1;
     this.meter.publishReceived(packet.qos);
     this.meter.messageSize('in', packet.payload.length);
+    if (packet.qos === 0 && !packet.retain && this.#keeper.bounds.shedsQos0) {
+      return this.meter.deliveryDropped('overload', 1);
+    }
     const fault = topicNameFault(packet.topic, this.limits.topicLevelsMax);
     if (fault !== undefined) {
       this.meter.publishRejected('topic_invalid');
@@ -398,45 +403,18 @@ export class BrokerNode implements SessionHost, HubHandler {
   #identify(message: InjectedMessage, origin: Message['origin'], publisher: string): Message {
     const receivedAtMs = this.nowMs();
     this.#sequence += 1;
-    const { topic, payload, qos, retain, properties } = message;
-    const source = this.#parts.bus.self;
+    const { self: source } = this.#parts.bus;
     const sequence = this.#sequence;
-    // No spread: it would cost more than all the rest.
-    if (properties === undefined) {
-      return {
-        topic,
-        payload,
-        qos,
-        retain,
-        publisher,
-        source,
-        sequence,
-        receivedAtMs,
-        expiresAtMs: 0,
-        origin,
-      };
-    }
-    const expiry = properties.messageExpiryInterval;
-    const expiresAtMs = expiry === undefined ? 0 : receivedAtMs + expiry * 1000;
-    return {
-      topic,
-      payload,
-      qos,
-      retain,
-      properties,
-      publisher,
-      source,
-      sequence,
-      receivedAtMs,
-      expiresAtMs,
-      origin,
-    };
+    return identified(message, { publisher, source, sequence, receivedAtMs, origin });
   }
 
   #publish(message: Message, client: HubClient | undefined, done: PublishDone): void {
     // The hub keeps clients from $SYS topics, and nobody asks it about others.
     if (client === undefined && isSysPublish(message.topic)) {
       return done(new PublishError('NOT_AUTHORIZED', "$SYS topics are the node's own"));
+    }
+    if (client !== undefined && !this.#keeper.bounds.mayRetain(client.username, message)) {
+      return done(new PublishError('QUOTA_EXCEEDED', TOO_MANY_RETAINED));
     }
     if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
     else this.#parts.hub.publish(message, client, done);

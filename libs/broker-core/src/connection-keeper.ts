@@ -9,6 +9,7 @@ import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { isShared, topicNameFault } from '#libs/topic-index';
 import type { ClientAccess, Identity, Principal } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
+import { Bounds } from './abuse/bounds.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Bans } from './bans.ts';
@@ -26,6 +27,9 @@ import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
 import type { SessionWriter } from './session-writer.ts';
 import { storedWillOf, type Wills } from './wills.ts';
+
+/** What a client is told that comes while the node has too much to do. */
+const BUSY = 'the node has too much to do';
 
 /** What follows from connections for the rest of the node. */
 export interface KeeperHost {
@@ -59,6 +63,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly serverReference: string | undefined;
   /** Who may not connect; undefined when the node has no bans. */
   readonly bans: Bans | undefined;
+  /** What bounds its clients besides the limits. */
+  readonly bounds: Bounds;
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #wills: Wills;
@@ -97,6 +103,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.serverReference = parts.serverReference;
     this.#admission = new Admission(parts);
     this.#naming = new Naming(parts.topics.rewrite, parts.limits.topicLevelsMax);
+    this.bounds = new Bounds(parts);
     this.#sessions = own.sessions;
     this.#wills = own.wills;
     this.#ended = new EndedSessions(parts, {
@@ -106,6 +113,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#turn = own.turn;
     this.#host = own.host;
     this.#guard = own.guard;
+  }
+
+  get pausesPublishers(): boolean {
+    return this.bounds.pausesPublishers;
   }
 
   all(): IterableIterator<Connection> {
@@ -125,6 +136,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   }
 
   connect(connection: Connection, packet: ConnectPacket): void {
+    // Whoever is turned away costs no more than this.
+    if (this.bounds.refusesClients) return connection.refuse(this.#elsewhere(), BUSY);
     const negotiation = negotiate(packet, this.limits, {
       rules: this.#parts.rulesOf(connection.transport.listener),
       assignClientId: this.#parts.assignClientId,
@@ -148,6 +161,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     });
   }
 
+  #elsewhere(): ReasonCode {
+    return this.serverReference === undefined ? REASON.serverBusy : REASON.useAnotherServer;
+  }
+
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
     const { listener } = connection.transport;
     this.meter.connectFinished(listener, connection.version, reasonNameOf(reasonCode));
@@ -156,6 +173,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
 
   ended(connection: Connection, end: ConnectionEnd, wasConnected: boolean): void {
     this.#connections.delete(connection);
+    connection.account?.disconnect();
     const { listener } = connection.transport;
     if (wasConnected) {
       this.meter.disconnected(listener, end.initiator, end.reason);
@@ -265,10 +283,13 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
         connection.entry?.session.inbound.giveUp(overdueMs);
         yield;
       }
+      this.bounds.accounts.begin();
       for (const entry of this.#sessions.all()) {
         this.#visit(entry, nowMs);
+        this.bounds.accounts.count(entry);
         yield;
       }
+      this.bounds.accounts.settle();
       this.#wills.sweep();
       this.bans?.sweep(nowMs);
       this.#ended.sweep();
@@ -305,6 +326,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (access && terms.will && !this.#guard.mayPublish(access, terms.will)) {
       return connection.refuse(REASON.notAuthorized, 'the client may not publish its will');
     }
+    const former = this.#sessions.get(terms.clientId);
+    if (!this.bounds.connect(connection, terms.username, former)) {
+      return connection.refuse(REASON.quotaExceeded, 'the user has as many connections as it may');
+    }
     const will =
       terms.will && storedWillOf(terms.will, { client, identity: this.#host.identity() });
     if (access && will) this.#guard.willLeft(will, access);
@@ -333,6 +358,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     entry.terms = terms;
     entry.client = hubClientOf(connection, terms.clientId, terms.username);
     entry.connectedAtMs = nowMs;
+    entry.account = connection.account;
     this.#guard.joined(entry, access, sessionPresent);
     this.#wills.begin(entry, will);
     if (!connection.isOpen) {

@@ -9,6 +9,8 @@ import {
   type PublishTemplate,
   type ReasonCode,
 } from '#libs/mqtt-codec';
+import type { Throttle } from './abuse/throttle.ts';
+import type { UserAccount } from './abuse/user-accounts.ts';
 import type { Authentication } from './authentication.ts';
 import type { ClientLink, HoldReason } from './client-link.ts';
 import { disconnectReasonOf } from './disconnect-reason.ts';
@@ -38,6 +40,8 @@ export interface ConnectionHost {
   readonly nowMs: () => number;
   /** Told with the reasons that send a client to another server. */
   readonly serverReference: string | undefined;
+  /** Whether the node has so much to do that nobody who publishes is read from. */
+  readonly pausesPublishers: boolean;
   /** Answered by Connection.joined() and releasing the hold, or by Connection.refuse(). */
   connect(connection: Connection, packet: ConnectPacket): void;
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void;
@@ -54,6 +58,8 @@ const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
   output: 4,
   requests: 8,
   share: 16,
+  rate: 32,
+  overload: 64,
 };
 
 /** A client's share of a turn: whoever floods has its packets handled between those of the others. */
@@ -73,6 +79,10 @@ export class Connection implements TransportEvents, ClientLink {
   client: HubClient | undefined;
   /** When the credential ends that the client has shown, and the connection with it. */
   expiresAtMs = Infinity;
+  /** What bounds how fast its client sends; undefined when nothing does. */
+  throttle: Throttle | undefined;
+  /** Counts it for its user. */
+  account: UserAccount | undefined;
   readonly #host: ConnectionHost;
   readonly #decoder: PacketDecoder;
   readonly #writer = new PacketWriter();
@@ -137,6 +147,7 @@ export class Connection implements TransportEvents, ClientLink {
     this.#lastReceivedMs = this.#host.nowMs();
     this.#host.meter.bytesReceived(this.transport.listener, chunk.length);
     this.#decoder.push(chunk);
+    if (this.throttle?.bytes(chunk.length, this.#lastReceivedMs) === false) this.hold('rate', true);
     this.#read();
     this.#wake();
   }
@@ -266,6 +277,7 @@ export class Connection implements TransportEvents, ClientLink {
       // Reading is held by us, so silence is not the client's.
       if (isLate && this.#holds === 0) this.close(REASON.keepAliveTimeout, 'keep-alive passed');
       if (this.#isStalled(nowMs)) this.cut('quota');
+      this.#checkThrottle(nowMs);
       if (this.authentication?.isOverdue(nowMs - connectTimeoutMs)) {
         this.close(REASON.notAuthorized, LATE_AUTHENTICATION, 'authentication_failed');
       }
@@ -348,8 +360,10 @@ export class Connection implements TransportEvents, ClientLink {
       }
       if (packet.kind === 'failure') return this.#malformed(packet.reasonCode, packet.message);
       this.#host.meter.packetReceived(packet.kind);
-      if (this.#phase === 'connected') this.#handle(packet);
-      else if (this.#phase === 'authenticating') this.#continue(packet);
+      if (this.#phase === 'connected') {
+        this.#handle(packet);
+        if (packet.kind === 'publish') this.#published();
+      } else if (this.#phase === 'authenticating') this.#continue(packet);
       else if (packet.kind === 'connect') this.#connect(packet);
       else return this.cut('protocol_error');
     }
@@ -360,6 +374,19 @@ export class Connection implements TransportEvents, ClientLink {
       return this.authentication.handle(packet, this.#lastReceivedMs);
     }
     this.#entry?.session.handle(packet, this.#lastReceivedMs);
+  }
+
+  /** The message is taken: whether there may be another is another question. */
+  #published(): void {
+    if (this.throttle?.message(this.#lastReceivedMs) === false) this.hold('rate', true);
+    if (this.#host.pausesPublishers) this.hold('overload', true);
+  }
+
+  #checkThrottle(nowMs: number): void {
+    const state = this.throttle?.check(nowMs) ?? 'free';
+    if (state === 'over') return this.close(REASON.quotaExceeded, 'too much is sent for too long');
+    this.hold('rate', state === 'held');
+    if (!this.#host.pausesPublishers) this.hold('overload', false);
   }
 
   /** Before CONNACK a client that authenticates may send AUTH and DISCONNECT only [MQTT-3.1.2-30]. */

@@ -1,3 +1,11 @@
+export {
+  OverloadController,
+  type LoadSample,
+  type OverloadChange,
+  type OverloadSettings,
+} from './abuse/overload.ts';
+export { Pace, Throttle, type RateLimits, type RateParts } from './abuse/throttle.ts';
+export type { UserQuotas } from './abuse/user-accounts.ts';
 export type { AccessParts, DeniedPublish } from './access-parts.ts';
 export { Bans, type BanParts, type BanResult, type NewBan } from './bans.ts';
 export { BrokerNode } from './broker-node.ts';

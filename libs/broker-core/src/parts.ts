@@ -11,6 +11,7 @@ import type {
   SessionStore,
 } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
+import type { BoundParts } from './abuse/bounds.ts';
 import type { AccessParts } from './access-parts.ts';
 import type { BanParts } from './bans.ts';
 import type { CoreLimits } from './limits.ts';
@@ -29,7 +30,7 @@ export interface DelayedParts {
 }
 
 /** What a node is built from: the ports, the limits, and time, randomness and scheduling as inputs. */
-export interface NodeParts {
+export interface NodeParts extends BoundParts {
   readonly hub: Hub;
   /** Knows the users; without it everybody may connect whom the hub's hook lets in. */
   readonly authenticator?: Authenticator | undefined;

@@ -28,6 +28,7 @@ import {
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
 import type { ClientAccess } from '#libs/access';
+import type { UserAccount } from './abuse/user-accounts.ts';
 import type { ClientLink } from './client-link.ts';
 import type { CoreLimits } from './limits.ts';
 import { MessageMemory } from './message-memory.ts';
@@ -82,6 +83,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   terms: ConnectionTerms | undefined;
   /** What its current or last client may do; undefined without access control. */
   access: ClientAccess | undefined;
+  /** Counts it for the user of its current or last client. */
+  account: UserAccount | undefined;
   durable = false;
   expirySeconds = 0;
   epoch = 0;
@@ -133,6 +136,11 @@ export class SessionEntry implements SessionOutput, Receiver {
     return this.#queue.bytes;
   }
 
+  /** Of messages that wait for its client. */
+  get heldBytes(): number {
+    return this.durable ? this.queueBytes : this.session.outbound.queueBytes;
+  }
+
   get backlog(): number | undefined {
     if (this.connection === undefined) return undefined;
     if (this.#queueShare >= 1 || this.congested) return FULL;
@@ -151,8 +159,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     const { outbound } = this.session;
     const waiting = this.#waitingWrites?.length ?? 0;
     const messages = this.durable ? this.queueMessages + waiting : outbound.queueCount;
-    const bytes = this.durable ? this.queueBytes : outbound.queueBytes;
-    return Math.max(messages / queueMessagesMax, bytes / queueBytesMax);
+    return Math.max(messages / queueMessagesMax, this.heldBytes / queueBytesMax);
   }
 
   /** The session has come here from another node. */
@@ -237,6 +244,9 @@ export class SessionEntry implements SessionOutput, Receiver {
       return this.dropped('not_authorized');
     }
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
+    // A client that takes what it gets is not to suffer from what others of its user leave.
+    const isAway = this.connection === undefined || this.isBehind;
+    if (isAway && this.account?.dropsQueued()) return this.#host.meter.deliveryDropped('quota', 1);
     if (this.durable) return this.#deliverDurable(offer, qos);
     const publish = offer.shared;
     this.session.outbound.enqueue(

@@ -235,7 +235,8 @@ export class Subscriber {
   #admitOne(entry: SessionEntry, subscription: Subscription): Verdict {
     const { subscriptionsMax } = this.#parts.limits;
     const replaced = entry.subscriptions.get(subscription.filter);
-    if (replaced === undefined && entry.subscriptions.size >= subscriptionsMax) {
+    const isFull = entry.subscriptions.size >= subscriptionsMax;
+    if (replaced === undefined && (isFull || entry.account?.subscribe() === false)) {
       void this.#exclusives.release(entry, [subscription.filter]);
       return REASON.quotaExceeded;
     }

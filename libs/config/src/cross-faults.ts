@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { overloadFaults } from './abuse-section.ts';
 import { authFaults } from './auth-faults.ts';
 import { bridgeFaults, spoolFaults } from './bridge-faults.ts';
 import type { ConfigFault } from './config-error.ts';
@@ -17,6 +18,7 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
     ...bridgeFaults(config),
     ...spoolFaults(config),
     ...authFaults(config.auth),
+    ...overloadFaults(config.overload),
   ];
   if (config.data.dir !== undefined && hasRedis(config.redis)) {
     faults.push({

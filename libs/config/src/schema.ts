@@ -1,3 +1,4 @@
+import { overload, quotas, rates } from './abuse-section.ts';
 import { aclRule } from './acl-rule.ts';
 import { auth } from './auth-section.ts';
 import { z } from 'zod';
@@ -300,6 +301,9 @@ export const schema = z.strictObject({
   bridgeRules,
   bridge,
   limits,
+  rates,
+  quotas,
+  overload,
   topics,
   sharedSubscriptions,
   exclusiveSubscriptions,

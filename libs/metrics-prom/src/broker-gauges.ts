@@ -24,6 +24,7 @@ export function brokerGauges(
     redisUp: gauges.redisUp.by('role', ['commands', 'subscriber', 'store']),
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
+    overloadLevel: gauges.overloadLevel.cell(),
     bridgeSpoolLimit: gauges.bridgeSpoolLimit.cell(),
     bridgeSpoolUnclaimed: gauges.bridgeSpoolUnclaimed.cell(),
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),

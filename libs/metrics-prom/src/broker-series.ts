@@ -64,7 +64,16 @@ const SOCKET_REJECTIONS: readonly SocketRejection[] = [
   'address_rate',
 ];
 
-const HELD_REASONS: readonly HeldReason[] = ['window', 'output', 'requests', 'share'];
+const HELD_REASONS: readonly HeldReason[] = [
+  'window',
+  'output',
+  'requests',
+  'share',
+  'rate',
+  'overload',
+];
+
+const OVERLOAD_LEVELS = ['1', '2', '3'];
 
 const REJECTIONS: readonly PublishRejection[] = [
   'acl',
@@ -86,6 +95,7 @@ const DROP_FAULTS: Readonly<Record<DropReason, 'client' | 'server'>> = {
   not_authorized: 'client',
   quota: 'client',
   session_gone: 'client',
+  overload: 'server',
   cluster_error: 'server',
 };
 
@@ -255,6 +265,13 @@ function messageSeries(counters: Counters, histograms: Histograms) {
     messageSize: histograms.messageSize.by('direction', ['in', 'out']),
     backpressureSeconds: counters.backpressureSeconds.cell(),
     readingHeld: counters.readingHeld.by('reason', HELD_REASONS),
+    quotasExceeded: counters.quotasExceeded.by('kind', [
+      'connections',
+      'subscriptions',
+      'retained',
+      'queue',
+    ]),
+    overloads: counters.overloads.by('level', OVERLOAD_LEVELS),
     retainedOperations: counters.retainedOperations.by('op', ['set', 'delete', 'expire', 'serve']),
     groupDeliveries: counters.groupDeliveries.by('outcome', [
       'delivered',

@@ -16,7 +16,17 @@ const all = [...counters, ...gauges, ...histograms];
 /** Every label a series may have: closed sets, or capped ones (bridge, rule, route). Never who or what a client is. */
 const LABELS = new Set([
   ...['action', 'backend', 'bridge', 'cluster', 'code', 'commit', 'direction', 'event', 'fault'],
-  ...['initiator', 'kind', 'listener', 'method', 'mqtt_version', 'node_id', 'node_version', 'op'],
+  ...[
+    'initiator',
+    'kind',
+    'level',
+    'listener',
+    'method',
+    'mqtt_version',
+    'node_id',
+    'node_version',
+    'op',
+  ],
   ...['operation', 'outcome', 'path', 'persistent', 'qos', 'reason', 'role', 'route', 'rule'],
   ...['resumed', 'scope', 'source', 'stage', 'state', 'transport', 'type', 'version'],
 ]);

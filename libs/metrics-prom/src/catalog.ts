@@ -124,8 +124,18 @@ export const BROKER_COUNTERS = {
   ),
   readingHeld: metric(
     'skein_broker_reading_held_total',
-    'Times that reading from a client was held: too much unacknowledged, answers not taken, share of a turn used up.',
+    'Times that reading from a client was held: too much unacknowledged, answers not taken, share of a turn used up, rate or node exceeded.',
     'reason',
+  ),
+  quotasExceeded: metric(
+    'skein_broker_user_quota_exceeded_total',
+    'Connections, subscriptions and retained messages refused, and queued messages dropped, for the quota of their user.',
+    'kind',
+  ),
+  overloads: metric(
+    'skein_broker_overloads_total',
+    'Times that the node has come to a level of overload from below.',
+    'level',
   ),
   retainedOperations: metric(
     'skein_broker_retained_operations_total',
@@ -274,6 +284,10 @@ export const BROKER_GAUGES = {
     'Share of the time since the last scrape that the event loop was busy.',
   ),
   heapLimit: metric('skein_broker_heap_limit_bytes', 'Largest heap V8 may use.'),
+  overloadLevel: metric(
+    'skein_broker_overload_level',
+    'What the node leaves because it has too much to do: 0 nothing, 1 new clients, 2 also QoS 0, 3 also reading from who publishes.',
+  ),
   bridgeConnected: metric(
     'skein_bridge_connected',
     'Whether the other side serves every rule of the bridge, 0 or 1.',

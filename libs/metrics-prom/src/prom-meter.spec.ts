@@ -48,7 +48,7 @@ describe('a fresh meter', () => {
   });
 
   it('stays far below the budget of 1,500 series', async () => {
-    expect(seriesOf(await page()).length).toBeLessThan(1_100);
+    expect(seriesOf(await page()).length).toBeLessThan(1_200);
   });
 
   it('says what it is', async () => {
@@ -287,4 +287,36 @@ it('tells what became of batches for inboxes', async () => {
   expect(body).toContain('skein_broker_inbox_appends_total{outcome="stored"} 1\n');
   expect(body).toContain('skein_broker_inbox_appends_total{outcome="full"} 2\n');
   expect(body).toContain('skein_broker_inbox_appends_total{outcome="absent"} 0\n');
+});
+
+describe('how much a node has to do', () => {
+  it('is told since the last call: the mean time of Redis, and the share of the spool', () => {
+    meter.redisCommand('session_read', 'ok', 0.1);
+    meter.redisCommand('lease', 'error', 0.3);
+    meter.bridgeSpool('one', 1, 500);
+    meter.bridgeSpool('other', 1, 500);
+    meter.bridgeSpool('one', 1, 700);
+    const { redisDelayMs, spoolShare } = meter.takeLoad();
+    expect(redisDelayMs).toBeCloseTo(200);
+    expect(spoolShare).toBe(0.6);
+    expect(meter.takeLoad()).toEqual({ redisDelayMs: 0, spoolShare: 0.6 });
+  });
+
+  it('is shown as a level, and each level that is come to from below is counted', async () => {
+    for (const level of [2, 1, 3, 0] as const) meter.overloaded(level);
+    const text = await page();
+    expect(text).toContain('skein_broker_overload_level 0');
+    for (const [level, count] of [
+      [1, 1],
+      [2, 2],
+      [3, 1],
+    ]) {
+      expect(text).toContain(`skein_broker_overloads_total{level="${level}"} ${count}`);
+    }
+  });
+
+  it('is no cause of what a user has too much of', async () => {
+    meter.quotaExceeded('queue');
+    expect(await page()).toContain('skein_broker_user_quota_exceeded_total{kind="queue"} 1');
+  });
 });

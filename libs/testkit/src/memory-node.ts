@@ -5,6 +5,7 @@ import type {
   ExclusiveStore,
   Hub,
   Meter,
+  OverloadLevel,
   RetainedStore,
   SessionStore,
 } from '#libs/broker-ports';
@@ -14,8 +15,10 @@ import {
   type BanParts,
   type CoreLimits,
   type DelayedParts,
+  type RateParts,
   type ShareStrategy,
   type TopicSettings,
+  type UserQuotas,
 } from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
 import type { ConnectPacket, ProtocolVersion } from '#libs/mqtt-codec';
@@ -72,6 +75,9 @@ export interface MemoryNodeOptions {
   /** The rules of each listener, or of all of them. */
   readonly rules?: Partial<ListenerRules> | ((listener: string) => Partial<ListenerRules>);
   readonly serverReference?: string;
+  readonly rates?: RateParts;
+  readonly quotas?: UserQuotas;
+  readonly overload?: { readonly level: OverloadLevel };
 }
 
 /** A real node over memory: clients without a network, a clock moved by hand. */
@@ -115,6 +121,9 @@ export class MemoryNode {
         return { ...OPEN_RULES, ...(typeof rules === 'function' ? rules(listener) : rules) };
       },
       serverReference: options.serverReference,
+      rates: options.rates,
+      quotas: options.quotas,
+      overload: options.overload,
       shareStrategy: options.shareStrategy ?? ('least-inflight' as const),
       topics: { rewrite: [], autoSubscribe: [], sysIntervalSeconds: 0, ...options.topics },
       mode: options.bus === undefined ? ('embedded' as const) : ('cluster' as const),

@@ -1,0 +1,66 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import { OverloadController, type LoadSample } from '#libs/broker-core';
+import type { Log, Meter, OverloadLevel } from '#libs/broker-ports';
+import type { Config } from '#libs/config';
+
+const RESOLUTION_MS = 50;
+const NS_PER_MS = 1e6;
+
+/** What an overload watch needs. */
+export interface OverloadWatchParts {
+  readonly settings: Config['overload'];
+  /** How Redis and the spool stand since the last call. */
+  readonly load: () => { readonly redisDelayMs: number; readonly spoolShare: number };
+  readonly meter: Pick<Meter, 'overloaded'>;
+  readonly log: Log;
+}
+
+/** Measures once a second how much this process has to do, and tells of every change of the level. */
+export class OverloadWatch {
+  readonly #parts: OverloadWatchParts;
+  readonly #controller: OverloadController;
+  readonly #loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+
+  constructor(parts: OverloadWatchParts) {
+    this.#parts = parts;
+    this.#controller = new OverloadController(parts.settings);
+    if (parts.settings.enabled) this.#loop.enable();
+  }
+
+  /** Where the node stands; 0 when nobody watches. */
+  get level(): OverloadLevel {
+    return this.#controller.level;
+  }
+
+  /** Takes a sample; to be called about once a second. */
+  look(): void {
+    const { settings, meter, log } = this.#parts;
+    if (!settings.enabled) return;
+    const change = this.#controller.update(this.#sample(), performance.now());
+    if (change === undefined) return;
+    const { from, to, cause, value } = change;
+    meter.overloaded(to);
+    const told = { from, to, cause, value: Math.round(value) };
+    if (to > from) log.warn('overload', told);
+    else log.info('overload-less', told);
+  }
+
+  #sample(): LoadSample {
+    const { redisDelayMs, spoolShare } = this.#parts.load();
+    const { used_heap_size, heap_size_limit } = getHeapStatistics();
+    return {
+      loopDelayMs: this.#loopDelayMs(),
+      heapPercent: (100 * used_heap_size) / heap_size_limit,
+      redisDelayMs,
+      spoolPercent: 100 * spoolShare,
+    };
+  }
+
+  /** The monitor records whole intervals of its own timer, so its resolution is taken off. */
+  #loopDelayMs(): number {
+    const { count, mean } = this.#loop;
+    this.#loop.reset();
+    return count === 0 ? 0 : Math.max(0, mean / NS_PER_MS - RESOLUTION_MS);
+  }
+}
