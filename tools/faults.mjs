@@ -20,7 +20,8 @@ const HELP = `usage: npm run faults -- [options]
 
 Starts a Redis that keeps what it is told and three broker processes, lets a fleet of clients with durable sessions publish
 with QoS 1 and 2 and receive, applies a fault while it does, and checks the history of what was acknowledged and what came.
-Then measures, without a fault, what sessions, filters, queues and retained messages take. Then does the same with a bridge to
+Then measures, without a fault, what sessions, filters, queues and retained messages take, and what others feel when a node
+with thousands of clients over TLS is killed. Then does the same with a bridge to
 Kafka: a mock that fails at one request, or three real brokers that are killed and paused, and a check of what Kafka has.
 
   --row LIST        rows, separated by commas; or "faults", "measurements", "bridge" (default: all)

@@ -4,6 +4,7 @@ import { offlineQueueMeasurement } from './offline-queue.ts';
 import { retainedMeasurement } from './retained.ts';
 import { sessionsMeasurement } from './sessions.ts';
 import { subackMeasurement } from './suback.ts';
+import { tlsStorm } from './tls-storm.ts';
 
 /** What is counted and timed beside the rows of faults. */
 export const MEASUREMENTS: readonly Measurement[] = [
@@ -13,4 +14,5 @@ export const MEASUREMENTS: readonly Measurement[] = [
   filtersMeasurement,
   joinMeasurement,
   retainedMeasurement,
+  tlsStorm,
 ];
