@@ -54,6 +54,12 @@ function ban(kind: BanSubject['kind'], value: string, more: Partial<NewBan> = {}
   return { kind, value, by: 'admin', ...more };
 }
 
+/** A ban as it is stored. */
+function banItem(value: string): Ban {
+  const kind = 'client_id';
+  return { id: `${kind}:${value}`, kind, value, reason: '', by: 'admin', createdAtMs: 0 };
+}
+
 async function connected(memory: MemoryNode, clientId: string, version: 4 | 5 = 5) {
   const client = memory.client(version);
   await client.connect({ clientId, username: `user-${clientId}` });
@@ -202,15 +208,47 @@ describe('a store that does not answer', () => {
     expect((await client.next('disconnect')).reasonCode).toBe(EXPELLED);
   });
 
-  it('is read when it is back', async () => {
+  it('does not have a ban of people end with one of a node', async () => {
     const { nodeOf, clock } = await world();
     const store = new Flaky('bans');
+    const memory = nodeOf(store);
+    await memory.node.start();
+    await quiet();
+    await bansOf(memory).add(ban('client_id', 'c1'));
     store.isAway = true;
-    const item: Ban = {
-      ...{ id: 'client_id:c1', kind: 'client_id', value: 'c1', reason: '', by: 'admin' },
-      createdAtMs: clock.now(),
-    };
-    await store.put(item, undefined);
+    const short = ban('client_id', 'c1', { by: 'flapping', untilMs: clock.now() + 500 });
+    await expect(bansOf(memory).add(short)).rejects.toThrow('away');
+    store.isAway = false;
+    memory.sweepAfter(1_000);
+    await quiet();
+    expect(await store.list()).toHaveLength(1);
+    expect(await refusal(memory, 'c1')).toBe(BANNED);
+  });
+
+  it('does not lift what a node has found itself', async () => {
+    const { nodeOf } = await world();
+    const store = new Flaky('bans');
+    const memory = nodeOf(store);
+    await memory.node.start();
+    await quiet();
+    store.isAway = true;
+    await expect(bansOf(memory).add(ban('client_id', 'c1', { by: 'flapping' }))).rejects.toThrow(
+      'away',
+    );
+    await store.put(banItem('c2'), undefined);
+    await quiet();
+    store.isAway = false;
+    memory.sweepAfter(1_000);
+    await quiet();
+    expect(await refusal(memory, 'c2')).toBe(BANNED);
+    expect(await refusal(memory, 'c1')).toBe(BANNED);
+  });
+
+  it('is read when it is back', async () => {
+    const { nodeOf } = await world();
+    const store = new Flaky('bans');
+    store.isAway = true;
+    await store.put(banItem('c1'), undefined);
     const memory = nodeOf(store);
     await memory.node.start();
     await quiet();

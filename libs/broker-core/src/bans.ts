@@ -96,7 +96,7 @@ export class Bans {
     if (subject === undefined) return { kind: 'invalid' };
     const ban = this.#banOf(subject, wanted);
     if (this.#isFull(ban)) return { kind: 'full' };
-    if (ban.by !== 'admin') this.#set(ban, undefined);
+    if (ban.by !== 'admin') this.#setOwn(ban);
     const present = await this.#store.get(ban.id);
     if (present !== undefined && isInForce(present.item, this.#parts.nowMs())) {
       this.#set(present.item, present.revision);
@@ -181,8 +181,17 @@ export class Bans {
 
   #replace(stored: readonly StoredDefinition<Ban>[]): void {
     const ids = new Set(stored.map(({ item }) => item.id));
-    for (const { id } of [...this.#list.all()]) if (!ids.has(id)) this.#delete(id);
+    // What this node has found itself while the store was away is not there, and stays.
+    for (const id of [...this.#revisions.keys()]) if (!ids.has(id)) this.#delete(id);
     for (const { item, revision } of stored) this.#set(item, revision);
+  }
+
+  /** What this node has found itself is in force before the store has it, unless somebody has said more already. */
+  #setOwn(ban: Ban): void {
+    const present = this.#list.get(ban.id);
+    if (present !== undefined && isInForce(present, this.#parts.nowMs())) return;
+    this.#delete(ban.id);
+    this.#set(ban, undefined);
   }
 
   #set(ban: Ban, revision: number | undefined): void {

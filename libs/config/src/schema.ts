@@ -268,7 +268,7 @@ const acl = section({
   }),
   default: z.enum(['allow', 'deny']).exactOptional().meta({
     description:
-      'What holds where no rule fits. The default is deny as soon as there are users or rules, else allow.',
+      'What holds where no rule fits. The default is deny as soon as there are sources, users or rules, else allow.',
   }),
   deniedPublish: z.enum(['acknowledge', 'close']).default('acknowledge').meta({
     description:

@@ -12,6 +12,8 @@ const REFRESH_MS = 60_000;
 
 /** A server of keys that counts, and answers as a test tells it to. */
 let served: { status: number; body: string; location?: string };
+/** Answers wait for it. */
+let gate: Promise<void> = Promise.resolve();
 let requests = 0;
 let server: http.Server;
 let nowMs = 1_000_000;
@@ -22,10 +24,13 @@ const log: Log = { debug: note, info: note, warn: note, error: note };
 beforeEach(async () => {
   requests = 0;
   logged.length = 0;
+  gate = Promise.resolve();
   server = http.createServer((_, response) => {
     requests += 1;
-    const { status, body, location } = served;
-    response.writeHead(status, location === undefined ? {} : { location }).end(body);
+    void gate.then(() => {
+      const { status, body, location } = served;
+      response.writeHead(status, location === undefined ? {} : { location }).end(body);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -99,18 +104,45 @@ describe('keys of a server', () => {
     expect(logged).toContain('token-keys-changed');
   });
 
+  it('let in all who come with a new one while it is being read', async () => {
+    const [one, two] = [pairOf(), pairOf()];
+    served = { status: 200, body: setOf({ one: one.publicKey }) };
+    const source = await open();
+    expect(await verdictOf(source, one.privateKey, 'one')).toBe('allowed');
+    served.body = setOf({ two: two.publicKey });
+    nowMs += 30_000;
+    let answer = (): void => undefined;
+    gate = new Promise((resolve) => (answer = resolve));
+    const asked = once(server, 'request');
+    const first = verdictOf(source, two.privateKey, 'two');
+    await asked;
+    const others = Array.from({ length: 20 }, () => verdictOf(source, two.privateKey, 'two'));
+    setImmediate(answer);
+    expect(new Set(await Promise.all([first, ...others]))).toEqual(new Set(['allowed']));
+    expect(requests).toBe(2);
+  });
+
   it('are used on while the server is away, and what it says then is no key', async () => {
     const { publicKey, privateKey } = pairOf();
     served = { status: 500, body: '' };
     const source = await open();
     expect(await verdictOf(source, privateKey, 'one')).toBe('error');
-    served = { status: 302, body: '', location: '/elsewhere' };
-    expect(await verdictOf(source, privateKey, 'one')).toBe('error');
-    served = { status: 200, body: 'junk' };
-    expect(await verdictOf(source, privateKey, 'one')).toBe('error');
-    served = { status: 200, body: 'x'.repeat(2_000_000) };
-    expect(await verdictOf(source, privateKey, 'one')).toBe('error');
+    for (const next of [
+      { status: 302, body: '', location: '/elsewhere' },
+      { status: 200, body: 'junk' },
+      { status: 200, body: 'x'.repeat(2_000_000) },
+    ]) {
+      served = next;
+      nowMs += 1_000;
+      expect(await verdictOf(source, privateKey, 'one')).toBe('error');
+    }
+    expect(requests).toBe(4);
+    expect(logged).toEqual(['token-keys-unread']);
     served = { status: 200, body: setOf({ one: publicKey }) };
+    // However many tokens come, the server is not asked more than once a second.
+    expect(await verdictOf(source, privateKey, 'one')).toBe('error');
+    expect(requests).toBe(4);
+    nowMs += 1_000;
     expect(await verdictOf(source, privateKey, 'one')).toBe('allowed');
     served = { status: 500, body: '' };
     nowMs += REFRESH_MS + 1;

@@ -10,7 +10,7 @@ export interface KeySetParts {
   readonly refreshMs: number;
   /** Told when the set is another one: what was verified by the former counts no more. */
   readonly changed: () => void;
-  /** Told what is wrong when a set cannot be read, and the one before it is used on. */
+  /** Told what is wrong when a set cannot be read, and the one before it is used on; once until one can be read again. */
   readonly failed: (reason: string) => void;
 }
 
@@ -18,6 +18,8 @@ export interface KeySetParts {
 const STALE_MS_MAX = 86_400_000;
 /** A token with a key id that nobody knows has the set read again, but not more often than this. */
 const COOLDOWN_MS = 30_000;
+/** As long as there is no set, it is not asked for more often than this: whoever sends tokens does not say how often. */
+const RETRY_MS = 1_000;
 
 type FindKey = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
 type Loaded = { readonly text: string; readonly find: FindKey; readonly atMs: number };
@@ -32,6 +34,7 @@ export class KeySet {
   #loaded: Loaded | undefined;
   #loading: Promise<Loaded> | undefined;
   #triedAtMs = -Infinity;
+  #isFailing = false;
 
   constructor(parts: KeySetParts) {
     this.#parts = parts;
@@ -56,8 +59,7 @@ export class KeySet {
       return await loaded.find(header, token);
     } catch (error) {
       if (codeOf(error) !== 'ERR_JWKS_NO_MATCHING_KEY') throw error;
-      if (!this.#mayTry(this.#parts.nowMs())) throw error;
-      const next = await this.#load().catch(() => undefined);
+      const next = await this.#next(loaded).catch(() => undefined);
       if (next === undefined || next.text === loaded.text) throw error;
       return await next.find(header, token);
     }
@@ -65,8 +67,17 @@ export class KeySet {
 
   async #usable(): Promise<Loaded> {
     const loaded = this.#loaded;
-    if (loaded !== undefined && this.#parts.nowMs() - loaded.atMs < this.#staleMs) return loaded;
+    const nowMs = this.#parts.nowMs();
+    if (loaded !== undefined && nowMs - loaded.atMs < this.#staleMs) return loaded;
+    if (this.#loading === undefined && nowMs - this.#triedAtMs < RETRY_MS) throw unread();
     return await this.#load();
+  }
+
+  /** The set after one in which a key was not found: it may be here, or on its way, by now. */
+  async #next(former: Loaded): Promise<Loaded | undefined> {
+    if (this.#loaded !== former) return this.#loaded;
+    const mayLoad = this.#loading !== undefined || this.#mayTry(this.#parts.nowMs());
+    return mayLoad ? await this.#load() : undefined;
   }
 
   get #staleMs(): number {
@@ -89,13 +100,19 @@ export class KeySet {
       const before = this.#loaded;
       const find = before?.text === text ? before.find : keysOf(text);
       this.#loaded = { text, find, atMs: nowMs() };
+      this.#isFailing = false;
       if (before !== undefined && before.text !== text) changed();
       return this.#loaded;
     } catch (error) {
-      failed(error instanceof Error ? error.message : String(error));
-      throw new Error('the keys of tokens cannot be read', { cause: error });
+      if (!this.#isFailing) failed(error instanceof Error ? error.message : String(error));
+      this.#isFailing = true;
+      throw unread(error);
     }
   }
+}
+
+function unread(cause?: unknown): Error {
+  return new Error('the keys of tokens cannot be read', { cause });
 }
 
 function keysOf(text: string): FindKey {

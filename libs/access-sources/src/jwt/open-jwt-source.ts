@@ -61,26 +61,16 @@ export async function openJwtSource(
   if (found !== undefined) {
     return { kind: 'opened', source: new JwtSource({ ...meaning, key: found.key, algorithms }) };
   }
-  let isFailing = false;
   const set = new KeySet({
     nowMs: meaning.nowMs,
     refreshMs,
-    load: async () => {
-      const text =
-        jwksFile === undefined
-          ? await fetchText(jwksUrl ?? '', timeoutMs)
-          : await readFile(jwksFile, 'utf8');
-      isFailing = false;
-      return text;
-    },
+    load: () =>
+      jwksFile === undefined ? fetchText(jwksUrl ?? '', timeoutMs) : readFile(jwksFile, 'utf8'),
     changed: () => {
       source.forget();
       log.info('token-keys-changed', {});
     },
-    failed: (reason) => {
-      if (!isFailing) log.warn('token-keys-unread', { reason });
-      isFailing = true;
-    },
+    failed: (reason) => log.warn('token-keys-unread', { reason }),
   });
   const source: JwtSource = new JwtSource({
     ...meaning,
