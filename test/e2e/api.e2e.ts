@@ -124,7 +124,11 @@ describe('the API beside one embedded node', () => {
     expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(refused).toMatchObject({
       status: 422,
-      body: { code: 'unprocessable', detail: expect.stringContaining('add main to `bridges`') },
+      body: {
+        code: 'unprocessable',
+        detail:
+          'bridge: is main, and there is no bridge of that id; add it to `bridges` (SKEIN_BRIDGES)',
+      },
     });
     expect((await api.call('listBridgeRules')).body).toMatchObject({ items: [] });
   });
