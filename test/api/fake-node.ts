@@ -1,8 +1,12 @@
 import type {
+  AccessAnswers,
+  AccessCommand,
   CommandOf,
   NodeAnswers,
   NodeCommand,
   NodeReply,
+  WireBan,
+  WireBanChange,
   WireBridge,
   WireBridgeChange,
   WireClient,
@@ -44,6 +48,8 @@ export class FakeNode {
   readonly received: NodeCommand[] = [];
   readonly clients = new Map<string, WireClient>();
   readonly retained = new Map<string, WireRetained>();
+  readonly bans = new Map<string, WireBan>();
+  aclRevision = 0;
   readonly rules = new Map<string, WireStoredRule>();
   /** What a rule makes of any sample, by its id. */
   readonly trials = new Map<string, WireRuleTrial>();
@@ -83,6 +89,36 @@ export class FakeNode {
       return { kind: 'failed', code: this.fault };
     }
     return { kind: 'done', answer: this.answer(command) };
+  }
+
+  private answerOnAccess(command: AccessCommand): AccessAnswers[AccessCommand['kind']] {
+    switch (command.kind) {
+      case 'acl':
+        return { configured: [], stored: [], revision: this.aclRevision, fallback: 'deny' };
+      case 'put-acl':
+        return { kind: 'stored', revision: (this.aclRevision += 1) };
+      case 'simulate-access':
+        return { verdicts: command.requests.map(() => ({ allowed: true })) };
+      case 'bans':
+        return { items: [...this.bans.values()], hasMore: false };
+      case 'ban':
+        return { ban: this.bans.get(command.id) };
+      case 'add-ban':
+        return this.addBan(command);
+      case 'remove-ban':
+        return { found: this.bans.delete(command.id) };
+    }
+  }
+
+  private addBan({ subject, reason, untilMs }: CommandOf<'add-ban'>): WireBanChange {
+    if (subject.value === 'nobody') return { kind: 'invalid' };
+    if (this.bans.size === 3) return { kind: 'full' };
+    const id = `${subject.kind}:${subject.value}`;
+    const present = this.bans.get(id);
+    if (present !== undefined) return { kind: 'exists', ban: present };
+    const ban: WireBan = { ...subject, id, reason, by: 'admin', createdAtMs: 0, untilMs };
+    this.bans.set(id, ban);
+    return { kind: 'stored', ban };
   }
 
   private info(nodeId: string) {
@@ -146,6 +182,14 @@ export class FakeNode {
         this.rules.delete(command.id);
         return { kind: 'stored', stored };
       }
+      case 'acl':
+      case 'put-acl':
+      case 'simulate-access':
+      case 'bans':
+      case 'ban':
+      case 'add-ban':
+      case 'remove-ban':
+        return this.answerOnAccess(command);
     }
   }
 

@@ -46,6 +46,13 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'put-rule',
   'remove-rule',
   'try-rule',
+  'acl',
+  'put-acl',
+  'simulate-access',
+  'bans',
+  'ban',
+  'add-ban',
+  'remove-ban',
 ]);
 
 const NODE_VIEWS = new Set<OperationId>(['listNodes', 'getNode']);
@@ -83,6 +90,8 @@ const PATHS: Partial<Record<OperationId, string>> = {
   replaceBridgeRule: '/api/v1/bridge-rules/r',
   deleteBridgeRule: '/api/v1/bridge-rules/r',
   testBridgeRule: '/api/v1/bridge-rules/r/tests',
+  getBan: '/api/v1/bans/b',
+  deleteBan: '/api/v1/bans/b',
 };
 
 const BODIES: Partial<Record<OperationId, object>> = {
@@ -95,6 +104,9 @@ const BODIES: Partial<Record<OperationId, object>> = {
   replaceBridgeRule: RULE,
   testBridgeRule: { message: { topic: 't' } },
   testUnsavedBridgeRule: { rule: { ...RULE, id: 'r' }, message: { topic: 't' } },
+  replaceAclRules: { rules: [] },
+  simulateAcl: { client_id: 'c', checks: [{ action: 'receive', topic: 't' }] },
+  createBan: { kind: 'ip', value: '192.0.2.1' },
 };
 
 /** Reaches nodes of this process. Silence lasts as long as the question may take, on the fake clock. */

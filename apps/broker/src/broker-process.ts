@@ -6,6 +6,7 @@ import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
 import type { Listener } from './listeners/listener.ts';
+import type { GeneralRules } from './general-rules.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
 import type { OverloadWatch } from './wiring/overload.ts';
@@ -21,6 +22,8 @@ export interface BrokerProcessParts {
   readonly meter: PromMeter;
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
+  /** The general rules of who may do what. */
+  readonly rules: GeneralRules;
   readonly bridge: RuleBridge;
   /** What the bridge works with. */
   readonly definitions: BridgeDefinitions;
@@ -80,6 +83,7 @@ export class BrokerProcess {
     for (const listener of listeners) await listener.prepare();
     await this.#checkRedis();
     await node.start();
+    this.#parts.rules.drive(node);
     await this.#startBridge();
     await opening('commands.port', commands.open());
     for (const listener of listeners) {

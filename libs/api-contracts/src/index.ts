@@ -22,6 +22,33 @@ export {
   type BridgeView,
   type ConnectivityTest,
 } from './bridges.ts';
+export {
+  aclRuleSchema,
+  aclRulesReplaceSchema,
+  aclRulesSchema,
+  aclSimulationRequestSchema,
+  aclSimulationSchema,
+  banCreateSchema,
+  banSchema,
+  type AclRulesView,
+  type AclRuleView,
+  type AclSimulation,
+  type BanView,
+} from './access.ts';
+export type {
+  AccessAnswers,
+  AccessCommand,
+  WireAccessRequest,
+  WireAccessVerdict,
+  WireAcl,
+  WireAclChange,
+  WireAclRule,
+  WireBan,
+  WireBanChange,
+  WireBanSubject,
+  WireRulePlace,
+  WireSubject,
+} from './access-command.ts';
 export { clientSchema, type Client } from './clients.ts';
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';

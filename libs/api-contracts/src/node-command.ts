@@ -1,3 +1,5 @@
+import type { AccessAnswers, AccessCommand } from './access-command.ts';
+
 /** QoS of a message on the wire between the API and a node. */
 export type WireQoS = 0 | 1 | 2;
 
@@ -374,6 +376,7 @@ export interface WireRetainedQuery {
 
 /** What the API asks of a node. Only `nodes` may be asked of whoever is there; all else is addressed to one node. */
 export type NodeCommand =
+  | AccessCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
   | { readonly kind: 'clients'; readonly query: WireClientQuery }
@@ -419,7 +422,7 @@ export type NodeCommand =
     };
 
 /** The answers by kind of command. */
-export interface NodeAnswers {
+export interface NodeAnswers extends AccessAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;

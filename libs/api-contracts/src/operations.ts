@@ -1,3 +1,4 @@
+import { ACCESS_OPERATIONS } from './access.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rules.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
@@ -17,6 +18,7 @@ export const OPERATIONS = {
   ...BRIDGE_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
+  ...ACCESS_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

@@ -70,6 +70,11 @@ export const PROBLEMS = {
     title: 'Already exists',
     text: 'A resource with this id exists. Replace it with PUT, or choose another id.',
   },
+  'limit-reached': {
+    status: 409,
+    title: 'Limit reached',
+    text: 'There are as many of them as the cluster takes. Remove some first.',
+  },
   conflict: {
     status: 409,
     title: 'Conflict',

@@ -1,4 +1,11 @@
-import type { Acl, ClientAccess, Principal, UserAccess } from '#libs/access';
+import type {
+  AccessRequest,
+  AccessVerdict,
+  Acl,
+  ClientAccess,
+  Principal,
+  UserAccess,
+} from '#libs/access';
 import { PublishError, type Log, type Meter, type StoredWill } from '#libs/broker-ports';
 import type { QoS } from '#libs/mqtt-codec';
 import type { AccessParts, DeniedPublish } from './access-parts.ts';
@@ -58,6 +65,15 @@ export class AccessGuard {
   /** The access of a client that has proven who it is; undefined when there is no access control. */
   admit(principal: Principal): ClientAccess | undefined {
     return this.#parts.access?.control.admit(principal);
+  }
+
+  /** What a client may do, and which rule says so, decided as for clients that are connected. */
+  decide(principal: Principal, request: AccessRequest): AccessVerdict {
+    const { access } = this.#parts;
+    if (access === undefined) return { allowed: true, rule: undefined };
+    const isDue = request.kind === 'publish' && isDelayed(request.topic);
+    const asked = isDue ? { ...request, topic: dueTopic(request.topic) } : request;
+    return access.control.acl.decide(principal, asked);
   }
 
   /** A delayed message is judged by the topic that it is for. */

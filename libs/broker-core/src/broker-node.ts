@@ -13,11 +13,10 @@ import {
   type QueuePosition,
   type StoredWill,
 } from '#libs/broker-ports';
-import type { Acl, UserAccess } from '#libs/access';
+import type { AccessRequest, AccessVerdict, Acl, Principal, UserAccess } from '#libs/access';
 import {
   REASON,
   type PublishPacket,
-  type ReasonCode,
   type SubscribePacket,
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
@@ -35,12 +34,12 @@ import { AutoSubscriptions } from './naming/auto-subscriptions.ts';
 import { NodeAdminView } from './node-admin-view.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
+import { refusalOf } from './publish-refusal.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { Router } from './router.ts';
 import { GroupPublish } from './share-group.ts';
 import type { Offer } from './receiver.ts';
-import type { SessionEntry } from './session-entry.ts';
-import type { SessionHost } from './session-entry.ts';
+import type { SessionEntry, SessionHost } from './session-entry.ts';
 import { identified } from './identified.ts';
 import { digestOf } from './message-digest.ts';
 import { SessionWriter } from './session-writer.ts';
@@ -210,6 +209,11 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#guard.replace(acl);
   }
 
+  /** What a client may do, and which rule says so. */
+  decide(principal: Principal, request: AccessRequest): AccessVerdict {
+    return this.#guard.decide(principal, request);
+  }
+
   /** Replaces groups and rules of a user whose clients are here, in the same way. */
   setUserAccess(user: string, own: UserAccess): void {
     this.#guard.replaceOf(user, own);
@@ -344,7 +348,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       if (error === undefined) return ack.complete(REASON.success);
       // What goes on behind the node is none of a client's business.
       const isOwn = error.code === 'QUOTA_EXCEEDED';
-      ack.complete(this.#reasonOf(error), isOwn ? error.message : undefined);
+      ack.complete(refusalOf(error, this.meter), isOwn ? error.message : undefined);
     };
   }
 
@@ -378,20 +382,6 @@ export class BrokerNode implements SessionHost, HubHandler {
       }
       acknowledge(error);
     };
-  }
-
-  #reasonOf(error: PublishError): ReasonCode {
-    switch (error.code) {
-      case 'NOT_AUTHORIZED':
-        this.meter.publishRejected('acl');
-        return REASON.notAuthorized;
-      case 'BRIDGE_UNAVAILABLE':
-        return REASON.implementationSpecificError;
-      case 'QUOTA_EXCEEDED':
-      case 'STORE_UNAVAILABLE':
-        this.meter.publishRejected('quota');
-        return REASON.quotaExceeded;
-    }
   }
 
   #flushSettled(): void {

@@ -12,11 +12,15 @@ import {
   type RuleStatus,
   type DefinitionStore,
 } from '#libs/broker-ports';
+import type { AclDocument, Ban } from '#libs/access';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
 import { loadConfig } from '#libs/config';
 import { RecordingLog, messageOf } from '#libs/testkit';
+import { LocalDefinitionStore } from '#libs/store-local';
 import { matches } from '#libs/topic-index';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
+import { GeneralRules } from '../general-rules.ts';
+import type { AccessCommandsOptions } from './access-commands.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
 
 const info = {
@@ -148,6 +152,18 @@ function storeOf<Item extends { readonly id: string }>(
   };
 }
 
+/** Rules, bans and users of nobody. */
+function accessOptions(log: RecordingLog): AccessCommandsOptions {
+  const store = new LocalDefinitionStore<AclDocument>('acl');
+  return {
+    node: { decide: () => ({ allowed: true, rule: undefined }) },
+    rules: new GeneralRules({ configured: [], fallback: 'deny', store, log }),
+    accessOf: async () => undefined,
+    bans: undefined,
+    storedBans: new LocalDefinitionStore<Ban>('bans'),
+  };
+}
+
 function setUp() {
   const admin = new FakeAdmin();
   const retained = new FakeRetained();
@@ -161,6 +177,7 @@ function setUp() {
   const handler = new NodeCommandHandler({
     admin,
     retained,
+    access: accessOptions(log),
     bridges: {
       definitions: new BridgeDefinitions({ config, connectors, rules }),
       connectors,

@@ -7,6 +7,7 @@ import type {
   WirePage,
   WireRetained,
 } from '#libs/api-contracts';
+import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
 import { injectedOf, wireRetainedOf } from './wire.ts';
 
@@ -15,6 +16,7 @@ export interface NodeCommandHandlerOptions {
   readonly admin: NodeAdmin;
   readonly retained: RetainedStore;
   readonly bridges: BridgeCommandsOptions;
+  readonly access: AccessCommandsOptions;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -30,10 +32,12 @@ const PAGE_PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 export class NodeCommandHandler {
   readonly #options: NodeCommandHandlerOptions;
   readonly #bridges: BridgeCommands;
+  readonly #access: AccessCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
     this.#options = options;
     this.#bridges = new BridgeCommands(options.bridges);
+    this.#access = new AccessCommands(options.access);
   }
 
   /** Whether every node may answer the command at once. */
@@ -99,6 +103,20 @@ export class NodeCommandHandler {
         return this.#bridges.remove(command);
       case 'try-rule':
         return this.#bridges.tryRule(command, { source: this.#source, nowMs: this.#options.now() });
+      case 'acl':
+        return this.#access.acl();
+      case 'put-acl':
+        return this.#access.putAcl(command);
+      case 'simulate-access':
+        return this.#access.simulate(command);
+      case 'bans':
+        return this.#access.bans(bounded(command));
+      case 'ban':
+        return this.#access.ban(command);
+      case 'add-ban':
+        return this.#access.addBan(command);
+      case 'remove-ban':
+        return this.#access.removeBan(command);
       default:
         return undefined;
     }

@@ -1,14 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Principal } from '#libs/access';
+import type { AclDocument, Principal } from '#libs/access';
 import { loadConfig } from '#libs/config';
-import { openAccess } from './access.ts';
+import { LocalDefinitionStore } from '#libs/store-local';
+import { RecordingLog } from '#libs/testkit';
+import { configuredAccess, openAccess, openRules } from './access.ts';
 
 const tokens = { kind: 'jwt', keyFile: 'key.pem' };
 
 type Env = Readonly<Record<string, string>>;
 
 function accessOf(env: Env) {
-  return openAccess(loadConfig({ env }));
+  const config = loadConfig({ env });
+  const store = new LocalDefinitionStore<AclDocument>('acl');
+  return openAccess(config, openRules(config, store, new RecordingLog()));
 }
 
 function chainOf(source: object): Env {
@@ -16,15 +20,15 @@ function chainOf(source: object): Env {
 }
 
 function mayPublish(env: Env, rules: Principal['rules']): boolean {
-  const access = accessOf(env);
-  if (access === undefined) return true;
   const client = { user: 'ann', clientId: 'c', address: '192.0.2.1', listener: 'tcp', groups: [] };
-  return access.control.admit({ ...client, rules }).mayPublish('a', 0, false);
+  return accessOf(env)
+    .control.admit({ ...client, rules })
+    .mayPublish('a', 0, false);
 }
 
 describe('access control', () => {
-  it('is not there where nobody has to log in and nothing is said', () => {
-    expect(accessOf({})).toBeUndefined();
+  it('allows everything where nobody has to log in and nothing is said', () => {
+    expect(mayPublish({}, [])).toBe(true);
   });
 
   it.each(['jwt', 'certificate'])('denies by default where the only source is %s', (kind) => {
@@ -42,5 +46,15 @@ describe('access control', () => {
     const env = { ...chainOf(tokens), SKEIN_ACL_DEFAULT: 'allow' };
     expect(mayPublish(env, rules)).toBe(false);
     expect(mayPublish(env, [])).toBe(true);
+  });
+
+  it('knows the users of the configuration by their prepared names', async () => {
+    const rule = { effect: 'allow', topics: ['a'] };
+    const users = [{ name: 'a\u00adnn', password: 'low water', groups: ['crew'], acl: [rule] }];
+    const env = { SKEIN_AUTH_USERS: JSON.stringify(users) };
+    const find = configuredAccess(loadConfig({ env }));
+    const rules = [{ ...rule, actions: ['publish', 'subscribe'] }];
+    expect(await find('ann')).toEqual({ groups: ['crew'], rules });
+    expect(await find('bob')).toBeUndefined();
   });
 });

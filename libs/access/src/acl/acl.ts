@@ -135,6 +135,11 @@ export class PrincipalAcl {
     this.#isAllowed = isAllowed;
   }
 
+  /** Whether there is no rule for it, and the default says all; undefined when there are. */
+  get verdictOnAll(): boolean | undefined {
+    return this.#rules.length === 0 ? this.#isAllowed : undefined;
+  }
+
   /** Whether the principal may do something, and which rule says so. */
   decide(request: AccessRequest): AccessVerdict {
     const slot = slotOf(request);

@@ -97,7 +97,11 @@ export class ClientAccess {
   }
 
   #allows(topic: string, slot: number): boolean {
-    if (this.#version !== this.#control.version) this.#forget();
+    const onAll = this.#current().verdictOnAll;
+    if (onAll !== undefined) {
+      this.wasCached = true;
+      return onAll;
+    }
     const known = this.#known?.get(topic) ?? 0;
     const bit = 1 << slot;
     this.wasCached = (known & bit) !== 0;

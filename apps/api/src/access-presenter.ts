@@ -1,0 +1,110 @@
+import type {
+  AclRulesView,
+  AclRuleView,
+  AclSimulation,
+  BanView,
+  Input,
+  WireAccessRequest,
+  WireAccessVerdict,
+  WireAcl,
+  WireAclRule,
+  WireBan,
+  WireBanSubject,
+  WireRulePlace,
+} from '#libs/api-contracts';
+import { ProblemError } from './http/problem-error.ts';
+
+type BanDraft = Input<'createBan'>['body'];
+type Check = Input<'simulateAcl'>['body']['checks'][number];
+
+/** A rule as nodes take it. */
+export function wireRuleOf({ who, ...rule }: AclRuleView): WireAclRule {
+  const { client_ids: clientIds, ...others } = who ?? {};
+  if (rule.retain !== undefined && rule.actions.includes('subscribe')) {
+    throw new ProblemError('unprocessable', 'retain needs actions: ["publish"]');
+  }
+  return present({
+    ...rule,
+    who: who && present({ ...others, clientIds }),
+  });
+}
+
+/** A rule as the API shows it. */
+export function presentRule({ who, ...rule }: WireAclRule): AclRuleView {
+  const { clientIds, ...others } = who ?? {};
+  return present({
+    ...structuredClone(rule),
+    who: who && present({ ...structuredClone(others), client_ids: clientIds && [...clientIds] }),
+  }) as AclRuleView;
+}
+
+/** The general rules as the API shows them. */
+export function presentAcl({ configured, stored, fallback }: WireAcl): AclRulesView {
+  return {
+    configured_rules: configured.map((rule) => presentRule(rule)),
+    rules: stored.map((rule) => presentRule(rule)),
+    default: fallback,
+  };
+}
+
+/** What somebody wants to do, as nodes take it. */
+export function wireRequestOf(check: Check): WireAccessRequest {
+  const { qos } = check;
+  switch (check.action) {
+    case 'publish':
+      return { kind: 'publish', topic: check.topic, qos, retain: check.retain };
+    case 'subscribe':
+      return { kind: 'subscribe', filter: check.topic_filter, qos };
+    case 'receive':
+      return { kind: 'receive', topic: check.topic, qos };
+  }
+}
+
+/** A verdict as the API shows it. */
+export function presentVerdict(verdict: WireAccessVerdict): AclSimulation['results'][number] {
+  const { allowed, rule, except } = verdict;
+  return { allowed, rule: presentPlace(rule), except: presentPlace(except) };
+}
+
+/** A ban as nodes take it. @throws ProblemError for an end that has passed, and for a network that is to be an address. */
+export function wireBanOf({ kind, value, until }: BanDraft): {
+  readonly subject: WireBanSubject;
+  readonly untilMs: number | undefined;
+} {
+  const untilMs = until === undefined ? undefined : Date.parse(until);
+  if (untilMs !== undefined && untilMs <= Date.now()) throw faulty('/until', 'It has passed');
+  const isAddress = kind === 'ip' || kind === 'cidr';
+  if (isAddress && value.includes('/') !== (kind === 'cidr')) {
+    throw faulty('/value', kind === 'ip' ? 'A network is a cidr' : 'A network has a prefix length');
+  }
+  return { subject: { kind: isAddress ? 'address' : kind, value }, untilMs };
+}
+
+/** A ban as the API shows it. */
+export function presentBan({ kind, createdAtMs, untilMs, ...ban }: WireBan): BanView {
+  const shown = kind === 'address' ? (ban.value.includes('/') ? 'cidr' : 'ip') : kind;
+  return {
+    ...{ id: ban.id, kind: shown, value: ban.value, reason: ban.reason, by: ban.by },
+    created_at: new Date(createdAtMs).toISOString(),
+    until: untilMs === undefined ? null : new Date(untilMs).toISOString(),
+  };
+}
+
+function presentPlace(place: WireRulePlace | undefined) {
+  return place === undefined
+    ? null
+    : { source: place.source, index: place.index, rule: presentRule(place.rule) };
+}
+
+function faulty(pointer: string, detail: string): ProblemError {
+  const errors = [{ pointer, code: 'invalid', detail }];
+  return new ProblemError('unprocessable', detail, { errors });
+}
+
+/** Without what is undefined. */
+function present<T extends object>(
+  value: T,
+): { readonly [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  return Object.fromEntries(entries) as { readonly [K in keyof T]: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,106 @@
+import type { AccessVerdict, AclRule, Ban, Principal, UserAccess } from '#libs/access';
+import type {
+  CommandOf,
+  NodeAnswers,
+  WireAccessVerdict,
+  WireAcl,
+  WireAclChange,
+  WireBan,
+  WireBanChange,
+  WireRulePlace,
+} from '#libs/api-contracts';
+import type { Bans, BrokerNode } from '#libs/broker-core';
+import type { DefinitionStore } from '#libs/broker-ports';
+import type { GeneralRules } from '../general-rules.ts';
+
+/** What commands on access work on. */
+export interface AccessCommandsOptions {
+  readonly node: Pick<BrokerNode, 'decide'>;
+  readonly rules: GeneralRules;
+  /** What a user has besides the general rules, be it of the configuration or stored. */
+  readonly accessOf: (user: string) => Promise<UserAccess | undefined>;
+  readonly bans: Pick<Bans, 'add' | 'remove'> | undefined;
+  readonly storedBans: Pick<DefinitionStore<Ban>, 'get' | 'page'>;
+}
+
+/** Who may do what, and who may not connect, as the API sees it. */
+export class AccessCommands {
+  readonly #options: AccessCommandsOptions;
+
+  constructor(options: AccessCommandsOptions) {
+    this.#options = options;
+  }
+
+  async acl(): Promise<WireAcl> {
+    const { rules } = this.#options;
+    const { configured, fallback } = rules;
+    const stored = await rules.stored();
+    return { configured, fallback, stored: stored.rules, revision: stored.revision };
+  }
+
+  async putAcl({ rules, revision }: CommandOf<'put-acl'>): Promise<WireAclChange> {
+    const result = await this.#options.rules.replace(rules, revision);
+    if (result.kind === 'stored') return { kind: 'stored', revision: result.stored.revision };
+    return result.kind === 'invalid' ? result : { kind: 'conflict' };
+  }
+
+  /** Decided by the function that decides for clients. */
+  async simulate({
+    subject,
+    requests,
+  }: CommandOf<'simulate-access'>): Promise<NodeAnswers['simulate-access']> {
+    const { node, rules, accessOf } = this.#options;
+    const { clientId, username, address, certificateName } = subject;
+    const own = username === undefined ? undefined : await accessOf(username);
+    const principal: Principal = {
+      ...{ user: username, clientId, address, listener: '' },
+      groups: [...(own?.groups ?? []), ...subject.groups],
+      rules: own?.rules ?? [],
+      ...(certificateName !== undefined && {
+        certificate: { commonName: certificateName, sans: [] },
+      }),
+    };
+    const stored = (await rules.stored()).rules;
+    const lists = { user: principal.rules, config: rules.configured, api: stored };
+    const verdicts = requests.map((request) => verdictOf(node.decide(principal, request), lists));
+    return { verdicts };
+  }
+
+  async bans({ after, limit }: CommandOf<'bans'>): Promise<NodeAnswers['bans']> {
+    const found = await this.#options.storedBans.page({ after, limit: limit + 1 });
+    const items = found.slice(0, limit).map(({ item }) => item);
+    return { items, hasMore: found.length > limit };
+  }
+
+  async ban({ id }: CommandOf<'ban'>): Promise<{ readonly ban?: WireBan | undefined }> {
+    return { ban: (await this.#options.storedBans.get(id))?.item };
+  }
+
+  async addBan({ subject, reason, untilMs }: CommandOf<'add-ban'>): Promise<WireBanChange> {
+    const { bans } = this.#options;
+    if (bans === undefined) return { kind: 'full' };
+    const result = await bans.add({ ...subject, reason, by: 'admin', untilMs });
+    return 'stored' in result ? { kind: result.kind, ban: result.stored.item } : result;
+  }
+
+  async removeBan({ id }: CommandOf<'remove-ban'>): Promise<NodeAnswers['remove-ban']> {
+    const result = await this.#options.bans?.remove(id, undefined);
+    return { found: result?.kind === 'stored' };
+  }
+}
+
+type RuleLists = Readonly<Record<WireRulePlace['source'], readonly AclRule[]>>;
+
+function verdictOf({ allowed, rule, except }: AccessVerdict, lists: RuleLists): WireAccessVerdict {
+  return { allowed, rule: rule && placeOf(rule, lists), except: except && placeOf(except, lists) };
+}
+
+/** Where a rule stands. The rules in force may be some milliseconds older than those stored, so equal ones are the same. */
+function placeOf(rule: AclRule, lists: RuleLists): WireRulePlace | undefined {
+  const text = JSON.stringify(rule);
+  for (const source of ['user', 'config', 'api'] as const) {
+    const index = lists[source].findIndex((each) => each === rule || JSON.stringify(each) === text);
+    if (index !== -1) return { source, index, rule };
+  }
+  return { source: 'api', index: -1, rule };
+}
