@@ -59,6 +59,7 @@ export async function startSkein(group, { name = 'skein', core, build, nodeArgs 
       SKEIN_LISTENERS_TCP_PORT: String(mqtt),
       SKEIN_LISTENERS_TCP_CONNECTS_PER_SECOND: '0',
       SKEIN_LISTENERS_TCP_CONNECTS_PER_SECOND_PER_ADDRESS: '0',
+      SKEIN_FLAPPING_CONNECTIONS_MAX: '0',
       SKEIN_LISTENERS_WS_ENABLED: 'false',
       SKEIN_OPS_PORT: String(ops),
       SKEIN_COMMANDS_PORT: String(commands),

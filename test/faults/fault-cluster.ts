@@ -7,10 +7,11 @@ const EXIT_LEASE_LOST = 75;
 const DAY_MS = 86_400_000;
 const END_CHARACTERS_MAX = 2_000;
 
-/** A fleet on one machine has one address. */
+/** A fleet on one machine has one address, and a storm of takeovers one client id. */
 const ANY_CONNECT_RATE: Settings = {
   LISTENERS_TCP_CONNECTS_PER_SECOND: 0,
   LISTENERS_TCP_CONNECTS_PER_SECOND_PER_ADDRESS: 0,
+  FLAPPING_CONNECTIONS_MAX: 0,
 };
 
 /** How a cluster is started. */

@@ -1,6 +1,6 @@
 export { Acl, PrincipalAcl, type AccessRequest, type AccessVerdict } from './acl/acl.ts';
 export type { AclAction, AclEffect, AclRule, AclSubjects } from './acl/acl-rule.ts';
-export { AddressRange } from './acl/address-range.ts';
+export { AddressRange, networkOf } from './acl/address-range.ts';
 export { AddressRates } from './address-rates.ts';
 export { AccessControl, ClientAccess, type UserAccess } from './acl/client-access.ts';
 export {

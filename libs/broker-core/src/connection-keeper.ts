@@ -10,6 +10,7 @@ import { isShared, topicNameFault } from '#libs/topic-index';
 import type { ClientAccess, Identity, Principal } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
+import { Flapping } from './abuse/flapping.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Bans } from './bans.ts';
@@ -74,6 +75,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #guard: AccessGuard;
   readonly #admission: Admission;
   readonly #naming: Naming;
+  readonly #flapping: Flapping | undefined;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
   #dirty: Connection[] = [];
@@ -98,6 +100,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.limits = parts.limits;
     this.meter = parts.meter;
     this.bans = parts.bans && new Bans(parts.bans, parts, () => this.#expelBanned());
+    this.#flapping = this.#watchOf(parts);
     this.log = parts.log;
     this.nowMs = parts.nowMs;
     this.serverReference = parts.serverReference;
@@ -161,6 +164,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     });
   }
 
+  #watchOf({ flapping, meter, log, nowMs }: NodeParts): Flapping | undefined {
+    const { bans } = this;
+    if (bans === undefined || flapping === undefined) return undefined;
+    return new Flapping(flapping, { meter, log, nowMs, ban: (wanted) => bans.add(wanted) });
+  }
+
   #elsewhere(): ReasonCode {
     return this.serverReference === undefined ? REASON.serverBusy : REASON.useAnotherServer;
   }
@@ -177,7 +186,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { listener } = connection.transport;
     if (wasConnected) {
       this.meter.disconnected(listener, end.initiator, end.reason);
-      this.meter.connectionDuration((this.nowMs() - connection.acceptedAtMs) / 1000);
+      const lastedMs = this.nowMs() - connection.acceptedAtMs;
+      this.meter.connectionDuration(lastedMs / 1000);
+      const { client } = connection;
+      if (client) this.#flapping?.ended({ client, reason: end.reason, lastedMs });
     }
     const { entry } = connection;
     if (entry?.connection === connection) this.#detach(entry, end);

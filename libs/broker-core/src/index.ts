@@ -1,3 +1,4 @@
+export type { FlappingSettings } from './abuse/flapping.ts';
 export {
   OverloadController,
   type LoadSample,

@@ -12,6 +12,7 @@ import type {
 } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
 import type { BoundParts } from './abuse/bounds.ts';
+import type { FlappingSettings } from './abuse/flapping.ts';
 import type { AccessParts } from './access-parts.ts';
 import type { BanParts } from './bans.ts';
 import type { CoreLimits } from './limits.ts';
@@ -38,6 +39,8 @@ export interface NodeParts extends BoundParts {
   readonly access?: AccessParts | undefined;
   /** Who may not connect; without it nobody is banned. */
   readonly bans?: BanParts | undefined;
+  /** Who is banned for coming and going; without it, or without bans, nobody. */
+  readonly flapping?: FlappingSettings | undefined;
   readonly sessions: SessionStore;
   readonly retained: RetainedStore;
   /** Delayed publish; without it messages for `$delayed/` are refused. */

@@ -15,11 +15,13 @@ function faultsOf(env: Readonly<Record<string, string>>): string {
 
 describe('bounds on what clients do', () => {
   it('bound nothing by default, and protect the node', () => {
-    const { rates, quotas, overload } = load({});
+    const { rates, quotas, overload, flapping } = load({});
     expect(rates.client).toEqual({ messagesPerSecond: 0, bytesPerSecond: 0 });
     expect(rates.user).toEqual(rates.client);
     expect(Object.values(quotas.user)).toEqual([0, 0, 0, 0]);
     expect(overload).toMatchObject({ enabled: true, loopDelayMs: [500, 1000, 2000] });
+    const window = { windowSeconds: 60, banSeconds: 300 };
+    expect(flapping).toEqual({ connectionsMax: 100, connectionsPerAddressMax: 0, ...window });
   });
 
   it('can be set by variables', () => {
@@ -39,5 +41,8 @@ describe('bounds on what clients do', () => {
       'SKEIN_OVERLOAD_HEAP_PERCENT: must be a list of three numbers from 0 to 100',
     );
     expect(faultsOf({ SKEIN_RATES_BURST_SECONDS: '0' })).toContain('SKEIN_RATES_BURST_SECONDS');
+    expect(faultsOf({ SKEIN_FLAPPING_WINDOW_SECONDS: '0' })).toContain(
+      'SKEIN_FLAPPING_WINDOW_SECONDS: must be a whole number from 1 to 3600',
+    );
   });
 });

@@ -55,6 +55,25 @@ export const quotas = section({
   }),
 });
 
+/** When coming and going is too much. */
+export const flapping = section({
+  connectionsMax: whole(
+    'Most connections of a client id that end within a window at a node, after less than a window each; with one more it is banned for a while. Ends that are the node’s doing do not count. 0 bans nobody.',
+    { default: 100, min: 0, max: 1_000_000, unit: 'connections' },
+  ),
+  connectionsPerAddressMax: whole(
+    'The same of a user from one address, whatever its client ids; the address is banned, or the /64 of an IPv6 one, with all who share it. 0, the default, bans none.',
+    { default: 0, min: 0, max: 1_000_000, unit: 'connections' },
+  ),
+  windowSeconds: whole('How long a window is.', { default: 60, min: 1, max: 3_600, unit: 's' }),
+  banSeconds: whole('How long such a ban lasts.', {
+    default: 300,
+    min: 1,
+    max: 2_592_000,
+    unit: 's',
+  }),
+});
+
 const thresholds = (what: string, defaults: readonly number[], most: number) =>
   z
     .array(z.int().min(0).max(most))

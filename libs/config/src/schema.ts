@@ -1,4 +1,4 @@
-import { overload, quotas, rates } from './abuse-section.ts';
+import { flapping, overload, quotas, rates } from './abuse-section.ts';
 import { aclRule } from './acl-rule.ts';
 import { auth } from './auth-section.ts';
 import { z } from 'zod';
@@ -303,6 +303,7 @@ export const schema = z.strictObject({
   limits,
   rates,
   quotas,
+  flapping,
   overload,
   topics,
   sharedSubscriptions,

@@ -271,6 +271,7 @@ function messageSeries(counters: Counters, histograms: Histograms) {
       'retained',
       'queue',
     ]),
+    flapped: counters.flapped.by('kind', ['client_id', 'address']),
     overloads: counters.overloads.by('level', OVERLOAD_LEVELS),
     retainedOperations: counters.retainedOperations.by('op', ['set', 'delete', 'expire', 'serve']),
     groupDeliveries: counters.groupDeliveries.by('outcome', [

@@ -132,6 +132,11 @@ export const BROKER_COUNTERS = {
     'Connections, subscriptions and retained messages refused, and queued messages dropped, for the quota of their user.',
     'kind',
   ),
+  flapped: metric(
+    'skein_broker_flapping_total',
+    'Times that a client id or an address was found to come and go all the time, and was to be banned.',
+    'kind',
+  ),
   overloads: metric(
     'skein_broker_overloads_total',
     'Times that the node has come to a level of overload from below.',

@@ -315,6 +315,13 @@ describe('how much a node has to do', () => {
     }
   });
 
+  it('is no cause of bans', async () => {
+    meter.flapped('client_id');
+    const text = await page();
+    expect(text).toContain('skein_broker_flapping_total{kind="client_id"} 1');
+    expect(text).toContain('skein_broker_flapping_total{kind="address"} 0');
+  });
+
   it('is no cause of what a user has too much of', async () => {
     meter.quotaExceeded('queue');
     expect(await page()).toContain('skein_broker_user_quota_exceeded_total{kind="queue"} 1');

@@ -15,6 +15,7 @@ import {
   type BanParts,
   type CoreLimits,
   type DelayedParts,
+  type FlappingSettings,
   type RateParts,
   type ShareStrategy,
   type TopicSettings,
@@ -66,6 +67,7 @@ export interface MemoryNodeOptions {
   readonly authenticator?: Authenticator;
   readonly access?: AccessParts;
   readonly bans?: BanParts;
+  readonly flapping?: FlappingSettings;
   readonly bus?: ClusterBus;
   readonly moves?: BridgeMoves;
   readonly limits?: Partial<CoreLimits>;
@@ -107,6 +109,7 @@ export class MemoryNode {
       authenticator: options.authenticator,
       access: options.access,
       bans: options.bans,
+      flapping: options.flapping,
       sessions: options.sessions,
       retained: options.retained,
       delayed: options.delayed,
