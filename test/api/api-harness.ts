@@ -1,5 +1,11 @@
 import { expect } from '@jest/globals';
-import { OPERATIONS, problemSchema, type Operation, type OperationId } from '#libs/api-contracts';
+import {
+  JSON_TYPE,
+  OPERATIONS,
+  problemSchema,
+  type Operation,
+  type OperationId,
+} from '#libs/api-contracts';
 import { loadConfig, type Config } from '#libs/config';
 import { freePort, silentLog } from '#libs/testkit';
 import { ApiProcess } from '../../apps/api/src/api-process.ts';
@@ -24,7 +30,7 @@ export async function call(
   const { json, ...rest } = init;
   const headers = new Headers(rest.headers);
   if (!headers.has('authorization')) headers.set('authorization', `Bearer ${KEY}`);
-  if (json !== undefined) headers.set('content-type', 'application/json');
+  if (json !== undefined && !headers.has('content-type')) headers.set('content-type', JSON_TYPE);
   const response = await fetch(`${api.url}${path}`, {
     signal: AbortSignal.timeout(DEADLINE_MS),
     ...rest,
@@ -48,7 +54,13 @@ export async function operate(
 ): Promise<Answer> {
   const operation: Operation = OPERATIONS[id];
   const target = path.startsWith('/') ? path : `${operation.path}${path}`;
-  const answer = await call(api, target, { method: operation.method.toUpperCase(), ...init });
+  const headers = new Headers(init.headers);
+  if (!headers.has('content-type')) headers.set('content-type', operation.bodyType ?? JSON_TYPE);
+  const answer = await call(api, target, {
+    method: operation.method.toUpperCase(),
+    ...init,
+    ...(init.json !== undefined && { headers }),
+  });
   const schema = operation.replies[answer.status]?.schema;
   expect(
     (answer.status < 400 ? schema : problemSchema)?.safeParse(answer.body).error,

@@ -137,3 +137,45 @@ it('a bridge that is made over REST reads no file and no variable of the node', 
   expect((await api.call('listBridges')).body).toMatchObject({ items: [] });
   await Promise.all(nodes.map((node) => node.stop()));
 });
+
+it('a rule that is paused over REST takes nothing, on any node, until it is resumed', async () => {
+  const topic = await kafka.topic('paused');
+  const { nodes, redis } = await startCluster(scope, { BRIDGE_SPOOL_KIND: 'redis' });
+  const api = await Api.start(scope, redis);
+  const bridge = { id: 'shop', kind: 'kafka', brokers: kafka.brokers.split(',') };
+  expect((await api.call('createBridge', { body: bridge })).status).toBe(201);
+  const rule = { id: 'r', bridge: 'shop', direction: 'mqtt-to-kafka', filter: 'p/#', topic };
+  const body = { ...rule, ack: 'spool' };
+  let etag = (await api.call('createBridgeRule', { body })).headers.get('etag') ?? '';
+  const path = { rule_id: 'r' };
+  const clients = await Promise.all(
+    nodes.map((node, place) => Client.connect(scope, node.url, { clientId: `p${String(place)}` })),
+  );
+
+  const enable = async (enabled: boolean) => {
+    const headers = { 'if-match': etag };
+    const changed = await api.call('patchBridgeRule', { path, headers, body: { enabled } });
+    expect(changed).toMatchObject({ status: 200, body: { id: 'r', enabled, ack: 'spool' } });
+    etag = changed.headers.get('etag') ?? '';
+  };
+  const publishWhile = async (state: string) => {
+    await until(async () => {
+      const { states } = (await api.call('getBridgeRule', { path })).body as {
+        states: { state: string }[];
+      };
+      expect(states.map((each) => each.state)).toEqual(nodes.map(() => state));
+    }, WAIT_MS);
+    await Promise.all(clients.map((client) => client.publish('p/1', state)));
+  };
+  await publishWhile('running');
+  await enable(false);
+  await publishWhile('stopped');
+  await enable(true);
+  await publishWhile('running');
+
+  await until(async () => {
+    const values = (await kafka.readAll(scope, topic)).map((record) => record.split('|')[2]);
+    expect(values).toEqual(Array(2 * nodes.length).fill('running'));
+  }, WAIT_MS);
+  await Promise.all(nodes.map((node) => node.stop()));
+});

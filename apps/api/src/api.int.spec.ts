@@ -221,6 +221,49 @@ describe('with one embedded node and a key', () => {
     expect(created.status).toBe(201);
   });
 
+  it('pauses and resumes a rule, and changes nothing else of it', async () => {
+    const rule = {
+      id: 'p1',
+      bridge: 'main',
+      direction: 'kafka-to-mqtt',
+      topic: 'k',
+      mqtt_topic: 'm',
+    };
+    const path = '/api/v1/bridge-rules/p1';
+    const made = await operate(api, 'createBridgeRule', { json: rule });
+    const patch = (json: object, headers: Record<string, string>) =>
+      operate(api, 'patchBridgeRule', { path, json, headers });
+    const seen = { 'if-match': made.headers.get('etag') ?? '' };
+
+    expect((await patch({ enabled: false }, {})).status).toBe(428);
+    expect((await patch({ enabled: false }, { 'if-match': '"99"' })).status).toBe(412);
+    expect((await patch({ topic: 'other' }, seen)).status).toBe(400);
+    expect((await patch({ enabled: null }, seen)).status).toBe(400);
+    const type = { 'content-type': 'application/json' };
+    expect((await patch({ enabled: false }, { ...seen, ...type })).status).toBe(415);
+    const idle = await patch({}, seen);
+    expect(idle.headers.get('etag')).toBe(seen['if-match']);
+    const paused = await patch({ enabled: false }, seen);
+    expect(paused.body).toEqual({ ...(made.body as object), enabled: false });
+    expect((await patch({ enabled: true }, seen)).status).toBe(412);
+    const again = { 'if-match': paused.headers.get('etag') ?? '' };
+    expect(await patch({ enabled: true }, again)).toMatchObject({ status: 200, body: made.body });
+
+    const fixed = { path: '/api/v1/bridge-rules/fixed', headers: { 'if-match': '*' } };
+    const off = await operate(api, 'patchBridgeRule', { ...fixed, json: { enabled: false } });
+    expect(off.status).toBe(409);
+    const gone = { path: '/api/v1/bridge-rules/none', headers: { 'if-match': '*' } };
+    const none = await operate(api, 'patchBridgeRule', { ...gone, json: { enabled: false } });
+    expect(none.status).toBe(404);
+    await operate(api, 'deleteBridgeRule', { path, headers: { 'if-match': '*' } });
+  });
+
+  it('takes a merge patch where it is meant', async () => {
+    const headers = { 'content-type': 'application/merge-patch+json' };
+    const answer = await operate(api, 'publishMessage', { json: { topic: 't' }, headers });
+    expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported-media-type' } });
+  });
+
   it('shows how each rule fares, by node', async () => {
     node.states = [
       { id: 'other', state: 'running', lastError: undefined },

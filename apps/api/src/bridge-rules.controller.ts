@@ -12,12 +12,15 @@ import type {
 import type { Cluster } from './cluster/cluster.ts';
 import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText } from './cluster/merge.ts';
-import { etagOf, namesTag, requireMatch } from './http/etag.ts';
+import { Definitions } from './http/definitions.ts';
+import { etagOf } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
 import { presentRule, presentRuleState, wireRuleOf } from './presenters.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
+
+const RULES = new Definitions('rule');
 
 /** Rules with what nodes say of them. */
 interface Survey {
@@ -64,7 +67,7 @@ export class BridgeRulesController {
     const rule = wireRuleOf(body);
     const change = await this.cluster.inquire().change({ kind: 'put-rule', rule });
     if (change.kind === 'conflict' || change.kind === 'read-only') {
-      throw new ProblemError('already-exists', 'A rule with this id exists');
+      throw RULES.exists();
     }
     const stored = storedOf(change);
     void reply.header('location', `/api/v1/bridge-rules/${stored.rule.id}`);
@@ -79,33 +82,42 @@ export class BridgeRulesController {
   ): Promise<BridgeRuleView | undefined> {
     const { rules, states } = await survey(this.cluster.inquire());
     const stored = found(rules, path.rule_id);
-    const view = { ...shown(stored, reply), states: states(stored) };
-    if (known === undefined || !namesTag(known, etagOf(stored.revision))) return view;
-    void reply.status(304);
-    return undefined;
+    const view = { ...presentRule(stored), states: states(stored) };
+    return RULES.shownUnless(known, { revision: stored.revision, reply }, view);
   }
 
   @Route('replaceBridgeRule')
   async replace(
     @Checked() { path, body }: Input<'replaceBridgeRule'>,
-    @Req() { headers }: FastifyRequest,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeRuleView> {
     const { rule_id: id } = path;
-    if ((body.id ?? id) !== id) {
-      const errors = [{ pointer: '/id', code: 'mismatch', detail: 'Not the id of the path' }];
-      throw new ProblemError('validation-failed', 'The id is not that of the path', { errors });
-    }
+    RULES.requireSame(body.id, id);
     const inquiry = this.cluster.inquire();
     const rule = wireRuleOf({ ...body, id } satisfies BridgeRuleCreate);
-    if (headers['if-match'] === undefined && headers['if-none-match'] === '*') {
+    if (RULES.createsOnly(request)) {
       const change = await inquiry.change({ kind: 'put-rule', rule });
-      if (change.kind === 'read-only') throw stale();
+      if (change.kind === 'read-only') throw RULES.refused('conflict');
       const view = shown(storedOf(change), reply);
       void reply.status(201);
       return view;
     }
-    const { revision } = await findOwn(inquiry, id, headers['if-match']);
+    const { revision } = await findOwn(inquiry, id, request.headers['if-match']);
+    return shown(storedOf(await inquiry.change({ kind: 'put-rule', rule, revision })), reply);
+  }
+
+  @Route('patchBridgeRule')
+  async patch(
+    @Checked() { path, body }: Input<'patchBridgeRule'>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeRuleView> {
+    const inquiry = this.cluster.inquire();
+    const stored = await findOwn(inquiry, path.rule_id, ifMatch);
+    const { revision } = stored;
+    const rule = { ...stored.rule, ...body };
+    if (rule.enabled === stored.rule.enabled) return shown(stored, reply);
     return shown(storedOf(await inquiry.change({ kind: 'put-rule', rule, revision })), reply);
   }
 
@@ -139,7 +151,7 @@ async function survey(inquiry: Inquiry): Promise<Survey> {
 
 function found(rules: readonly WireStoredRule[], id: string): WireStoredRule {
   const stored = rules.find(({ rule }) => rule.id === id);
-  if (stored === undefined) throw notFound();
+  if (stored === undefined) throw RULES.refused('absent');
   return stored;
 }
 
@@ -150,10 +162,10 @@ async function findOwn(
   ifMatch: string | undefined,
 ): Promise<WireStoredRule> {
   const { rules } = await inquiry.read({ kind: 'rules' });
-  const stored = found(rules, id);
-  if (stored.source === 'config') throw readOnly();
-  requireMatch(ifMatch, stored.revision);
-  return stored;
+  return RULES.own(
+    rules.find(({ rule }) => rule.id === id),
+    ifMatch,
+  );
 }
 
 function shown(stored: WireStoredRule, reply: FastifyReply): BridgeRuleView {
@@ -165,25 +177,11 @@ function storedOf(change: WireRuleChange): WireStoredRule {
   switch (change.kind) {
     case 'stored':
       return change.stored;
-    case 'conflict':
-      throw stale();
-    case 'absent':
-      throw notFound();
-    case 'read-only':
-      throw readOnly();
     case 'invalid':
       throw new ProblemError('unprocessable', change.detail);
+    case 'conflict':
+    case 'absent':
+    case 'read-only':
+      throw RULES.refused(change.kind);
   }
-}
-
-function notFound(): ProblemError {
-  return new ProblemError('not-found', 'There is no rule with this id');
-}
-
-function stale(): ProblemError {
-  return new ProblemError('precondition-failed', 'The rule has changed, or exists already');
-}
-
-function readOnly(): ProblemError {
-  return new ProblemError('conflict', 'A rule of the configuration cannot be changed over REST');
 }

@@ -14,7 +14,8 @@ import { draftOf, faultyBridge } from './bridge-draft.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText } from './cluster/merge.ts';
-import { etagOf, namesTag, requireMatch } from './http/etag.ts';
+import { Definitions } from './http/definitions.ts';
+import { etagOf } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
@@ -23,6 +24,8 @@ import { CLUSTER, PAGES } from './tokens.ts';
 
 /** The part of its time that an operation leaves to the tests of nodes: the rest is for the way there and back. */
 const TEST_SHARE = 0.75;
+
+const BRIDGES = new Definitions('bridge');
 
 /** A bridge with what nodes say of it. */
 interface Surveyed {
@@ -72,7 +75,7 @@ export class BridgesController {
     const connector = draftOf(body);
     const change = await this.cluster.inquire().change({ kind: 'put-bridge', connector });
     if (change.kind === 'conflict' || change.kind === 'read-only') {
-      throw new ProblemError('already-exists', 'A bridge with this id exists');
+      throw BRIDGES.exists();
     }
     const stored = storedOf(change);
     void reply.header('location', `/api/v1/bridges/${stored.connector.id}`);
@@ -86,33 +89,27 @@ export class BridgesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeView | undefined> {
     const { stored, view } = found(await survey(this.cluster.inquire()), path.bridge_id);
-    void reply.header('etag', etagOf(stored.revision));
-    if (known === undefined || !namesTag(known, etagOf(stored.revision))) return view;
-    void reply.status(304);
-    return undefined;
+    return BRIDGES.shownUnless(known, { revision: stored.revision, reply }, view);
   }
 
   @Route('replaceBridge')
   async replace(
     @Checked() { path, body }: Input<'replaceBridge'>,
-    @Req() { headers }: FastifyRequest,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeView> {
     const { bridge_id: id } = path;
-    if ((body.id ?? id) !== id) {
-      const errors = [{ pointer: '/id', code: 'mismatch', detail: 'Not the id of the path' }];
-      throw new ProblemError('validation-failed', 'The id is not that of the path', { errors });
-    }
+    BRIDGES.requireSame(body.id, id);
     const inquiry = this.cluster.inquire();
     const connector = draftOf({ ...body, id });
-    if (headers['if-match'] === undefined && headers['if-none-match'] === '*') {
+    if (BRIDGES.createsOnly(request)) {
       const change = await inquiry.change({ kind: 'put-bridge', connector });
-      if (change.kind === 'read-only') throw stale();
+      if (change.kind === 'read-only') throw BRIDGES.refused('conflict');
       const view = shown(storedOf(change), reply);
       void reply.status(201);
       return view;
     }
-    const { revision } = await findOwn(inquiry, id, headers['if-match']);
+    const { revision } = await findOwn(inquiry, id, request.headers['if-match']);
     return shown(
       storedOf(await inquiry.change({ kind: 'put-bridge', connector, revision })),
       reply,
@@ -158,7 +155,7 @@ export class BridgesController {
     const results = answered.flatMap(({ node, answer: { steps } }) =>
       steps === undefined ? [] : [presentTest(node.nodeId, steps)],
     );
-    if (results.length === 0) throw notFound();
+    if (results.length === 0) throw BRIDGES.refused('absent');
     const meta = { partial: unavailable.length > 0, unavailable_nodes: [...unavailable] };
     return { ok: results.every(({ ok }) => ok), results, meta };
   }
@@ -195,7 +192,7 @@ async function survey(inquiry: Inquiry): Promise<Survey> {
 
 function found({ bridges }: Survey, id: string): Surveyed {
   const surveyed = bridges.find(({ view }) => view.id === id);
-  if (surveyed === undefined) throw notFound();
+  if (surveyed === undefined) throw BRIDGES.refused('absent');
   return surveyed;
 }
 
@@ -206,11 +203,10 @@ async function findOwn(
   ifMatch: string | undefined,
 ): Promise<WireStoredBridge> {
   const { bridges } = await inquiry.read({ kind: 'bridges' });
-  const stored = bridges.find(({ connector }) => connector.id === id);
-  if (stored === undefined) throw notFound();
-  if (stored.source === 'config') throw readOnly();
-  requireMatch(ifMatch, stored.revision);
-  return stored;
+  return BRIDGES.own(
+    bridges.find(({ connector }) => connector.id === id),
+    ifMatch,
+  );
 }
 
 function shown(stored: WireStoredBridge, reply: FastifyReply): BridgeView {
@@ -222,27 +218,13 @@ function storedOf(change: WireBridgeChange): WireStoredBridge {
   switch (change.kind) {
     case 'stored':
       return change.stored;
-    case 'conflict':
-      throw stale();
-    case 'absent':
-      throw notFound();
-    case 'read-only':
-      throw readOnly();
     case 'in-use':
       throw new ProblemError('conflict', `Rules use the bridge: ${change.rules.join(', ')}`);
     case 'invalid':
       throw faultyBridge(change.faults);
+    case 'conflict':
+    case 'absent':
+    case 'read-only':
+      throw BRIDGES.refused(change.kind);
   }
-}
-
-function notFound(): ProblemError {
-  return new ProblemError('not-found', 'There is no bridge with this id');
-}
-
-function stale(): ProblemError {
-  return new ProblemError('precondition-failed', 'The bridge has changed, or exists already');
-}
-
-function readOnly(): ProblemError {
-  return new ProblemError('conflict', 'A bridge of the configuration cannot be changed over REST');
 }

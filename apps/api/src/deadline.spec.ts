@@ -12,8 +12,10 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
+  JSON_TYPE,
   OPERATIONS,
   type NodeCommand,
+  type Operation,
   type OperationId,
   type WireBridge,
   type WireRule,
@@ -88,6 +90,7 @@ const PATHS: Partial<Record<OperationId, string>> = {
   deleteBridge: '/api/v1/bridges/b',
   getBridgeRule: '/api/v1/bridge-rules/r',
   replaceBridgeRule: '/api/v1/bridge-rules/r',
+  patchBridgeRule: '/api/v1/bridge-rules/r',
   deleteBridgeRule: '/api/v1/bridge-rules/r',
   testBridgeRule: '/api/v1/bridge-rules/r/tests',
   getBan: '/api/v1/bans/b',
@@ -102,6 +105,7 @@ const BODIES: Partial<Record<OperationId, object>> = {
   replaceBridge: BRIDGE,
   createBridgeRule: { ...RULE, id: 'r' },
   replaceBridgeRule: RULE,
+  patchBridgeRule: { enabled: false },
   testBridgeRule: { message: { topic: 't' } },
   testUnsavedBridgeRule: { rule: { ...RULE, id: 'r' }, message: { topic: 't' } },
   replaceAclRules: { rules: [] },
@@ -178,14 +182,17 @@ describe('while nodes fall silent in the middle of an operation', () => {
 
   /** Makes a request; `ms` is what it took of the time of its questions, which alone moves the clock. */
   async function operate(id: OperationId) {
-    const { method, path } = OPERATIONS[id];
+    const { method, path, bodyType }: Operation = OPERATIONS[id];
     const begun = performance.now();
     let over = false;
     const answering = app
       .inject({
         method: method.toUpperCase() as 'GET',
         url: PATHS[id] ?? path,
-        headers: { host: '127.0.0.1', 'if-match': '"1"' },
+        headers: {
+          ...{ host: '127.0.0.1', 'if-match': '"1"' },
+          ...(id in BODIES && { 'content-type': bodyType ?? JSON_TYPE }),
+        },
         ...(id in BODIES ? { payload: BODIES[id] ?? {} } : {}),
       })
       .then((answer) => ({ status: answer.statusCode, body: answer.json<{ detail?: string }>() }))
@@ -212,6 +219,7 @@ describe('while nodes fall silent in the middle of an operation', () => {
 
   it.each([
     ['replaceBridgeRule', 'rules', ['put-rule', 'remove-rule']],
+    ['patchBridgeRule', 'rules', ['put-rule', 'remove-rule']],
     ['deleteBridgeRule', 'rules', ['put-rule', 'remove-rule']],
     ['replaceBridge', 'bridges', ['put-bridge', 'remove-bridge']],
     ['deleteBridge', 'bridges', ['put-bridge', 'remove-bridge']],

@@ -241,6 +241,17 @@ export const bridgeRuleReplaceSchema = named(
   ]),
 );
 
+/** A change of a rule: pause and resume. */
+export const bridgeRulePatchSchema = named(
+  'BridgeRulePatch',
+  z.strictObject({
+    enabled: z
+      .boolean()
+      .exactOptional()
+      .describe('`false` pauses the rule: what it has in the spool waits. `true` resumes it.'),
+  }),
+);
+
 /** How a rule fares on one node. */
 export const bridgeRuleStateSchema = named(
   'BridgeRuleState',
@@ -434,6 +445,34 @@ export const BRIDGE_RULE_OPERATIONS = {
       'storage-unavailable',
     ],
     example: { path: { rule_id: 'telemetry' }, body: exampleBody, reply: exampleRule },
+  },
+  patchBridgeRule: {
+    method: 'patch',
+    path: '/api/v1/bridge-rules/{rule_id}',
+    tag: 'Bridge',
+    summary: 'Pause or resume a bridge rule',
+    description: 'A JSON Merge Patch (RFC 7396) of `enabled`; to change more, replace the rule.',
+    access: 'key',
+    pathParameters: rulePath,
+    query: z.strictObject({}),
+    body: bridgeRulePatchSchema,
+    bodyType: 'application/merge-patch+json',
+    headers: ifMatch,
+    replies: { 200: { description: 'Changed.', schema: bridgeRuleSchema, headers: etag } },
+    problems: [
+      'not-found',
+      'conflict',
+      'precondition-failed',
+      'precondition-required',
+      'unprocessable',
+      'node-unavailable',
+      'storage-unavailable',
+    ],
+    example: {
+      path: { rule_id: 'telemetry' },
+      body: { enabled: false },
+      reply: { ...exampleRule, enabled: false },
+    },
   },
   deleteBridgeRule: {
     method: 'delete',

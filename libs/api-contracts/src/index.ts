@@ -114,7 +114,14 @@ export {
   type SampleRecord,
 } from './rule-tests.ts';
 export { openApiDocument, type JsonObject } from './openapi.ts';
-export type { Example, InputOf, Operation, OutputOf, Reply } from './operation.ts';
+export {
+  JSON_TYPE,
+  type Example,
+  type InputOf,
+  type Operation,
+  type OutputOf,
+  type Reply,
+} from './operation.ts';
 export { OPERATIONS, methodsOf, type Input, type OperationId } from './operations.ts';
 export { PAGE_LIMIT_MAX, metaSchema, pageSchema, type List, type Meta, type Page } from './page.ts';
 export {

@@ -26,12 +26,13 @@ const operationObject = z.strictObject({
   requestBody: z
     .strictObject({
       required: z.literal(true),
-      content: z.strictObject({
-        'application/json': z.strictObject({
+      content: z.partialRecord(
+        z.enum(['application/json', 'application/merge-patch+json']),
+        z.strictObject({
           schema: z.strictObject({ $ref: z.string() }),
           example: z.unknown(),
         }),
-      }),
+      ),
     })
     .optional(),
   responses: z.record(
@@ -51,7 +52,7 @@ const documentSchema = z.strictObject({
   tags: z.array(z.strictObject({ name: z.string() })),
   paths: z.record(
     z.string().startsWith('/api/'),
-    z.partialRecord(z.enum(['get', 'post', 'put', 'delete']), operationObject),
+    z.partialRecord(z.enum(['get', 'post', 'put', 'patch', 'delete']), operationObject),
   ),
   components: z.strictObject({
     schemas: z.record(z.string().regex(/^[A-Za-z0-9]+$/), z.looseObject({})),

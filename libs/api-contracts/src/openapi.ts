@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Operation, Reply } from './operation.ts';
+import { JSON_TYPE, type Operation, type Reply } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { PROBLEMS, problemSchema, type ProblemCode } from './problem.ts';
 import { SCHEMAS } from './schema.ts';
@@ -65,7 +65,9 @@ function operationObject(operationId: string, operation: Operation): JsonObject 
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: reference(body), example: example.body } },
+            content: {
+              [operation.bodyType ?? JSON_TYPE]: { schema: reference(body), example: example.body },
+            },
           },
         }),
     responses: { ...successes(operation), ...failures(operation) },
@@ -130,7 +132,7 @@ function success(reply: Reply, example: unknown): JsonObject {
       ? {}
       : {
           content: {
-            [reply.contentType ?? 'application/json']: {
+            [reply.contentType ?? JSON_TYPE]: {
               schema: reference(reply.schema),
               ...(example === undefined ? {} : { example }),
             },

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type { ProblemCode } from './problem.ts';
 
+/** What the body of a request is, unless its operation says otherwise. */
+export const JSON_TYPE = 'application/json';
+
 /** A successful reply. */
 export interface Reply {
   readonly description: string;
@@ -22,7 +25,7 @@ export interface Example {
 
 /** One operation of the API: the router, the checks of requests and the OpenAPI document are made from it. */
 export interface Operation {
-  readonly method: 'get' | 'post' | 'put' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With parameters in braces, as OpenAPI writes them. */
   readonly path: string;
   readonly tag: string;
@@ -33,6 +36,8 @@ export interface Operation {
   readonly pathParameters?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** @defaultValue {@link JSON_TYPE} */
+  readonly bodyType?: string;
   /** Request headers: name to description. */
   readonly headers?: Readonly<Record<string, string>>;
   /** By status; the first is the usual one. */

@@ -1,4 +1,10 @@
-import { OPERATIONS, problemSchema, type OperationId } from '#libs/api-contracts';
+import {
+  JSON_TYPE,
+  OPERATIONS,
+  problemSchema,
+  type Operation,
+  type OperationId,
+} from '#libs/api-contracts';
 import { freePort } from '#libs/testkit';
 import { Ops, spawnApp, type Settings } from './app.ts';
 import type { Child } from './child.ts';
@@ -54,7 +60,7 @@ export class Api {
     id: OperationId,
     { path = {}, query = {}, headers = {}, body }: Call = {},
   ): Promise<Reply> {
-    const operation = OPERATIONS[id];
+    const operation: Operation = OPERATIONS[id];
     const filled = operation.path.replace(/\{(\w+)\}/g, (_, name: string) =>
       encodeURIComponent(path[name] ?? ''),
     );
@@ -64,7 +70,7 @@ export class Api {
       headers: {
         ...headers,
         ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== undefined && { 'content-type': operation.bodyType ?? JSON_TYPE }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(ASK_DEADLINE_MS),

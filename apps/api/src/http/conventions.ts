@@ -44,6 +44,8 @@ export function installConventions(
 ): void {
   const begun = new WeakMap<IncomingMessage, number>();
   server.removeContentTypeParser('text/plain');
+  const parseJson = server.getDefaultJsonParser('error', 'error');
+  server.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, parseJson);
   server.addHook('onRequest', async (request, reply) => {
     begun.set(request.raw, performance.now());
     meter.requestStarted();

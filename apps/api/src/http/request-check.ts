@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { FieldError, Operation, ProblemCode } from '#libs/api-contracts';
+import { JSON_TYPE, type FieldError, type Operation, type ProblemCode } from '#libs/api-contracts';
 import { ProblemError } from './problem-error.ts';
 
 /** The parts of a request that a contract speaks of. */
@@ -54,6 +54,14 @@ export function checkRequest(operation: Operation, request: UncheckedRequest): C
   }
   if (faults.length > 0) throw refusal(faults);
   return checked;
+}
+
+/** @throws ProblemError when the body of a request is of another type than its operation takes. */
+export function requireBodyType(operation: Operation, given: string | undefined): void {
+  const { body, bodyType = JSON_TYPE } = operation;
+  if (body === undefined || given === undefined) return;
+  if (given.split(';', 1)[0]?.trim().toLowerCase() === bodyType) return;
+  throw new ProblemError('unsupported-media-type', `The operation takes ${bodyType}`);
 }
 
 function refusal(faults: readonly Fault[]): ProblemError {

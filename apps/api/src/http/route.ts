@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { OPERATIONS, type Operation, type OperationId } from '#libs/api-contracts';
-import { checkRequest, type CheckedRequest } from './request-check.ts';
+import { checkRequest, requireBodyType, type CheckedRequest } from './request-check.ts';
 
 /** Under this key a handler holds its operationId. */
 export const OPERATION_ID = 'skein:operation';
@@ -20,6 +20,7 @@ const METHODS = {
   get: RequestMethod.GET,
   post: RequestMethod.POST,
   put: RequestMethod.PUT,
+  patch: RequestMethod.PATCH,
   delete: RequestMethod.DELETE,
 };
 
@@ -35,6 +36,7 @@ class ContractGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const id = Reflect.getMetadata(OPERATION_ID, context.getHandler()) as OperationId;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
+    requireBodyType(OPERATIONS[id], request.headers['content-type']);
     checked.set(request, checkRequest(OPERATIONS[id], request));
     return true;
   }
