@@ -11,7 +11,7 @@ export function authFaults({ chain, users, saltSecret }: Auth): ConfigFault[] {
     faults.push({
       field: 'auth.saltSecret',
       problem: 'is required by users with scram: their salts stay, so those of others must as well',
-      fix: 'set SKEIN_AUTH_SALT_SECRET to random characters, the same on all nodes',
+      fix: 'set auth.saltSecretFile or SKEIN_AUTH_SALT_SECRET: random characters, the same on all nodes',
     });
   }
   if (chain === undefined) return faults;

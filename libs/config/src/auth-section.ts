@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { authSource } from './auth-source.ts';
-import { flag, section, whole } from './kinds.ts';
+import { file, flag, section, whole } from './kinds.ts';
 import { user } from './user.ts';
 
 /** Who may connect. */
@@ -33,4 +33,5 @@ export const auth = section({
       expects: '16 to 512 visible ASCII characters without spaces',
       secret: true,
     }),
+  saltSecretFile: file('File with it in its first line, read at the start.'),
 });

@@ -31,7 +31,7 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
     faults.push({
       field: 'api.key',
       problem: 'is required when api.host is not a loopback address',
-      fix: 'set SKEIN_API_KEY, or api.host to 127.0.0.1',
+      fix: 'set api.keyFile or SKEIN_API_KEY, or api.host to 127.0.0.1',
     });
   }
   return faults;

@@ -9,6 +9,7 @@ import { parseFlags } from './flags.ts';
 import type { furtherListener } from './listener-section.ts';
 import { nearest } from './nearest.ts';
 import { schema } from './schema.ts';
+import { SecretError, readSecret } from './secret-reference.ts';
 import { ITEM_KEYS, LISTENER_SETTINGS, SETTINGS, type Setting } from './setting.ts';
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
@@ -55,6 +56,8 @@ export interface ConfigSource {
 }
 
 const FILE_VARIABLE = 'SKEIN_CONFIG';
+/** Settings beside which another one, its name with `File`, may name a file that holds the value. */
+const SECRETS_IN_FILES = ['api.key', 'auth.saltSecret'];
 
 type Tree = { [key: string]: unknown };
 
@@ -78,6 +81,7 @@ export function loadConfig(source: ConfigSource = {}): Config {
     put(tree, 'data.dir', flags.data);
     origins.set('data.dir', '--data');
   }
+  faults.push(...readSecretFiles(tree, origins));
   if (at(tree, 'node.id') === undefined) put(tree, 'node.id', defaultNodeId());
   const parsed = schema.safeParse(tree);
   if (!parsed.success) {
@@ -146,6 +150,27 @@ function overlayEnv(
     }
   }
   return faults;
+}
+
+/** Takes the secrets that may stand in a file from there, as if they stood in the configuration. */
+function readSecretFiles(tree: Tree, origins: Map<string, string>): readonly ConfigFault[] {
+  return SECRETS_IN_FILES.flatMap((path) => {
+    const field = `${path}File`;
+    const file = at(tree, field);
+    if (typeof file !== 'string' || file === '') return [];
+    if (at(tree, path) !== undefined) {
+      return [{ field, problem: `is given beside ${path}`, fix: 'remove one of them' }];
+    }
+    try {
+      put(tree, path, readSecret({ file }));
+      origins.set(path, field);
+      return [];
+    } catch (error) {
+      if (!(error instanceof SecretError)) throw error;
+      const fix = 'name a file that this user may read, with the secret in its first line';
+      return [{ field, problem: error.message, fix }];
+    }
+  });
 }
 
 /** A text that does not fit the type is passed on as it is, for the schema to refuse. */

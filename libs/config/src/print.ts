@@ -13,11 +13,10 @@ export function printConfig(config: Config): string {
   const masked = {
     ...config,
     node,
-    api: { ...config.api, ...(config.api.key === undefined ? {} : { key: MASK }) },
+    api: maskRead(config.api, 'key'),
     auth: {
-      ...config.auth,
+      ...maskRead(config.auth, 'saltSecret'),
       users: config.auth.users.map(maskUser),
-      ...(config.auth.saltSecret === undefined ? {} : { saltSecret: MASK }),
     },
     redis: {
       ...config.redis,
@@ -27,6 +26,13 @@ export function printConfig(config: Config): string {
     },
   };
   return `# Skein ${version}\n${stringify(masked, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** A section without a secret: masked where it was given, left out where its file is named instead. */
+function maskRead<Section extends object>(section: Section, key: keyof Section & string): object {
+  const { [key]: secret, ...rest } = section;
+  const hasFile = `${key}File` in rest;
+  return { ...rest, ...(secret === undefined || hasFile ? {} : { [key]: MASK }) };
 }
 
 function maskUser(user: Config['auth']['users'][number]): object {

@@ -72,6 +72,7 @@ const api = section({
       expects: '16 to 512 visible ASCII characters without spaces',
       secret: true,
     }),
+  keyFile: file('File with that key in its first line, read at the start, instead of `api.key`.'),
   opsPort: port('Port of `/metrics` and `/healthz/*` of the API process, on `ops.host`.', 9465),
   nodeTimeoutMs: milliseconds(
     'How long an operation of the API may take; nodes that have not answered by then are unavailable.',
