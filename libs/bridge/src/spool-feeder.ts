@@ -1,7 +1,7 @@
 import { SpoolDamageError, SpoolError, type SpoolEntry, type SpoolLog } from '#libs/broker-ports';
 import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
-import { Fifo } from './fifo.ts';
+import { DoneMarks } from './done-marks.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import type { RecordFates } from './record-fates.ts';
 import type { SpoolIntake } from './spool-intake.ts';
@@ -28,13 +28,15 @@ export interface SpoolFeederOptions {
 /** What a rule may have in its lanes however full the buffer is, so that it gets on beside greedy ones. */
 const WINDOW_BYTES_MIN = 256 * 1024;
 const READ_BYTES_MAX = 512 * 1024;
+/** How many records may leave the lanes before that is written down, also when that costs the disk a group. */
+const LEFT_MAX = 500;
 
 /**
  * Carries the records of a log to their lanes, in the order of the log, and forgets those that are done with.
  *
  * @remarks A rule that is caught up gets a record from memory as soon as it is durable. Else its records wait in the log, and
  * are read back as the lanes empty. Lanes deliver out of order; the log is released up to the first record that is not
- * done with, so a crash repeats what was delivered beyond it: no more than the lanes hold.
+ * done with, and those beyond it that are get marks: a crash repeats what was delivered since the last group that went to the disk.
  */
 export class SpoolFeeder {
   readonly #options: SpoolFeederOptions;
@@ -45,9 +47,11 @@ export class SpoolFeeder {
   #state: 'waiting' | 'running' | 'stopped' = 'waiting';
   #isFeeding = false;
   #isReading = false;
-  /** What is in the lanes, in the order of the log. */
-  readonly #inLanes = new Fifo<OutboundRecord>();
   #laneBytes = 0;
+  /** What need not be sent; below `#next`, the rest of it is in the lanes. */
+  #done: DoneMarks;
+  /** How many records have left the lanes since that was written down. */
+  #left = 0;
   /** How many records may be read back now. */
   #allowance: number;
   #sweptMs: number;
@@ -55,6 +59,7 @@ export class SpoolFeeder {
   constructor(options: SpoolFeederOptions) {
     this.#options = options;
     this.#next = options.spoolLog.first;
+    this.#done = new DoneMarks(options.spoolLog);
     this.#allowance = options.limits.replayRecordsPerSecond === 0 ? Infinity : 1;
     this.#sweptMs = options.clock.monotonicMs();
   }
@@ -72,7 +77,7 @@ export class SpoolFeeder {
   /** All up to this sequence are done with. */
   get done(): number {
     const next = Math.max(this.#next, this.#options.spoolLog.first);
-    return (this.#inLanes.at(0)?.sequence ?? next) - 1;
+    return (this.isIdle ? next : this.#done.first) - 1;
   }
 
   /** Whether records must be read back before live ones go on. */
@@ -82,7 +87,7 @@ export class SpoolFeeder {
 
   /** Whether nothing is in the lanes. */
   get isIdle(): boolean {
-    return this.#inLanes.size === 0;
+    return this.#done.first >= this.#next;
   }
 
   /** Begins: nothing of the log is in other hands any more. */
@@ -90,6 +95,7 @@ export class SpoolFeeder {
     if (this.#state !== 'waiting') return;
     this.#state = 'running';
     this.#next = this.#options.spoolLog.first;
+    this.#done = new DoneMarks(this.#options.spoolLog);
     this.feed();
   }
 
@@ -105,7 +111,6 @@ export class SpoolFeeder {
     while (this.#hasRoom) {
       const record = this.#take();
       if (record === undefined) break;
-      this.#inLanes.push(record);
       this.#laneBytes += record.bytes;
       this.#options.push(record);
     }
@@ -115,21 +120,28 @@ export class SpoolFeeder {
 
   /** A record has left the lanes: it was delivered or given up, or, as the rule ends, it stays in the log. */
   left(record: OutboundRecord, isDone: boolean): void {
-    record.isDone = isDone;
     this.#laneBytes -= record.bytes;
+    if (!isDone) return;
+    this.#done.add(record.sequence);
+    this.#left += 1;
   }
 
   /** To be called when records have left. */
   advance(): void {
-    while (this.#inLanes.at(0)?.isDone === true) this.#inLanes.shift();
+    if (this.#left >= LEFT_MAX) this.release();
     // A release costs the disk a group, unless records are on their way there.
-    if (this.#options.intake.isPending) this.release();
+    else if (this.#options.intake.isPending) this.#options.spoolLog.release(this.#done.first - 1);
     this.feed();
   }
 
-  /** Lets the log forget what is done with. */
+  /** Lets the log forget what is done with, and remember what is beyond something that is not. */
   release(): void {
-    this.#options.spoolLog.release((this.#inLanes.at(0)?.sequence ?? this.#next) - 1);
+    const { spoolLog } = this.#options;
+    spoolLog.release(this.#done.first - 1);
+    if (this.#left === 0) return;
+    this.#left = 0;
+    const { beyond } = this.#done;
+    if (beyond !== undefined) spoolLog.mark(beyond);
   }
 
   sweep(nowMs: number): void {
@@ -148,10 +160,11 @@ export class SpoolFeeder {
   /** The next record for the lanes, unless it is not durable yet or must be read first. */
   #take(): OutboundRecord | undefined {
     for (;;) {
-      this.#next = Math.max(this.#next, this.#options.spoolLog.first);
+      this.#passTo(this.#options.spoolLog.first);
       const { isBehind } = this;
       const record = isBehind ? this.#takeRead() : this.#takeRecent();
       if (record === undefined || !this.#isExpired(record)) return record;
+      this.#done.add(record.sequence);
       if (isBehind) this.#allowance += 1;
       this.#options.budget.give(record.bytes);
       this.#options.fates.count('dropped', 'expired');
@@ -164,6 +177,7 @@ export class SpoolFeeder {
       if (record === undefined) return undefined;
       this.#next += 1;
       if (!record.isDone) return record;
+      this.#done.add(record.sequence);
       this.#options.budget.give(record.bytes);
     }
   }
@@ -174,10 +188,13 @@ export class SpoolFeeder {
       if (entry === undefined) return undefined;
       this.#aheadAt += 1;
       if (entry.sequence < this.#next) continue;
-      this.#next = entry.sequence + 1;
+      this.#passTo(entry.sequence);
+      this.#next += 1;
+      if (this.#done.has(entry.sequence)) continue;
       this.#allowance -= 1;
       const record = this.#decode(entry);
       if (record !== undefined) return record;
+      this.#done.add(entry.sequence);
     }
     return undefined;
   }
@@ -193,11 +210,16 @@ export class SpoolFeeder {
     return clock.nowMs() - timestampMs > limits.ageSecondsMax * 1_000;
   }
 
+  /** There is nothing to send before a sequence. */
+  #passTo(next: number): void {
+    for (; this.#next < next; this.#next += 1) this.#done.add(this.#next);
+  }
+
   /** What is damaged holds up nothing behind it. */
   #passOver(error: SpoolDamageError): void {
     const from = Math.max(this.#next, this.#options.spoolLog.first);
     if (from <= error.upTo) this.#options.damaged(from, error);
-    this.#next = Math.max(this.#next, error.upTo + 1);
+    this.#passTo(error.upTo + 1);
     this.feed();
   }
 
@@ -218,7 +240,7 @@ export class SpoolFeeder {
     this.#isReading = false;
     // Without records nothing is there up to the last whose fate is known; what is not durable yet is waited for.
     if (this.#ahead.length === 0 && told < this.#next) return;
-    if (this.#ahead.length === 0) this.#next = told + 1;
+    if (this.#ahead.length === 0) this.#passTo(told + 1);
     this.feed();
   }
 }

@@ -136,6 +136,17 @@ describe('SpoolHeir', () => {
     expect(log.of('bridge-spool-emptied')).toHaveLength(1);
   });
 
+  it('passes over what the other node has sent', async () => {
+    const values = numbers(3_000, 200);
+    await leave('r1', values);
+    // All but each eighth of the first 2,000.
+    left.open('r1').mark({ from: 0, bits: new Uint8Array(250).fill(254) });
+    heir.start();
+    await pass(LOOKS_MS);
+    expect(stored).toEqual(values.filter((_, index) => (index + 1) % 8 === 0 || index >= 1_999));
+    expect(left.rules()).toEqual([]);
+  });
+
   it('serves a rule that has another ack by now', async () => {
     bridge.apply([rule({ ack: 'kafka' })]);
     await leave('r1', ['old']);

@@ -7,6 +7,7 @@ import {
   type SpoolEstate,
   type SpoolLog,
 } from '#libs/broker-ports';
+import { isMarked } from './done-marks.ts';
 import type { RuleBridge } from './rule-bridge.ts';
 
 /** What an heir works with. */
@@ -114,8 +115,10 @@ export class SpoolHeir {
       await spool.remove(rule);
       return false;
     }
-    const taken = await bridge.inherit(rule, entries);
-    const last = entries[taken - 1];
+    const { marks } = left;
+    const wanted = entries.filter(({ sequence }) => !isMarked(marks, sequence));
+    const taken = wanted.length > 0 ? await bridge.inherit(rule, wanted) : 0;
+    const last = taken === wanted.length ? entries.at(-1) : wanted[taken - 1];
     if (last === undefined) return false;
     left.release(last.sequence);
     if (!isAtWork) log.warn('bridge-spool-removed', { rule, node, records: taken });

@@ -91,7 +91,7 @@ describe('a rule that acknowledges from the spool', () => {
     sink.stuck.clear();
     bench.bridge.apply([rule()]);
     await bench.pass(300);
-    expect(values().toSorted()).toEqual(['3', '4', '5']);
+    expect(values()).toEqual(['3']);
     expect(first()).toBe(6);
   });
 

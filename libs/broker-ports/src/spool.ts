@@ -14,6 +14,14 @@ export interface SpoolEntry {
  */
 export type SpoolDone = (sequence: number, error?: SpoolError) => void;
 
+/** Which records of a log are done with, from one that is not on. */
+export interface SpoolMarks {
+  /** The sequence that the lowest bit of the first byte stands for. */
+  readonly from: number;
+  /** A bit for each sequence, set when its record is done with. */
+  readonly bits: Uint8Array;
+}
+
 /** What dropOldest has dropped. */
 export interface SpoolDropped {
   readonly records: number;
@@ -32,6 +40,8 @@ export interface SpoolLog {
   readonly next: number;
   /** How many sequences wait: records, also such as are on their way to the disk, and failed appends, until they are released. */
   readonly records: number;
+  /** What mark() was told last, as far as it was durable; undefined when it never was. */
+  readonly marks: SpoolMarks | undefined;
   /** What they take of the spool. It shrinks in steps, some time after the release: records are kept in blocks. */
   readonly bytes: number;
   /**
@@ -58,6 +68,12 @@ export interface SpoolLog {
    * @remarks Durable some time later, with the next group: after a crash the latest ones come again.
    */
   release(upTo: number): void;
+  /**
+   * Remembers which of the records that it keeps need not be sent again. Replaces what it was told before.
+   *
+   * @remarks Durable some time later, with the next group.
+   */
+  mark(marks: SpoolMarks): void;
   /**
    * Makes room for at least so many bytes by releasing the oldest durable records of this log, in whole blocks.
    *

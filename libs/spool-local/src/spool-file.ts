@@ -1,7 +1,7 @@
 import { mkdir, realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import { SpoolError } from '#libs/broker-ports';
+import { SpoolError, type SpoolMarks } from '#libs/broker-ports';
 import type { SpoolBlock, SpoolChange, SpoolChanged, SpoolStore, StoredLog } from '#libs/spool';
 import { isForeign } from './lmdb-header.ts';
 
@@ -13,11 +13,14 @@ const FILE = 'spool.mdb';
  *   [0]                        the format of the file
  *   [1, rule]                  `first next end` of the log
  *   [2, rule, last, before]    a block
+ *   [3, rule]                  marks: the sequence of the first bit, in 8 bytes, and the bits
  */
 const FORMAT_KEY: Key = [0];
 const FORMAT = '1';
 const LOGS = 1;
 const BLOCKS = 2;
+const MARKS = 3;
+const MARKS_HEAD_BYTES = 8;
 
 /**
  * How many blocks one transaction removes of a log. Each removal takes pages before it gives some back: on a full disk
@@ -84,7 +87,8 @@ export class SpoolFile implements SpoolStore {
         throw new SpoolError('FAILED', `the spool is damaged: the state of rule ${rule}`);
       }
       const [head] = this.#keys(rule, 1);
-      logs.push({ rule, first, next, end, base: head?.before ?? end });
+      const marks = marksOf(this.#database.get([MARKS, rule]));
+      logs.push({ rule, first, next, end, base: head?.before ?? end, marks });
     }
     return logs;
   }
@@ -93,12 +97,13 @@ export class SpoolFile implements SpoolStore {
     this.#database.resetReadTxn();
     const plans = changes.map((change) => this.#plan(change));
     await this.#commit((results) => {
-      for (const [index, { rule, blocks, first, next, end }] of changes.entries()) {
+      for (const [index, { rule, blocks, first, next, end, marks }] of changes.entries()) {
         for (const { last, before, bytes } of blocks) {
           results.add(this.#database.put([BLOCKS, rule, last, before], asBuffer(bytes)));
         }
         const state = `${String(first)} ${String(next)} ${String(end)}`;
         results.add(this.#database.put([LOGS, rule], Buffer.from(state)));
+        if (marks !== undefined) results.add(this.#database.put([MARKS, rule], bytesOf(marks)));
         for (const key of plans[index]?.released ?? []) results.add(this.#database.remove(key));
       }
     });
@@ -128,7 +133,9 @@ export class SpoolFile implements SpoolStore {
       const keys = this.#keys(rule, REMOVALS_MAX);
       await this.#commit((results) => {
         for (const { key } of keys) results.add(this.#database.remove(key));
-        if (keys.length < REMOVALS_MAX) results.add(this.#database.remove([LOGS, rule]));
+        if (keys.length === REMOVALS_MAX) return;
+        results.add(this.#database.remove([LOGS, rule]));
+        results.add(this.#database.remove([MARKS, rule]));
       });
       if (keys.length < REMOVALS_MAX) return;
     }
@@ -220,6 +227,19 @@ function fieldOf(error: unknown, name: string): unknown {
 
 function nameOf(key: Key): { last: number; before: number } {
   return { last: Number(key[2]), before: Number(key[3]) };
+}
+
+function bytesOf({ from, bits }: SpoolMarks): Buffer {
+  const head = Buffer.alloc(MARKS_HEAD_BYTES);
+  head.writeBigUInt64BE(BigInt(from));
+  return Buffer.concat([head, bits]);
+}
+
+function marksOf(bytes: Buffer | undefined): SpoolMarks | undefined {
+  if (bytes === undefined) return undefined;
+  // The driver's buffer does not outlive the next read.
+  const bits = Uint8Array.from(bytes.subarray(MARKS_HEAD_BYTES));
+  return { from: Number(bytes.readBigUInt64BE()), bits };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

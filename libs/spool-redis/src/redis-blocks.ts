@@ -1,4 +1,4 @@
-import { SpoolError } from '#libs/broker-ports';
+import { SpoolError, type SpoolMarks } from '#libs/broker-ports';
 import { readLuaScript, type LuaScript, type RedisLink } from '#libs/redis-client';
 import {
   UnansweredError,
@@ -62,19 +62,22 @@ export class RedisBlocks implements SpoolStore {
   }
 
   async logs(): Promise<readonly StoredLog[]> {
-    const { logs, log } = this.#keys;
-    const states = await this.#call((client) => client.hgetall(logs));
+    const { logs, marks: marksKey, log } = this.#keys;
+    const [states, marks] = await this.#call((client) =>
+      Promise.all([client.hgetall(logs), client.hgetall(marksKey)]),
+    );
     const found = Object.entries(states).map(async ([rule, state]) => {
       const [first = 1, next = 1, end = 0] = state.split(' ').map(Number);
       const lowest = await this.#call((client) => client.xrange(log(rule), '-', '+', 'COUNT', 1));
-      return { rule, first, next, end, base: baseOf(lowest[0]?.[0] ?? '', end) };
+      const base = baseOf(lowest[0]?.[0] ?? '', end);
+      return { rule, first, next, end, base, marks: marksOf(marks[rule]) };
     });
     return Promise.all(found);
   }
 
   async write(changes: readonly SpoolChange[]): Promise<readonly SpoolChanged[]> {
-    const { owner, logs, log } = this.#keys;
-    const keys = [owner, logs, ...changes.map(({ rule }) => log(rule))];
+    const { owner, logs, marks, log } = this.#keys;
+    const keys = [owner, logs, marks, ...changes.map(({ rule }) => log(rule))];
     const reply = await this.#run(WRITE, keys, [this.#self, ...changes.flatMap(argsOf)]);
     if (reply[0] !== 'stored') throw fenced();
     return changes.map(({ end }, index) => ({
@@ -102,8 +105,8 @@ export class RedisBlocks implements SpoolStore {
   }
 
   async remove(rule: string): Promise<void> {
-    const { owner, logs, log } = this.#keys;
-    const [answer] = await this.#run(REMOVE, [owner, logs, log(rule)], [this.#self, rule]);
+    const { owner, logs, marks, log } = this.#keys;
+    const [answer] = await this.#run(REMOVE, [owner, logs, marks, log(rule)], [this.#self, rule]);
     if (answer !== 'removed') throw fenced();
   }
 
@@ -150,12 +153,24 @@ function fenced(): SpoolError {
 }
 
 function argsOf(change: SpoolChange): (string | number | Buffer)[] {
-  const { rule, first, next, end, blocks } = change;
+  const { rule, first, next, end, blocks, marks } = change;
   const added = blocks.flatMap(({ last, before, bytes }) => [
     `${String(last)}-${String(before)}`,
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   ]);
-  return [rule, first, next, end, blocks.length, ...added];
+  return [rule, first, next, end, textOf(marks), blocks.length, ...added];
+}
+
+/** Nothing: they are as before. */
+function textOf(marks: SpoolMarks | undefined): string {
+  if (marks === undefined) return '';
+  return `${String(marks.from)} ${Buffer.from(marks.bits).toString('base64')}`;
+}
+
+function marksOf(text: string | undefined): SpoolMarks | undefined {
+  if (text === undefined) return undefined;
+  const [from = '', bits = ''] = text.split(' ');
+  return { from: Number(from), bits: Buffer.from(bits, 'base64') };
 }
 
 /** What the name of the lowest block says of where the log begins. */

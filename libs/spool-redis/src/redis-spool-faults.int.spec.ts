@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
 import type { Spool, SpoolError } from '#libs/broker-ports';
 import { silentLog, startRedis, until, type RedisServer } from '#libs/testkit';
+import { spoolKeys } from './keys.ts';
 import { openRedisSpool } from './redis-spool.ts';
 
 const DEADLINE_MS = 10_000;
-const COMMAND_TIMEOUT_MS = 500;
+const COMMAND_TIMEOUT_MS = 2_000;
 
 // A server that syncs each command starts slowly beside other tests.
 jest.setTimeout(3 * DEADLINE_MS);
@@ -104,6 +106,22 @@ describe('openRedisSpool', () => {
       1, 2,
     ]);
     await later.close();
+  });
+
+  it('takes no marks of a log that Redis has lost for those of the next one', async () => {
+    const { logs, marks, log } = spoolKeys('test', 'a');
+    const redis = new Redis(server.url);
+    spool.open('rule').mark({ from: 0, bits: Uint8Array.of(255) });
+    expect(await append(100)).toBe('ok');
+    await redis.del(logs, log('rule'));
+    expect(await redis.exists(marks)).toBe(1);
+    const next = await open('a#2');
+    expect(await append(100, next)).toBe('ok');
+    await next.close();
+    const last = await open('a#3');
+    expect(last.open('rule').marks).toBeUndefined();
+    await last.close();
+    await redis.quit();
   });
 
   it('is not opened without Redis', async () => {

@@ -5,6 +5,7 @@ import {
   type SpoolEntry,
   type SpoolError,
   type SpoolLog,
+  type SpoolMarks,
 } from '#libs/broker-ports';
 import { blockCount, decodeBlock, encodeBlock, recordBytes } from './block.ts';
 import {
@@ -69,6 +70,9 @@ export class GroupedLog implements SpoolLog {
   /** `first` as it is in the store. */
   #storedFirst: number;
   #isTidy = true;
+  #marks: SpoolMarks | undefined;
+  /** Whether the store has them. */
+  #areMarksStored = true;
   /** Room that dropOldest() will have made. */
   #dropping = 0;
   #isEnded = false;
@@ -84,6 +88,7 @@ export class GroupedLog implements SpoolLog {
     this.#end = stored.end;
     this.#base = stored.base;
     this.#room = this.bytes;
+    this.#marks = stored.marks;
   }
 
   get first(): number {
@@ -96,6 +101,10 @@ export class GroupedLog implements SpoolLog {
 
   get records(): number {
     return this.#next - this.#first;
+  }
+
+  get marks(): SpoolMarks | undefined {
+    return this.#marks;
   }
 
   get bytes(): number {
@@ -152,6 +161,12 @@ export class GroupedLog implements SpoolLog {
     if (!this.#isEnded) this.#host.changed(this);
   }
 
+  mark(marks: SpoolMarks): void {
+    this.#marks = marks;
+    this.#areMarksStored = false;
+    if (!this.#isEnded) this.#host.changed(this);
+  }
+
   async dropOldest(bytes: number, countedFrom?: () => number): Promise<SpoolDropped> {
     this.#dropping += bytes;
     this.#resize();
@@ -165,14 +180,16 @@ export class GroupedLog implements SpoolLog {
     }
   }
 
-  /** What is to be written now; without records it only tells the store what was released. */
-  take(withRecords: boolean): LogGroup {
+  /** What is to be written now; the least of it only tells the store what was released. */
+  take(isAll: boolean): LogGroup {
     const from = this.#unstoredFrom;
-    const records = withRecords ? this.#taken() : [];
+    const records = isAll ? this.#taken() : [];
     const next = from + records.length;
     const blocks = blocksOf(records, from, this.#end);
     const end = blocks.reduce((sum, block) => sum + block.bytes.length, this.#end);
-    const change = { rule: this.rule, blocks, first: Math.min(this.#first, next), next, end };
+    const marks = isAll && !this.#areMarksStored ? this.#marks : undefined;
+    const first = Math.min(this.#first, next);
+    const change = { rule: this.rule, blocks, first, next, end, marks };
     return { log: this, records, from, change };
   }
 
@@ -182,6 +199,7 @@ export class GroupedLog implements SpoolLog {
     this.#base = base;
     this.#isTidy = isTidy;
     this.#storedFirst = change.first;
+    if (change.marks === this.#marks) this.#areMarksStored = true;
     this.#settle(records, from, undefined);
     if (this.#unstored.length > 0 || !isTidy) this.#host.changed(this);
   }

@@ -104,6 +104,28 @@ describe('GroupedSpool', () => {
     expect(log.bytes).toBe(0);
   });
 
+  it('goes on to forget when there is no room for marks, and remembers them when there is', async () => {
+    for (let count = 0; count < 3; count += 1) append();
+    await untilTold(3);
+    const marks = { from: 0, bits: Uint8Array.of(8) };
+    const write = store.write.bind(store);
+    store.write = async (changes) => {
+      store.fault = changes.some((change) => change.marks !== undefined) ? 'FULL' : undefined;
+      return write(changes);
+    };
+    log.release(1);
+    log.mark(marks);
+    await until(
+      async () => expect((await store.logs())[0]).toMatchObject({ first: 2 }),
+      DEADLINE_MS,
+    );
+    store.write = write;
+    store.fault = undefined;
+    append();
+    await untilTold(4);
+    expect((await store.logs())[0]).toMatchObject({ first: 2, next: 5, marks });
+  });
+
   it('tries again to forget when it finds no room', async () => {
     for (let count = 0; count < 45; count += 1) append(2000);
     await untilTold(45);

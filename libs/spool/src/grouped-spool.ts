@@ -142,7 +142,7 @@ export class GroupedSpool implements Spool {
     if (error === undefined) return;
     for (const group of groups) group.log.failed(group, error);
     // Without room for more, what was released has to go nevertheless; the attempt may be in vain.
-    if (groups.some(({ records }) => records.length > 0)) {
+    if (groups.some(({ records, change }) => records.length > 0 || change.marks !== undefined)) {
       await this.#tryWrite(groups.map(({ log }) => log.take(false)));
     }
   }

@@ -1,4 +1,4 @@
-import { SpoolError } from '#libs/broker-ports';
+import { SpoolError, type SpoolMarks } from '#libs/broker-ports';
 
 /** Records that were written together: what a store keeps as one value. */
 export interface SpoolBlock {
@@ -20,12 +20,14 @@ export interface StoredLog {
   readonly end: number;
   /** `before` of the lowest block that is kept, or `end`. */
   readonly base: number;
+  /** What was last marked in it, if anything was. */
+  readonly marks?: SpoolMarks | undefined;
 }
 
 /** The store did not say what became of a group: its blocks may be there, so they count until they are released. */
 export class UnansweredError extends SpoolError {}
 
-/** What becomes of a log in a group: its blocks to add, and its state thereafter. */
+/** What becomes of a log in a group: its blocks to add, and its state thereafter; without marks, these are as before. */
 export interface SpoolChange extends Omit<StoredLog, 'base'> {
   readonly blocks: readonly SpoolBlock[];
 }

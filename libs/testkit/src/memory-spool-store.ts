@@ -52,10 +52,12 @@ export class MemorySpoolStore implements SpoolStore {
     await this.#held;
     if (this.fault !== undefined) throw new SpoolError(this.fault, 'as the test wants it');
     return changes.map(({ blocks: added, ...state }) => {
-      const before = this.#logs.get(state.rule)?.blocks ?? [];
+      const known = this.#logs.get(state.rule);
+      const before = known?.blocks ?? [];
+      const marks = state.marks ?? known?.state.marks;
       const copies = added.map((block) => ({ ...block, bytes: block.bytes.slice() }));
       const blocks = [...before, ...copies].filter(({ last }) => last >= state.first);
-      this.#logs.set(state.rule, { state, blocks });
+      this.#logs.set(state.rule, { state: { ...state, marks }, blocks });
       return { base: blocks[0]?.before ?? state.end, isTidy: true };
     });
   }

@@ -40,6 +40,7 @@ export function spoolContract(name: string, factory: () => Promise<SpoolUnderTes
 
     appendCases(() => spool.open(RULE), reopen);
     releaseCases(() => spool.open(RULE), reopen);
+    markCases(() => spool.open(RULE), reopen);
     boundCases(() => spool, reopen);
     ruleCases(() => spool, reopen);
   });
@@ -209,6 +210,37 @@ function releaseCases(opened: () => SpoolLog, reopen: Reopen): void {
   });
 }
 
+function markCases(opened: () => SpoolLog, reopen: Reopen): void {
+  describe('mark', () => {
+    const marks = (from: number, ...bits: number[]) => ({ from, bits: Uint8Array.from(bits) });
+    const found = ({ marks: known }: SpoolLog) => known && marks(known.from, ...known.bits);
+
+    it('is remembered, the last one, over a restart and beside records that come', async () => {
+      const log = opened();
+      await append(log, ['a', 'b', 'c']);
+      expect(found(log)).toBeUndefined();
+      log.mark(marks(0, 0b100));
+      log.mark(marks(0, 0b1100));
+      await append(log, ['d']);
+      expect(found(log)).toEqual(marks(0, 0b1100));
+      const later = await reopen();
+      expect(found(later)).toEqual(marks(0, 0b1100));
+      expect(sequencesOf(await readAll(later))).toEqual(range(1, 4));
+      later.release(1);
+      await append(later, ['e']);
+      expect(found(await reopen())).toEqual(marks(0, 0b1100));
+    });
+
+    it('keeps large ones, with sequences of more than 32 bits', async () => {
+      const log = opened();
+      const bits = Array.from({ length: 8_192 }, (_, index) => index % 251);
+      await append(log, ['a']);
+      log.mark(marks(2 ** 40 + 8, ...bits));
+      expect(found(await reopen())).toEqual(marks(2 ** 40 + 8, ...bits));
+    });
+  });
+}
+
 function boundCases(opened: () => Spool, reopen: Reopen): void {
   const record = new Uint8Array(10_000);
 
@@ -298,13 +330,14 @@ function ruleCases(opened: () => Spool, reopen: Reopen): void {
         range(1, 300).map(() => new Uint8Array(20_000)),
       );
       await append(opened().open('other'), ['stays']);
+      log.mark({ from: 0, bits: Uint8Array.of(255) });
       const late = append(log, ['late']);
       await opened().remove(RULE);
       expect(await late).toMatchObject([{ sequence: 301, error: { code: 'FAILED' } }]);
       expect(await refusal(log, Buffer.from('later'))).toBeUndefined();
       await opened().remove('unknown');
       const later = await reopen();
-      expect([later.next, later.bytes]).toEqual([1, 0]);
+      expect([later.next, later.bytes, later.marks]).toEqual([1, 0, undefined]);
       expect(await append(later, ['new'])).toEqual([{ sequence: 1, error: undefined }]);
       expect(await readAll(later)).toHaveLength(1);
       expect(await readAll(opened().open('other'))).toHaveLength(1);
