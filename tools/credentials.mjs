@@ -16,10 +16,12 @@ export function mosquittoLogin({ auth }) {
 
 /** Says which variables the lines need; empty when they need none. */
 export function variablesNeeded(config) {
-  const [user] = config.auth.users;
+  const { api, auth, listeners } = config;
+  const [user] = auth.users;
+  const key = api.keyFile === undefined ? 'the value of api.key' : `what ${api.keyFile} holds`;
   const needed = [
-    config.api.key !== undefined && 'SKEIN_API_KEY (the value of api.key)',
-    user !== undefined && `MQTT_PASSWORD (that of the user ${user.name})`,
+    api.key !== undefined && `SKEIN_API_KEY (${key})`,
+    listeners.tcp.enabled && user !== undefined && `MQTT_PASSWORD (that of the user ${user.name})`,
   ].filter(Boolean);
   return needed.length === 0 ? '' : ` that has ${needed.join(' and ')}`;
 }

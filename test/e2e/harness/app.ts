@@ -18,13 +18,15 @@ export interface AppOptions {
   readonly args?: readonly string[];
   /** Flags of Node.js. */
   readonly nodeArgs?: readonly string[];
+  /** The directory it runs in. @defaultValue that of the test run */
+  readonly cwd?: string;
 }
 
 /** Starts a built app with nothing of the caller's environment. @throws Error when it has not been built. */
 export function spawnApp(
   scope: Scope,
   app: 'broker' | 'api',
-  { settings = {}, args = [], nodeArgs = [] }: AppOptions,
+  { settings = {}, args = [], nodeArgs = [], ...rest }: AppOptions,
 ): Child {
   const main = `${ROOT}dist/apps/${app}/src/main.js`;
   if (!existsSync(main)) {
@@ -33,7 +35,8 @@ export function spawnApp(
   const env = Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [`SKEIN_${name}`, String(value)]),
   );
-  return new Child(scope, { command: process.execPath, args: [...nodeArgs, main, ...args], env });
+  const command = process.execPath;
+  return new Child(scope, { ...rest, command, args: [...nodeArgs, main, ...args], env });
 }
 
 /** The ops port of an app. */

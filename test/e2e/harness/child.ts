@@ -12,6 +12,8 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** Its whole environment. @defaultValue that of the test run */
   readonly env?: Readonly<Record<string, string>>;
+  /** The directory it runs in. @defaultValue that of the test run */
+  readonly cwd?: string;
   /** Written to its standard input, which is closed then. */
   readonly input?: string;
 }
@@ -26,9 +28,14 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  constructor(scope: Scope, { command, args, env, input }: ChildOptions) {
+  constructor(scope: Scope, options: ChildOptions) {
+    const { command, args, env, cwd, input } = options;
     this.name = [command, ...args].join(' ');
-    const child = spawn(command, args, { stdio: 'pipe', ...(env !== undefined && { env }) });
+    const child = spawn(command, args, {
+      stdio: 'pipe',
+      ...(env !== undefined && { env }),
+      ...(cwd !== undefined && { cwd }),
+    });
     this.#process = child;
     collect(child.stdout, (text) => (this.stdout += text));
     collect(child.stderr, (text) => (this.stderr += text));
