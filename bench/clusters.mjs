@@ -10,6 +10,7 @@ function startSkeinNode(group, { redis, number, core, build }) {
   const env = {
     SKEIN_NODE_ID: `node${number}`,
     SKEIN_REDIS_URL: `redis://127.0.0.1:${redis.ports.redis}`,
+    SKEIN_AUTH_ANONYMOUS: 'true',
   };
   return startSkein(group, { name: `skein ${number}`, core, build, env });
 }

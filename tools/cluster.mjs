@@ -99,7 +99,12 @@ async function main({ withKafka }) {
   undo.push(() => rmSync(directory, { recursive: true, force: true }));
   const url = await step('starting Redis', () => startRedis(servers, join(directory, 'redis')));
   undo.push(() => servers.stop());
-  const shared = { ...process.env, SKEIN_REDIS_URL: url, SKEIN_NODE_CLUSTER_NAME: 'local' };
+  const shared = {
+    SKEIN_AUTH_ANONYMOUS: 'true',
+    ...process.env,
+    SKEIN_REDIS_URL: url,
+    SKEIN_NODE_CLUSTER_NAME: 'local',
+  };
   let brokers;
   if (withKafka) {
     brokers = await openKafka({ undo, containers: false });

@@ -11,7 +11,7 @@ export const auth = section({
     expects: 'a list of sources',
   }),
   anonymous: flag(
-    'Whether clients may connect that show neither name nor password, where sources are asked.',
+    'Whether clients may connect that show neither name nor password. Without sources everybody may then; a node without sources and without this starts only as a demo: alone, and on loopback.',
     false,
   ),
   users: z.array(user).max(1_000).default([]).meta({

@@ -4,11 +4,10 @@ import { authFaults } from './auth-faults.ts';
 import { bridgeFaults, spoolFaults } from './bridge-faults.ts';
 import type { ConfigFault } from './config-error.ts';
 import { listenerFaults } from './listener-faults.ts';
+import { isLoopback } from './loopback.ts';
 import { redisFaults } from './redis-faults.ts';
 import { hasRedis } from './redis-target.ts';
 import type { schema } from './schema.ts';
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Finds what is wrong between settings that are each right alone. */
 export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
@@ -27,7 +26,7 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
       fix: 'remove one of them',
     });
   }
-  if (config.api.key === undefined && !LOOPBACK.test(config.api.host)) {
+  if (config.api.key === undefined && !isLoopback(config.api.host)) {
     faults.push({
       field: 'api.key',
       problem: 'is required when api.host is not a loopback address',

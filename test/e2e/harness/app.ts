@@ -32,8 +32,11 @@ export function spawnApp(
   if (!existsSync(main)) {
     throw new Error(`${main} is missing: build the apps with "npm run build" first`);
   }
+  // Clusters of tests have no users unless they are about them.
+  const isCluster = Object.keys(settings).some((name) => name.startsWith('REDIS_'));
+  const all = { ...(isCluster && { AUTH_ANONYMOUS: 'true' }), ...settings };
   const env = Object.fromEntries(
-    Object.entries(settings).map(([name, value]) => [`SKEIN_${name}`, String(value)]),
+    Object.entries(all).map(([name, value]) => [`SKEIN_${name}`, String(value)]),
   );
   const command = process.execPath;
   return new Child(scope, { ...rest, command, args: [...nodeArgs, main, ...args], env });

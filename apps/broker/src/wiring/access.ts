@@ -8,7 +8,7 @@ import {
 } from '#libs/access';
 import type { AccessParts } from '#libs/broker-core';
 import type { DefinitionStore, Log } from '#libs/broker-ports';
-import type { Config } from '#libs/config';
+import { authChain, type Config } from '#libs/config';
 import { GeneralRules } from '../general-rules.ts';
 
 /** The general rules of a node: of the configuration at first, and soon those of the store as well. */
@@ -33,7 +33,7 @@ export function openAccess({ acl }: Config, { configured, fallback }: GeneralRul
 
 /** Where anybody is asked who a client is, or there are rules, nobody may do anything unless a rule says so. */
 function fallbackOf({ acl, auth }: Pick<Config, 'acl' | 'auth'>): AclEffect {
-  const isAnybodyAsked = (auth.chain ?? auth.users).length > 0;
+  const isAnybodyAsked = authChain({ auth }).length > 0;
   return acl.default ?? (isAnybodyAsked || acl.rules.length > 0 ? 'deny' : 'allow');
 }
 

@@ -14,7 +14,15 @@ import {
   type SourceFault,
 } from '#libs/access-sources';
 import type { Log } from '#libs/broker-ports';
-import { ConfigError, SecretError, parseUserRules, readSecret, type Config } from '#libs/config';
+import {
+  ConfigError,
+  SecretError,
+  authChain,
+  opennessFault,
+  parseUserRules,
+  readSecret,
+  type Config,
+} from '#libs/config';
 
 type SourceSettings = NonNullable<Config['auth']['chain']>[number];
 type JwtSettings = Extract<SourceSettings, { kind: 'jwt' }>;
@@ -24,13 +32,16 @@ type Opened = AuthSource | { readonly faults: readonly SourceFault[] };
 /**
  * Asks the sources of the configuration; undefined when it names none, and everybody may connect.
  *
- * @throws ConfigError naming everything that is wrong with users, keys and secrets.
+ * @throws ConfigError when it would let in everybody without having been told to, or naming everything that is wrong with users, keys and secrets.
  */
 export async function openAuthenticator(
-  { auth }: Config,
+  config: Config,
   log: Log,
 ): Promise<Authenticator | undefined> {
-  const chain = auth.chain ?? (auth.users.length > 0 ? [{ kind: 'users' } as const] : []);
+  const openness = opennessFault(config);
+  if (openness !== undefined) throw new ConfigError([openness]);
+  const { auth } = config;
+  const chain = authChain(config);
   if (chain.length === 0) return undefined;
   const saltSecret = auth.saltSecret ?? randomBytes(32).toString('base64');
   const { iterations } = auth;
