@@ -18,6 +18,11 @@ const CONNECT_BEGUN = Buffer.from('10ff3f00044d51545405', 'hex');
 const HELLO_BEGUN = Buffer.from('1603010200010001fc0303', 'hex');
 /** A CONNECT of 268,435,455 bytes. */
 const HUGE_CONNECT = Buffer.from('10ffffff7f00044d51545405', 'hex');
+/** The begin of a WebSocket, and of a message of 1 MiB in it. */
+const WS_UPGRADE =
+  'GET /mqtt HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n' +
+  'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: mqtt\r\n\r\n';
+const WS_BEGUN = Buffer.from('82ff000000000010000000000000', 'hex');
 const HUGE_SENDERS = 8;
 const HUGE_BYTES_SENT = 48 * MIB;
 const ROUNDS = 4;
@@ -177,6 +182,28 @@ it('takes no memory for what eight connections announce before they are known', 
   );
   expect(after - before).toBeLessThan(GROWTH_BYTES_MAX);
   expect(await answers(client, 'after/huge')).toBe(true);
+});
+
+it('collects no message of a WebSocket whose client is not known', async () => {
+  const broker = await startNode({ LIMITS_CONNECT_TIMEOUT_MS: 600_000 });
+  const port = Number(new URL(broker.node.wsUrl).port);
+  const sockets = Array.from({ length: 50 }, () => {
+    const socket = open(port);
+    socket.write(WS_UPGRADE);
+    socket.once('data', () => {
+      socket.write(WS_BEGUN);
+      socket.write(Buffer.alloc(MIB - 1));
+    });
+    return socket;
+  });
+
+  await until(() => sockets.every((socket) => socket.closed), DEADLINE_MS);
+  // Whoever is known may send what is larger, in whatever pieces.
+  const client = await Client.connect(scope, broker.node.wsUrl);
+  await client.subscribe('large');
+  await client.publish('large', 'x'.repeat(MIB / 2));
+  await until(() => client.received.length === 1, DEADLINE_MS);
+  expect(client.received[0]?.payload.length).toBe(MIB / 2);
 });
 
 describe('a flood of connections', () => {

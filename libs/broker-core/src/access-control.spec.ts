@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessControl, Acl, type Authenticator, type AclRule } from '#libs/access';
+import {
+  AccessControl,
+  Acl,
+  ClientAccess,
+  type AclRule,
+  type Authenticator,
+  type Principal,
+} from '#libs/access';
 import type { ProtocolVersion, PublishPacket } from '#libs/mqtt-codec';
 import {
   LocalDelayedStore,
@@ -292,6 +299,60 @@ describe('a right that is taken away', () => {
     bob.publish('open/a', 'x', { qos: 1 });
     await quiet();
     expect([ann.takeTexts(), bob.takeTexts().toSorted()]).toEqual([[], ['puback', 'x']]);
+  });
+});
+
+describe('a client that authenticates again', () => {
+  /** Counts what is asked about subscriptions. */
+  class Counted extends ClientAccess {
+    asked = 0;
+    override subscribe(...request: Parameters<ClientAccess['subscribe']>) {
+      this.asked += 1;
+      return super.subscribe(...request);
+    }
+  }
+
+  it('has its subscriptions looked at when its rights are others', async () => {
+    const found: Counted[] = [];
+    class Counting extends AccessControl {
+      override admit(principal: Principal): ClientAccess {
+        const access = new Counted(this, principal);
+        found.push(access);
+        return access;
+      }
+    }
+    const all = () => [rule('allow', ['#'])];
+    let rules = all();
+    const authenticator: Authenticator = {
+      login: () => Promise.resolve({ kind: 'failed', backend: 'jwt', detail: 'no method' }),
+      exchange: () => ({
+        backend: 'jwt',
+        step: () => Promise.resolve({ kind: 'allowed', identity: { user: 'ann', rules } }),
+      }),
+    };
+    const control = new Counting(new Acl([], 'deny'));
+    const memory = new MemoryNode({
+      sessions: new LocalSessionStore({ clock: () => 0 }),
+      retained: new LocalRetainedStore({ clock: () => 0 }),
+      authenticator,
+      access: { control, deniedPublish: 'close' },
+    });
+    const client = memory.client();
+    const properties = { authenticationMethod: 'PASS' };
+    await client.connect({ clientId: 'c', properties });
+    await client.subscribe('a');
+    const [access] = found;
+    const before = access?.asked;
+    const again = async (): Promise<number | undefined> => {
+      client.write({ kind: 'auth', reasonCode: 0x19, properties });
+      await client.next('auth');
+      return access?.asked;
+    };
+    rules = all();
+    expect(await again()).toBe(before);
+    rules = [rule('deny', ['a']), ...all()];
+    expect(await again()).toBe((before ?? 0) + 1);
+    expect(memory.node.admin.status().subscriptions).toBe(0);
   });
 });
 

@@ -129,6 +129,9 @@ export class AccessGuard {
   renewed(entry: SessionEntry, own: UserAccess): void {
     const { access } = entry;
     if (access === undefined) return;
+    // A client may do so as often as it likes: where nothing has changed no subscription is looked at again.
+    const { groups, rules } = access.principal;
+    if (isSame(groups, own.groups) && isSame(rules, own.rules)) return;
     access.principal = { ...access.principal, ...own };
     entry.guardDeliveries(true);
     this.#recheck(entry);
@@ -155,6 +158,10 @@ export class AccessGuard {
     this.#parts.log.info('subscriptions-revoked', { clientId, count: revoked.length });
     this.#revoke(entry, revoked);
   }
+}
+
+function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Where a delayed message is published in the end; of a topic that asks for no delay in the right way, itself. */

@@ -177,6 +177,7 @@ export class Connection implements TransportEvents, ClientLink {
     this.#phase = 'connected';
     this.#keepAliveMs = keepAliveSeconds * 1500;
     this.#decoder.packetBytesMax = this.#host.limits.packetBytesMax;
+    this.transport.authenticated?.();
   }
 
   /** Asks the client to go on with its authentication; before CONNACK its answer has to come next. */

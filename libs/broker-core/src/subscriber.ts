@@ -22,6 +22,8 @@ import { isSysFilter, type SysTopics } from './sys/sys-topics.ts';
 
 /** SUBSCRIBE and UNSUBSCRIBE of a client under way at once; while there are more it is not read from. */
 const REQUESTS_MAX = 32;
+/** Filters of one SUBSCRIBE that are looked at in a turn: others are served between them. */
+const FILTERS_PER_TURN = 256;
 const GRANTED: readonly ReasonCode[] = [REASON.success, REASON.grantedQoS1, REASON.grantedQoS2];
 
 interface Granted {
@@ -183,13 +185,29 @@ export class Subscriber {
     return { kept: isKept ? granted : [], reasonCodes };
   }
 
-  /** Asks for each filter, and indexes what is granted. */
+  /** Asks for each filter, and indexes what is granted. Of a long packet no more are looked at than a session may have. */
   async #admit(entry: SessionEntry, packet: SubscribePacket): Promise<readonly Verdict[]> {
-    const subscriptionIdentifier = packet.properties?.subscriptionIdentifier ?? 0;
-    const answers = await Promise.all(
-      packet.subscriptions.map((request) => this.#decide(entry, request)),
-    );
-    return packet.subscriptions.map((request, index) => {
+    const { subscriptions, properties } = packet;
+    const subscriptionIdentifier = properties?.subscriptionIdentifier ?? 0;
+    const verdicts: Verdict[] = [];
+    const { subscriptionsMax } = this.#parts.limits;
+    const end = Math.min(subscriptions.length, Math.max(subscriptionsMax, FILTERS_PER_TURN));
+    for (let begin = 0; begin < end; begin += FILTERS_PER_TURN) {
+      if (begin > 0) await new Promise<void>((resolve) => this.#parts.defer(resolve));
+      const some = subscriptions.slice(begin, Math.min(end, begin + FILTERS_PER_TURN));
+      verdicts.push(...(await this.#admitSome(entry, some, subscriptionIdentifier)));
+    }
+    while (verdicts.length < subscriptions.length) verdicts.push(REASON.quotaExceeded);
+    return verdicts;
+  }
+
+  async #admitSome(
+    entry: SessionEntry,
+    requests: readonly SubscriptionRequest[],
+    subscriptionIdentifier: number,
+  ): Promise<readonly Verdict[]> {
+    const answers = await Promise.all(requests.map((request) => this.#decide(entry, request)));
+    return requests.map((request, index) => {
       const { qos, refusal } = answers[index] ?? {};
       if (qos === undefined) return refusal ?? REASON.unspecifiedError;
       // Rights may have been taken away while others were asked.

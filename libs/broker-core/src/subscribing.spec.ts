@@ -64,6 +64,46 @@ describe('SUBSCRIBE', () => {
     expect(await client.subscribe('d')).toBe(0x97);
   });
 
+  it('with more filters than a session may have costs no more than those', async () => {
+    const memory = nodeWith();
+    const client = await memory.connected('client');
+    const asked: string[] = [];
+    memory.hub.granted = (filter, qos) => {
+      asked.push(filter);
+      return qos;
+    };
+    const filters = Array.from({ length: 20_000 }, () => 'a');
+    const subscriptions = filters.map((filter) => subscriptionRequest(filter));
+    client.write({ kind: 'subscribe', packetId: 1, subscriptions });
+    const { reasonCodes } = await client.next('suback');
+    const { subscriptionsMax } = memory.node.limits;
+    expect(asked).toHaveLength(subscriptionsMax);
+    expect(reasonCodes).toHaveLength(filters.length);
+    expect(reasonCodes.lastIndexOf(1)).toBe(subscriptionsMax - 1);
+    expect(reasonCodes.at(-1)).toBe(0x97);
+  });
+
+  it('with many filters does not keep others waiting', async () => {
+    const memory = nodeWith();
+    const [client, other] = [await memory.connected('client'), await memory.connected('other')];
+    const filters = Array.from({ length: 1_000 }, (_, at) => `f/${String(at)}`);
+    let served = Infinity;
+    let asked = 0;
+    memory.hub.granted = (filter, qos) => {
+      asked += 1;
+      if (filter === 'other') served = asked;
+      return qos;
+    };
+    client.write({
+      kind: 'subscribe',
+      packetId: 1,
+      subscriptions: filters.map((filter) => subscriptionRequest(filter)),
+    });
+    expect(await other.subscribe('other')).toBe(1);
+    expect((await client.next('suback')).reasonCodes).toEqual(filters.map(() => 1));
+    expect(served).toBeLessThan(filters.length);
+  });
+
   it('replaces an equal filter, also within one packet [MQTT-3.8.4-3]', async () => {
     const memory = nodeWith();
     const client = await memory.connected('client');

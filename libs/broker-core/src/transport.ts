@@ -23,6 +23,8 @@ export interface Transport {
   send(chunks: readonly Uint8Array[]): void;
   /** Stops (or goes on) reading from the peer. */
   hold(held: boolean): void;
+  /** The client is known now: its packets may be as large as any. For streams that collect bytes before they hand them over. */
+  authenticated?(): void;
   /** Ends the stream after what was sent. A peer that does not read is cut off after a while. */
   end(): void;
 }

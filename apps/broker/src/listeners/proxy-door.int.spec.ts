@@ -81,7 +81,12 @@ async function openListener(
   const listener: Listener =
     kind === 'tcp'
       ? new TcpListener(options)
-      : new WsListener({ ...options, path: '/mqtt', messageBytesMax: 1_000 });
+      : new WsListener({
+          ...options,
+          path: '/mqtt',
+          messageBytesMax: 1_000,
+          unauthenticatedBytesMax: 65_536,
+        });
   await listener.prepare();
   await listener.open();
   cleanups.push(() => listener.close());

@@ -12,6 +12,8 @@ export interface WsListenerOptions extends ListenerOptions {
   readonly path: string;
   /** Bytes of one WebSocket message; it may hold several packets [MQTT-6.0.0-2]. */
   readonly messageBytesMax: number;
+  /** Bytes of one message as long as its client is not known. */
+  readonly unauthenticatedBytesMax: number;
 }
 
 /** MQTT over WebSocket, with or without TLS (MQTT 5, section 6): binary messages, subprotocol `mqtt`. */
@@ -73,7 +75,9 @@ export class WsListener implements Listener {
   }
 
   #connected(socket: WebSocket, stream: Socket, peer: Peer): void {
-    const transport = new WsTransport(socket, stream, { ...peer, listener: this.name });
+    const { unauthenticatedBytesMax } = this.#options;
+    const own = { ...peer, listener: this.name, unauthenticatedBytesMax };
+    const transport = new WsTransport(socket, stream, own);
     const events = this.#options.accept(transport);
     socket.on('message', (data: RawData, isBinary) => {
       if (isBinary) {
@@ -103,13 +107,20 @@ class WsTransport implements Transport {
   readonly certificate?: ClientCertificate;
   readonly #socket: WebSocket;
   readonly #stream: Socket;
+  /** Ends what bounds messages as long as the client is not known. */
+  readonly #unbound: () => void;
 
-  constructor(socket: WebSocket, stream: Socket, peer: Peer & { readonly listener: string }) {
+  constructor(
+    socket: WebSocket,
+    stream: Socket,
+    own: Peer & { readonly listener: string; readonly unauthenticatedBytesMax: number },
+  ) {
     this.#socket = socket;
     this.#stream = stream;
-    this.listener = peer.listener;
-    this.remoteAddress = peer.address;
-    if (peer.certificate !== undefined) this.certificate = peer.certificate;
+    this.listener = own.listener;
+    this.remoteAddress = own.address;
+    if (own.certificate !== undefined) this.certificate = own.certificate;
+    this.#unbound = boundMessages(socket, stream, own.unauthenticatedBytesMax);
   }
 
   get bufferedBytes(): number {
@@ -129,6 +140,10 @@ class WsTransport implements Transport {
     else this.#socket.resume();
   }
 
+  authenticated(): void {
+    this.#unbound();
+  }
+
   end(code?: number): void {
     const socket = this.#socket;
     // The peer's answer is to be read, even if its packets were not.
@@ -137,4 +152,30 @@ class WsTransport implements Transport {
     const linger = setTimeout(() => socket.terminate(), LINGER_MS).unref();
     socket.once('close', () => clearTimeout(linger));
   }
+}
+
+/**
+ * Cuts a connection off when a message that has not come to its end is longer than it may be: it is collected here, where the
+ * core does not see it.
+ *
+ * @returns a function that ends the bound.
+ */
+function boundMessages(socket: WebSocket, stream: Socket, bytesMax: number): () => void {
+  let bytes = 0;
+  let hasEnded = false;
+  const ended = (): void => {
+    hasEnded = true;
+  };
+  // Called after the WebSocket has taken the chunk.
+  const count = (chunk: Buffer): void => {
+    bytes = hasEnded ? 0 : bytes + chunk.length;
+    hasEnded = false;
+    if (bytes > bytesMax) socket.terminate();
+  };
+  socket.on('message', ended);
+  stream.on('data', count);
+  return () => {
+    socket.off('message', ended);
+    stream.off('data', count);
+  };
 }

@@ -17,14 +17,18 @@ type Inputs = [Config, readonly BoundListener[], Log, Meter, BrokerNode];
 export function openListeners(
   ...[config, listeners, log, meter, node]: Inputs
 ): readonly Listener[] {
-  const { connectTimeoutMs, packetBytesMax } = config.limits;
+  const {
+    connectTimeoutMs,
+    packetBytesMax: messageBytesMax,
+    unauthenticatedBytesMax,
+  } = config.limits;
   const tickets = new TicketKeys(config.tls.ticketPeriodSeconds, ticketSecret(config));
   const accept = node.accept.bind(node);
   return listeners.map((bound): Listener => {
     const options: ListenerOptions = { ...bound, connectTimeoutMs, tickets, accept, meter, log };
     const { path } = bound.settings;
     if (path === undefined) return new TcpListener(options);
-    return new WsListener({ ...options, path, messageBytesMax: packetBytesMax });
+    return new WsListener({ ...options, path, messageBytesMax, unauthenticatedBytesMax });
   });
 }
 

@@ -36,6 +36,8 @@ interface Entry {
   readonly order: number;
   patterns?: readonly TopicPattern[];
   ranges?: readonly AddressRange[];
+  /** The names of its users as clients have them. */
+  users?: ReadonlySet<string>;
 }
 
 /** A rule as it is for one principal. */
@@ -230,11 +232,15 @@ function preparedName(name: string): string {
 function isFor(entry: Entry, { user, clientId, groups, address }: Principal): boolean {
   const { who } = entry.rule;
   if (who === undefined) return true;
-  const isUser = user !== undefined && who.users?.some((name) => preparedName(name) === user);
-  if (who.users !== undefined && isUser !== true) return false;
+  if (who.users !== undefined && !(user !== undefined && usersOf(entry, who).has(user)))
+    return false;
   if (who.clientIds?.includes(clientId) === false) return false;
   if (who.groups?.some((group) => groups.includes(group)) === false) return false;
   return who.addresses === undefined || rangesOf(entry, who).some((range) => range.has(address));
+}
+
+function usersOf(entry: Entry, { users = [] }: AclSubjects): ReadonlySet<string> {
+  return (entry.users ??= new Set(users.map(preparedName)));
 }
 
 function rangesOf(entry: Entry, { addresses = [] }: AclSubjects): readonly AddressRange[] {
