@@ -238,6 +238,21 @@ describe('limits', () => {
     expect(nowMs).toBeGreaterThan(100);
   });
 
+  it('of time, in which a pause hardly counts', () => {
+    const source = '$sum([1..500].($ * 2))';
+    let looks = 0;
+    const clock = () => (looks += 1) + (looks > 2 ? 3_600_000 : 0);
+    const expression = new Expression(source, { field: 'value', clock });
+    expect(expression.bytes(document)).toEqual(Buffer.from('250500'));
+    expect(looks).toBeGreaterThan(2);
+  });
+
+  it('of time, by what the processor was used', () => {
+    const limits = { ...DEFAULT_TRANSFORM_LIMITS, timeMsMax: 0.001 };
+    const expression = new Expression('$sum([1..5000].($ * 2))', { field: 'value', limits });
+    expect(expression.bytes(document)).toMatchObject({ code: 'LIMIT_TIME' });
+  });
+
   it('never cost a look at the clock for a short evaluation', () => {
     const clock = () => {
       throw new RangeError('read');

@@ -2,7 +2,7 @@
 export interface TransformLimits {
   /** Most steps: one for every node of the expression that is evaluated, and one for each 128 bytes that a function or an operator has to touch. */
   readonly stepsMax: number;
-  /** Longest time, in milliseconds. Steps are counted first: the clock is read every few hundred of them, so short evaluations never read it. */
+  /** Most milliseconds of the processor; how long a pause is does not matter. Steps are counted first: the clock is read every few hundred of them, so short evaluations never read it. */
   readonly timeMsMax: number;
   /** Largest text, array or object that may come up, in bytes of JSON; the payload and the result are among them. */
   readonly valueBytesMax: number;
