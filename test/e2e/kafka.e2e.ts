@@ -26,6 +26,7 @@ describe('three nodes and a Kafka', () => {
 
   it('carry telemetry to Kafka and to a subscriber, and commands from Kafka to devices', async () => {
     const [telemetry, commands] = [await kafka.topic('telemetry'), await kafka.topic('commands')];
+    const sent = await kafka.topic('sent');
     const rules = [
       {
         id: 'telemetry',
@@ -43,6 +44,15 @@ describe('three nodes and a Kafka', () => {
         mqttTopic: 'devices/${key}/commands',
         qos: 1,
       },
+      ...[true, false].map((allowLoop) => ({
+        id: `sent-${String(allowLoop)}`,
+        direction: 'mqtt-to-kafka',
+        filter: 'devices/+/commands',
+        topic: sent,
+        key: '${topic[1]}',
+        ack: 'none',
+        allowLoop,
+      })),
     ];
     const settings = bridgeTo(kafka.brokers, rules);
     const [first, second, third] = (await startCluster(scope, settings)).nodes;
@@ -82,7 +92,10 @@ describe('three nodes and a Kafka', () => {
       const received = await each.receives(ids.length);
       expect(received.toSorted()).toEqual(ids.map((id) => `devices/${id}/commands q1 r0 reboot`));
     }
+    await kafka.read(scope, sent, ids.length);
     await Promise.all([first.stop(), second.stop(), third.stop()]);
+    const records = (await kafka.readAll(scope, sent)).map((record) => record.split('|')[0] ?? '');
+    expect(records.toSorted()).toEqual(ids);
   }, 90_000);
 });
 

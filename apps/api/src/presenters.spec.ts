@@ -120,6 +120,7 @@ it.each([
   {
     ...{ id: 'a', bridge: 'main', direction: 'mqtt-to-kafka', filter: '#', topic: 't' },
     spool: { bytes_max: 1_048_576, age_seconds_max: 60, on_full: 'block' },
+    allow_loop: true,
   },
   { id: 'b', bridge: 'main', direction: 'kafka-to-mqtt', topic: 't', mqtt_topic: 'm' },
   {
@@ -139,7 +140,7 @@ it.each([
     dead_letter_topic: 'dead',
     start_when: 'subscribers',
   },
-  { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', path: '/t' },
+  { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', allow_loop: false },
   { id: 'c', bridge: 'hook', direction: 'mqtt-to-webhook', filter: '#', dead_letter_path: '/d' },
   { id: 'd', bridge: 'r', direction: 'mqtt-to-rabbitmq', filter: '#', routing_key: 'q' },
   {

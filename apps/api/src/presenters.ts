@@ -176,21 +176,24 @@ export function base64Of(payload: unknown, encoding: MessagePublish['payload_enc
 /** A bridge rule as the API shows it. */
 export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allowTopics, deadLetterTopic, schema, spool, ...rest } = rule;
+    const { allowTopics, allowLoop, deadLetterTopic, schema, spool, ...rest } = rule;
     const own = given({
+      allow_loop: allowLoop,
       allow_topics: allowTopics && [...allowTopics],
       dead_letter_topic: deadLetterTopic,
     });
     return { ...rest, ...own, ...presentSchema(schema), ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-webhook') {
-    const { deadLetterPath, spool, ...rest } = rule;
-    const own = given({ dead_letter_path: deadLetterPath });
+    const { deadLetterPath, allowLoop, spool, ...rest } = rule;
+    const own = given({ dead_letter_path: deadLetterPath, allow_loop: allowLoop });
     return { ...rest, ...own, ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-rabbitmq') {
-    const { routingKey, deadLetterExchange, deadLetterRoutingKey, spool, ...rest } = rule;
+    const { routingKey, deadLetterExchange, deadLetterRoutingKey, ...others } = rule;
+    const { allowLoop, spool, ...rest } = others;
     const own = given({
+      allow_loop: allowLoop,
       dead_letter_exchange: deadLetterExchange,
       dead_letter_routing_key: deadLetterRoutingKey,
     });
@@ -298,19 +301,21 @@ export function presentTest(
 /** A bridge rule of a request as nodes take it. */
 export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allow_topics: allowTopics, dead_letter_topic, schema, spool, ...rest } = rule;
-    const own = given({ allowTopics, deadLetterTopic: dead_letter_topic });
+    const { allow_topics: allowTopics, allow_loop: allowLoop, ...others } = rule;
+    const { dead_letter_topic, schema, spool, ...rest } = others;
+    const own = given({ allowTopics, allowLoop, deadLetterTopic: dead_letter_topic });
     return { ...rest, ...own, ...wireSchemaOf(schema), ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-webhook') {
-    const { dead_letter_path, spool, ...rest } = rule;
-    const own = given({ deadLetterPath: dead_letter_path });
+    const { dead_letter_path, allow_loop: allowLoop, spool, ...rest } = rule;
+    const own = given({ allowLoop, deadLetterPath: dead_letter_path });
     return { ...rest, ...own, ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-rabbitmq') {
-    const { routing_key: routingKey, spool, ...others } = rule;
+    const { routing_key: routingKey, allow_loop: allowLoop, spool, ...others } = rule;
     const { dead_letter_exchange, dead_letter_routing_key, ...rest } = others;
     const own = given({
+      allowLoop,
       deadLetterExchange: dead_letter_exchange,
       deadLetterRoutingKey: dead_letter_routing_key,
     });

@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { Operation } from './operation.ts';
-import { listOf, pageQuery, pageReply } from './page.ts';
 import { named } from './schema.ts';
 import { topicFilterSchema } from './topic.ts';
 
@@ -70,6 +68,12 @@ const outward = {
     .default({})
     .describe('Header name to template.'),
   spool: bridgeRuleSpoolSchema.exactOptional(),
+  allow_loop: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the rule also takes what rules from Kafka have brought in. By default it does not, so that nothing goes round in circles.',
+    ),
 };
 
 const schemaFormat = z.enum(['avro', 'protobuf', 'json-schema']);
@@ -296,6 +300,7 @@ export const bridgeRuleSchema = named(
     headers: z.record(z.string(), z.string()).optional(),
     ack: z.enum(['none', 'spool', 'kafka', 'webhook', 'rabbitmq']).optional(),
     spool: bridgeRuleSpoolSchema.exactOptional(),
+    allow_loop: z.boolean().optional(),
     mqtt_topic: z.string().optional(),
     qos: z.union([z.literal([0, 1, 2]), z.string()]).optional(),
     retain: z.union([z.boolean(), z.string()]).optional(),
@@ -333,165 +338,3 @@ export type BridgeRuleView = z.infer<typeof bridgeRuleSchema>;
 
 /** The path parameter of one rule. */
 export const rulePath = z.strictObject({ rule_id: ruleId });
-
-const etag = { ETag: 'The revision of the rule.' };
-const ifMatch = { 'If-Match': 'The ETag last read, or `*`.' };
-
-const exampleBody = {
-  id: 'telemetry',
-  bridge: 'main',
-  direction: 'mqtt-to-kafka',
-  filter: 'devices/+/telemetry',
-  where: 'payload.temperature > 30',
-  value: '{"id": clientId, "t": payload.temperature}',
-  topic: 'telemetry',
-  key: '${clientId}',
-  headers: { 'mqtt-topic': '${topic}' },
-  ack: 'kafka',
-};
-const exampleRule = { ...exampleBody, partition: 'key', source: 'api', enabled: true };
-const exampleShown = {
-  ...exampleRule,
-  states: [{ node: 'node-1', state: 'running', last_error: null, spool: null }],
-};
-
-/** Operations on bridge rules. */
-export const BRIDGE_RULE_OPERATIONS = {
-  listBridgeRules: {
-    method: 'get',
-    path: '/api/v1/bridge-rules',
-    tag: 'Bridge',
-    summary: 'List bridge rules',
-    description: 'In the order of their ids, those of the configuration included.',
-    access: 'key',
-    query: z.strictObject({ ...pageQuery }),
-    replies: {
-      200: pageReply('A page of rules.', listOf('BridgeRuleList', bridgeRuleSchema)),
-    },
-    problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
-    example: {
-      reply: {
-        items: [exampleShown],
-        page: { has_more: false, limit: 100 },
-        meta: { partial: false, unavailable_nodes: [] },
-      },
-    },
-  },
-  createBridgeRule: {
-    method: 'post',
-    path: '/api/v1/bridge-rules',
-    tag: 'Bridge',
-    summary: 'Create a bridge rule',
-    description:
-      'Every node applies it within two seconds. A rule whose bridge is not there, or is of another kind than its direction needs, is refused with 422.',
-    access: 'key',
-    query: z.strictObject({}),
-    body: bridgeRuleCreateSchema,
-    replies: {
-      201: {
-        description: 'Created.',
-        schema: bridgeRuleSchema,
-        headers: { ...etag, Location: 'The path of the rule.' },
-      },
-    },
-    problems: [
-      'already-exists',
-      'unprocessable',
-      'invalid-filter',
-      'node-unavailable',
-      'storage-unavailable',
-    ],
-    example: { body: exampleBody, reply: exampleRule },
-  },
-  getBridgeRule: {
-    method: 'get',
-    path: '/api/v1/bridge-rules/{rule_id}',
-    tag: 'Bridge',
-    summary: 'Show a bridge rule',
-    access: 'key',
-    pathParameters: rulePath,
-    query: z.strictObject({}),
-    headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
-    replies: {
-      200: { description: 'The rule.', schema: bridgeRuleSchema, headers: etag },
-      304: { description: 'Not changed.', headers: etag },
-    },
-    problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
-    example: { path: { rule_id: 'telemetry' }, reply: exampleShown },
-  },
-  replaceBridgeRule: {
-    method: 'put',
-    path: '/api/v1/bridge-rules/{rule_id}',
-    tag: 'Bridge',
-    summary: 'Replace or create a bridge rule',
-    description: '`If-Match` replaces, `If-None-Match: *` creates; one of them is required.',
-    access: 'key',
-    pathParameters: rulePath,
-    query: z.strictObject({}),
-    body: bridgeRuleReplaceSchema,
-    headers: { ...ifMatch, 'If-None-Match': '`*` creates only.' },
-    replies: {
-      200: { description: 'Replaced.', schema: bridgeRuleSchema, headers: etag },
-      201: { description: 'Created.', schema: bridgeRuleSchema, headers: etag },
-    },
-    problems: [
-      'not-found',
-      'conflict',
-      'precondition-failed',
-      'precondition-required',
-      'unprocessable',
-      'invalid-filter',
-      'node-unavailable',
-      'storage-unavailable',
-    ],
-    example: { path: { rule_id: 'telemetry' }, body: exampleBody, reply: exampleRule },
-  },
-  patchBridgeRule: {
-    method: 'patch',
-    path: '/api/v1/bridge-rules/{rule_id}',
-    tag: 'Bridge',
-    summary: 'Pause or resume a bridge rule',
-    description: 'A JSON Merge Patch (RFC 7396) of `enabled`; to change more, replace the rule.',
-    access: 'key',
-    pathParameters: rulePath,
-    query: z.strictObject({}),
-    body: bridgeRulePatchSchema,
-    bodyType: 'application/merge-patch+json',
-    headers: ifMatch,
-    replies: { 200: { description: 'Changed.', schema: bridgeRuleSchema, headers: etag } },
-    problems: [
-      'not-found',
-      'conflict',
-      'precondition-failed',
-      'precondition-required',
-      'unprocessable',
-      'node-unavailable',
-      'storage-unavailable',
-    ],
-    example: {
-      path: { rule_id: 'telemetry' },
-      body: { enabled: false },
-      reply: { ...exampleRule, enabled: false },
-    },
-  },
-  deleteBridgeRule: {
-    method: 'delete',
-    path: '/api/v1/bridge-rules/{rule_id}',
-    tag: 'Bridge',
-    summary: 'Delete a bridge rule',
-    access: 'key',
-    pathParameters: rulePath,
-    query: z.strictObject({}),
-    headers: ifMatch,
-    replies: { 204: { description: 'Deleted.' } },
-    problems: [
-      'not-found',
-      'conflict',
-      'precondition-failed',
-      'precondition-required',
-      'node-unavailable',
-      'storage-unavailable',
-    ],
-    example: { path: { rule_id: 'telemetry' } },
-  },
-} as const satisfies Readonly<Record<string, Operation>>;

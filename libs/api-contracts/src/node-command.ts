@@ -210,6 +210,7 @@ export interface WireOutboundRule {
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly spool?: WireRuleSpool;
+  readonly allowLoop?: boolean | undefined;
 }
 
 /** What schemas are written in. */

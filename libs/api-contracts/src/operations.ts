@@ -1,5 +1,5 @@
 import { ACCESS_OPERATIONS } from './access.ts';
-import { BRIDGE_RULE_OPERATIONS } from './bridge-rules.ts';
+import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';

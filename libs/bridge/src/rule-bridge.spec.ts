@@ -237,6 +237,18 @@ describe('RuleBridge', () => {
     expect(values()).toEqual([]);
   });
 
+  it('sends on what came from Kafka where a rule asks for it, and waits as for a client', async () => {
+    bridge.apply([rule({ filter: '#', allowLoop: true }), rule({ id: 'r2', topic: 'other' })]);
+    kafka('r1').away = true;
+    offer({ origin: 'bridge', publisher: '', payload: Buffer.from('1') });
+    await pass(10);
+    expect(answers).toEqual([]);
+    kafka('r1').away = false;
+    await pass(900);
+    expect(answers).toEqual(['ok']);
+    expect([values('r1'), values('r2')]).toEqual([['telemetry:1'], []]);
+  });
+
   it('takes system topics only for a filter that names them', async () => {
     bridge.apply([rule({ filter: '$SYS/#' })]);
     offer({ topic: '$SYS/uptime', payload: Buffer.from('1') });

@@ -74,12 +74,13 @@ export class RuleBridge implements Bridge {
   }
 
   offer(message: Message, done: PublishDone): void {
-    // What a rule brought in must not go round in circles.
-    if (this.#outboundCount === 0 || message.origin === 'bridge') return done();
+    if (this.#outboundCount === 0) return done();
     const rules = this.#match(message.topic);
     let gate: AckGate | undefined;
     let document: MessageDocument | undefined;
     for (const rule of rules) {
+      // What a rule brought in must not go round in circles.
+      if (message.origin === 'bridge' && rule.rule.allowLoop !== true) continue;
       let value: Buffer | TransformFault | undefined;
       if (rule.hasExpressions) {
         document ??= new MessageDocument(message, this.#options.usernameOf);

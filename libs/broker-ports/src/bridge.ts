@@ -170,6 +170,8 @@ export interface OutboundRuleFields {
   /** Extra headers: name to template. */
   readonly headers: Readonly<Record<string, string>>;
   readonly spool?: RuleSpool;
+  /** Whether what rules from Kafka have brought in is of the rule as well. @defaultValue false: it cannot go round in circles */
+  readonly allowLoop?: boolean | undefined;
 }
 
 /** Sends MQTT messages into Kafka. */

@@ -108,6 +108,10 @@ const record = {
     .default({})
     .meta({ description: 'Extra headers of the records.', expects: 'a map of names to templates' }),
   spool: ruleSpool,
+  allowLoop: z.boolean({ error: 'must be true or false' }).exactOptional().meta({
+    description:
+      'Whether the rule also takes what rules from Kafka have brought in; by default it does not, so that nothing goes round in circles.',
+  }),
 };
 
 const whenAcknowledged = (stored: string) =>

@@ -233,6 +233,7 @@ describe('faults', () => {
         'bridgeRules:',
         '  - { id: a, bridge: a, direction: mqtt-to-webhook, filter: a/+, ack: kafka }',
         '  - { id: b, bridge: a, direction: mqtt-to-webhook, filter: a/+, topic: t }',
+        '  - { id: c, bridge: a, direction: mqtt-to-webhook, filter: a/+, allowLoop: 1 }',
       ].join('\n'),
     );
 
@@ -246,6 +247,7 @@ describe('faults', () => {
       expect.stringContaining('bridges[5].url: must be an amqp: or amqps: URL without a user name'),
       'bridgeRules[0].ack: must be none, spool or webhook; see bridgeRules in docs/configuration.md',
       expect.stringContaining('bridgeRules[1].topic: is not a known key'),
+      expect.stringContaining('bridgeRules[2].allowLoop: must be true or false'),
     ]);
   });
 
