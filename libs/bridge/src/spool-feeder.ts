@@ -29,7 +29,7 @@ export interface SpoolFeederOptions {
 const WINDOW_BYTES_MIN = 256 * 1024;
 const READ_BYTES_MAX = 512 * 1024;
 /** How many records may leave the lanes before that is written down, also when that costs the disk a group. */
-const LEFT_MAX = 500;
+const LEFT_MAX = 100;
 
 /**
  * Carries the records of a log to their lanes, in the order of the log, and forgets those that are done with.

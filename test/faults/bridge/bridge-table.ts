@@ -29,10 +29,11 @@ export const bridgeTable = (results: readonly BridgeResult[]): string => markdow
 
 /** A result with what a table has no room for: notes, failures and examples. */
 export function bridgeLines(result: BridgeResult): readonly string[] {
-  const { faults, unanswered, phantoms, refusedStored, reorderedUnexplained, repeatedBatch } =
-    result;
+  const { faults, unanswered, phantoms, refusedStored, reorderedUnexplained } = result;
+  const { repeatedBatch, repeatedMost } = result;
   const figures = {
-    ...{ faults, unanswered, phantoms, refusedStored, reorderedUnexplained, repeatedBatch },
+    ...{ faults, unanswered, phantoms, refusedStored, reorderedUnexplained },
+    ...{ repeatedBatch, repeatedMost },
     ...result.notes,
   };
   const told = Object.entries(figures).map(([name, value]) => `${name} ${String(value)}`);

@@ -91,8 +91,16 @@ describe('the oracle', () => {
     const records = partition(0, '0', '1', '0', '1', '0', '1', '2', '2');
     expect(verdictOf(THREE, records)).toEqual({
       ...{ acknowledged: 3, stored: 3 },
-      ...{ repeated: 5, repeatedBatch: 2, repeatedBatches: 3 },
+      ...{ repeated: 5, repeatedBatch: 2, repeatedBatches: 3, repeatedMost: 5 },
     });
+  });
+
+  it('counts repeats of the bridge by partition', () => {
+    const others = partition(1, '0', '0').map((record) => ({ ...record, publisher: 1 }));
+    const publications = [THREE, [published(0, { publisher: 1 })]];
+    const records = [...partition(0, '0', '1', '2', '0', '2'), ...others];
+    const found = judge({ publications, records, faultsAtMs: [] });
+    expect(found).toMatchObject({ repeated: 3, repeatedMost: 2, reordered: 0 });
   });
 
   it('does not count what was refused as lost, in Kafka or not', () => {

@@ -41,6 +41,8 @@ export interface BridgeVerdict {
   readonly repeatedBatch: number;
   /** How many of these batches the worst partition has. */
   readonly repeatedBatches: number;
+  /** How many such copies the worst partition has. */
+  readonly repeatedMost: number;
   /** Refused, and in Kafka. */
   readonly refusedStored: number;
   /** Records that nobody published. */
@@ -101,6 +103,7 @@ type RecordFigures = Pick<
   | 'repeated'
   | 'repeatedBatch'
   | 'repeatedBatches'
+  | 'repeatedMost'
   | 'phantoms'
 >;
 
@@ -114,6 +117,7 @@ class RecordsCheck {
     repeated: 0,
     repeatedBatch: 0,
     repeatedBatches: 0,
+    repeatedMost: 0,
     phantoms: 0,
   };
   readonly examples: string[] = [];
@@ -125,6 +129,7 @@ class RecordsCheck {
   /** By partition: where the first record of each name lies. */
   readonly #placeOf = new Map<number, Map<string, number>>();
   readonly #batchesOf = new Map<number, number>();
+  readonly #repeatedOf = new Map<number, number>();
   /** The repeated batch at hand: where its last record lies, and where that lay the first time. */
   #batch: { partition: number; place: number; first: number; size: number } | undefined;
 
@@ -177,7 +182,10 @@ class RecordsCheck {
       last?.partition === partition && last.place + 1 === offset && last.first + 1 === first;
     const size = goesOn ? last.size + 1 : 1;
     this.#batch = { partition, place: offset, first, size };
+    const repeated = (this.#repeatedOf.get(partition) ?? 0) + 1;
+    this.#repeatedOf.set(partition, repeated);
     figures.repeated += 1;
+    figures.repeatedMost = Math.max(figures.repeatedMost, repeated);
     figures.repeatedBatch = Math.max(figures.repeatedBatch, size);
     if (!goesOn) {
       const batches = (this.#batchesOf.get(partition) ?? 0) + 1;
