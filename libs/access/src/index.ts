@@ -12,6 +12,7 @@ export {
   type BanSubject,
 } from './bans/ban.ts';
 export { BanList, type BanCandidate } from './bans/ban-list.ts';
+export { ClientIdRule } from './client-id-rule.ts';
 export { AuthChain, type AuthChainParts } from './auth-chain.ts';
 export type { AuthSource, SourceVerdict } from './auth-source.ts';
 export type { AuthBackend, Identity, Login } from './identity.ts';

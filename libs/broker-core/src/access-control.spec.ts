@@ -3,6 +3,7 @@ import {
   AccessControl,
   Acl,
   ClientAccess,
+  ClientIdRule,
   type AclRule,
   type Authenticator,
   type Principal,
@@ -353,6 +354,42 @@ describe('a client that authenticates again', () => {
     rules = [rule('deny', ['a']), ...all()];
     expect(await again()).toBe((before ?? 0) + 1);
     expect(memory.node.admin.status().subscriptions).toBe(0);
+  });
+});
+
+describe('a client id that is another’s', () => {
+  const authenticator: Authenticator = {
+    login: ({ username: user }) =>
+      Promise.resolve({ kind: 'allowed', backend: 'password', identity: { user } }),
+    exchange: () => undefined,
+  };
+
+  async function guarded(): Promise<MemoryNode> {
+    const { memory } = await world({
+      authenticator,
+      clientIds: new ClientIdRule(['${username}:*', 'admin']),
+    });
+    return memory;
+  }
+
+  it('is refused, and the session of the other goes on', async () => {
+    const memory = await guarded();
+    const ann = memory.client();
+    await ann.connect({ clientId: 'ann:1', username: 'ann', ...DURABLE });
+    for (const version of [4, 5] as const) {
+      const eve = memory.client(version);
+      eve.write(eve.connectPacket({ clientId: 'ann:1', username: 'eve', cleanStart: true }));
+      expect((await eve.next('connack')).reasonCode).toBe(0x85);
+      await eve.closed();
+    }
+    expect(await puback(ann, 'ann:1/a')).toBe(0);
+  });
+
+  it('is none when the node has made it', async () => {
+    const memory = await guarded();
+    const client = memory.client();
+    await client.connect({ clientId: '', username: 'ann' });
+    expect(await puback(client, 'open/a')).toBe(0);
   });
 });
 

@@ -334,7 +334,15 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const client = hubClientOf(connection, terms.clientId, terms.username);
     if (this.#isBanned(client)) return connection.refuse(REASON.banned, BANNED);
     connection.client = client;
-    const access = this.#guard.admit(principalOf(connection, terms.clientId, identity));
+    const principal = principalOf(connection, terms.clientId, identity);
+    const isAssigned = terms.connackProperties?.assignedClientIdentifier !== undefined;
+    if (!isAssigned && this.#parts.clientIds?.admits(principal) === false) {
+      return connection.refuse(
+        REASON.clientIdentifierNotValid,
+        'the client id is not for this client',
+      );
+    }
+    const access = this.#guard.admit(principal);
     if (access && terms.will && !this.#guard.mayPublish(access, terms.will)) {
       return connection.refuse(REASON.notAuthorized, 'the client may not publish its will');
     }

@@ -1,4 +1,4 @@
-import type { Authenticator } from '#libs/access';
+import type { Authenticator, ClientIdRule } from '#libs/access';
 import type {
   BridgeMoves,
   ClusterBus,
@@ -35,6 +35,8 @@ export interface NodeParts extends BoundParts {
   readonly hub: Hub;
   /** Knows the users; without it everybody may connect whom the hub's hook lets in. */
   readonly authenticator?: Authenticator | undefined;
+  /** Which client ids clients may have; without it any. */
+  readonly clientIds?: ClientIdRule | undefined;
   /** Says who may publish and subscribe to what; without it the hub's hooks alone do. */
   readonly access?: AccessParts | undefined;
   /** Who may not connect; without it nobody is banned. */

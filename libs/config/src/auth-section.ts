@@ -3,6 +3,9 @@ import { authSource } from './auth-source.ts';
 import { file, flag, section, whole } from './kinds.ts';
 import { user } from './user.ts';
 
+/** Placeholders and other text, and perhaps a `*` at its end. */
+const CLIENT_ID = /^(?=.)(?:\$\{(?:username|cert\.cn)\}|(?!\$\{)[^*])*\*?$/su;
+
 /** Who may connect. */
 export const auth = section({
   chain: z.array(authSource).max(16).exactOptional().meta({
@@ -14,6 +17,11 @@ export const auth = section({
     'Whether clients may connect that show neither name nor password. Without sources everybody may then; a node without sources and without this starts only as a demo: alone, and on loopback.',
     false,
   ),
+  clientIds: z.array(z.string().max(1_024).regex(CLIENT_ID)).max(16).default([]).meta({
+    description:
+      'Client ids that a client may have, where `${username}` and `${cert.cn}` stand for what it has proven, and a `*` at the end for anything. Without them any client may take over the session of any other. See docs/auth.md.',
+    expects: 'a list of texts that may hold ${username} and ${cert.cn}, and end with *',
+  }),
   users: z.array(user).max(1_000).default([]).meta({
     description: 'Users who may connect. See docs/auth.md.',
     expects: 'a list of users',

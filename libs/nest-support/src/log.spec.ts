@@ -26,6 +26,15 @@ it('writes text whose values can forge neither a field nor a line', () => {
   expect(lines[0]).toMatch(/ info {2}client-kicked id="a b\\nlevel=error" node=node-1$/);
 });
 
+it.each(['json', 'text'] as const)('writes nothing as %s that a terminal would obey', (format) => {
+  const lines: string[] = [];
+  const log = createLog({ level: 'info', format, write: (line) => lines.push(line) });
+
+  log.info('client-kicked', { id: 'a\u009b31m\u007f\u2028\u202eb' });
+
+  expect(lines[0]).toContain('a\\u009b31m\\u007f\\u2028\\u202eb');
+});
+
 it('drops what is below its level', () => {
   const lines: string[] = [];
   const log = createLog({ level: 'warn', format: 'text', write: (line) => lines.push(line) });

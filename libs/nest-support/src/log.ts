@@ -26,7 +26,7 @@ export function createLog({ level, format, write }: LogOptions): Log {
 }
 
 function jsonLine(level: LogLevel, event: string, fields: LogFields): string {
-  return JSON.stringify({ ...fields, time: new Date().toISOString(), level, event });
+  return quoted({ ...fields, time: new Date().toISOString(), level, event });
 }
 
 function textLine(level: LogLevel, event: string, fields: LogFields): string {
@@ -39,5 +39,13 @@ function textLine(level: LogLevel, event: string, fields: LogFields): string {
 /** Quoted unless it is one plain word: a value cannot forge a field or a line. */
 function textValue(value: LogFields[string]): string {
   const text = String(value);
-  return /^[\w.,:/@%+*#$-]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[\w.,:/@%+*#$-]+$/.test(text) ? text : quoted(text);
+}
+
+/** As JSON, without what a terminal or a viewer would obey: control characters, ends of lines and of directions. */
+function quoted(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

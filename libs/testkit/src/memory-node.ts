@@ -1,4 +1,4 @@
-import type { Authenticator } from '#libs/access';
+import type { Authenticator, ClientIdRule } from '#libs/access';
 import type {
   BridgeMoves,
   ClusterBus,
@@ -65,6 +65,7 @@ export interface MemoryNodeOptions {
   readonly clock?: FakeClock;
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
+  readonly clientIds?: ClientIdRule;
   readonly access?: AccessParts;
   readonly bans?: BanParts;
   readonly flapping?: FlappingSettings;
@@ -107,6 +108,7 @@ export class MemoryNode {
     const parts = {
       hub: options.hub ?? this.hub,
       authenticator: options.authenticator,
+      clientIds: options.clientIds,
       access: options.access,
       bans: options.bans,
       flapping: options.flapping,

@@ -1,6 +1,7 @@
 import {
   AccessControl,
   Acl,
+  ClientIdRule,
   saslprep,
   type AclDocument,
   type AclEffect,
@@ -47,4 +48,9 @@ export function configuredAccess({
     if (prepared.kind === 'prepared') users.set(prepared.text, { groups, rules });
   }
   return async (user) => users.get(user);
+}
+
+/** Which client ids clients may have; undefined for any. */
+export function clientIdsOf({ auth }: Config): ClientIdRule | undefined {
+  return auth.clientIds.length === 0 ? undefined : new ClientIdRule(auth.clientIds);
 }
