@@ -7,6 +7,7 @@ import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
 import { report } from './harness/report.ts';
 import { Scope } from './harness/scope.ts';
+import { stillServed } from './harness/still-served.ts';
 
 const DEADLINE_MS = 20_000;
 const DRIP_MS = 20;
@@ -96,14 +97,6 @@ const rejected = ({ node }: SecureBroker, listener: string, reason: string): Pro
 const memory = ({ node }: SecureBroker): Promise<number> =>
   node.ops.metric('process_resident_memory_bytes');
 
-/** A round trip of a client that was there before. */
-async function answers(client: Client, topic: string): Promise<boolean> {
-  await client.subscribe(topic);
-  await client.publish(topic, 'still served');
-  await until(() => client.received.some((message) => message.topic === topic), DEADLINE_MS);
-  return true;
-}
-
 describe('whoever is slow before MQTT begins', () => {
   let broker: SecureBroker;
   let client: Client;
@@ -138,7 +131,7 @@ describe('whoever is slow before MQTT begins', () => {
       });
 
       await until(() => sockets.every((socket) => !socket.connecting), DEADLINE_MS);
-      expect(await answers(client, `slow/${name}`)).toBe(true);
+      expect(await stillServed(client, `slow/${name}`)).toBe(true);
       await until(() => sockets.every((socket) => socket.closed), DEADLINE_MS);
     },
   );
@@ -181,7 +174,7 @@ it('takes no memory for what eight connections announce before they are known', 
       `memory ${mebibytes(before)} MiB before, ${mebibytes(after)} MiB after`,
   );
   expect(after - before).toBeLessThan(GROWTH_BYTES_MAX);
-  expect(await answers(client, 'after/huge')).toBe(true);
+  expect(await stillServed(client, 'after/huge')).toBe(true);
 });
 
 it('collects no message of a WebSocket whose client is not known', async () => {
@@ -237,7 +230,7 @@ describe('a flood of connections', () => {
     expect(await broker.node.ops.metric('skein_broker_tls_handshakes_total')).toBe(0);
     const url = `mqtts://127.0.0.1:${String(broker.tlsPort)}`;
     const client = await Client.connect(scope, url, { ca });
-    expect(await answers(client, 'flood/one')).toBe(true);
+    expect(await stillServed(client, 'flood/one')).toBe(true);
     expect(refusalsTold('address_rate')).toBe(1);
   });
 
@@ -262,7 +255,7 @@ describe('a flood of connections', () => {
     );
     expect(refused).toBeGreaterThan(WAVES * WAVE - 10 * BURST);
     expect(after - before).toBeLessThan(GROWTH_BYTES_MAX);
-    expect(await answers(client, 'flood/many')).toBe(true);
+    expect(await stillServed(client, 'flood/many')).toBe(true);
     expect(refusalsTold('connect_rate')).toBe(1);
     let isAnswered = false;
     await until(async () => {

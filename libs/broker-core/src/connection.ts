@@ -244,25 +244,25 @@ export class Connection implements TransportEvents, ClientLink {
     });
   }
 
-  /** Reading goes on when no reason is left to hold it. */
+  /** Reading goes on when no reason is left to hold it, and what has come already is handled. */
   hold(reason: HoldReason, held: boolean): void {
     const bit = HOLD_BITS[reason];
     const before = this.#holds;
     this.#holds = held ? before | bit : before & ~bit;
     if (this.#holds > before && reason !== 'connecting') this.#host.meter.readingHeld(reason);
     if ((before === 0) === (this.#holds === 0)) return;
-    this.transport.hold(this.#holds !== 0);
-    if (this.#holds !== 0) return;
-    // The silence was ours, and what waited in the decoder is handled from now on.
+    if (this.#holds !== 0) return this.transport.hold(true);
+    // The silence was ours.
     this.#lastReceivedMs = this.#host.nowMs();
     this.#host.resumeLater(this);
   }
 
-  /** Handles what came while reading was held. */
+  /** Handles what came while reading was held, and before more comes: else a flood would pile up here. */
   resume(): void {
     if (!this.isOpen) return;
-    this.hold('share', false);
+    this.#holds &= ~HOLD_BITS.share;
     this.#read();
+    if (this.#holds === 0) this.transport.hold(false);
     this.#wake();
   }
 

@@ -40,6 +40,11 @@ export class RawClient {
     return this.#isClosed;
   }
 
+  /** Is gone without a word. */
+  leave(): void {
+    this.#socket.destroy();
+  }
+
   /** Sends packets in one write. */
   send(...packets: readonly Packet[]): void {
     const options = { protocolVersion: this.#version };

@@ -87,6 +87,27 @@ describe('the rate of a client', () => {
     expect(memory.disconnects.get('quota')).toBe(1);
   });
 
+  it('handles what has come before it reads more, however much comes at once', async () => {
+    const bytes = { ...NO_RATE, messagesPerSecond: 4, bytesPerSecond: 1000 };
+    begin({ rates: { ...RATES, client: bytes, heldSecondsMax: 0 } });
+    const client = await connected('fast');
+    const chunk = Array.from({ length: 10 }, () =>
+      publishPacket('t', 'x'.repeat(200), { qos: 1, packetId: client.nextPacketId() }),
+    );
+    const acknowledged: number[] = [];
+    client.write(...chunk);
+    client.write(...chunk);
+    for (let second = 0; second < 12; second += 1) {
+      memory.sweepAfter(1000);
+      await quiet();
+      acknowledged.push(client.take().filter(({ kind }) => kind === 'puback').length);
+    }
+    // The first chunk is paid for after one second, and taken within three more; the other one follows.
+    expect(acknowledged.slice(0, 4)).toEqual([0, 5, 4, 1]);
+    expect(acknowledged.reduce((all, each) => all + each, 0)).toBe(20);
+    expect(client.isHeld).toBe(false);
+  });
+
   it('does not take for dead who is not read from', async () => {
     const client = await connected('fast', { keepAlive: 1 });
     await flood(client, 60);
@@ -107,6 +128,7 @@ describe('the rate of a user', () => {
     memory.sweepAfter(1000);
     expect([one.isHeld, other.isHeld]).toEqual([true, true]);
     memory.sweepAfter(1000);
+    await quiet();
     expect([one.isHeld, other.isHeld]).toEqual([false, false]);
   });
 });
