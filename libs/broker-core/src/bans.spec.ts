@@ -193,6 +193,9 @@ describe('a store that does not answer', () => {
     override list() {
       return this.isAway ? Promise.reject(new Error('away')) : super.list();
     }
+    override put(item: Ban, revision: number | undefined) {
+      return this.isAway ? Promise.reject(new Error('away')) : super.put(item, revision);
+    }
   }
 
   it('keeps no node from banning whom it has found', async () => {
@@ -235,20 +238,45 @@ describe('a store that does not answer', () => {
     await expect(bansOf(memory).add(ban('client_id', 'c1', { by: 'flapping' }))).rejects.toThrow(
       'away',
     );
+    store.isAway = false;
     await store.put(banItem('c2'), undefined);
     await quiet();
-    store.isAway = false;
     memory.sweepAfter(1_000);
     await quiet();
     expect(await refusal(memory, 'c2')).toBe(BANNED);
     expect(await refusal(memory, 'c1')).toBe(BANNED);
   });
 
+  it('is told what a node has found itself when it is back, so that all nodes know it', async () => {
+    const { nodeOf } = await world();
+    const store = new Flaky('bans');
+    const memory = nodeOf(store);
+    await memory.node.start();
+    await quiet();
+    store.isAway = true;
+    for (const id of ['c1', 'c2']) {
+      const wanted = ban('client_id', id, { by: 'flapping' });
+      await expect(bansOf(memory).add(wanted)).rejects.toThrow('away');
+    }
+    memory.sweepAfter(1_000);
+    await quiet();
+    store.isAway = false;
+    await store.put(banItem('c2'), undefined);
+    memory.sweepAfter(1_000);
+    await quiet();
+    const known = new Map((await store.list()).map(({ item }) => [item.id, item.by]));
+    expect(known.get('client_id:c1')).toBe('flapping');
+    expect(known.get('client_id:c2')).toBe('admin');
+    expect((await bansOf(memory).remove('client_id:c1', undefined)).kind).toBe('stored');
+    expect(await refusal(memory, 'c1')).not.toBe(BANNED);
+    expect(await refusal(memory, 'c2')).toBe(BANNED);
+  });
+
   it('is read when it is back', async () => {
     const { nodeOf } = await world();
     const store = new Flaky('bans');
-    store.isAway = true;
     await store.put(banItem('c1'), undefined);
+    store.isAway = true;
     const memory = nodeOf(store);
     await memory.node.start();
     await quiet();

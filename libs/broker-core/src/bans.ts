@@ -54,6 +54,7 @@ export class Bans {
   /** What is to be read: `all`, or some ids. */
   #pending: Set<string> | 'all' = new Set();
   #isReading = false;
+  #isSharing = false;
   #isFullLogged = false;
 
   /** @param banned - called when there are bans that were not there before. */
@@ -117,7 +118,7 @@ export class Bans {
     return result;
   }
 
-  /** Removes bans that have ended, and reads what could not be read before. Called about once a second. */
+  /** Removes bans that have ended, and reads and stores what could not be before. Called about once a second. */
   sweep(nowMs: number): void {
     for (const ban of this.#list.all()) {
       if (isInForce(ban, nowMs)) continue;
@@ -128,6 +129,24 @@ export class Bans {
     }
     if (this.#list.size < this.#bansMax / 2) this.#isFullLogged = false;
     void this.#read();
+    void this.#share();
+  }
+
+  /** Stores what this node has found itself while the store was away, so that the others know it. */
+  async #share(): Promise<void> {
+    if (this.#isSharing || this.#revisions.size === this.#list.size) return;
+    this.#isSharing = true;
+    try {
+      for (const ban of [...this.#list.all()]) {
+        if (this.#revisions.has(ban.id)) continue;
+        const result = await this.#store.put(ban, undefined);
+        if (result.kind === 'stored') this.#set(ban, result.stored.revision);
+        else this.#told([ban.id]);
+      }
+    } catch {
+      // It is still away: the next sweep tries again.
+    }
+    this.#isSharing = false;
   }
 
   #banOf(subject: BanSubject, { reason = '', by, untilMs }: NewBan): Ban {

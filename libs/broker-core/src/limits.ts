@@ -13,7 +13,7 @@ export interface CoreLimits extends EngineLimits {
   readonly retainedMessagesMax: number;
   /** Bytes of one retained message, its topic and properties included. */
   readonly retainedMessageBytesMax: number;
-  /** Bytes of the payloads of all retained messages. */
+  /** Bytes of all retained messages, their topics and properties included. */
   readonly retainedBytesMax: number;
   /** Sessions of this node, connected or not. */
   readonly sessionsMax: number;

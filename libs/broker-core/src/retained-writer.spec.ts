@@ -86,8 +86,8 @@ it('has room again when the store has refused', async () => {
   expect(answers).toEqual({ a: 'STORE_UNAVAILABLE', b: 'STORE_UNAVAILABLE' });
 });
 
-describe('the bytes of all payloads', () => {
-  /** Retains payloads of so many bytes, each under a name and all in one turn. */
+describe('the bytes of all messages', () => {
+  /** Retains messages of so many bytes with their topic, each under a name and all in one turn. */
   function addBytes(
     ...messages: readonly (readonly [name: string, topic: string, bytes: number])[]
   ): void {
@@ -95,7 +95,10 @@ describe('the bytes of all payloads', () => {
       const done = (error?: PublishError): void => {
         answers[name] = error?.code ?? 'taken';
       };
-      writer.add(messageOf({ topic, retain: true, payload: new Uint8Array(bytes) }), done);
+      writer.add(
+        messageOf({ topic, retain: true, payload: new Uint8Array(bytes - topic.length) }),
+        done,
+      );
     }
   }
 
@@ -106,7 +109,7 @@ describe('the bytes of all payloads', () => {
   it('are bounded, in one turn and over several', async () => {
     addBytes(['1', 'a', 60], ['2', 'b', 41], ['3', 'c', 40]);
     await quiet();
-    addBytes(['4', 'd', 1]);
+    addBytes(['4', 'd', 2]);
     await quiet();
     expect(answers).toEqual({ 1: 'taken', 2: 'QUOTA_EXCEEDED', 3: 'taken', 4: 'QUOTA_EXCEEDED' });
     expect(store.size()).toEqual({ messages: 2, bytes: 100 });
@@ -115,15 +118,26 @@ describe('the bytes of all payloads', () => {
   it('may be exchanged for as many or fewer, and there is room for what is saved', async () => {
     addBytes(['1', 'a', 60], ['2', 'b', 40]);
     await quiet();
-    addBytes(['3', 'a', 60], ['4', 'a', 61], ['5', 'b', 10], ['6', 'c', 30], ['7', 'd', 1]);
+    addBytes(['3', 'a', 60], ['4', 'a', 61], ['5', 'b', 10], ['6', 'c', 30], ['7', 'd', 2]);
     await quiet();
     expect(answers).toMatchObject({ 3: 'taken', 4: 'QUOTA_EXCEEDED', 5: 'taken' });
     expect(answers).toMatchObject({ 6: 'taken', 7: 'QUOTA_EXCEEDED' });
     expect(store.size()).toEqual({ messages: 3, bytes: 100 });
-    addBytes(['8', 'a', 0]);
+    addBytes(['8', 'a', 1]);
     await quiet();
     addBytes(['9', 'd', 60]);
     await quiet();
     expect(answers).toMatchObject({ 8: 'taken', 9: 'taken' });
+  });
+
+  it('are those of topics and properties as well', async () => {
+    const long = messageOf({ topic: 'x'.repeat(50), retain: true, payload: Uint8Array.of(1) });
+    const done = (name: string) => (error?: PublishError) =>
+      (answers[name] = error?.code ?? 'taken');
+    writer.add(long, done('1'));
+    const userProperties = [['name', 'y'.repeat(50)]] as const;
+    writer.add({ ...long, topic: 'p', properties: { userProperties } }, done('2'));
+    await quiet();
+    expect(answers).toEqual({ 1: 'taken', 2: 'QUOTA_EXCEEDED' });
   });
 });

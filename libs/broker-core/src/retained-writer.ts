@@ -24,7 +24,7 @@ export class RetainedWriter implements Flushable {
     readonly meter: Meter;
     readonly log: Log;
   };
-  /** Topics whose message is on its way to the store, and the bytes of its payload. */
+  /** Topics whose message is on its way to the store, and its bytes. */
   readonly #coming = new Map<string, number>();
   #comingBytes = 0;
   #messages: Message[] = [];
@@ -47,8 +47,9 @@ export class RetainedWriter implements Flushable {
   add(message: Message, done: PublishDone): void {
     const { limits, meter, turn } = this.#parts;
     const isRemoval = message.payload.length === 0;
-    const tooLarge = sizeOf(message) > limits.retainedMessageBytesMax;
-    if (!isRemoval && (tooLarge || !this.#hasRoom(message))) {
+    const bytes = sizeOf(message);
+    const tooLarge = bytes > limits.retainedMessageBytesMax;
+    if (!isRemoval && (tooLarge || !this.#hasRoom(message.topic, bytes))) {
       meter.publishRejected(tooLarge ? 'too_large' : 'quota');
       return done(new PublishError('QUOTA_EXCEEDED', 'no room for a retained message'));
     }
@@ -87,13 +88,12 @@ export class RetainedWriter implements Flushable {
   }
 
   /** A message that takes the place of another and is no larger is always taken. What is taken counts from here on. */
-  #hasRoom({ topic, payload }: Message): boolean {
+  #hasRoom(topic: string, bytes: number): boolean {
     const before = this.#coming.get(topic) ?? this.#store.bytesOf(topic);
-    const growth = payload.length - (before ?? 0);
-    const needed = { messages: before === undefined ? 1 : 0, bytes: growth };
+    const needed = { messages: before === undefined ? 1 : 0, bytes: bytes - (before ?? 0) };
     if (!fits(needed, this.#leastRoom()) && !fits(needed, this.#room())) return false;
-    this.#comingBytes += payload.length - (this.#coming.get(topic) ?? 0);
-    this.#coming.set(topic, payload.length);
+    this.#comingBytes += bytes - (this.#coming.get(topic) ?? 0);
+    this.#coming.set(topic, bytes);
     return true;
   }
 

@@ -33,9 +33,9 @@ export interface RetainedStore {
   match(filter: string): AsyncIterable<readonly Message[]>;
   /** A page of retained messages. */
   list(query: RetainedQuery): Promise<RetainedPage>;
-  /** Messages kept and their payload bytes, as this node knows it; read at scrape time, never waits. */
+  /** Messages kept and their bytes, topics and properties included, as this node knows it; read at scrape time, never waits. */
   size(): { readonly messages: number; readonly bytes: number };
-  /** The payload bytes of a topic's message, if it is among those that {@link RetainedStore.size} counts; never waits. */
+  /** The bytes of a topic's message, if it is among those that {@link RetainedStore.size} counts; never waits. */
   bytesOf(topic: string): number | undefined;
   /** Releases what the store holds; no call may follow. */
   close(): Promise<void>;

@@ -177,7 +177,7 @@ const limits = section({
     { default: MIB, min: 1, max: 268_435_455, unit: 'bytes' },
   ),
   retainedBytesMax: whole(
-    'Most bytes of the payloads of all retained messages; what would be more is refused with 0x97, replacing by what is no larger goes on.',
+    'Most bytes of all retained messages, topics and properties included; what would be more is refused with 0x97, replacing by what is no larger goes on.',
     { default: 1024 * MIB, min: 0, max: 1024 * 1024 * MIB, unit: 'bytes' },
   ),
   sessionsMax: whole('Most sessions of a node, connected or not; one more is refused with 0x97.', {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { sizeOf } from '#libs/mqtt-codec';
 import { fakeClock, messageOf } from '#libs/testkit';
 import { LocalRetainedStore } from './local-retained-store.ts';
 
@@ -14,6 +15,6 @@ describe('LocalRetainedStore', () => {
     );
     clock.advance(1000);
     for (let round = 0; round < 200; round += 1) await store.store([retained('long')]);
-    expect(store.size()).toEqual({ messages: 1, bytes: retained('long').payload.length });
+    expect(store.size()).toEqual({ messages: 1, bytes: sizeOf(retained('long')) });
   });
 });

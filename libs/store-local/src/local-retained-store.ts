@@ -6,6 +6,7 @@ import {
   type RetainedQuery,
   type RetainedStore,
 } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-codec';
 import { TopicSet } from '#libs/topic-index';
 import { Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
@@ -88,7 +89,8 @@ export class LocalRetainedStore implements RetainedStore {
   }
 
   bytesOf(topic: string): number | undefined {
-    return this.#entries.get(topic)?.message.payload.length;
+    const message = this.#entries.get(topic)?.message;
+    return message && sizeOf(message);
   }
 
   async close(): Promise<void> {
@@ -111,7 +113,7 @@ export class LocalRetainedStore implements RetainedStore {
   #keep(message: Message): void {
     const before = this.#entries.get(message.topic);
     const number = before?.number ?? (this.#entriesEver += 1);
-    if (before !== undefined) this.#bytes -= before.message.payload.length;
+    if (before !== undefined) this.#bytes -= sizeOf(before.message);
     this.#set(number, message);
     this.#table.put([number], message);
   }
@@ -119,7 +121,7 @@ export class LocalRetainedStore implements RetainedStore {
   #set(number: number, message: Message): void {
     this.#entries.set(message.topic, { number, message });
     this.#topics.add(message.topic);
-    this.#bytes += message.payload.length;
+    this.#bytes += sizeOf(message);
   }
 
   #remove(topic: string): void {
@@ -127,7 +129,7 @@ export class LocalRetainedStore implements RetainedStore {
     if (entry === undefined) return;
     this.#entries.delete(topic);
     this.#topics.delete(topic);
-    this.#bytes -= entry.message.payload.length;
+    this.#bytes -= sizeOf(entry.message);
     this.#table.remove([entry.number]);
   }
 

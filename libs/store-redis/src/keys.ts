@@ -22,7 +22,7 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:owned:node#incarnation set      client ids that the incarnation owns, or owned within
  *                                          the last minute or so
  *   prefix:{retained}:messages    hash     topic -> message in the form of encodeMessage: the truth
- *   prefix:{retained}:catalog     hash     topic -> payload bytes, expiry, identity: what a node's index is made of
+ *   prefix:{retained}:catalog     hash     topic -> bytes, expiry, identity: what a node's index is made of
  *   prefix:{retained}:log         stream   each change of the catalog, trimmed to about RETAINED_LOG_ENTRIES
  *   prefix:{delayed}:due          zset     id of a delayed message -> when it is due (ms)
  *   prefix:{delayed}:messages     hash     id -> message in the form of encodeMessage

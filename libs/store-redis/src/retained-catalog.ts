@@ -34,7 +34,7 @@ export class RetainedCatalog {
     return this.#index?.size ?? { messages: 0, bytes: 0 };
   }
 
-  /** The payload bytes of a topic's message, if {@link RetainedCatalog.size} counts it. */
+  /** The bytes of a topic's message, if {@link RetainedCatalog.size} counts it. */
   bytesOf(topic: string): number | undefined {
     return this.#index?.bytesOf(topic);
   }

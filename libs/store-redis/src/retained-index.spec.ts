@@ -33,16 +33,17 @@ describe('the index of retained messages', () => {
     expect(index.expired(NOW_MS - 1, 100)).toEqual([]);
   });
 
-  it('counts the payload bytes of what it holds', () => {
+  it('counts the bytes of what it holds, topics included', () => {
     const index = new RetainedIndex(undefined);
-    const text = (bytes: number) => catalogText(messageOf({ payload: new Uint8Array(bytes) }));
+    const text = (bytes: number) =>
+      catalogText(messageOf({ topic: 't', payload: new Uint8Array(bytes) }));
     index.apply('a', text(10));
     index.apply('b', text(5));
     index.apply('a', text(3));
-    expect(index.size).toEqual({ messages: 2, bytes: 8 });
+    expect(index.size).toEqual({ messages: 2, bytes: 10 });
     index.apply('b', '');
     index.apply('none', '');
-    expect(index.size).toEqual({ messages: 1, bytes: 3 });
+    expect(index.size).toEqual({ messages: 1, bytes: 4 });
   });
 
   it('knows which log entries it has not read', () => {

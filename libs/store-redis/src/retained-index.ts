@@ -1,23 +1,24 @@
 import type { Message } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-codec';
 import { TopicSet } from '#libs/topic-index';
 import { decodePosition } from './session-view.ts';
 
 /** What the catalog says of a topic's retained message; the text identifies the message. */
 export interface CatalogEntry {
   readonly text: string;
-  readonly payloadBytes: number;
+  readonly bytes: number;
   readonly expiresAtMs: number;
 }
 
-/** The catalog entry of a message: `payload bytes, expiry (ms), identity`. */
+/** The catalog entry of a message: `bytes, expiry (ms), identity`. */
 export function catalogText(message: Message): string {
-  const { payload, expiresAtMs, source, sequence } = message;
-  return `${payload.length} ${expiresAtMs} ${source.nodeId}#${source.incarnation}/${sequence}`;
+  const { expiresAtMs, source, sequence } = message;
+  return `${sizeOf(message)} ${expiresAtMs} ${source.nodeId}#${source.incarnation}/${sequence}`;
 }
 
 function parseCatalog(text: string): CatalogEntry {
-  const [payloadBytes = 0, expiresAtMs = 0] = text.split(' ', 2).map(Number);
-  return { text, payloadBytes, expiresAtMs };
+  const [bytes = 0, expiresAtMs = 0] = text.split(' ', 2).map(Number);
+  return { text, bytes, expiresAtMs };
 }
 
 /** Which live topics to list. */
@@ -42,25 +43,25 @@ export class RetainedIndex {
     this.readTo = readTo;
   }
 
-  /** Messages known and their payload bytes. */
+  /** Messages known and their bytes. */
   get size(): { readonly messages: number; readonly bytes: number } {
     return { messages: this.#entries.size, bytes: this.#bytes };
   }
 
-  /** The payload bytes of a topic's message, expired or not, if {@link RetainedIndex.size} counts it. */
+  /** The bytes of a topic's message, expired or not, if {@link RetainedIndex.size} counts it. */
   bytesOf(topic: string): number | undefined {
-    return this.#entries.get(topic)?.payloadBytes;
+    return this.#entries.get(topic)?.bytes;
   }
 
   /** Applies a change; an empty text removes the topic. Changes may be applied again as long as the last one wins. */
   apply(topic: string, text: string): void {
-    this.#bytes -= this.#entries.get(topic)?.payloadBytes ?? 0;
+    this.#bytes -= this.#entries.get(topic)?.bytes ?? 0;
     if (text === '') {
       if (this.#entries.delete(topic)) this.#topics.delete(topic);
       return;
     }
     const entry = parseCatalog(text);
-    this.#bytes += entry.payloadBytes;
+    this.#bytes += entry.bytes;
     this.#entries.set(topic, entry);
     this.#topics.add(topic);
   }

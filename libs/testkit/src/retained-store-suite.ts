@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Message, RetainedStore } from '#libs/broker-ports';
+import { sizeOf } from '#libs/mqtt-codec';
 import { comparable, fullMessage, messageOf } from './messages.ts';
 import { useStore, type StoreFactory, type StoreUnderTest } from './store-under-test.ts';
 import { until } from './until.ts';
@@ -79,7 +80,7 @@ function storeCases(current: Current): void {
       await store.store([]);
     });
 
-    it('counts messages and their payload bytes', async () => {
+    it('counts messages and their bytes, topics and properties included', async () => {
       const { store } = current();
       expect(store.size()).toEqual({ messages: 0, bytes: 0 });
       await store.store([
@@ -87,9 +88,9 @@ function storeCases(current: Current): void {
         retained('b', { payload: new Uint8Array(20) }),
         retained('a', { payload: new Uint8Array(3) }),
       ]);
-      await until(() => expect(store.size()).toEqual({ messages: 2, bytes: 23 }), DEADLINE_MS);
+      await until(() => expect(store.size()).toEqual({ messages: 2, bytes: 25 }), DEADLINE_MS);
       await store.store([retained('b', { payload: EMPTY })]);
-      await until(() => expect(store.size()).toEqual({ messages: 1, bytes: 3 }), DEADLINE_MS);
+      await until(() => expect(store.size()).toEqual({ messages: 1, bytes: 4 }), DEADLINE_MS);
     });
 
     it('knows at once which topics it counts, and their bytes', async () => {
@@ -97,12 +98,12 @@ function storeCases(current: Current): void {
       await retainedMessages(store, '#');
       const bytesOf = (...topics: string[]) => topics.map((topic) => store.bytesOf(topic));
       await store.store([retained('a'), retained('b', { payload: new Uint8Array(20) })]);
-      expect([store.size().messages, bytesOf('a', 'b')]).toEqual([2, [3, 20]]);
+      expect([store.size().messages, bytesOf('a', 'b')]).toEqual([2, [4, 21]]);
       await store.store([
         retained('b', { payload: EMPTY }),
         retained('a', { payload: Uint8Array.of(1) }),
       ]);
-      expect([store.size().messages, bytesOf('a', 'b')]).toEqual([1, [1, undefined]]);
+      expect([store.size().messages, bytesOf('a', 'b')]).toEqual([1, [2, undefined]]);
       expect(bytesOf('a/', '+', '')).toEqual([undefined, undefined, undefined]);
     });
   });
@@ -262,7 +263,7 @@ function lifetimeCases(current: Current): void {
       expect(await topicsOf(later, '#')).toEqual(['b', message.topic].toSorted());
       const found = await retainedMessages(later, message.topic);
       expect(found.map(comparable)).toEqual([comparable(message)]);
-      const bytes = message.payload.length + retained('b').payload.length;
+      const bytes = sizeOf(message) + sizeOf(retained('b'));
       await until(() => expect(later.size()).toEqual({ messages: 2, bytes }), DEADLINE_MS);
     });
   });
