@@ -140,8 +140,11 @@ export async function createTopics(brokers, names) {
     await admin.connect();
     await admin.createTopics({
       topics: names.map((topic) => ({ topic, numPartitions: 3 })),
-      waitForLeaders: true,
+      waitForLeaders: false,
     });
+    // Brokers name the leader of a partition before that has its log.
+    const serves = (topic) => admin.fetchTopicOffsets(topic).then(Boolean, () => false);
+    for (const name of names) await until(`the topic ${name}`, () => serves(name));
   } finally {
     await admin.disconnect();
   }

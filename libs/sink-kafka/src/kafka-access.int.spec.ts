@@ -9,12 +9,13 @@ import type {
   SecretReference,
 } from '#libs/broker-ports';
 import {
-  RecordingLog,
+  type Certificates,
   makeCertificates,
+  makeTopics,
+  RecordingLog,
+  type SecureKafka,
   startSecureKafka,
   until,
-  type Certificates,
-  type SecureKafka,
 } from '#libs/testkit';
 import { kafkaSinks } from './index.ts';
 
@@ -39,7 +40,7 @@ beforeAll(async () => {
   const logLevel = kafkajs.logLevel.NOTHING;
   const admin = new kafkajs.Kafka({ brokers: [kafka.open], clientId: 'spec', logLevel }).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: 1 }], waitForLeaders: true });
+  await makeTopics(admin, [{ topic: TOPIC, numPartitions: 1 }]);
   await admin.disconnect();
 }, START_MS);
 

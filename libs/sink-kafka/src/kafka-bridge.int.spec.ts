@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import kafkajs, { type Admin, type Kafka } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { RuleBridge, laneOf, type BridgeLimits, type RuleBridgeOptions } from '#libs/bridge';
 import {
   PublishError,
@@ -12,24 +12,29 @@ import {
   type Meter,
   type PublishDone,
 } from '#libs/broker-ports';
-import { freePort, GIVEN_KAFKA, kafkaServer, messageOf, silentLog, until } from '#libs/testkit';
+import {
+  freePort,
+  GIVEN_KAFKA,
+  kafkaServer,
+  makeTopics,
+  messageOf,
+  silentLog,
+  until,
+} from '#libs/testkit';
 import { kafkaSinks, kafkaSources } from './index.ts';
 
 const server = kafkaServer();
 const WAIT_MS = 30_000;
 const RUN = `${Date.now()}`;
 
-interface Cluster {
-  readonly brokers: readonly string[];
-  readonly client: Kafka;
-}
+type Cluster = ReturnType<typeof clusterOf>;
 
 /** The Kafka that is ours to stop and start. */
 const own = clusterOf([server.brokers]);
 /** The Kafka that runs already, when one is named. */
 const kafka = GIVEN_KAFKA === undefined ? own : clusterOf(GIVEN_KAFKA.split(','));
 
-function clusterOf(brokers: readonly string[]): Cluster {
+function clusterOf(brokers: readonly string[]) {
   const logLevel = kafkajs.logLevel.NOTHING;
   return {
     brokers,
@@ -61,10 +66,7 @@ async function readTopic(
   await consumer.run({
     autoCommit: false,
     eachMessage: ({ partition, message }) => {
-      const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [
-        name,
-        String(value),
-      ]);
+      const headers = Object.entries(message.headers ?? {}).map((each) => each.map(String));
       seen.push({
         key: String(message.key),
         value: String(message.value),
@@ -189,7 +191,7 @@ describe('RuleBridge on a real Kafka', () => {
 
   async function topicOf(name: string, numPartitions = 3, where = admin): Promise<string> {
     const topic = `${name}-${RUN}`;
-    await where.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+    await makeTopics(where, [{ topic, numPartitions }]);
     return topic;
   }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import type { KafkaConnector, KafkaToMqttRule } from '#libs/broker-ports';
-import { kafkaServer, silentLog, until } from '#libs/testkit';
+import { kafkaServer, makeTopics, silentLog, until } from '#libs/testkit';
 import { DECOMPRESSED_BYTES_MAX } from './compression.ts';
 import { kafkaSinks, kafkaSources } from './index.ts';
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
     topicOf(`${compression}-written`, compression === 'none' ? 'uncompressed' : compression),
   ]);
   topics.push(topicOf('bomb'));
-  await admin.createTopics({ topics, waitForLeaders: true });
+  await makeTopics(admin, topics);
   await admin.disconnect();
 }, START_MS);
 

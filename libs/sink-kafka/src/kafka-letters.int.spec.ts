@@ -4,12 +4,13 @@ import { RuleBridge } from '#libs/bridge';
 import type { BridgeRule } from '#libs/broker-ports';
 import {
   countingMeter,
+  type CountingMeter,
   GIVEN_KAFKA,
   kafkaServer,
+  makeTopics,
   messageOf,
   silentLog,
   until,
-  type CountingMeter,
 } from '#libs/testkit';
 import { kafkaSinks } from './index.ts';
 
@@ -49,10 +50,7 @@ describe('dead letters on a real Kafka', () => {
   async function topicOf(name: string): Promise<string> {
     const topic = `letters-${name}-${RUN}`;
     const configEntries = [{ name: 'max.message.bytes', value: String(RECORD_BYTES_MAX) }];
-    await admin.createTopics({
-      topics: [{ topic, numPartitions: 1, configEntries }],
-      waitForLeaders: true,
-    });
+    await makeTopics(admin, [{ topic, numPartitions: 1, configEntries }]);
     return topic;
   }
 

@@ -12,13 +12,14 @@ import type {
 import {
   GIVEN_KAFKA,
   kafkaServer,
+  makeTopics,
   messageOf,
   openMemorySpool,
+  type RegistrySchema,
+  type SchemaRegistryServer,
   silentLog,
   startSchemaRegistry,
   until,
-  type RegistrySchema,
-  type SchemaRegistryServer,
 } from '#libs/testkit';
 import { kafkaSinks, kafkaSources } from './index.ts';
 
@@ -141,7 +142,7 @@ describe('schemas on a real Kafka', () => {
 
   async function topicOf(name: string): Promise<string> {
     const topic = `${name}-${RUN}`;
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await makeTopics(admin, [{ topic, numPartitions: 1 }]);
     return topic;
   }
 

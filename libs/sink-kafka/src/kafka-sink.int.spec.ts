@@ -3,11 +3,12 @@ import type { KafkaConnector } from '#libs/broker-ports';
 import {
   freePort,
   kafkaServer,
+  makeTopics,
+  type ReceivedRecord,
+  type ReceiverUnderTest,
   silentLog,
   sinkContract,
   until,
-  type ReceivedRecord,
-  type ReceiverUnderTest,
 } from '#libs/testkit';
 import { kafkaSinks } from './index.ts';
 
@@ -49,9 +50,7 @@ async function openKafka(): Promise<ReceiverUnderTest> {
     makeTarget: async (lanes) => {
       made += 1;
       const topic = `target-${made}`;
-      await administer((admin) =>
-        admin.createTopics({ topics: [{ topic, numPartitions: lanes }], waitForLeaders: true }),
-      );
+      await administer((admin) => makeTopics(admin, [{ topic, numPartitions: lanes }]));
       return topic;
     },
     grow: async (topic, lanes) => {

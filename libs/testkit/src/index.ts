@@ -6,6 +6,7 @@ export { fakeClock, FakeClock } from './fake-clock.ts';
 export { GIVEN_KAFKA, kafkaServer, type KafkaServer } from './kafka-server.ts';
 export { startSecureKafka, type SecureKafka } from './secure-kafka.ts';
 export { startKafka, type KafkaCluster } from './kafka-cluster.ts';
+export { makeTopics } from './kafka-topics.ts';
 export { RecordingLog, silentLog, type LogLine } from './logs.ts';
 export {
   comparable,

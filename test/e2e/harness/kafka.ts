@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs';
-import { GIVEN_KAFKA, kafkaServer } from '#libs/testkit';
+import { GIVEN_KAFKA, kafkaServer, makeTopics } from '#libs/testkit';
 import { run } from './child.ts';
 import type { Scope } from './scope.ts';
 
@@ -38,7 +38,7 @@ export class KafkaForTests {
     const admin = new kafkajs.Kafka({ clientId: 'e2e', brokers, logLevel }).admin();
     await admin.connect();
     try {
-      await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+      await makeTopics(admin, [{ topic, numPartitions: 3 }]);
     } finally {
       await admin.disconnect();
     }

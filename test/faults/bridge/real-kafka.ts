@@ -1,11 +1,10 @@
 import kafkajs, { type Admin } from 'kafkajs';
-import { startKafka, until, type KafkaCluster } from '#libs/testkit';
+import { makeTopics, startKafka, type KafkaCluster } from '#libs/testkit';
 import type { Scope } from '../../e2e/harness/scope.ts';
 import type { KafkaUnderTest } from './bridge-row.ts';
 
 /** Partitions of a topic, unless it grows. */
 export const PARTITIONS = 3;
-const TOPIC_DEADLINE_MS = 30_000;
 
 /** Three real brokers that a row may hurt, and what administers them. */
 export class RealKafka implements KafkaUnderTest {
@@ -33,16 +32,14 @@ export class RealKafka implements KafkaUnderTest {
     return this.cluster.brokers;
   }
 
-  /** Creates a topic of three partitions and three replicas, and waits until all lead. */
+  /** Creates a topic of three partitions and three replicas, and waits until all serve. */
   async topic(name: string, settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
     await this.#ask((admin) =>
-      admin.createTopics({
-        waitForLeaders: false,
-        topics: [{ topic: name, numPartitions: PARTITIONS, replicationFactor: 3, configEntries }],
-      }),
+      makeTopics(admin, [
+        { topic: name, numPartitions: PARTITIONS, replicationFactor: 3, configEntries },
+      ]),
     );
-    await until(async () => (await this.leaders(name)).length === PARTITIONS, TOPIC_DEADLINE_MS);
   }
 
   async removeTopic(name: string): Promise<void> {
