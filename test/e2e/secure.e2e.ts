@@ -69,6 +69,7 @@ it('lets in who is meant to, by certificate, password and key, and nobody else',
   await publish([...sensor, '-t', 'devices/sensor-8/telemetry/level', '-m', '4']);
   const browser = await connectAsync(`wss://127.0.0.1:${String(ports.wss)}/mqtt`, {
     ca: await secret('ca.crt'),
+    clientId: 'dashboard:browser',
     username: 'dashboard',
     password: await secret('dashboard.password'),
   });
@@ -82,6 +83,8 @@ it('lets in who is meant to, by certificate, password and key, and nobody else',
   await expect(publish(['-t', 'devices/x', '-m', 'x'])).rejects.toThrow('Connection Refused');
   const wrong = ['-u', 'sensor-8', '-P', 'wrong', '-t', 'devices/x', '-m', 'x'];
   await expect(publish(wrong)).rejects.toThrow('Connection Refused');
+  const foreign = [...sensor, '-i', 'device-7', '-t', 'devices/sensor-8/telemetry/level'];
+  await expect(publish([...foreign, '-m', 'x'])).rejects.toThrow('identifier rejected');
   const status = async (headers: Record<string, string>) =>
     (await fetch(`http://127.0.0.1:${String(ports.api)}/api/v1/clients`, { headers })).status;
   expect(await status({})).toBe(401);

@@ -387,9 +387,11 @@ describe('a client id that is another’s', () => {
 
   it('is none when the node has made it', async () => {
     const memory = await guarded();
-    const client = memory.client();
-    await client.connect({ clientId: '', username: 'ann' });
-    expect(await puback(client, 'open/a')).toBe(0);
+    for (const version of [4, 5] as const) {
+      const client = memory.client(version);
+      await client.connect({ clientId: '', username: 'ann' });
+      expect(await puback(client, 'open/a')).toBe(0);
+    }
   });
 });
 

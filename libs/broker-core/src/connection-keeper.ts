@@ -335,8 +335,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (this.#isBanned(client)) return connection.refuse(REASON.banned, BANNED);
     connection.client = client;
     const principal = principalOf(connection, terms.clientId, identity);
-    const isAssigned = terms.connackProperties?.assignedClientIdentifier !== undefined;
-    if (!isAssigned && this.#parts.clientIds?.admits(principal) === false) {
+    if (!terms.isClientIdAssigned && this.#parts.clientIds?.admits(principal) === false) {
       return connection.refuse(
         REASON.clientIdentifierNotValid,
         'the client id is not for this client',

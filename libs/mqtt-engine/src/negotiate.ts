@@ -17,6 +17,8 @@ export interface ConnectionTerms {
   readonly version: ProtocolVersion;
   readonly clientId: string;
   readonly cleanStart: boolean;
+  /** Whether the node has made the client id, for a client that brought none [MQTT-3.1.3-6]. */
+  readonly isClientIdAssigned: boolean;
   readonly username: string | undefined;
   /** The keep-alive in force; 0 for none. The connection ends after one and a half times as long [MQTT-3.1.2-22]. */
   readonly keepAliveSeconds: number;
@@ -70,6 +72,7 @@ export function negotiate(
   const agreed = {
     version,
     clientId,
+    isClientIdAssigned: packet.clientId === '',
     cleanStart: packet.cleanStart,
     username: packet.username,
     keepAliveSeconds: capKeepAlive(packet.keepAlive, version, limits),
@@ -107,7 +110,7 @@ function told(
   limits: EngineLimits,
   terms: Omit<ConnectionTerms, 'connackProperties'>,
 ): ConnackProperties {
-  const { clientId, keepAliveSeconds, sessionExpirySeconds, rules } = terms;
+  const { clientId, isClientIdAssigned, keepAliveSeconds, sessionExpirySeconds, rules } = terms;
   const { qosMax } = rules;
   const wantsInformation = packet.properties?.requestResponseInformation === true;
   return {
@@ -118,7 +121,7 @@ function told(
     ...(!rules.retain && { retainAvailable: false }),
     ...(!rules.wildcardSubscriptions && { wildcardSubscriptionAvailable: false }),
     ...(!rules.sharedSubscriptions && { sharedSubscriptionAvailable: false }),
-    ...(packet.clientId === '' && { assignedClientIdentifier: clientId }),
+    ...(isClientIdAssigned && { assignedClientIdentifier: clientId }),
     ...(expiryAsked(packet, limits) !== sessionExpirySeconds && {
       sessionExpiryInterval: sessionExpirySeconds,
     }),
