@@ -5,6 +5,8 @@ import type {
   NodeAnswers,
   NodeCommand,
   NodeReply,
+  UserAnswers,
+  UserCommand,
   WireBan,
   WireBanChange,
   WireBridge,
@@ -17,6 +19,8 @@ import type {
   WireRuleState,
   WireRuleTrial,
   WireStoredRule,
+  WireUser,
+  WireUserChange,
   WireSubscription,
   WireSubscriptionQuery,
   WireTestStep,
@@ -50,6 +54,7 @@ export class FakeNode {
   readonly retained = new Map<string, WireRetained>();
   readonly bans = new Map<string, WireBan>();
   aclRevision = 0;
+  readonly users = new Map<string, WireUser>();
   readonly rules = new Map<string, WireStoredRule>();
   /** What a rule makes of any sample, by its id. */
   readonly trials = new Map<string, WireRuleTrial>();
@@ -110,6 +115,40 @@ export class FakeNode {
     }
   }
 
+  private answerOnUsers(command: UserCommand): UserAnswers[UserCommand['kind']] {
+    switch (command.kind) {
+      case 'users':
+        return { items: [...this.users.values()], hasMore: false };
+      case 'user':
+        return { user: this.users.get(command.id) };
+      case 'put-user':
+        return this.putUser(command);
+      case 'remove-user': {
+        const present = this.users.get(command.id);
+        if (present === undefined) return { kind: 'absent' };
+        if (present.revision !== command.revision) return { kind: 'conflict' };
+        this.users.delete(command.id);
+        return { kind: 'stored' };
+      }
+    }
+  }
+
+  private putUser({
+    id,
+    groups,
+    rules,
+    credentials,
+    revision,
+  }: CommandOf<'put-user'>): WireUserChange {
+    const present = this.users.get(id);
+    if (present?.revision !== revision) return { kind: 'conflict' };
+    if (groups.includes('nobody')) return { kind: 'invalid', detail: 'not that' };
+    const hasScram = credentials ? credentials.length > 1 : present?.hasScram === true;
+    const user = { id, groups, rules, hasScram, passwordSetAtMs: 0, revision: (revision ?? 0) + 1 };
+    this.users.set(id, user);
+    return { kind: 'stored', user };
+  }
+
   private addBan({ subject, reason, untilMs }: CommandOf<'add-ban'>): WireBanChange {
     if (subject.value === 'nobody') return { kind: 'invalid' };
     if (this.bans.size === 3) return { kind: 'full' };
@@ -126,6 +165,7 @@ export class FakeNode {
   }
 
   private answer(command: NodeCommand): NodeAnswers[NodeCommand['kind']] {
+    if (isOnUsers(command)) return this.answerOnUsers(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };
@@ -283,4 +323,8 @@ export class FakeNode {
 
 function pageOf<Item>(items: readonly Item[], limit: number) {
   return { items: items.slice(0, limit), hasMore: items.length > limit };
+}
+
+function isOnUsers(command: NodeCommand): command is UserCommand {
+  return ['users', 'user', 'put-user', 'remove-user'].includes(command.kind);
 }

@@ -4,6 +4,7 @@ import type {
   AclSimulation,
   BanView,
   Input,
+  UserView,
   WireAccessRequest,
   WireAccessVerdict,
   WireAcl,
@@ -11,6 +12,7 @@ import type {
   WireBan,
   WireBanSubject,
   WireRulePlace,
+  WireUser,
 } from '#libs/api-contracts';
 import { ProblemError } from './http/problem-error.ts';
 
@@ -66,6 +68,20 @@ export function presentVerdict(verdict: WireAccessVerdict): AclSimulation['resul
   return { allowed, rule: presentPlace(rule), except: presentPlace(except) };
 }
 
+/** A stored user as the API shows it. */
+export function presentUser({
+  id: name,
+  groups,
+  rules,
+  hasScram,
+  passwordSetAtMs,
+}: WireUser): UserView {
+  return {
+    ...{ name, groups: [...groups], acl: rules.map((rule) => presentRule(rule)) },
+    ...{ scram: hasScram, password_set_at: new Date(passwordSetAtMs).toISOString() },
+  };
+}
+
 /** A ban as nodes take it. @throws ProblemError for an end that has passed, and for a network that is to be an address. */
 export function wireBanOf({ kind, value, until }: BanDraft): {
   readonly subject: WireBanSubject;
@@ -96,7 +112,8 @@ function presentPlace(place: WireRulePlace | undefined) {
     : { source: place.source, index: place.index, rule: presentRule(place.rule) };
 }
 
-function faulty(pointer: string, detail: string): ProblemError {
+/** The problem of a value that cannot be. */
+export function faulty(pointer: string, detail: string): ProblemError {
   const errors = [{ pointer, code: 'invalid', detail }];
   return new ProblemError('unprocessable', detail, { errors });
 }

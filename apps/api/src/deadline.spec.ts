@@ -55,6 +55,10 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'ban',
   'add-ban',
   'remove-ban',
+  'users',
+  'user',
+  'put-user',
+  'remove-user',
 ]);
 
 const NODE_VIEWS = new Set<OperationId>(['listNodes', 'getNode']);
@@ -95,6 +99,10 @@ const PATHS: Partial<Record<OperationId, string>> = {
   testBridgeRule: '/api/v1/bridge-rules/r/tests',
   getBan: '/api/v1/bans/b',
   deleteBan: '/api/v1/bans/b',
+  getUser: '/api/v1/users/u',
+  replaceUser: '/api/v1/users/u',
+  patchUser: '/api/v1/users/u',
+  deleteUser: '/api/v1/users/u',
 };
 
 const BODIES: Partial<Record<OperationId, object>> = {
@@ -110,6 +118,9 @@ const BODIES: Partial<Record<OperationId, object>> = {
   testUnsavedBridgeRule: { rule: { ...RULE, id: 'r' }, message: { topic: 't' } },
   replaceAclRules: { rules: [] },
   simulateAcl: { client_id: 'c', checks: [{ action: 'receive', topic: 't' }] },
+  createUser: { name: 'u', password: 'p' },
+  replaceUser: { groups: [] },
+  patchUser: { groups: [] },
   createBan: { kind: 'ip', value: '192.0.2.1' },
 };
 

@@ -1,10 +1,14 @@
 /** A map that forgets what was not asked for the longest time, once it is full. */
 export class BoundedCache<Value> {
-  readonly #sizeMax: number;
+  readonly #weightMax: number;
+  readonly #weigh: (value: Value) => number;
   readonly #values = new Map<string, Value>();
+  #weight = 0;
 
-  constructor(sizeMax: number) {
-    this.#sizeMax = sizeMax;
+  /** @param weigh - what a value counts for; always the same for one. Without it, each counts for one. */
+  constructor(weightMax: number, weigh: (value: Value) => number = () => 1) {
+    this.#weightMax = weightMax;
+    this.#weigh = weigh;
   }
 
   get(key: string): Value | undefined {
@@ -15,19 +19,26 @@ export class BoundedCache<Value> {
     return value;
   }
 
+  /** One that is larger than all may be is not kept. */
   set(key: string, value: Value): void {
-    this.#values.delete(key);
+    this.delete(key);
     this.#values.set(key, value);
-    if (this.#values.size <= this.#sizeMax) return;
-    const [oldest] = this.#values.keys();
-    if (oldest !== undefined) this.#values.delete(oldest);
+    this.#weight += this.#weigh(value);
+    for (const oldest of this.#values.keys()) {
+      if (this.#weight <= this.#weightMax) return;
+      this.delete(oldest);
+    }
   }
 
   delete(key: string): void {
+    const value = this.#values.get(key);
+    if (value === undefined) return;
     this.#values.delete(key);
+    this.#weight -= this.#weigh(value);
   }
 
   clear(): void {
     this.#values.clear();
+    this.#weight = 0;
   }
 }

@@ -6,6 +6,12 @@ export {
   type UserFault,
 } from './configured-users.ts';
 export { NodeScramCrypto } from './node-scram-crypto.ts';
+export { StoredUsers } from './stored-users.ts';
+export {
+  StoredCredentials,
+  type CredentialOptions,
+  type MadeCredentials,
+} from './stored-credentials.ts';
 export type { ClaimNames, ParseRules } from './jwt/jwt-claims.ts';
 export { JwtSource, type JwtSourceParts } from './jwt/jwt-source.ts';
 export type { JwtVerifierParts, TokenKey } from './jwt/jwt-verifier.ts';

@@ -1,6 +1,12 @@
-import { createHmac, hash, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, pbkdf2, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { ScramCrypto, ScramMechanism } from '#libs/access';
+import {
+  PASSWORD_KEY_BYTES,
+  type HashCost,
+  type PasswordHasher,
+  type ScramCrypto,
+  type ScramMechanism,
+} from '#libs/access';
 
 const DIGESTS = { 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-512': 'sha512' } as const;
 const HASH_BYTES = { 'SCRAM-SHA-256': 32, 'SCRAM-SHA-512': 64 } as const;
@@ -8,8 +14,8 @@ const NONCE_BYTES = 18;
 
 const stretch = promisify(pbkdf2);
 
-/** ScramCrypto on node:crypto; passwords are stretched on the thread pool. */
-export class NodeScramCrypto implements ScramCrypto {
+/** ScramCrypto and PasswordHasher on node:crypto; passwords are stretched and hashed on the thread pool. */
+export class NodeScramCrypto implements ScramCrypto, PasswordHasher {
   hash(mechanism: ScramMechanism, data: Uint8Array): Uint8Array {
     return hash(DIGESTS[mechanism], data, 'buffer');
   }
@@ -28,6 +34,24 @@ export class NodeScramCrypto implements ScramCrypto {
     { salt, iterations }: { readonly salt: Uint8Array; readonly iterations: number },
   ): Promise<Uint8Array> {
     return stretch(password, salt, iterations, HASH_BYTES[mechanism], DIGESTS[mechanism]);
+  }
+
+  /** The key of a password, by scrypt. */
+  hashPassword(
+    password: string,
+    salt: Uint8Array,
+    { cost, blockSize, parallelism }: HashCost,
+  ): Promise<Uint8Array> {
+    const blocks = 2 ** cost;
+    // Twice what it takes: the default bound is too low for most costs.
+    const maxmem = 256 * blocks * blockSize;
+    const options = { N: blocks, r: blockSize, p: parallelism, maxmem };
+    return new Promise((resolve, reject) => {
+      scrypt(password, salt, PASSWORD_KEY_BYTES, options, (error, key) => {
+        if (error === null) resolve(key);
+        else reject(error);
+      });
+    });
   }
 
   nonce(): string {

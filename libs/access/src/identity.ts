@@ -22,6 +22,11 @@ export interface Identity {
   readonly rules?: readonly AclRule[];
   /** When the credential ends, and the connection with it; undefined for never. */
   readonly expiresAtMs?: number;
+  /**
+   * When the password of a stored user was set: it is another one as soon as that changes. Undefined for everybody else: what
+   * is stored under their name, if anything is, does not concern them.
+   */
+  readonly passwordSetAtMs?: number;
 }
 
 /** How a client has shown who it is, for the metrics. */

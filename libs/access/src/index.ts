@@ -1,6 +1,7 @@
 export { Acl, PrincipalAcl, type AccessRequest, type AccessVerdict } from './acl/acl.ts';
 export type { AclAction, AclEffect, AclRule, AclSubjects } from './acl/acl-rule.ts';
 export { AddressRange, networkOf } from './acl/address-range.ts';
+export { Gate } from './gate.ts';
 export { AddressRates } from './address-rates.ts';
 export { AccessControl, ClientAccess, type UserAccess } from './acl/client-access.ts';
 export {
@@ -18,6 +19,16 @@ export type { AuthSource, SourceVerdict } from './auth-source.ts';
 export type { AuthBackend, Identity, Login } from './identity.ts';
 export type { AuthExchange, AuthStep, Authenticator, LoginVerdict } from './authenticator.ts';
 export { PasswordCheck, type PasswordCheckParts, type PasswordVerdict } from './password-check.ts';
+export {
+  formatPasswordHash,
+  hashCostOf,
+  parsePasswordHash,
+  PASSWORD_KEY_BYTES,
+  PASSWORD_SALT_BYTES,
+  type HashCost,
+  type PasswordHash,
+  type PasswordHasher,
+} from './password-hash.ts';
 export { saslprep, type Prepared } from './saslprep.ts';
 export {
   deriveScramCredential,
@@ -30,7 +41,7 @@ export {
 export type { ScramCrypto } from './scram-crypto.ts';
 export { ScramExchange } from './scram-exchange.ts';
 export { isScramMechanism, SCRAM_MECHANISMS, type ScramMechanism } from './scram-mechanism.ts';
-export type { KnownUser, UserDirectory } from './user-directory.ts';
+export type { ChangingDirectory, KnownUser, UserDirectory } from './user-directory.ts';
 export { UserSource } from './user-source.ts';
 export type { Principal } from './principal.ts';
 export { TokenBucket, type Rate } from './token-bucket.ts';

@@ -1,7 +1,16 @@
+import { Gate } from './gate.ts';
+import {
+  PASSWORD_KEY_BYTES,
+  PASSWORD_SALT_BYTES,
+  type HashCost,
+  type PasswordHash,
+  type PasswordHasher,
+} from './password-hash.ts';
 import { saslprep } from './saslprep.ts';
 import { deriveScramCredential, saltOf, type ScramCredential } from './scram-credential.ts';
 import type { ScramCrypto } from './scram-crypto.ts';
 import { HASH_BYTES, SCRAM_MECHANISMS, type ScramMechanism } from './scram-mechanism.ts';
+import type { KnownUser } from './user-directory.ts';
 
 /** What passwords are checked with. */
 export interface PasswordCheckParts {
@@ -10,27 +19,38 @@ export interface PasswordCheckParts {
   readonly saltSecret: string;
   /** Iterations that a user who does not exist seems to have: those of the others. */
   readonly iterations: number;
+  /** For users whose passwords are hashed; without it there are none. */
+  readonly hashing?: { readonly hasher: PasswordHasher; readonly cost: HashCost } | undefined;
 }
 
 /** How a password was found. */
 export type PasswordVerdict = 'right' | 'wrong' | 'busy';
 
+/** What a password is recognised by. */
+type Proof = PasswordHash | ScramCredential;
+
 /** Passwords being checked at a time; one more is refused as busy, so that the others are answered in time. */
 const CHECKS_MAX = 1000;
+/** Hashes take two of the four threads that files and look-ups of names need as well, and 16 MiB each. */
+const HASHES_MAX = 2;
+/** Some four seconds of them. */
+const WAITING_HASHES_MAX = 256;
 
 /**
- * Checks passwords by SCRAM credentials.
+ * Checks passwords by hashes and SCRAM credentials.
  *
  * @remarks A password that was right is recognised without the slow derivation the next time, for fleets that come back at once.
- * All sources of a node share one, so that the bound holds for all of them.
+ * One that is wrong costs all that any user's would, so that nobody can tell by the time who exists, or where.
+ * All sources of a node share one, so that the bounds hold for all of them.
  */
 export class PasswordCheck {
   readonly crypto: ScramCrypto;
   readonly #parts: PasswordCheckParts;
   readonly #digestKey: string;
-  /** Digests of passwords that were right, under a key of this process; forgotten with the credential. */
-  readonly #verified = new WeakMap<ScramCredential, Uint8Array>();
-  #checking = 0;
+  /** Digests of passwords that were right, under a key of this process; forgotten with the proof. */
+  readonly #verified = new WeakMap<Proof, Uint8Array>();
+  readonly #derivations = new Gate(CHECKS_MAX, 0);
+  readonly #hashes = new Gate(HASHES_MAX, WAITING_HASHES_MAX);
 
   constructor(parts: PasswordCheckParts) {
     this.#parts = parts;
@@ -40,21 +60,20 @@ export class PasswordCheck {
 
   /** Checks the password of a user who exists. */
   async check(
-    credentials: readonly ScramCredential[],
+    { hash, credentials }: Pick<KnownUser, 'hash' | 'credentials'>,
     password: Uint8Array | undefined,
   ): Promise<PasswordVerdict> {
     const shown = passwordOf(password);
-    const credential = preferredOf(credentials);
-    if (shown === undefined || credential === undefined) return 'wrong';
+    const proof = hash ?? preferredOf(credentials);
+    if (shown === undefined || proof === undefined) return 'wrong';
     const { crypto } = this.#parts;
-    const { mechanism, storedKey } = credential;
-    const digest = crypto.hmac(mechanism, this.#digestKey, shown);
-    const verified = this.#verified.get(credential);
+    const digest = crypto.hmac(SCRAM_MECHANISMS[0], this.#digestKey, shown);
+    const verified = this.#verified.get(proof);
     if (verified !== undefined && crypto.isEqual(verified, digest)) return 'right';
-    const derived = await this.#derive(shown, credential);
-    if (derived === undefined) return 'busy';
-    if (!crypto.isEqual(derived.storedKey, storedKey)) return 'wrong';
-    this.#verified.set(credential, digest);
+    const isRight = await this.#proves(shown, proof);
+    if (isRight === undefined) return 'busy';
+    if (!isRight) return await this.#spend(shown, this.#decoysBut(proof));
+    this.#verified.set(proof, digest);
     return 'right';
   }
 
@@ -66,8 +85,7 @@ export class PasswordCheck {
     const user = saslprep(username);
     const shown = passwordOf(password);
     if (user.kind === 'refused' || shown === undefined) return 'wrong';
-    const decoy = this.decoyOf(SCRAM_MECHANISMS[0], user.text);
-    return (await this.#derive(shown, decoy)) === undefined ? 'busy' : 'wrong';
+    return await this.#spend(shown, this.#decoysBut(undefined));
   }
 
   /** The credential shown for a user who has none: always the same for a name, and never proven. */
@@ -83,19 +101,48 @@ export class PasswordCheck {
     };
   }
 
-  async #derive(
+  async #spend(
     password: string,
-    credential: ScramCredential,
-  ): Promise<ScramCredential | undefined> {
-    if (this.#checking >= CHECKS_MAX) return undefined;
-    this.#checking += 1;
-    try {
-      return await deriveScramCredential(this.#parts.crypto, password, credential);
-    } finally {
-      this.#checking -= 1;
+    decoys: readonly Proof[],
+  ): Promise<Exclude<PasswordVerdict, 'right'>> {
+    for (const decoy of decoys) {
+      if ((await this.#proves(password, decoy)) === undefined) return 'busy';
     }
+    return 'wrong';
+  }
+
+  /** One of each way that passwords are recognised in, but that of another proof. */
+  #decoysBut(proof: Proof | undefined): readonly Proof[] {
+    const { hashing } = this.#parts;
+    const decoys: Proof[] = [];
+    if (proof === undefined || 'key' in proof) decoys.push(this.decoyOf(SCRAM_MECHANISMS[0], ''));
+    if (hashing !== undefined && (proof === undefined || !('key' in proof))) {
+      decoys.push({ ...hashing.cost, ...NO_KEY });
+    }
+    return decoys;
+  }
+
+  /** Undefined when too many are being checked. */
+  #proves(password: string, proof: Proof): Promise<boolean | undefined> {
+    const { crypto, hashing } = this.#parts;
+    if ('key' in proof) {
+      return this.#hashes.run(async () => {
+        const key = await hashing?.hasher.hashPassword(password, proof.salt, proof);
+        return key !== undefined && crypto.isEqual(key, proof.key);
+      });
+    }
+    return this.#derivations.run(async () => {
+      const derived = await deriveScramCredential(crypto, password, proof);
+      return crypto.isEqual(derived.storedKey, proof.storedKey);
+    });
   }
 }
+
+/** Of a hash that no password has. */
+const NO_KEY = {
+  salt: new Uint8Array(PASSWORD_SALT_BYTES),
+  key: new Uint8Array(PASSWORD_KEY_BYTES),
+};
 
 function preferredOf(credentials: readonly ScramCredential[]): ScramCredential | undefined {
   const found = SCRAM_MECHANISMS.map((mechanism) =>

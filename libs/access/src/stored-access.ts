@@ -4,8 +4,10 @@ import type { AclRule } from './acl/acl-rule.ts';
 export interface StoredUser {
   /** The name in its prepared form. */
   readonly id: string;
-  /** Credentials of the password: SCRAM ones as formatScramCredential() writes them, and one for the password itself. */
+  /** Of the password: its hash as formatPasswordHash() writes it, and SCRAM ones as formatScramCredential() does. */
   readonly credentials: readonly string[];
+  /** When the password was set. */
+  readonly passwordSetAtMs: number;
   readonly groups: readonly string[];
   /** Come before the general rules. */
   readonly rules: readonly AclRule[];

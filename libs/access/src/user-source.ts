@@ -21,7 +21,7 @@ export class UserSource implements AuthSource {
     if (user?.kind !== 'prepared') return { kind: 'not-mine' };
     const known = await this.directory.find(user.text);
     if (known === undefined) return { kind: 'not-mine' };
-    const verdict = await this.#passwords.check(known.credentials, password);
+    const verdict = await this.#passwords.check(known, password);
     if (verdict === 'right') return { kind: 'allowed', identity: known.identity };
     if (verdict === 'busy') return { kind: 'busy' };
     return { kind: 'denied', detail: 'user name or password is wrong' };

@@ -40,6 +40,9 @@ export const aclRuleSchema = named(
   }),
 );
 
+/** A rule of one user: it is for nobody else. */
+export const userAclRuleSchema = named('UserAclRule', aclRuleSchema.omit({ who: true }));
+
 /** A rule of who may do what. */
 export type AclRuleView = z.output<typeof aclRuleSchema>;
 

@@ -28,6 +28,7 @@ export {
   aclRulesSchema,
   aclSimulationRequestSchema,
   aclSimulationSchema,
+  userAclRuleSchema,
   banCreateSchema,
   banSchema,
   type AclRulesView,
@@ -49,6 +50,14 @@ export type {
   WireRulePlace,
   WireSubject,
 } from './access-command.ts';
+export type { UserAnswers, UserCommand, WireUser, WireUserChange } from './user-command.ts';
+export {
+  userCreateSchema,
+  userPatchSchema,
+  userReplaceSchema,
+  userSchema,
+  type UserView,
+} from './users.ts';
 export { clientSchema, type Client } from './clients.ts';
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';

@@ -1,4 +1,5 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
+import type { UserAnswers, UserCommand } from './user-command.ts';
 
 /** QoS of a message on the wire between the API and a node. */
 export type WireQoS = 0 | 1 | 2;
@@ -378,6 +379,7 @@ export interface WireRetainedQuery {
 /** What the API asks of a node. Only `nodes` may be asked of whoever is there; all else is addressed to one node. */
 export type NodeCommand =
   | AccessCommand
+  | UserCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
   | { readonly kind: 'clients'; readonly query: WireClientQuery }
@@ -423,7 +425,7 @@ export type NodeCommand =
     };
 
 /** The answers by kind of command. */
-export interface NodeAnswers extends AccessAnswers {
+export interface NodeAnswers extends AccessAnswers, UserAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;

@@ -8,6 +8,7 @@ import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
+import { USER_OPERATIONS } from './users.ts';
 
 /** Every operation of the API by its operationId. */
 export const OPERATIONS = {
@@ -19,6 +20,7 @@ export const OPERATIONS = {
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,
+  ...USER_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

@@ -130,6 +130,11 @@ export const PROBLEMS = {
     title: 'Storage unavailable',
     text: 'The store behind the nodes (Redis) did not answer. Try again later.',
   },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    text: 'Too much of what the call needs is going on at the moment. Try again later.',
+  },
   'bridge-unavailable': {
     status: 503,
     title: 'Bridge unavailable',

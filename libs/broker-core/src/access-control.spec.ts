@@ -278,29 +278,6 @@ describe('a right that is taken away', () => {
     await quiet();
     expect(admin.takeTexts()).toEqual([]);
   });
-
-  it('may be one user’s', async () => {
-    const acl = new Acl([rule('allow', ['open/#'], { who: { groups: ['crew'] } })], 'deny');
-    const authenticator: Authenticator = {
-      login: ({ username: user }) => {
-        const identity = { user, groups: ['crew'] };
-        return Promise.resolve({ kind: 'allowed', backend: 'password', identity });
-      },
-      exchange: () => undefined,
-    };
-    const control = new AccessControl(acl);
-    const { memory } = await world({ authenticator, access: { control, deniedPublish: 'close' } });
-    const [ann, bob] = [
-      await connected(memory, 'c1', { username: 'ann' }),
-      await connected(memory, 'c2', { username: 'bob' }),
-    ];
-    expect([await ann.subscribe('open/a'), await bob.subscribe('open/a')]).toEqual([1, 1]);
-    memory.node.setUserAccess('ann', { groups: [], rules: [] });
-    expect(await puback(ann, 'open/a')).toBe(REFUSED);
-    bob.publish('open/a', 'x', { qos: 1 });
-    await quiet();
-    expect([ann.takeTexts(), bob.takeTexts().toSorted()]).toEqual([[], ['puback', 'x']]);
-  });
 });
 
 describe('a client that authenticates again', () => {

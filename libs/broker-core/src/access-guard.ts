@@ -114,18 +114,10 @@ export class AccessGuard {
   /** Replaces the general rules, and ends the subscriptions that they do not allow. */
   replace(acl: Acl): void {
     this.#parts.access?.control.replace(acl);
-    spreadWork(this.#recheckAll(undefined), this.#parts.defer);
+    spreadWork(this.#recheckAll(), this.#parts.defer);
   }
 
-  /** The same for the groups and rules of a user. */
-  replaceOf(user: string, own: UserAccess): void {
-    for (const { access } of this.#sessions()) {
-      if (access?.principal.user === user) access.principal = { ...access.principal, ...own };
-    }
-    spreadWork(this.#recheckAll(user), this.#parts.defer);
-  }
-
-  /** A client has proven again who it is, and has other groups or rules by it. */
+  /** A client has other groups or rules: it has proven again who it is, or its user was changed. */
   renewed(entry: SessionEntry, own: UserAccess): void {
     const { access } = entry;
     if (access === undefined) return;
@@ -137,10 +129,10 @@ export class AccessGuard {
     this.#recheck(entry);
   }
 
-  *#recheckAll(user: string | undefined): Generator<void, void, undefined> {
+  *#recheckAll(): Generator<void, void, undefined> {
     for (const entry of this.#sessions()) {
       const { access } = entry;
-      if (access === undefined || (user !== undefined && access.principal.user !== user)) continue;
+      if (access === undefined) continue;
       // What is queued was allowed when it came.
       entry.guardDeliveries(true);
       this.#recheck(entry);

@@ -13,7 +13,7 @@ import {
   type QueuePosition,
   type StoredWill,
 } from '#libs/broker-ports';
-import type { AccessRequest, AccessVerdict, Acl, Principal, UserAccess } from '#libs/access';
+import type { AccessRequest, AccessVerdict, Acl, Principal } from '#libs/access';
 import {
   REASON,
   type PublishPacket,
@@ -171,7 +171,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   async start(): Promise<void> {
     await this.#parts.bus.open(this.#member);
     await this.#member.findDeparted();
-    this.#keeper.bans?.start();
+    this.#keeper.start();
     this.#sys?.sweep(this.nowMs());
   }
 
@@ -212,11 +212,6 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** What a client may do, and which rule says so. */
   decide(principal: Principal, request: AccessRequest): AccessVerdict {
     return this.#guard.decide(principal, request);
-  }
-
-  /** Replaces groups and rules of a user whose clients are here, in the same way. */
-  setUserAccess(user: string, own: UserAccess): void {
-    this.#guard.replaceOf(user, own);
   }
 
   /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */

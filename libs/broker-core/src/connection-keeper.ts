@@ -7,7 +7,7 @@ import type {
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { isShared, topicNameFault } from '#libs/topic-index';
-import type { ClientAccess, Identity, Principal } from '#libs/access';
+import type { ClientAccess, Identity } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
 import { Flapping } from './abuse/flapping.ts';
@@ -15,6 +15,7 @@ import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Bans } from './bans.ts';
 import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
+import { principalOf, setCredential } from './credential.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
 import { EndedSessions } from './ended-sessions.ts';
 import { Naming } from './naming/naming.ts';
@@ -23,6 +24,7 @@ import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
 import type { Connecting } from './session-taker.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
+import { StoredLogins } from './stored-logins.ts';
 import { spreadWork } from './spread-work.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
@@ -76,6 +78,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #admission: Admission;
   readonly #naming: Naming;
   readonly #flapping: Flapping | undefined;
+  readonly #logins: StoredLogins | undefined;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
   #dirty: Connection[] = [];
@@ -116,6 +119,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#turn = own.turn;
     this.#host = own.host;
     this.#guard = own.guard;
+    const { storedUsers, log } = parts;
+    this.#logins = storedUsers && new StoredLogins(storedUsers, own.guard, log);
   }
 
   get pausesPublishers(): boolean {
@@ -183,6 +188,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   ended(connection: Connection, end: ConnectionEnd, wasConnected: boolean): void {
     this.#connections.delete(connection);
     connection.account?.disconnect();
+    this.#logins?.left(connection);
     const { listener } = connection.transport;
     if (wasConnected) {
       this.meter.disconnected(listener, end.initiator, end.reason);
@@ -222,6 +228,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (this.#sweeping !== undefined) return;
     this.#sweeping = this.#visitAll(nowMs);
     spreadWork(this.#sweeping, this.#parts.defer);
+  }
+
+  /** Begins to follow who may not connect, and who has changed. */
+  start(): void {
+    this.bans?.start();
+    this.#logins?.start();
   }
 
   /** Ends a session, whether its client is connected or not. */
@@ -304,6 +316,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       this.bounds.accounts.settle();
       this.#wills.sweep();
       this.bans?.sweep(nowMs);
+      this.#logins?.sweep();
       this.#ended.sweep();
     } finally {
       this.#sweeping = undefined;
@@ -317,10 +330,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     else this.#wills.settle(entry);
   }
 
-  #renewed(connection: Connection, { groups = [], rules = [], expiresAtMs }: Identity): void {
+  #renewed(connection: Connection, identity: Identity): void {
+    const { groups = [], rules = [] } = identity;
     const { entry } = connection;
-    connection.expiresAtMs = expiresAtMs ?? Infinity;
+    setCredential(connection, identity);
     if (entry !== undefined) this.#guard.renewed(entry, { groups, rules });
+    this.#logins?.joined(connection);
   }
 
   #acquire(connection: Connection, asked: ConnectionTerms, identity: Identity): void {
@@ -330,7 +345,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (this.#sessions.isFullFor(terms.clientId)) {
       return connection.refuse(REASON.quotaExceeded, 'no room for another session');
     }
-    connection.expiresAtMs = identity.expiresAtMs ?? Infinity;
+    setCredential(connection, identity);
     const client = hubClientOf(connection, terms.clientId, terms.username);
     if (this.#isBanned(client)) return connection.refuse(REASON.banned, BANNED);
     connection.client = client;
@@ -395,6 +410,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.meter.connectFinished(listener, terms.version, 'success');
     this.meter.connectDuration(listener, (nowMs - connection.acceptedAtMs) / 1000);
     connection.hold('connecting', false);
+    this.#logins?.joined(connection);
   }
 
   #detach(entry: SessionEntry, end: ConnectionEnd): void {
@@ -460,22 +476,4 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   async #regroup(orphans: Promise<readonly GroupPublish[]>): Promise<void> {
     for (const orphan of await orphans) this.#host.regroup(orphan);
   }
-}
-
-/** A client as rules see it. */
-function principalOf(
-  { transport }: Connection,
-  clientId: string,
-  { groups = [], rules = [], ...identity }: Identity,
-): Principal {
-  const { listener, remoteAddress: address, certificate } = transport;
-  return {
-    ...identity,
-    clientId,
-    address,
-    listener,
-    groups,
-    rules,
-    ...(certificate && { certificate }),
-  };
 }

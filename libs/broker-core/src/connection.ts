@@ -79,6 +79,8 @@ export class Connection implements TransportEvents, ClientLink {
   client: HubClient | undefined;
   /** When the credential ends that the client has shown, and the connection with it. */
   expiresAtMs = Infinity;
+  /** When the password was set that the client has shown, if it is a stored user; see {@link Identity}. */
+  passwordSetAtMs: number | undefined;
   /** What bounds how fast its client sends; undefined when nothing does. */
   throttle: Throttle | undefined;
   /** Counts it for its user. */

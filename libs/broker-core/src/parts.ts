@@ -1,4 +1,4 @@
-import type { Authenticator, ClientIdRule } from '#libs/access';
+import type { Authenticator, ChangingDirectory, ClientIdRule } from '#libs/access';
 import type {
   BridgeMoves,
   ClusterBus,
@@ -37,6 +37,8 @@ export interface NodeParts extends BoundParts {
   readonly authenticator?: Authenticator | undefined;
   /** Which client ids clients may have; without it any. */
   readonly clientIds?: ClientIdRule | undefined;
+  /** Those of its users who are changed while nodes run; without it there are none. */
+  readonly storedUsers?: ChangingDirectory | undefined;
   /** Says who may publish and subscribe to what; without it the hub's hooks alone do. */
   readonly access?: AccessParts | undefined;
   /** Who may not connect; without it nobody is banned. */

@@ -4,6 +4,9 @@ import type { schema } from './schema.ts';
 
 type Auth = z.output<typeof schema>['auth'];
 
+const SALT_FIX =
+  'set auth.saltSecretFile or SKEIN_AUTH_SALT_SECRET: random characters, the same on all nodes';
+
 /** Finds what is wrong between the settings of who may connect. */
 export function authFaults({ chain, users, saltSecret }: Auth): ConfigFault[] {
   const faults: ConfigFault[] = [];
@@ -11,10 +14,25 @@ export function authFaults({ chain, users, saltSecret }: Auth): ConfigFault[] {
     faults.push({
       field: 'auth.saltSecret',
       problem: 'is required by users with scram: their salts stay, so those of others must as well',
-      fix: 'set auth.saltSecretFile or SKEIN_AUTH_SALT_SECRET: random characters, the same on all nodes',
+      fix: SALT_FIX,
     });
   }
   if (chain === undefined) return faults;
+  const storedCount = chain.filter(({ kind }) => kind === 'stored').length;
+  if (storedCount > 1) {
+    faults.push({
+      field: 'auth.chain',
+      problem: 'asks the stored users more than once',
+      fix: 'name `kind: stored` once',
+    });
+  }
+  if (storedCount > 0 && saltSecret === undefined) {
+    faults.push({
+      field: 'auth.saltSecret',
+      problem: 'is required by stored users: their salts stay, so those of others must as well',
+      fix: SALT_FIX,
+    });
+  }
   const count = chain.filter(({ kind }) => kind === 'users').length;
   if (count > 1) {
     faults.push({

@@ -31,13 +31,17 @@ export const auth = section({
     'PBKDF2 iterations of the credentials made from passwords: a client with SCRAM and each new login with a password cost as many.',
     { default: 15_000, min: 4_096, max: 1_000_000, unit: 'iterations' },
   ),
+  hashCost: whole(
+    'What a hash of a stored user’s password costs: 2 to the power of it blocks of 1 KiB; 14 takes 16 MiB and some 40 ms, and each one more twice that.',
+    { default: 14, min: 10, max: 18, unit: 'powers of 2' },
+  ),
   saltSecret: z
     .string()
     .regex(/^[\x21-\x7e]{16,512}$/)
     .exactOptional()
     .meta({
       description:
-        'Makes the salts, also of users who do not exist; the same on all nodes. Required by users with `scram`. The default is made at each start.',
+        'Makes the salts, also of users who do not exist; the same on all nodes. Required by users with `scram` and by `kind: stored`. The default is made at each start.',
       expects: '16 to 512 visible ASCII characters without spaces',
       secret: true,
     }),

@@ -41,7 +41,7 @@ describe('a source', () => {
     [{ kind: 'jwt', jwksUrl: 'file:///etc/passwd' }, 'must be an https: URL'],
     [{ kind: 'jwt', jwksUrl: 'https://u:p@login.example/' }, 'must be an https: URL'],
     [{ kind: 'certificate', name: 'serial' }, 'must be one of commonName, dns, uri, email'],
-    [{ kind: 'magic' }, 'must have the kind users, jwt'],
+    [{ kind: 'magic' }, 'must have the kind users, stored, jwt'],
   ])('%j is refused', (source, problem) => {
     const faults = faultsOf(source);
     expect(faults).toHaveLength(1);

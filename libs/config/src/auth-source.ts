@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { file, milliseconds, whole } from './kinds.ts';
 import { secretReference } from './secret-reference.ts';
 
-const KINDS = ['users', 'jwt', 'certificate'] as const;
+const KINDS = ['users', 'stored', 'jwt', 'certificate'] as const;
 const KIND_FAULT = `must have the kind ${KINDS.join(', ')}`;
 const CLAIM_FAULT = 'must be the name of a claim';
 const KEY_FAULT = 'must have one of secret, keyFile, jwksFile and jwksUrl';
@@ -33,6 +33,17 @@ const claim = (description: string) =>
 
 /** The users of the configuration. */
 export const usersSource = z.strictObject({ kind: kind('users') });
+
+/** The users of the store. */
+export const storedSource = z.strictObject({
+  kind: kind('stored'),
+  cacheBytes: whole('What the users that a node keeps may take, about: some 4,000 bytes each.', {
+    default: 16_777_216,
+    min: 65_536,
+    max: 1_073_741_824,
+    unit: 'bytes',
+  }),
+});
 
 /** JSON Web Tokens. */
 export const jwtSource = z
@@ -114,7 +125,7 @@ export const certificateSource = z.strictObject({
 /** One of those who are asked who a client is, as the file states it. */
 export const authSource = z.discriminatedUnion(
   'kind',
-  [usersSource, jwtSource, certificateSource],
+  [usersSource, storedSource, jwtSource, certificateSource],
   { error: KIND_FAULT },
 );
 

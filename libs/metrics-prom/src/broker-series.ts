@@ -47,6 +47,7 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'connect_timeout',
   'authentication_failed',
   'credential_expired',
+  'login_revoked',
   'storage_unavailable',
   'lease_lost',
   'network',

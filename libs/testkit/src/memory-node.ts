@@ -1,4 +1,4 @@
-import type { Authenticator, ClientIdRule } from '#libs/access';
+import type { Authenticator, ChangingDirectory, ClientIdRule } from '#libs/access';
 import type {
   BridgeMoves,
   ClusterBus,
@@ -66,6 +66,7 @@ export interface MemoryNodeOptions {
   readonly hub?: Hub;
   readonly authenticator?: Authenticator;
   readonly clientIds?: ClientIdRule;
+  readonly storedUsers?: ChangingDirectory;
   readonly access?: AccessParts;
   readonly bans?: BanParts;
   readonly flapping?: FlappingSettings;
@@ -109,6 +110,7 @@ export class MemoryNode {
       hub: options.hub ?? this.hub,
       authenticator: options.authenticator,
       clientIds: options.clientIds,
+      storedUsers: options.storedUsers,
       access: options.access,
       bans: options.bans,
       flapping: options.flapping,

@@ -12,7 +12,7 @@ import {
   type RuleStatus,
   type DefinitionStore,
 } from '#libs/broker-ports';
-import type { AclDocument, Ban } from '#libs/access';
+import type { AclDocument, Ban, StoredUser } from '#libs/access';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
 import { loadConfig } from '#libs/config';
 import { RecordingLog, messageOf } from '#libs/testkit';
@@ -178,6 +178,7 @@ function setUp() {
     admin,
     retained,
     access: accessOptions(log),
+    users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     bridges: {
       definitions: new BridgeDefinitions({ config, connectors, rules }),
       connectors,

@@ -9,6 +9,7 @@ import type {
 } from '#libs/api-contracts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
+import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
 import { injectedOf, wireRetainedOf } from './wire.ts';
 
 /** The parts of a node that commands reach. */
@@ -17,6 +18,7 @@ export interface NodeCommandHandlerOptions {
   readonly retained: RetainedStore;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
+  readonly users: UserCommandsOptions;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -33,11 +35,13 @@ export class NodeCommandHandler {
   readonly #options: NodeCommandHandlerOptions;
   readonly #bridges: BridgeCommands;
   readonly #access: AccessCommands;
+  readonly #users: UserCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
     this.#options = options;
     this.#bridges = new BridgeCommands(options.bridges);
     this.#access = new AccessCommands(options.access);
+    this.#users = new UserCommands(options.users);
   }
 
   /** Whether every node may answer the command at once. */
@@ -117,6 +121,14 @@ export class NodeCommandHandler {
         return this.#access.addBan(command);
       case 'remove-ban':
         return this.#access.removeBan(command);
+      case 'users':
+        return this.#users.users(bounded(command));
+      case 'user':
+        return this.#users.user(command);
+      case 'put-user':
+        return this.#users.put(command);
+      case 'remove-user':
+        return this.#users.remove(command);
       default:
         return undefined;
     }

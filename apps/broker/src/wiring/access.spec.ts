@@ -3,7 +3,7 @@ import type { AclDocument, Principal } from '#libs/access';
 import { loadConfig } from '#libs/config';
 import { LocalDefinitionStore } from '#libs/store-local';
 import { RecordingLog } from '#libs/testkit';
-import { configuredAccess, openAccess, openRules } from './access.ts';
+import { accessOfUsers, openAccess, openRules } from './access.ts';
 
 const tokens = { kind: 'jwt', keyFile: 'key.pem' };
 
@@ -52,7 +52,7 @@ describe('access control', () => {
     const rule = { effect: 'allow', topics: ['a'] };
     const users = [{ name: 'a\u00adnn', password: 'low water', groups: ['crew'], acl: [rule] }];
     const env = { SKEIN_AUTH_USERS: JSON.stringify(users) };
-    const find = configuredAccess(loadConfig({ env }));
+    const find = accessOfUsers(loadConfig({ env }), undefined);
     const rules = [{ ...rule, actions: ['publish', 'subscribe'] }];
     expect(await find('ann')).toEqual({ groups: ['crew'], rules });
     expect(await find('bob')).toBeUndefined();

@@ -6,6 +6,7 @@ import {
   type AclDocument,
   type AclEffect,
   type UserAccess,
+  type UserDirectory,
 } from '#libs/access';
 import type { AccessParts } from '#libs/broker-core';
 import type { DefinitionStore, Log } from '#libs/broker-ports';
@@ -38,16 +39,27 @@ function fallbackOf({ acl, auth }: Pick<Config, 'acl' | 'auth'>): AclEffect {
   return acl.default ?? (isAnybodyAsked || acl.rules.length > 0 ? 'deny' : 'allow');
 }
 
-/** What users of the configuration have besides the general rules. */
-export function configuredAccess({
-  auth,
-}: Config): (user: string) => Promise<UserAccess | undefined> {
+/** What users have besides the general rules; the first source that knows one counts, as at a login. */
+export function accessOfUsers(
+  { auth }: Config,
+  stored: UserDirectory | undefined,
+): (user: string) => Promise<UserAccess | undefined> {
   const users = new Map<string, UserAccess>();
   for (const { name, groups = [], acl: rules = [] } of auth.users) {
     const prepared = saslprep(name);
     if (prepared.kind === 'prepared') users.set(prepared.text, { groups, rules });
   }
-  return async (user) => users.get(user);
+  const first = auth.chain?.find(({ kind }) => kind === 'users' || kind === 'stored');
+  return async (name) => {
+    const prepared = saslprep(name);
+    const user = prepared.kind === 'prepared' ? prepared.text : name;
+    const configured = users.get(user);
+    if (configured !== undefined && first?.kind !== 'stored') return configured;
+    const identity = (await stored?.find(user))?.identity;
+    return identity === undefined
+      ? configured
+      : { groups: identity.groups ?? [], rules: identity.rules ?? [] };
+  };
 }
 
 /** Which client ids clients may have; undefined for any. */

@@ -3,6 +3,7 @@ import {
   AuthChain,
   PasswordCheck,
   UserSource,
+  hashCostOf,
   type Authenticator,
   type AuthSource,
 } from '#libs/access';
@@ -10,6 +11,7 @@ import {
   CertificateSource,
   ConfiguredUsers,
   NodeScramCrypto,
+  StoredUsers,
   openJwtSource,
   type SourceFault,
 } from '#libs/access-sources';
@@ -23,6 +25,7 @@ import {
   readSecret,
   type Config,
 } from '#libs/config';
+import type { Stores } from './stores.ts';
 
 type SourceSettings = NonNullable<Config['auth']['chain']>[number];
 type JwtSettings = Extract<SourceSettings, { kind: 'jwt' }>;
@@ -37,6 +40,7 @@ type Opened = AuthSource | { readonly faults: readonly SourceFault[] };
 export async function openAuthenticator(
   config: Config,
   log: Log,
+  stored: StoredUsers | undefined,
 ): Promise<Authenticator | undefined> {
   const openness = opennessFault(config);
   if (openness !== undefined) throw new ConfigError([openness]);
@@ -51,11 +55,13 @@ export async function openAuthenticator(
       users.faults.map((fault) => ({ ...fault, field: `auth.users${fault.field}` })),
     );
   }
-  const passwords = new PasswordCheck({ crypto: new NodeScramCrypto(), saltSecret, iterations });
+  const passwords = passwordCheckOf({ ...auth, saltSecret }, stored);
   const open = async (settings: SourceSettings): Promise<Opened> => {
     switch (settings.kind) {
       case 'users':
         return new UserSource(users.users, passwords);
+      case 'stored':
+        return stored === undefined ? { faults: [] } : new UserSource(stored, passwords);
       case 'jwt':
         return await openTokens(settings, log);
       case 'certificate':
@@ -73,6 +79,21 @@ export async function openAuthenticator(
     throw new ConfigError(source.faults.map((each) => ({ ...each, field: path + each.field })));
   }
   return new AuthChain({ sources, passwords, anonymous: auth.anonymous });
+}
+
+/** The users of the store, if the configuration asks them. */
+export function openStoredUsers({ auth }: Config, { users }: Stores): StoredUsers | undefined {
+  const settings = auth.chain?.find((source) => source.kind === 'stored');
+  return settings && new StoredUsers(users, settings.cacheBytes);
+}
+
+function passwordCheckOf(
+  { saltSecret, iterations, hashCost }: Config['auth'] & { readonly saltSecret: string },
+  stored: StoredUsers | undefined,
+): PasswordCheck {
+  const crypto = new NodeScramCrypto();
+  const hashing = stored && { hasher: crypto, cost: hashCostOf(hashCost) };
+  return new PasswordCheck({ crypto, saltSecret, iterations, hashing });
 }
 
 async function openTokens(settings: JwtSettings, log: Log): Promise<Opened> {

@@ -37,6 +37,7 @@ const BY_NODE: ReadonlySet<DisconnectReason> = new Set([
   'storage_unavailable',
   'lease_lost',
   'credential_expired',
+  'login_revoked',
 ]);
 
 /** Who comes and goes within a window and is counted; others are not, until the next one. Some 10 MiB. */

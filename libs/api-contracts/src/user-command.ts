@@ -1,0 +1,43 @@
+import type { WireAclRule } from './access-command.ts';
+
+/** A stored user as nodes show it: nothing of it tells a password. */
+export interface WireUser {
+  /** The name in its prepared form. */
+  readonly id: string;
+  readonly groups: readonly string[];
+  readonly rules: readonly WireAclRule[];
+  /** Whether it may prove itself by SCRAM as well. */
+  readonly hasScram: boolean;
+  readonly passwordSetAtMs: number;
+  readonly revision: number;
+}
+
+/** What came of a change of a user. `conflict`: it exists, or has another revision. `invalid`: a rule of it cannot be. */
+export type WireUserChange =
+  | { readonly kind: 'stored'; readonly user: WireUser }
+  | { readonly kind: 'conflict' | 'absent' }
+  | { readonly kind: 'invalid'; readonly detail: string };
+
+/** What the API asks of a node about stored users. */
+export type UserCommand =
+  | { readonly kind: 'users'; readonly after?: string; readonly limit: number }
+  | { readonly kind: 'user'; readonly id: string }
+  | {
+      /** Creates a user without a revision, else replaces exactly that one. */
+      readonly kind: 'put-user';
+      readonly id: string;
+      readonly groups: readonly string[];
+      readonly rules: readonly WireAclRule[];
+      /** What is made of a password. Absent: the one before stays, and a user cannot be created. */
+      readonly credentials?: readonly string[];
+      readonly revision?: number;
+    }
+  | { readonly kind: 'remove-user'; readonly id: string; readonly revision: number };
+
+/** The answers by kind of command. */
+export interface UserAnswers {
+  readonly users: { readonly items: readonly WireUser[]; readonly hasMore: boolean };
+  readonly user: { readonly user?: WireUser | undefined };
+  readonly 'put-user': WireUserChange;
+  readonly 'remove-user': { readonly kind: 'stored' | 'conflict' | 'absent' };
+}

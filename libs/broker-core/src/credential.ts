@@ -1,0 +1,27 @@
+import type { Identity, Principal } from '#libs/access';
+import type { Connection } from './connection.ts';
+
+/** Keeps what a connection ends by. */
+export function setCredential(connection: Connection, identity: Identity): void {
+  connection.expiresAtMs = identity.expiresAtMs ?? Infinity;
+  connection.passwordSetAtMs = identity.passwordSetAtMs;
+}
+
+/** A client as rules see it. */
+export function principalOf(
+  { transport }: Connection,
+  clientId: string,
+  { user, groups = [], rules = [], expiresAtMs }: Identity,
+): Principal {
+  const { listener, remoteAddress: address, certificate } = transport;
+  return {
+    user,
+    clientId,
+    address,
+    listener,
+    groups,
+    rules,
+    ...(certificate && { certificate }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
+}
