@@ -23,7 +23,7 @@ export type ConnectOptions = Partial<
 /** What a test wants of a PUBLISH; without a packet identifier it gets the next one. */
 export type PublishOptions = Partial<Omit<IPublishPacket, 'cmd' | 'topic'>>;
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 let clients = 0;
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { OPERATIONS } from '#libs/api-contracts';
 import { until } from '#libs/testkit';
 import { Api } from './harness/api.ts';
@@ -13,8 +13,6 @@ import { Scope } from './harness/scope.ts';
 const ADMINISTRATIVE_ACTION = 0x98;
 const KEY = 'open-sesame-open-sesame';
 const WAIT_MS = 10_000;
-
-jest.setTimeout(30_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { IAuthPacket, IConnackPacket } from 'mqtt-packet';
 import { ScramClient, freePort, until } from '#libs/testkit';
 import { Ops, spawnApp } from './harness/app.ts';
@@ -19,8 +19,6 @@ const ANN = { user: 'ann', password: 'planted-secret-of-ann' };
 const BOB = { user: 'bob', password: 'planted-secret-of-bob' };
 const SALT_SECRET = 'planted-secret-of-salt';
 const METHODS = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
@@ -12,8 +12,6 @@ const ROUNDS = 200;
 const LEASE_MS = 2_000;
 const WAIT_MS = 20_000;
 const MOVES = 12;
-
-jest.setTimeout(30_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

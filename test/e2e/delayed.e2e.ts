@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Child } from './harness/child.ts';
@@ -16,8 +16,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const QUOTA_EXCEEDED = 0x97;
 const LEASE_MS = 2_000;
 const WAIT_MS = 20_000;
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

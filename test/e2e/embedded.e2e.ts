@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '#libs/testkit';
 import { spawnApp } from './harness/app.ts';
 import { Broker } from './harness/broker.ts';
@@ -16,8 +16,6 @@ const SESSION_TAKEN_OVER = 0x8e;
 const SERVER_SHUTTING_DOWN = 0x8b;
 const KEEP_ALIVE_TIMEOUT = 0x8d;
 const WAIT_MS = 10_000;
-
-jest.setTimeout(30_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

@@ -1,11 +1,9 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { runRow, type RowOptions } from '../faults/row.ts';
 import { ROWS } from '../faults/rows.ts';
 import { Scope } from './harness/scope.ts';
 
 const SHORT: RowOptions = { seconds: 4, rate: 300, seed: 1, leaseMs: 2_000 };
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { seededRandom, until } from '#libs/testkit';
 import { attack } from './harness/attack.ts';
 import { Broker } from './harness/broker.ts';
@@ -20,8 +20,6 @@ const ANY_CONNECT_RATE = {
   LISTENERS_TCP_CONNECTS_PER_SECOND: 0,
   LISTENERS_TCP_CONNECTS_PER_SECOND_PER_ADDRESS: 0,
 };
-
-jest.setTimeout(30_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

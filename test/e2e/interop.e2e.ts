@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
@@ -15,8 +15,6 @@ const CASES = ([3, 4, 5] as const).flatMap((level) =>
 );
 const WAIT_MS = 10_000;
 const GROUP_MESSAGES = 12;
-
-jest.setTimeout(60_000);
 
 const shared = new Scope();
 const scope = new Scope();

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
@@ -9,8 +9,6 @@ import { Scope } from './harness/scope.ts';
 
 const IMPLEMENTATION_SPECIFIC_ERROR = 0x83;
 const START_MS = 300_000;
-
-jest.setTimeout(30_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

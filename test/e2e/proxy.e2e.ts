@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ISubackPacket } from 'mqtt-packet';
 import { until } from '#libs/testkit';
 import { Api } from './harness/api.ts';
@@ -19,8 +19,6 @@ const V6 = Buffer.from(
   `0d0a0d0a000d0a515549540a21210024${'20010db8000000000000000000000007'}${'0'.repeat(31)}1dc0401bb`,
   'hex',
 );
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 let behind: Broker;

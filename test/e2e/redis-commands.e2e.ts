@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { until } from '#libs/testkit';
 import { Client } from './harness/client.ts';
@@ -11,8 +11,6 @@ const WAIT_MS = 20_000;
 const LEASE_MS = 300_000;
 /** A command that is called less often than this has nothing to do with messages: nodes look after what is due. */
 const BY_THE_WAY = MESSAGES / 10;
-
-jest.setTimeout(60_000);
 
 const shared = new Scope();
 const scope = new Scope();

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { aclRules } from '#libs/redis-client';
 import {
@@ -20,8 +20,6 @@ import { Scope } from './harness/scope.ts';
 const EXIT_MISCONFIGURED = 2;
 const WAIT_MS = 20_000;
 const MESSAGES = 300;
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

@@ -1,4 +1,4 @@
-import { afterEach, expect, it, jest } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { Api } from './harness/api.ts';
 import { Broker } from './harness/broker.ts';
@@ -9,9 +9,7 @@ import { bridgeTo } from './harness/kafka.ts';
 import { Scope } from './harness/scope.ts';
 
 /** Far below the time after which a node that drains is killed. */
-const DEADLINE_MS = 10_000;
-
-jest.setTimeout(60_000);
+const DEADLINE_MS = 20_000;
 
 const scope = new Scope();
 afterEach(() => scope.close());

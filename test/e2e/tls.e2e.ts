@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { connectAsync } from 'mqtt';
 import { TestAuthority, freePort } from '#libs/testkit';
 import { Broker } from './harness/broker.ts';
 import { MosquittoSub, mosquittoPub } from './harness/mosquitto.ts';
 import { Scope } from './harness/scope.ts';
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 let authority: TestAuthority;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { IConnackPacket } from 'mqtt-packet';
 import { Broker } from './harness/broker.ts';
 import { Client } from './harness/client.ts';
@@ -10,8 +10,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RETAIN_NOT_SUPPORTED = 0x9a;
 const QOS_NOT_SUPPORTED = 0x9b;
 const WAIT_MS = 20_000;
-
-jest.setTimeout(60_000);
 
 const scope = new Scope();
 afterEach(() => scope.close());

@@ -11,7 +11,7 @@ import { BrokerModule } from './broker.module.ts';
 import type { BrokerProcess } from './broker-process.ts';
 import { BUS, CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
 
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 20_000;
 
 /** A cluster that a node joins when it is let; before that the node has no incarnation. */
 class SlowBus extends SingleNodeBus {

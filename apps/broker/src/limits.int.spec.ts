@@ -8,7 +8,7 @@ import { BrokerModule } from './broker.module.ts';
 import type { BrokerProcess } from './broker-process.ts';
 import { CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
 
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 20_000;
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {

@@ -15,7 +15,7 @@ import { aclRules } from '#libs/redis-client';
 import { RedisClusterBus } from './redis-cluster-bus.ts';
 
 const LEASE_MS = 900;
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 let server: RedisServer;
 let redis: Redis;

@@ -14,7 +14,7 @@ interface Echo {
   readonly text: string;
 }
 
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 20_000;
 const cleanups: (() => unknown)[] = [];
 let log = new RecordingLog();
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { expect, it } from '@jest/globals';
 import { openTcpGate, startRedis, until } from '#libs/testkit';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 /** A process that asks itself through Redis without end and prints `heard`; a line on its standard input ends it. */
 const ASKER = `

@@ -4,7 +4,7 @@ import { afterEach, expect, it } from '@jest/globals';
 import { RecordingLog, startRedis, until, type RedisServer } from '#libs/testkit';
 import { NodeCommandClient, NodeCommandServer, type CommandChannel } from './index.ts';
 
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 20_000;
 const WITHIN_MS = 2_000;
 const cleanups: (() => unknown)[] = [];
 

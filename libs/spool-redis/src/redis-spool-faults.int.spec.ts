@@ -5,7 +5,7 @@ import { silentLog, startRedis, until, type RedisServer } from '#libs/testkit';
 import { spoolKeys } from './keys.ts';
 import { openRedisSpool } from './redis-spool.ts';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
 // A server that syncs each command starts slowly beside other tests.

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openTcpGate, startRedis, until, type RedisServer, type TcpGate } from '#libs/testkit';
 
 const TIMEOUT_MS = 500;
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 /**
  * A process that always has calls outstanding, alone and in pipelines, on database 3. It prints `up` and `down`; a line on

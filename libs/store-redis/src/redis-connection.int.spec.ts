@@ -13,7 +13,7 @@ import { RedisRetainedStore } from './redis-retained-store.ts';
 import { RedisSessionStore } from './redis-session-store.ts';
 
 const TIMEOUT_MS = 500;
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 let server: RedisServer;
 let log: RecordingLog;

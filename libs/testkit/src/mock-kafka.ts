@@ -7,7 +7,7 @@ import { until } from './until.ts';
 const SCRIPT = fileURLToPath(new URL('../../../deploy/dev/kafka/mockd.sh', import.meta.url));
 /** Long enough for a compiler. */
 const START_DEADLINE_MS = 60_000;
-const REQUEST_DEADLINE_MS = 10_000;
+const REQUEST_DEADLINE_MS = 20_000;
 /** How late the answer is whose connection is cut: later than it takes to see that the request was carried out. */
 const HELD_ANSWER_MS = 5_000;
 

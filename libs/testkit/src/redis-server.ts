@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.ts';
 
-const START_DEADLINE_MS = 10_000;
+const START_DEADLINE_MS = 20_000;
 const ATTEMPTS = 5;
 
 /** A Redis that runs already, from REDIS_URL; undefined when tests must start one. Nothing but their own keys is theirs. */

@@ -6,7 +6,7 @@ import type { Scope } from './scope.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const READY_DEADLINE_MS = 30_000;
-const ASK_DEADLINE_MS = 2_000;
+const ASK_DEADLINE_MS = 5_000;
 
 /** Settings as SKEIN_* variables, without the prefix. */
 export type Settings = Readonly<Record<string, string | number>>;

@@ -2,8 +2,8 @@ import { until } from '#libs/testkit';
 import { Child, run } from './child.ts';
 import type { Scope } from './scope.ts';
 
-const SUBSCRIBED_DEADLINE_MS = 10_000;
-const RECEIVED_DEADLINE_MS = 10_000;
+const SUBSCRIBED_DEADLINE_MS = 20_000;
+const RECEIVED_DEADLINE_MS = 20_000;
 const MARK = '> ';
 
 /** Publishes with mosquitto_pub; resolves when it has ended, so with QoS 1 and 2 when it was acknowledged. */

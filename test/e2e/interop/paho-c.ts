@@ -3,7 +3,7 @@ import { Child, run } from '../harness/child.ts';
 import type { Scope } from '../harness/scope.ts';
 import type { Connecting, InteropClient, Outgoing } from './interop-client.ts';
 
-const SUBSCRIBED_DEADLINE_MS = 10_000;
+const SUBSCRIBED_DEADLINE_MS = 20_000;
 const TRACE = /<- PUBLISH msgid: \d+ qos: (\d) retained: (\d)/;
 /** Length of the payload, topic and payload. */
 const MESSAGE = /^\d+ (\S+)\t(.*)$/;

@@ -6,7 +6,7 @@ import { run } from '../harness/child.ts';
 import type { Scope } from '../harness/scope.ts';
 import type { Connecting, InteropClient, Outgoing, Subscriber } from './interop-client.ts';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 const SCRIPT = fileURLToPath(new URL('paho_client.py', import.meta.url));
 /** Debian's own: another Python on PATH does not see Debian's packages. */
 const PYTHON = '/usr/bin/python3';

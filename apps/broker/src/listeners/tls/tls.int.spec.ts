@@ -11,7 +11,7 @@ import { ServerPort, type Peer } from '../server-port.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import { TlsDoor } from './tls-door.ts';
 
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 20_000;
 /** By an alert, or by what a closed connection does to who writes to it. */
 const REFUSED = /alert|closed|ECONNRESET|EPIPE/;
 let authority: TestAuthority;
