@@ -1,8 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { LaneSink, SpoolingBridge, spoolingRule } from '#libs/testkit';
-
-const numbers = (from: number, to: number): string[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
+import { LaneSink, numbers, SpoolingBridge, spoolingRule } from '#libs/testkit';
 
 /** Three times what fits into the lanes. */
 const BACKLOG = 300;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BridgeGround, Connector, Meter, MqttToKafkaRule, Spool } from '#libs/broker-ports';
-import { messageOf, openMemorySpool, RecordingLog } from '#libs/testkit';
+import { messageOf, openMemorySpool, outboundRule, RecordingLog } from '#libs/testkit';
 import { RuleBridge } from './rule-bridge.ts';
 import { SinkError, type Sink, type SinkRecord, type SinkRule } from './sink.ts';
 
@@ -11,11 +11,7 @@ function connector(id: string, clientId = 'skein'): Connector {
 const ground = (...connectors: Connector[]): BridgeGround => ({ connectors, refused: new Map() });
 
 function rule(id: string, changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
-  return {
-    ...{ id, bridge: id, direction: 'mqtt-to-kafka', enabled: true, filter: `${id}/#` },
-    ...{ topic: 't', key: '${clientId}', partition: 'key', headers: {}, ack: 'kafka' },
-    ...changes,
-  };
+  return outboundRule({ id, bridge: id, filter: `${id}/#`, topic: 't', ...changes });
 }
 
 /** What a sink was opened with, and whether it is closed. */

@@ -1,15 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { KafkaToMqttRule } from '#libs/broker-ports';
+import { inboundRule } from '#libs/testkit';
 import { InboundMessages, RecordError } from './inbound-message.ts';
 import type { RecordSource } from './placeholders.ts';
 
-const RULE: KafkaToMqttRule = {
-  id: 'commands',
-  bridge: 'main',
-  direction: 'kafka-to-mqtt',
-  enabled: true,
-  topic: 'commands',
-  mqttTopic: 'devices/${key}',
+const RULE = inboundRule({
   qos: '${headers.qos}',
   retain: '${headers.retain}',
   expirySeconds: '${headers.ttl}',
@@ -17,7 +11,7 @@ const RULE: KafkaToMqttRule = {
   responseTopic: '${headers.reply}',
   correlationData: '${headers.id}',
   userProperties: { tenant: '${headers.tenant}', origin: 'kafka/${partition}' },
-};
+});
 const LIMITS = { topicLevelsMax: 4, packetBytesMax: 70_000, retainedMessageBytesMax: 500 };
 
 function source(headers: Readonly<Record<string, string | Buffer>>): RecordSource {

@@ -6,7 +6,7 @@ import {
   type KafkaToMqttRule,
   type Meter,
 } from '#libs/broker-ports';
-import { RecordingLog } from '#libs/testkit';
+import { inboundRule, RecordingLog } from '#libs/testkit';
 import { BufferBudget } from './buffer-budget.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { InboundRule, type InboundLink } from './inbound-rule.ts';
@@ -15,16 +15,7 @@ import type { SourceHandler } from './source.ts';
 
 const LIMITS = { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 };
 
-const RULE: KafkaToMqttRule = {
-  id: 'commands',
-  bridge: 'main',
-  direction: 'kafka-to-mqtt',
-  enabled: true,
-  topic: 'commands',
-  mqttTopic: 'devices/${key}/${headers.kind}',
-  qos: 1,
-  retain: true,
-};
+const RULE = inboundRule({ mqttTopic: 'devices/${key}/${headers.kind}', retain: true });
 
 /** A sink that keeps what it gets, or is away. */
 class DeadLetterSink implements Sink {

@@ -1,20 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { MqttToKafkaRule } from '#libs/broker-ports';
-import { messageOf } from '#libs/testkit';
+import { messageOf, outboundRule } from '#libs/testkit';
 import { RecordMaker, isAllowed } from './record-maker.ts';
 
-const RULE: MqttToKafkaRule = {
-  id: 'r',
-  bridge: 'main',
-  direction: 'mqtt-to-kafka',
-  enabled: true,
-  filter: '#',
-  topic: 't',
-  key: '${topic[0]}',
-  partition: 'key',
-  headers: {},
-  ack: 'none',
-};
+const RULE = outboundRule({ filter: '#', key: '${topic[0]}', ack: 'none' });
 
 /** The lanes of messages with these payloads; undefined leaves it to the key, `none` when no lane can be chosen. */
 function lanesOf(partition: string, payloads: readonly string[]): unknown[] {

@@ -7,9 +7,8 @@ import {
   type InjectedMessage,
   type Message,
   type Meter,
-  type MqttToKafkaRule,
 } from '#libs/broker-ports';
-import { messageOf, RecordingLog } from '#libs/testkit';
+import { inboundRule, messageOf, outboundRule as rule, RecordingLog } from '#libs/testkit';
 import type { BridgeLimits } from './bridge-options.ts';
 import { RuleBridge } from './rule-bridge.ts';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
@@ -70,22 +69,6 @@ class MemoryKafka implements Sink, Source {
 
 const targetFault = (target: string): string | undefined =>
   target.includes('/') ? 'no slash' : undefined;
-
-function rule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
-  return {
-    id: 'r1',
-    bridge: 'main',
-    direction: 'mqtt-to-kafka',
-    enabled: true,
-    filter: 'a/#',
-    topic: 'telemetry',
-    key: '${clientId}',
-    partition: 'key',
-    headers: {},
-    ack: 'kafka',
-    ...changes,
-  };
-}
 
 describe('RuleBridge', () => {
   let kafkas: Map<string, MemoryKafka>;
@@ -411,17 +394,7 @@ describe('RuleBridge', () => {
   });
 
   it('sets rules of the other direction to work as well', async () => {
-    const inbound: BridgeRule = {
-      id: 'commands',
-      bridge: 'main',
-      direction: 'kafka-to-mqtt',
-      enabled: true,
-      topic: 'commands',
-      mqttTopic: 'devices/${key}',
-      qos: 1,
-      retain: false,
-    };
-    bridge.apply([inbound]);
+    bridge.apply([inboundRule()]);
     await pass(0);
     expect(bridge.idle).toBe(true);
     expect(connected()).toBe(false);

@@ -1,12 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type {
-  BridgeRecordCount,
-  BridgeTestStep,
-  Message,
-  Meter,
-  MqttToKafkaRule,
-} from '#libs/broker-ports';
-import { messageOf, RecordingLog } from '#libs/testkit';
+import type { BridgeRecordCount, BridgeTestStep, Message, Meter } from '#libs/broker-ports';
+import { messageOf, outboundRule, RecordingLog } from '#libs/testkit';
 import { RuleBridge } from './rule-bridge.ts';
 import type { Sink, SinkRecord } from './sink.ts';
 
@@ -18,18 +12,7 @@ const LIMITS = {
   bufferBytesMax: 1_000_000,
 };
 
-const RULE: MqttToKafkaRule = {
-  id: 'r1',
-  bridge: 'main',
-  direction: 'mqtt-to-kafka',
-  enabled: true,
-  filter: '#',
-  topic: 'telemetry',
-  key: '${clientId}',
-  partition: 'key',
-  headers: {},
-  ack: 'kafka',
-};
+const RULE = outboundRule({ filter: '#' });
 
 /** A sink that takes everything. */
 class MemorySink implements Sink {

@@ -3,34 +3,17 @@ import type {
   BridgeGround,
   Connector,
   KafkaToMqttRule,
-  MqttToKafkaRule,
   MqttToRabbitmqRule,
   MqttToWebhookRule,
 } from '#libs/broker-ports';
+import { inboundRule, outboundRule } from '#libs/testkit';
 import { bridgeFault, ruleFault, type RuleGround } from './rule-fault.ts';
 
-const outbound: MqttToKafkaRule = {
-  id: 'r',
-  bridge: 'main',
-  direction: 'mqtt-to-kafka',
-  enabled: true,
+const outbound = outboundRule({
   filter: 'devices/+/telemetry',
-  topic: 'telemetry',
-  key: '${clientId}',
-  partition: 'key',
   headers: { site: '${topic[0]}' },
-  ack: 'kafka',
-};
-const inbound: KafkaToMqttRule = {
-  id: 'r',
-  bridge: 'main',
-  direction: 'kafka-to-mqtt',
-  enabled: true,
-  topic: 'commands',
-  mqttTopic: 'devices/${key}/commands',
-  qos: 1,
-  retain: false,
-};
+});
+const inbound = inboundRule();
 
 const ground: RuleGround = {
   target: (target) => (target.includes('/') ? 'no slash' : undefined),

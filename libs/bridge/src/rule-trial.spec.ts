@@ -7,7 +7,7 @@ import type {
   RuleTrial,
   SampleRecord,
 } from '#libs/broker-ports';
-import { messageOf } from '#libs/testkit';
+import { inboundRule, messageOf, outboundRule } from '#libs/testkit';
 import { tryRule } from './rule-trial.ts';
 
 const ground = {
@@ -15,29 +15,13 @@ const ground = {
   messageLimits: { topicLevelsMax: 4, packetBytesMax: 1_000, retainedMessageBytesMax: 500 },
 };
 
-const OUTBOUND: MqttToKafkaRule = {
-  id: 'r',
-  bridge: 'main',
-  direction: 'mqtt-to-kafka',
-  enabled: true,
+const OUTBOUND = outboundRule({
   filter: 'devices/+/telemetry',
-  topic: 'telemetry',
-  key: '${clientId}',
-  partition: 'key',
   headers: { device: '${topic[1]}' },
   ack: 'spool',
-};
+});
 
-const INBOUND: KafkaToMqttRule = {
-  id: 'r',
-  bridge: 'main',
-  direction: 'kafka-to-mqtt',
-  enabled: true,
-  topic: 'commands',
-  mqttTopic: 'devices/${key}',
-  qos: 1,
-  retain: false,
-};
+const INBOUND = inboundRule();
 
 const sampleMessage = messageOf({
   topic: 'devices/7/telemetry',

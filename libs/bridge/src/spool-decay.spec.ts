@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   LaneSink,
+  numbers,
   SpoolingBridge,
   spoolingRule as rule,
   type MemorySpoolStore,
@@ -32,9 +33,6 @@ describe('records in the spool that are lost to age or damage', () => {
     sink.away = false;
   }
 
-  const values = (): string[] => sink.stored.map(({ value }) => String(value).replace(/\.+$/, ''));
-  const numbers = (from: number, to: number): string[] =>
-    Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
   const first = (): number => bench.spool.open('r1').first;
 
   it('drops records that are too old when their turn comes', async () => {
@@ -47,7 +45,7 @@ describe('records in the spool that are lost to age or damage', () => {
     bench.bridge.apply([rule()]);
     bench.offer('new');
     await bench.pass(300);
-    expect(values()).toEqual(['new']);
+    expect(sink.values).toEqual(['new']);
     expect(counts).toEqual({ 'dropped/expired': 1, 'delivered/ok': 1 });
     expect(first()).toBe(3);
   });
@@ -74,7 +72,7 @@ describe('records in the spool that are lost to age or damage', () => {
       sink.away = false;
       sink.isUnknown = false;
       await bench.pass(3_000);
-      expect(values()).toEqual(['new']);
+      expect(sink.values).toEqual(['new']);
       expect(counts['delivered/ok']).toBe(1);
     },
   );
@@ -103,7 +101,7 @@ describe('records in the spool that are lost to age or damage', () => {
     bench.bridge.apply([rule()]);
     bench.offer('61');
     await bench.pass(1_000);
-    expect(values()).toEqual([...numbers(21, 30), ...numbers(41, 61)]);
+    expect(sink.values).toEqual([...numbers(21, 30), ...numbers(41, 61)]);
     expect(counts).toMatchObject({ 'dropped/spool_damaged': 30, 'delivered/ok': 31 });
     expect(bench.spool.open('r1').records).toBe(0);
     expect(log.lines.filter(({ event }) => event === 'bridge-spool-damaged')).toEqual([
@@ -127,6 +125,6 @@ describe('records in the spool that are lost to age or damage', () => {
     await bench.pass(40_000);
     sink.away = false;
     await bench.pass(3_000);
-    expect(values()).toEqual(['1', '2']);
+    expect(sink.values).toEqual(['1', '2']);
   });
 });

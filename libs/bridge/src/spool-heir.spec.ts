@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { SpoolError, type InheritedSpool, type Meter, type Spool } from '#libs/broker-ports';
 import {
-  SpoolError,
-  type BridgeRule,
-  type InheritedSpool,
-  type Meter,
-  type MqttToKafkaRule,
-  type Spool,
-} from '#libs/broker-ports';
-import { MemorySpoolStore, openMemorySpool, RecordingLog } from '#libs/testkit';
+  MemorySpoolStore,
+  openMemorySpool,
+  RecordingLog,
+  spoolingRule as rule,
+} from '#libs/testkit';
 import { RuleBridge } from './rule-bridge.ts';
 import { SinkError, type Sink, type SinkRecord } from './sink.ts';
 import { SpoolHeir } from './spool-heir.ts';
@@ -17,14 +15,6 @@ import { encodeRecord } from './spool-record.ts';
 const LOOKS_MS = 5_000;
 /** Long enough for a look at records whose rules are not there. */
 const LOOKS_AT_REST_MS = 61_000;
-
-function rule(changes: Partial<MqttToKafkaRule> = {}): BridgeRule {
-  return {
-    ...{ id: 'r1', bridge: 'main', direction: 'mqtt-to-kafka', enabled: true, filter: 'a/#' },
-    ...{ topic: 'telemetry', key: '${clientId}', partition: 'key', headers: {}, ack: 'spool' },
-    ...changes,
-  };
-}
 
 describe('SpoolHeir', () => {
   let own: Spool;

@@ -3,6 +3,7 @@ import {
   BUFFER_BYTES_MAX,
   LANES,
   LaneSink,
+  numbers,
   SpoolingBridge,
   spoolingRule as rule,
   type MemorySpoolStore,
@@ -39,9 +40,6 @@ describe('a rule that acknowledges from the spool', () => {
     sink.away = false;
   }
 
-  const values = (): string[] => sink.stored.map(({ value }) => String(value).replace(/\.+$/, ''));
-  const numbers = (from: number, to: number): string[] =>
-    Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
   const first = (): number => bench.spool.open('r1').first;
 
   it('answers when the record is on the disk, whether or not the sink is there', async () => {
@@ -57,7 +55,7 @@ describe('a rule that acknowledges from the spool', () => {
     expect(bench.bridge.status()).toMatchObject([{ id: 'r1', spool: { records: 1 } }]);
     sink.away = false;
     await bench.pass(3_000);
-    expect(values()).toEqual(['1']);
+    expect(sink.values).toEqual(['1']);
     expect(bench.bridge.status()).toMatchObject([{ state: 'running', spool: { records: 0 } }]);
     expect(counts).toEqual({ 'delivered/ok': 1 });
   });
@@ -69,7 +67,7 @@ describe('a rule that acknowledges from the spool', () => {
     bench.offer('2', { qos: 0 });
     bench.offer('3');
     await bench.pass(200);
-    expect(values()).toEqual(['1', '2', '3']);
+    expect(sink.values).toEqual(['1', '2', '3']);
     expect(answers).toEqual(['2:ok', '1:ok', '3:ok']);
     expect(sink.stored[0]).toMatchObject({ target: 'telemetry', headers: { x: 'a/b' } });
     expect(read).not.toHaveBeenCalled();
@@ -84,14 +82,14 @@ describe('a rule that acknowledges from the spool', () => {
       bench.offer(String(index + 1), { publisher: clientOf(lane) });
     }
     await bench.pass(300);
-    expect(values().toSorted()).toEqual(['1', '2', '4', '5']);
+    expect(sink.values.toSorted()).toEqual(['1', '2', '4', '5']);
     expect(first()).toBe(3);
     await restart();
     sink.stored.length = 0;
     sink.stuck.clear();
     bench.bridge.apply([rule()]);
     await bench.pass(300);
-    expect(values()).toEqual(['3']);
+    expect(sink.values).toEqual(['3']);
     expect(first()).toBe(6);
   });
 
@@ -107,7 +105,7 @@ describe('a rule that acknowledges from the spool', () => {
     await bench.pass(1_000);
     bench.offerMany(1_011, 1_020);
     await bench.pass(200);
-    expect(values()).toEqual(numbers(1, 1_020));
+    expect(sink.values).toEqual(numbers(1, 1_020));
     expect(bench.events).toContain('bridge-spool-replay');
     expect(counts).toEqual({ 'delivered/ok': 1_020 });
   });
@@ -140,7 +138,7 @@ describe('a rule that acknowledges from the spool', () => {
     expect(sink.stored.length).toBeLessThan(120);
     bench.offer('301');
     await bench.pass(3_000);
-    expect(values()).toEqual(numbers(1, 301));
+    expect(sink.values).toEqual(numbers(1, 301));
   });
 
   it('holds no more in memory while the sink is away for long, and catches up in order', async () => {
@@ -160,14 +158,14 @@ describe('a rule that acknowledges from the spool', () => {
       await bench.pass(300);
     }
     await bench.pass(1_000);
-    expect(values()).toEqual(numbers(1, 8_000));
+    expect(sink.values).toEqual(numbers(1, 8_000));
     expect(bench.events).toContain('bridge-spool-caught-up');
     expect(bench.buffered).toBe(0);
     expect(bench.spool.bytes).toBe(0);
     const read = jest.spyOn(store, 'read');
     bench.offer('8001');
     await bench.pass(200);
-    expect(values().at(-1)).toBe('8001');
+    expect(sink.values.at(-1)).toBe('8001');
     expect(read).not.toHaveBeenCalled();
   });
 
@@ -198,7 +196,7 @@ describe('a rule that acknowledges from the spool', () => {
     store.fault = undefined;
     bench.offer('3');
     await bench.pass(11_000);
-    expect(values()).toEqual(['1', '3']);
+    expect(sink.values).toEqual(['1', '3']);
     expect(first()).toBe(4);
     expect(counts).toEqual({ 'delivered/ok': 2, 'failed/spool_failed': 1 });
     expect(bench.events).toEqual(
@@ -243,7 +241,7 @@ describe('a rule that acknowledges from the spool', () => {
       expect(kept).toBeLessThan(100);
       expect(codes('QUOTA_EXCEEDED')).toBe(200 - kept);
       await back();
-      expect(values()).toEqual(numbers(1, kept));
+      expect(sink.values).toEqual(numbers(1, kept));
       bench.offer('more');
       await bench.pass(200);
       expect(answers.at(-1)).toBe('more:ok');
@@ -254,16 +252,16 @@ describe('a rule that acknowledges from the spool', () => {
       await full('drop-newest');
       expect(codes('ok')).toBe(200);
       await back();
-      expect(values()).toEqual(numbers(1, values().length));
-      expect(values().length).toBeLessThan(100);
-      expect(counts['dropped/spool_full']).toBe(200 - values().length);
+      expect(sink.values).toEqual(numbers(1, sink.values.length));
+      expect(sink.values.length).toBeLessThan(100);
+      expect(counts['dropped/spool_full']).toBe(200 - sink.values.length);
     });
 
     it('drop-oldest: acknowledges, counts and keeps the newest', async () => {
       await full('drop-oldest');
       expect(codes('ok')).toBe(200);
       await back();
-      const kept = values().map(Number);
+      const kept = sink.values.map(Number);
       expect(kept.at(-1)).toBe(200);
       expect(kept).toEqual(kept.toSorted((one, other) => one - other));
       expect((counts['dropped/spool_full'] ?? 0) + kept.length).toBe(200);
@@ -276,7 +274,7 @@ describe('a rule that acknowledges from the spool', () => {
       expect(answers).toHaveLength(kept);
       await back();
       expect(codes('ok') + codes('QUOTA_EXCEEDED')).toBe(200);
-      expect(values()).toEqual(numbers(1, codes('ok')));
+      expect(sink.values).toEqual(numbers(1, codes('ok')));
       await full('block');
       await bench.pass(2_000);
       expect(answers).toHaveLength(400);
@@ -305,7 +303,7 @@ describe('a rule that acknowledges from the spool', () => {
     bench.offer('2');
     await bench.pass(200);
     expect(answers).toEqual(['1:ok', '2:ok']);
-    expect(values()).toEqual(['2']);
+    expect(sink.values).toEqual(['2']);
     expect(counts).toEqual({ 'failed/too_large': 1, 'stage produce': 1, 'delivered/ok': 1 });
     expect(first()).toBe(3);
   });
@@ -319,7 +317,7 @@ describe('a rule that acknowledges from the spool', () => {
     expect(counts).toEqual({ 'failed/unknown_topic': 1, 'stage topic': 1 });
     sink.away = false;
     await bench.pass(5_000);
-    expect(values()).toEqual(['1']);
+    expect(sink.values).toEqual(['1']);
   });
 
   it('leaves nothing in memory when the rule changes', async () => {
@@ -327,7 +325,7 @@ describe('a rule that acknowledges from the spool', () => {
     bench.offerMany(1, 100);
     bench.apply(rule({ topic: 'elsewhere' }));
     await bench.pass(2_000);
-    expect(values()).toEqual(numbers(1, 100));
+    expect(sink.values).toEqual(numbers(1, 100));
     expect(bench.buffered).toBe(0);
   });
 
@@ -351,6 +349,6 @@ describe('a rule that acknowledges from the spool', () => {
     await restart();
     bench.bridge.apply([rule({ ack: 'kafka' })]);
     await bench.pass(500);
-    expect(values()).toEqual(numbers(1, 10));
+    expect(sink.values).toEqual(numbers(1, 10));
   });
 });

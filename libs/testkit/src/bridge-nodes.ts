@@ -4,6 +4,7 @@ import { countingMeter } from './counting-meter.ts';
 import { RecordingLog } from './logs.ts';
 import { openMemorySpool } from './memory-spool-store.ts';
 import { messageOf } from './messages.ts';
+import { outboundRule } from './sample-rules.ts';
 
 const LANES = 3;
 /** Rules: one through the spool, and one in memory. Their filters are `RULE/#`. */
@@ -206,16 +207,5 @@ export class BridgeNodes {
 }
 
 function ruleOf(ack: RuleName): MqttToKafkaRule {
-  return {
-    id: ack,
-    bridge: 'main',
-    direction: 'mqtt-to-kafka',
-    enabled: true,
-    filter: `${ack}/#`,
-    topic: ack,
-    key: '${clientId}',
-    partition: 'key',
-    headers: {},
-    ack,
-  };
+  return outboundRule({ id: ack, filter: `${ack}/#`, topic: ack, ack });
 }

@@ -36,6 +36,7 @@ export {
   topicArbitrary,
 } from './packet-arbitrary.ts';
 export { decodeHex, encodeHex, refusalOf } from './packet-hex.ts';
+export { inboundRule, outboundRule } from './sample-rules.ts';
 export { MockKafka, type KafkaApi, type KafkaErrorName, type MockedAnswer } from './mock-kafka.ts';
 export { RecordingClusterHandler, type ReceivedFrame } from './recording-cluster-handler.ts';
 export { RecordingOutput, type SentPublish } from './recording-output.ts';
@@ -94,6 +95,7 @@ export {
   BUFFER_BYTES_MAX,
   LANES,
   LaneSink,
+  numbers,
   SpoolingBridge,
   spoolingRule,
 } from './spooling-bridge.ts';

@@ -12,6 +12,7 @@ import type {
 import { RecordingLog } from './logs.ts';
 import { MemorySpoolStore, openMemorySpool } from './memory-spool-store.ts';
 import { messageOf } from './messages.ts';
+import { outboundRule } from './sample-rules.ts';
 
 const CONNECTOR: Connector = {
   id: 'main',
@@ -36,6 +37,11 @@ export class LaneSink implements Sink {
   readonly stuck = new Set<number>();
   /** Why it is away. */
   fault: SinkError['code'] = 'UNAVAILABLE';
+
+  /** The values of what is stored, without the dots behind them. */
+  get values(): string[] {
+    return this.stored.map(({ value }) => String(value).replace(/\.+$/, ''));
+  }
 
   async ping(): Promise<void> {
     if (this.away) throw new SinkError(this.fault, 'away');
@@ -66,13 +72,14 @@ export class LaneSink implements Sink {
   }
 }
 
+/** Numbers as texts, from one to another. */
+export function numbers(from: number, to: number): string[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
+}
+
 /** A rule to Kafka that acknowledges from the spool. */
 export function spoolingRule(changes: Partial<MqttToKafkaRule> = {}): MqttToKafkaRule {
-  return {
-    ...{ id: 'r1', bridge: 'main', direction: 'mqtt-to-kafka', enabled: true, filter: 'a/#' },
-    ...{ topic: 'telemetry', key: '${clientId}', partition: 'key', headers: {}, ack: 'spool' },
-    ...changes,
-  };
+  return outboundRule({ ack: 'spool', ...changes });
 }
 
 /** A bridge over a spool and a sink in memory, in a time that a test lets pass: Jest's timers must be fake. `jest.setSystemTime` sets its wall clock only. */
