@@ -14,6 +14,8 @@ export type Settings = Readonly<Record<string, string | number>>;
 /** How a built app is started. */
 export interface AppOptions {
   readonly settings?: Settings;
+  /** Variables that are no settings. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Its command line. */
   readonly args?: readonly string[];
   /** Flags of Node.js. */
@@ -26,7 +28,7 @@ export interface AppOptions {
 export function spawnApp(
   scope: Scope,
   app: 'broker' | 'api',
-  { settings = {}, args = [], nodeArgs = [], ...rest }: AppOptions,
+  { settings = {}, variables = {}, args = [], nodeArgs = [], ...rest }: AppOptions,
 ): Child {
   const main = `${ROOT}dist/apps/${app}/src/main.js`;
   if (!existsSync(main)) {
@@ -35,9 +37,10 @@ export function spawnApp(
   // Clusters of tests have no users unless they are about them.
   const isCluster = Object.keys(settings).some((name) => name.startsWith('REDIS_'));
   const all = { ...(isCluster && { AUTH_ANONYMOUS: 'true' }), ...settings };
-  const env = Object.fromEntries(
+  const own = Object.fromEntries(
     Object.entries(all).map(([name, value]) => [`SKEIN_${name}`, String(value)]),
   );
+  const env = { ...variables, ...own };
   const command = process.execPath;
   return new Child(scope, { ...rest, command, args: [...nodeArgs, main, ...args], env });
 }
