@@ -5,7 +5,7 @@ import { Child } from './child.ts';
 import type { Scope } from './scope.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const READY_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 50_000;
 const ASK_DEADLINE_MS = 5_000;
 
 /** Settings as SKEIN_* variables, without the prefix. */
