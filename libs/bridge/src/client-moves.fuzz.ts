@@ -98,5 +98,5 @@ describe('clients that change nodes', () => {
       ),
       { numRuns: RUNS },
     );
-  });
+  }, 60_000);
 });

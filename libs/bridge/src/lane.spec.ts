@@ -77,6 +77,7 @@ describe('Lane', () => {
   let failed: string[];
   let retries: number;
   let whenDelivered: (() => void) | undefined;
+  let noted: (() => Promise<void>) | undefined;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -84,6 +85,7 @@ describe('Lane', () => {
     delivered = [];
     failed = [];
     retries = 0;
+    noted = undefined;
     const texts = (records: readonly OutboundRecord[]): string[] =>
       records.map(({ value }) => String(value));
     lane = new Lane({
@@ -100,6 +102,7 @@ describe('Lane', () => {
         failed: (records, { fault }) =>
           failed.push(...texts(records).map((text) => `${text}:${fault}`)),
         retried: () => (retries += 1),
+        noted: () => noted?.(),
       },
       returned: () => undefined,
     });
@@ -176,6 +179,56 @@ describe('Lane', () => {
     await sink.accept();
     await pass(10);
     expect(sink.requests).toEqual(['a b c d', 'e f g h', 'i j', 'k']);
+  });
+
+  describe('whose deliveries are written down', () => {
+    let notes: (() => void)[];
+
+    beforeEach(() => {
+      notes = [];
+      noted = () => new Promise((resolve) => notes.push(resolve));
+    });
+
+    it('sends no more than a batch before that is done', async () => {
+      for (const text of ['a', 'b', 'c', 'd', 'e', 'f']) push(text);
+      await pass(0);
+      await sink.accept();
+      expect(sink.requests).toEqual(['a b c d']);
+      push('g');
+      await pass(100);
+      expect([sink.requests.length, notes.length, lane.size]).toEqual([1, 1, 3]);
+      notes[0]?.();
+      await pass(0);
+      expect(sink.requests).toEqual(['a b c d', 'e f g']);
+      await sink.accept();
+      push('h');
+      await pass(10);
+      expect(sink.requests.at(-1)).toBe('h');
+      await sink.accept();
+      push('i');
+      await pass(10);
+      expect([sink.requests.length, notes.length]).toEqual([3, 2]);
+    });
+
+    it('waits no longer than a second', async () => {
+      for (const text of ['a', 'b', 'c', 'd', 'e']) push(text);
+      await pass(0);
+      await sink.accept();
+      await pass(1_000);
+      expect(sink.requests).toEqual(['a b c d']);
+      await pass(20);
+      expect(sink.requests).toEqual(['a b c d', 'e']);
+    });
+
+    it('gives up what waits for that when it is closed', async () => {
+      for (const text of ['a', 'b', 'c', 'd', 'e']) push(text);
+      await pass(0);
+      await sink.accept();
+      lane.close();
+      await pass(2_000);
+      expect([sink.requests.length, lane.size]).toEqual([1, 0]);
+      expect(failed).toEqual(['e:shutdown']);
+    });
   });
 
   it('keeps the order and the batch while it repeats', async () => {

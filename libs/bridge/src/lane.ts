@@ -22,6 +22,8 @@ export interface LaneEvents {
   failed(records: readonly OutboundRecord[], loss: LaneLoss): void;
   /** An attempt failed and will be repeated. */
   retried(error: SinkError): void;
+  /** Resolves when it is written down, as far as that can be done, what was delivered. Undefined where nothing is. */
+  noted(): Promise<void> | undefined;
 }
 
 /** The limits of a lane. */
@@ -72,11 +74,14 @@ const FAULTS: Readonly<Record<SinkError['code'], LaneLoss['fault']>> = {
 const PROBE_BATCHES = 64;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2_000;
+/** How long a lane waits for what was delivered to be written down: a disk that hangs stops no lane. */
+const NOTED_MS_MAX = 1_000;
 
 /**
  * The way of all records to one lane of a target, for example a Kafka partition: a queue with at most one request under way, so that nothing overtakes.
  *
- * @remarks A batch, once begun, is repeated unchanged until the other side has it, so that it can tell a repeat. Records are
+ * @remarks A batch, once begun, is repeated unchanged until the other side has it, so that it can tell a repeat. After a crash a spool
+ * sends again what was not written down as delivered: that and the request under way are a batch at most. Records are
  * given up only for reasons that repeating cannot cure; what follows them goes on. A lane that was idle sends at the end of
  * the turn; a busy one collects for `lingerMs` or until a batch is full.
  * What was too large once is not tried again but now and then.
@@ -89,6 +94,8 @@ export class Lane {
   /** Halves of a batch that was refused for its size: they go before the queue. */
   #parts: (readonly OutboundRecord[])[] = [];
   #underWay = 0;
+  /** How many records of the batches since it was last written down what was delivered. */
+  #unnoted = 0;
   /** Whether requests are being made: records that come meanwhile are seen to at the end. */
   #isRunning = false;
   #timer: NodeJS.Timeout | undefined;
@@ -190,12 +197,27 @@ export class Lane {
     this.#isRunning = true;
     do {
       this.#restUntilMs = clock.monotonicMs() + limits.lingerMs;
+      const waiting = this.#parts[0]?.length ?? this.#queue.length - this.#head;
+      const count = Math.min(waiting, limits.batchRecordsMax);
+      if (this.#unnoted + count > limits.batchRecordsMax) await this.#note();
       const batch = this.#nextBatch();
+      // They may have been taken out meanwhile.
+      if (batch.length === 0) break;
+      this.#unnoted += batch.length;
       this.#underWay = batch.length;
       await this.#deliver(batch);
     } while (this.#parts.length > 0 || this.#full);
     this.#isRunning = false;
     if (this.#queue.length > this.#head) this.#schedule();
+  }
+
+  /** Has it written down what was delivered. */
+  async #note(): Promise<void> {
+    this.#unnoted = 0;
+    const noted = this.#options.events.noted();
+    if (noted === undefined) return;
+    await Promise.race([noted, this.#pause(NOTED_MS_MAX)]);
+    this.#wake?.();
   }
 
   #nextBatch(): readonly OutboundRecord[] {

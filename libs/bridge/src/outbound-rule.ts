@@ -337,6 +337,7 @@ export class OutboundRule implements MovingRule {
         this.#failed(records, loss);
         lanes.settle();
       },
+      noted: () => this.#spool?.noted(),
       retried: (error) => {
         this.#context.meter.bridgeRetried(this.#context.bridge);
         this.#troubled(error, target);

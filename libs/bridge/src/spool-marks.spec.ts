@@ -122,6 +122,26 @@ describe('a spool whose node ends while a lane is stuck', () => {
     expect(bench.buffered).toBe(0);
   });
 
+  it('is sent again no more than a batch for each lane, however slow the disk is', async () => {
+    bench.sink.away = true;
+    offerMany(1, 1_200);
+    await bench.pass(2_500);
+    const goOn = bench.store.hold();
+    bench.sink.away = false;
+    bench.sink.stuck.clear();
+    await bench.pass(900);
+    const { length } = stored();
+    expect(length).toBeGreaterThan(0);
+    expect(length).toBeLessThanOrEqual(100 * LANES);
+    bench.sink.away = true;
+    goOn();
+    await crash();
+    bench.sink.away = false;
+    await bench.pass(5_000);
+    expect(new Set(stored()).size).toBe(1_200);
+    expect(stored().length).toBeLessThanOrEqual(1_200 + 100 * LANES);
+  });
+
   it('loses to damage what was not delivered, and no more', async () => {
     offerMany(1, 300);
     await bench.pass(1_000);

@@ -204,6 +204,12 @@ export class SpoolPath {
     this.#feeder.release();
   }
 
+  /** The same, and resolves when it was tried to make that durable. */
+  noted(): Promise<void> {
+    this.#feeder.release();
+    return this.#options.spoolLog.flush();
+  }
+
   /** Makes a record of what is in a log: that which was put there, or the dead letter of what cannot be read. */
   #read(entry: SpoolEntry): OutboundRecord | undefined {
     const record = spooledRecord(entry);

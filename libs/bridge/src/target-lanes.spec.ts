@@ -49,6 +49,7 @@ function setUp(): {
       },
       failed: () => undefined,
       retried: () => undefined,
+      noted: () => undefined,
     },
   });
   return { lanes, sent, delivered, time, answer: () => answers.shift()?.() };

@@ -74,6 +74,8 @@ export interface SpoolLog {
    * @remarks Durable some time later, with the next group.
    */
   mark(marks: SpoolMarks): void;
+  /** Resolves when it was tried to make durable what was released and marked before. */
+  flush(): Promise<void>;
   /**
    * Makes room for at least so many bytes by releasing the oldest durable records of this log, in whole blocks.
    *

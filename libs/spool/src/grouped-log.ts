@@ -167,6 +167,10 @@ export class GroupedLog implements SpoolLog {
     if (!this.#isEnded) this.#host.changed(this);
   }
 
+  flush(): Promise<void> {
+    return this.#host.flushed();
+  }
+
   async dropOldest(bytes: number, countedFrom?: () => number): Promise<SpoolDropped> {
     this.#dropping += bytes;
     this.#resize();

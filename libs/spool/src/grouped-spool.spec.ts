@@ -56,6 +56,23 @@ describe('GroupedSpool', () => {
     expect(store.writes).toBe(2);
   });
 
+  it('is flushed by one more group, for all who ask while one is under way', async () => {
+    const goOn = store.hold();
+    append();
+    await until(() => store.writes === 1, DEADLINE_MS);
+    const marks = { from: 0, bits: Uint8Array.of(6) };
+    log.mark(marks);
+    const flushed = Promise.all([log.flush(), spool.open('other').flush(), log.flush()]);
+    append();
+    goOn();
+    await flushed;
+    expect(store.writes).toBe(2);
+    expect(told).toEqual(['1', '2']);
+    expect((await store.logs())[0]).toMatchObject({ next: 3, marks });
+    await log.flush();
+    expect(store.writes).toBe(2);
+  });
+
   it('reads nothing that is not durable', async () => {
     const goOn = store.hold();
     append();

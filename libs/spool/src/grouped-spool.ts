@@ -28,6 +28,8 @@ export class GroupedSpool implements Spool {
   #taken = 0;
   #isWriting = false;
   #isClosed = false;
+  /** The write that has its turn next, for all who ask for one meanwhile. */
+  #nextWrite: Promise<void> | undefined;
   /** What the store was last asked for; it does one thing at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -120,7 +122,10 @@ export class GroupedSpool implements Spool {
 
   /** Resolves when an attempt was made to write what has changed. */
   #flushed(): Promise<void> {
-    return this.#inTurn(() => this.#write());
+    return (this.#nextWrite ??= this.#inTurn(() => {
+      this.#nextWrite = undefined;
+      return this.#write();
+    }));
   }
 
   async #writeAll(): Promise<void> {

@@ -247,7 +247,7 @@ function inspectRepeats<Kafka extends KafkaUnderTest>(
 ): void {
   const told = `${String(repeated)} records, batches of up to ${String(repeatedBatch)}, ${String(repeatedBatches)} and ${String(repeatedMost)} records in a partition`;
   if (ack === 'spool' && cluster.kills > 0) {
-    if (repeatedMost > cluster.kills * BATCH_RECORDS_MAX)
+    if (repeatedBatch > BATCH_RECORDS_MAX || repeatedMost > cluster.kills * BATCH_RECORDS_MAX)
       failures.push(`repeated more than a batch for each kill: ${told}`);
     return;
   }
