@@ -106,7 +106,8 @@ export class SimRedis {
     const { will, ...rest } = request;
     const isTold = will !== undefined && this.plant !== 'lost-will';
     const result = await this.sessions.take(isTold ? { ...rest, will } : rest);
-    const isElsewhere = result.kind === 'owned' && nodeKey(result.owner) !== key;
+    const isElsewhere =
+      result.kind === 'foreign' || (result.kind === 'owned' && nodeKey(result.owner) !== key);
     if (result.kind === 'absent' || (isNews && isElsewhere)) owned.delete(request.clientId);
     return result;
   }

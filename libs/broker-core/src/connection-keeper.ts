@@ -22,7 +22,7 @@ import { Naming } from './naming/naming.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
-import type { Connecting } from './session-taker.ts';
+import { ForeignSessionError, type Connecting } from './session-taker.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
 import { StoredLogins } from './stored-logins.ts';
 import { spreadWork } from './spread-work.ts';
@@ -371,7 +371,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     // One that ends with its connection leaves them then.
     const orphans =
       existing?.expirySeconds === 0 ? undefined : existing && this.#orphansOf(existing);
-    const connecting = { terms, will, isOpen: () => connection.isOpen };
+    const user = this.#parts.authenticator && (identity.user ?? '');
+    const connecting = { terms, will, user, isOpen: () => connection.isOpen };
     this.#sessions
       .acquire(connecting, (acquired) => {
         acquired.entry.names = names;
@@ -379,6 +380,9 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
         this.#join(connection, { ...connecting, access }, acquired);
       })
       .catch((error: unknown) => {
+        if (error instanceof ForeignSessionError) {
+          return connection.refuse(REASON.notAuthorized, error.message);
+        }
         this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
         connection.refuse(REASON.serverUnavailable, 'the session could not be taken');
       });

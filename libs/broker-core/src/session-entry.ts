@@ -89,6 +89,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   expirySeconds = 0;
   epoch = 0;
   createdAtMs = 0;
+  /** Whose it is, as in its record. */
+  user: string | undefined;
   readonly #queue = new QueueCount();
   connectedAtMs: number | undefined;
   disconnectedAtMs: number | undefined;
@@ -215,6 +217,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   resume(record: SessionRecord): void {
     this.epoch = record.epoch;
     this.createdAtMs = record.createdAtMs;
+    this.user = record.user;
     this.durable = record.durable;
     this.expirySeconds = record.expiryIntervalSeconds;
     this.#queue.resume(record);

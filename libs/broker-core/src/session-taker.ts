@@ -19,6 +19,8 @@ import { willAtTake } from './wills.ts';
 export interface Connecting {
   readonly terms: ConnectionTerms;
   readonly will: StoredWill | undefined;
+  /** Who the client has proven to be, empty for an anonymous one; undefined when nobody was asked. */
+  readonly user: string | undefined;
   /** Whether it is still there: a session is not taken for one that has gone while others were served. */
   readonly isOpen: () => boolean;
 }
@@ -35,6 +37,16 @@ export interface Taken {
   readonly isWillDue: boolean;
   /** The former owner, if it has not let the session go by itself. */
   readonly orphanOf: NodeRef | undefined;
+}
+
+/** The session that a client asks for is another user's. */
+export class ForeignSessionError extends Error {
+  override readonly name = 'ForeignSessionError';
+  readonly code = 'SESSION_FOREIGN';
+
+  constructor() {
+    super('the session of the client id belongs to another user');
+  }
 }
 
 const TAKE_TRIES = 5;
@@ -58,8 +70,9 @@ export class SessionTaker {
    * Takes a session. Should that fail, it is not known who has it.
    *
    * @throws StoreUnavailableError when the store does not answer, or ownership could not be settled.
+   * @throws ForeignSessionError when it is another user's, and nothing has changed.
    */
-  async take({ terms, will }: Connecting): Promise<Taken> {
+  async take({ terms, will, user }: Connecting): Promise<Taken> {
     const { bus, sessions } = this.#parts;
     const asked: NodeRef[] = [];
     const own: TakeRequest = {
@@ -71,6 +84,7 @@ export class SessionTaker {
       expiryIntervalSeconds: terms.sessionExpirySeconds,
       connected: true,
       ...(will && { will }),
+      ...(user !== undefined && { user }),
     };
     let request = own;
     let expected: (Expectation & { readonly isRouted: boolean }) | undefined;
@@ -85,6 +99,7 @@ export class SessionTaker {
           if (willIs === 'cancelled') this.#parts.meter.will('cancelled');
           return { ...result, expected, isWillDue: willIs === 'due', orphanOf };
         }
+        if (result.kind === 'foreign') throw new ForeignSessionError();
         if (result.kind === 'absent') break;
         if (!bus.isAlive(bus.self)) throw new StoreUnavailableError('the lease is in doubt');
         leftWill = undefined;
@@ -105,6 +120,7 @@ export class SessionTaker {
       }
       throw new StoreUnavailableError('the session changes hands too often');
     } catch (error) {
+      if (error instanceof ForeignSessionError && expected === undefined) throw error;
       // Its owner may have let it go, and this node is the one that is routed to.
       this.#doubts.failed(terms.clientId, expected && { kept: expected, will: leftWill });
       throw error;

@@ -19,7 +19,7 @@ import { Obligations } from './obligations.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import { SessionEntry, type SessionHost } from './session-entry.ts';
-import { SessionTaker, type Connecting } from './session-taker.ts';
+import { ForeignSessionError, SessionTaker, type Connecting } from './session-taker.ts';
 import type { SessionWriter } from './session-writer.ts';
 import { leftWillOf, pendingWillOf } from './wills.ts';
 
@@ -99,6 +99,7 @@ export class Sessions {
    * @param join - connects the session; whoever takes it next finds it connected.
    *
    * @throws StoreUnavailableError when the store does not answer, or ownership could not be settled.
+   * @throws ForeignSessionError when it is another user's: whoever has it notices nothing.
    */
   async acquire(connecting: Connecting, join: (acquired: Acquired) => void): Promise<void> {
     const { clientId } = connecting.terms;
@@ -242,6 +243,9 @@ export class Sessions {
     if (this.#doubts.hasFailed(terms.clientId)) await this.#reclaim(terms.clientId);
     const startedAtMs = this.#parts.nowMs();
     const existing = this.#entries.get(terms.clientId);
+    if (existing !== undefined && isForeign(existing, connecting, startedAtMs)) {
+      throw new ForeignSessionError();
+    }
     if (existing?.connection !== undefined) {
       existing.connection.close(REASON.sessionTakenOver, 'the client connected again');
       this.#parts.meter.sessionEvent('taken_over');
@@ -427,6 +431,12 @@ export class Sessions {
       this.#router.add(subscription);
     }
   }
+}
+
+/** Whether a session that is not over is another user's. */
+function isForeign(entry: SessionEntry, { user }: Connecting, nowMs: number): boolean {
+  if (user === undefined || entry.user === undefined || entry.user === user) return false;
+  return entry.connection !== undefined || entry.expiresAtMs > nowMs;
 }
 
 /** When a session ends that loses its connection now; Infinity for never. */

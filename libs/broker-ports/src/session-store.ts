@@ -55,6 +55,8 @@ export interface SessionRecord {
   readonly durable: boolean;
   /** Seconds after the end of the connection; 0xFFFFFFFF never expires. */
   readonly expiryIntervalSeconds: number;
+  /** Whose it is: the user that its client has proven to be, empty for an anonymous one; absent when nobody was asked who the client is. */
+  readonly user?: string;
   readonly createdAtMs: number;
   /** When a disconnected session ends; 0 while connected, or never. */
   readonly expiresAtMs: number;
@@ -86,13 +88,18 @@ export interface TakeRequest {
    * one that is over is given only if it leaves a will.
    */
   readonly connected: boolean;
+  /** Who the connected client is, as in {@link SessionRecord}: the session is its from now on. Absent leaves a session that goes on whose it was. */
+  readonly user?: string;
   /** The will of the connection: kept until the connection ends without it, or it is forgotten. */
   readonly will?: StoredWill;
   /** Takes the session from its owner if the epoch is still this one: the owner has released it or is dead. */
   readonly replacesEpoch?: number;
 }
 
-/** `owned`: another node (or an earlier incarnation) holds it; ask that one to release it, then replace its epoch. */
+/**
+ * `owned`: another node (or an earlier incarnation) holds it; ask that one to release it, then replace its epoch. `foreign`: it
+ * is another user's, and stays so; that goes before `owned`. A session without a user, and a client without one, are nobody's: they fit all.
+ */
 export type TakeResult =
   | {
       readonly kind: 'taken';
@@ -108,6 +115,7 @@ export type TakeResult =
       /** Whether there is a will that was neither published nor dropped. */
       readonly hasWill: boolean;
     }
+  | { readonly kind: 'foreign' }
   | { readonly kind: 'absent' };
 
 /**

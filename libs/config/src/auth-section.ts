@@ -19,7 +19,7 @@ export const auth = section({
   ),
   clientIds: z.array(z.string().max(1_024).regex(CLIENT_ID)).max(16).default([]).meta({
     description:
-      'Client ids that a client may have, where `${username}` and `${cert.cn}` stand for what it has proven, and a `*` at the end for anything. Without them any client may take over the session of any other. See docs/auth.md.',
+      'Client ids that a client may have, where `${username}` and `${cert.cn}` stand for what it has proven, and a `*` at the end for anything. Without them a client may have any that is free or its user’s. See docs/auth.md.',
     expects: 'a list of texts that may hold ${username} and ${cert.cn}, and end with *',
   }),
   users: z.array(user).max(1_000).default([]).meta({

@@ -10,7 +10,7 @@ import type {
   TakeResult,
 } from '#libs/broker-ports';
 import type { Journal } from './journal.ts';
-import { expiryOf, LocalSession, SessionTables } from './local-session.ts';
+import { expiryOf, LocalSession, SessionTables, type SessionHead } from './local-session.ts';
 import { MessageKeeper } from './message-keeper.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
 
@@ -97,6 +97,7 @@ export class LocalSessionStore implements SessionStore {
     const isLive = stored !== undefined && !isExpired(stored, request.nowMs);
     // A session that is over counts as long as its will has to be published, by one node.
     const isThere = stored !== undefined && (isLive || former !== undefined);
+    if (isLive && isForeign(stored, request)) return { kind: 'foreign' };
     if (isThere && !mayTake(stored, request)) {
       const { owner, epoch } = stored.head;
       return { kind: 'owned', owner, epoch, hasWill: former !== undefined };
@@ -119,7 +120,8 @@ export class LocalSessionStore implements SessionStore {
     this.#disown(session);
     const next = { owner: node, epoch: head.epoch + 1 };
     if (request.connected) {
-      session.change({ ...next, durable, expiryIntervalSeconds, connected: true, expiresAtMs: 0 });
+      const terms = { durable, expiryIntervalSeconds, ...userOf(request) };
+      session.change({ ...next, ...terms, connected: true, expiresAtMs: 0 });
       session.replaceWill(request.will);
     } else if (head.connected) {
       const expiresAtMs = expiryOf(nowMs, head.expiryIntervalSeconds);
@@ -140,6 +142,7 @@ export class LocalSessionStore implements SessionStore {
       connected: true,
       durable,
       expiryIntervalSeconds,
+      ...userOf(request),
       createdAtMs: nowMs,
       expiresAtMs: 0,
     };
@@ -228,6 +231,16 @@ function mayTake({ head }: LocalSession, { node, replacesEpoch }: TakeRequest): 
   return replacesEpoch === undefined
     ? keyOf(head.owner) === keyOf(node)
     : head.epoch === replacesEpoch;
+}
+
+/** Whether a session is another user's than that of the connecting client. */
+function isForeign({ head }: LocalSession, { connected, user }: TakeRequest): boolean {
+  if (!connected || user === undefined || head.user === undefined) return false;
+  return head.user !== user;
+}
+
+function userOf({ user }: TakeRequest): Pick<SessionHead, 'user'> {
+  return user === undefined ? {} : { user };
 }
 
 function isExpired({ head }: LocalSession, nowMs: number): boolean {

@@ -38,6 +38,7 @@ const OWNED_PAGE = 1_000;
 type TakeReply =
   | readonly ['taken', present: number, view: SessionView, formerWill: string, dueAtMs: string]
   | readonly ['owned', nodeId: string, incarnation: string, epoch: string, hasWill: number]
+  | readonly ['foreign']
   | readonly ['absent'];
 
 type LoadReply = readonly ['found', view: SessionView] | readonly ['absent'];
@@ -309,7 +310,8 @@ function isHeldBy(result: TakeResult, node: NodeRef): boolean {
 }
 
 function takeArguments(request: TakeRequest): (string | number)[] {
-  const { node, nowMs, cleanStart, durable, expiryIntervalSeconds, connected, will } = request;
+  const { node, nowMs, cleanStart, durable, expiryIntervalSeconds, connected, will, user } =
+    request;
   return [
     node.nodeId,
     node.incarnation,
@@ -321,6 +323,7 @@ function takeArguments(request: TakeRequest): (string | number)[] {
     request.replacesEpoch ?? '',
     EXPIRY_SLACK_MS,
     will === undefined ? '' : willText(will),
+    user === undefined ? '' : `=${user}`,
   ];
 }
 
@@ -340,8 +343,9 @@ function takeResult(clientId: string, reply: TakeReply): TakeResult {
         hasWill: hasWill === 1,
       };
     }
+    case 'foreign':
     case 'absent':
-      return { kind: 'absent' };
+      return { kind: reply[0] };
   }
 }
 

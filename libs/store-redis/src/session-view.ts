@@ -25,7 +25,7 @@ export type SessionView = readonly [
 /** The record that a view describes. */
 export function decodeSession(clientId: string, view: SessionView): SessionRecord {
   const [fields, filters, received, released, queueMessages, queueBytes, newest] = view;
-  const [epoch, nodeId, incarnation, connected, durable, interval, createdAtMs, expiresAtMs] =
+  const [epoch, nodeId, incarnation, connected, durable, interval, createdAtMs, expiresAtMs, user] =
     fields;
   return {
     clientId,
@@ -34,6 +34,7 @@ export function decodeSession(clientId: string, view: SessionView): SessionRecor
     connected: connected === '1',
     durable: durable === '1',
     expiryIntervalSeconds: Number(interval),
+    ...(user ? { user: user.slice(1) } : {}),
     createdAtMs: Number(createdAtMs),
     expiresAtMs: Number(expiresAtMs),
     subscriptions: decodeSubscriptions(filters),

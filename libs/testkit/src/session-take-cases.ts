@@ -162,6 +162,8 @@ export function sessionTakeOverCases(current: Current): void {
     });
   });
 
+  sessionOwnerCases(current);
+
   describe('take for a dead node (connected: false)', () => {
     it('creates nothing', async () => {
       const { store } = current();
@@ -211,6 +213,74 @@ export function sessionTakeOverCases(current: Current): void {
       expect(result).toEqual({ kind: 'absent' });
       expect(await store.load(CLIENT)).toBeUndefined();
       expect(await store.ownedBy(NODE_B)).toEqual([]);
+    });
+  });
+}
+
+function sessionOwnerCases(current: Current): void {
+  describe('take by a user', () => {
+    it.each([
+      ['of the owner', {}],
+      ['of the owner with a clean start', { cleanStart: true }],
+      ['of another node', { node: NODE_B }],
+      ['that was told the epoch', { node: NODE_B, replaces: true }],
+    ])('%s finds the session of another foreign, and changes nothing', async (_, partial) => {
+      const { replaces, ...own } = { replaces: false, ...partial };
+      for (const [user, other] of [
+        ['ann', 'bob'],
+        ['', 'bob'],
+        ['ann', ''],
+      ] as const) {
+        const clientId = `of-${user}-and-${other}`;
+        const first = await taken(current().store, { clientId, user });
+        for (const isConnected of [true, false]) {
+          if (!isConnected) await current().store.write([disconnectOf(first, NOW_MS, 60)]);
+          const before = await current().store.load(clientId);
+          expect(before).toMatchObject({ user, connected: isConnected });
+          const told = replaces ? { replacesEpoch: first.epoch } : {};
+          const request = takeRequest({ clientId, user: other, ...own, ...told });
+          expect(await current().store.take(request)).toEqual({ kind: 'foreign' });
+          expect(await current().store.load(clientId)).toEqual(before);
+        }
+      }
+    });
+
+    it('does not list a session that it was not given', async () => {
+      const { store } = current();
+      await taken(store, { user: 'ann' });
+      await store.take(takeRequest({ node: NODE_B, user: 'bob' }));
+      expect(await store.ownedBy(NODE_B)).toEqual([]);
+      await store.take(takeRequest({ user: 'bob' }));
+      expect(await store.ownedBy(NODE_A)).toEqual([CLIENT]);
+    });
+
+    it('finds its own, and one that is nobody’s, which is its from then on', async () => {
+      const { store } = current();
+      await taken(store);
+      expect(await store.load(CLIENT)).not.toHaveProperty('user');
+      expect(await taken(store, { user: 'ann' })).toMatchObject({ user: 'ann' });
+      expect(await store.take(takeRequest({ user: 'ann' }))).toMatchObject({
+        kind: 'taken',
+        sessionPresent: true,
+      });
+      // Where nobody is asked any more, sessions stay whose they were.
+      expect(await taken(store)).toMatchObject({ user: 'ann' });
+      expect(await store.take(takeRequest({ user: 'bob' }))).toEqual({ kind: 'foreign' });
+    });
+
+    it('finds the client id free when the session has ended', async () => {
+      const { store } = current();
+      const first = await taken(store, { user: 'ann' });
+      await store.write([disconnectOf(first, NOW_MS, 60)]);
+      const record = await taken(store, { nowMs: NOW_MS + 60_001, user: 'bob' });
+      expect(record).toMatchObject({ user: 'bob', connected: true });
+    });
+
+    it('keeps the user of a session that a survivor takes', async () => {
+      const { store } = current();
+      const { epoch } = await taken(store, { user: 'ann' });
+      const heir = { node: NODE_B, connected: false, replacesEpoch: epoch };
+      expect(await taken(store, heir)).toMatchObject({ user: 'ann' });
     });
   });
 }

@@ -50,7 +50,7 @@ local function fence(epoch)
   redis.call('XDEL', queue, id)
 end
 
--- The whole session: {record fields e n i c d x t u}, {filter, options, ...},
+-- The whole session: {record fields e n i c d x t u b}, {filter, options, ...},
 -- {received id, identity or empty, ...}, {released ids},
 -- length of the queue, memory that it takes (by a sample; 0 where the user may not ask), id of the newest entry it
 -- ever had.
@@ -59,7 +59,7 @@ local function view()
   if length > 0 then bytes = redis.pcall('MEMORY', 'USAGE', queue) end
   if type(bytes) ~= 'number' then bytes = 0 end
   return {
-    redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 't', 'u'),
+    redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 't', 'u', 'b'),
     redis.call('HGETALL', filters),
     redis.call('HGETALL', received),
     redis.call('SMEMBERS', released),

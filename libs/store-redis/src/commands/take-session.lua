@@ -7,24 +7,29 @@
 -- ARGV[7]  1: for a connected client; 0: a survivor takes an offline session, nothing is created
 -- ARGV[8]  epoch that may be replaced, or empty
 -- ARGV[9]  slack of the TTL (ms)   ARGV[10] will of the connected client, or empty
+-- ARGV[11] whose client connects: '=' and the name, or empty when nobody was asked
 --
 -- {'taken', 1 or 0: session present, view, former will or empty, when it is due (ms) or 0}
 --                                           the asking node owns it, under a new epoch
 -- {'owned', node id, incarnation, epoch, 1 or 0: there is a will}
 --                                           another incarnation owns it, or the epoch is not the one to be replaced
+-- {'foreign'}                               it is another user's
 -- {'absent'}                                there is none (or it ended with its node), and none was asked for
 
 local nodeId, incarnation = ARGV[1], ARGV[2]
 local nowMs, cleanStart, connecting = tonumber(ARGV[3]), ARGV[4] == '1', ARGV[7] == '1'
 
-local stored = redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 'u', 'w', 'v')
+local stored = redis.call('HMGET', record, 'e', 'n', 'i', 'c', 'd', 'x', 'u', 'w', 'v', 'b')
 local epoch = tonumber(stored[1]) or 0
 local wasConnected, wasDurable = stored[4] == '1', stored[5] == '1'
 local intervalSeconds, expiresAtMs = tonumber(stored[6]), tonumber(stored[7])
 local formerWill, formerDueAtMs = stored[8] or '', stored[9] or '0'
+local user = stored[10] or ''
 
 local present = epoch > 0
 if present and expiresAtMs > 0 and expiresAtMs <= nowMs then present = false end
+
+if connecting and present and user ~= '' and ARGV[11] ~= '' and user ~= ARGV[11] then return { 'foreign' } end
 
 -- A session that is over counts as long as its will has to be published, by one node.
 local there = present or formerWill ~= ''
@@ -64,4 +69,5 @@ end
 redis.call('HSET', record, 'e', epoch + 1, 'n', nodeId, 'i', incarnation, 'c', 1, 'd', ARGV[5], 'x', ARGV[6], 'u', 0)
 if resumed or ARGV[5] == '1' then fence(epoch + 1) end
 if ARGV[10] ~= '' then redis.call('HSET', record, 'w', ARGV[10]) end
+if ARGV[11] ~= '' then redis.call('HSET', record, 'b', ARGV[11]) end
 return { 'taken', resumed and 1 or 0, view(), formerWill, formerDueAtMs }
