@@ -310,7 +310,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
       this.bounds.accounts.begin();
       for (const entry of this.#sessions.all()) {
         this.#visit(entry, nowMs);
-        this.bounds.accounts.count(entry);
+        if (!entry.isGone) this.bounds.accounts.count(entry);
         yield;
       }
       this.bounds.accounts.settle();
@@ -362,7 +362,10 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     }
     const former = this.#sessions.get(terms.clientId);
     if (!this.bounds.connect(connection, terms.username, former)) {
-      return connection.refuse(REASON.quotaExceeded, 'the user has as many connections as it may');
+      return connection.refuse(
+        REASON.quotaExceeded,
+        'the user has as many connections or sessions as it may',
+      );
     }
     const will =
       terms.will && storedWillOf(terms.will, { client, identity: this.#host.identity() });
@@ -454,6 +457,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     // Asked for before the queue goes, as the store keeps the order of calls.
     const orphans = this.#orphansOf(entry);
     if (orphans !== undefined) void this.#regroup(orphans);
+    entry.account?.sessionEnded();
     this.#sessions.end(entry, event);
     this.#wills.conclude(entry, this.#ended.keep(entry));
   }

@@ -18,7 +18,7 @@ describe('bounds on what clients do', () => {
     const { rates, quotas, overload, flapping } = load({});
     expect(rates.client).toEqual({ messagesPerSecond: 0, bytesPerSecond: 0 });
     expect(rates.user).toEqual(rates.client);
-    expect(Object.values(quotas.user)).toEqual([0, 0, 0, 0]);
+    expect(Object.values(quotas.user)).toEqual([0, 0, 0, 0, 0]);
     expect(overload).toMatchObject({ enabled: true, loopDelayMs: [500, 1000, 2000] });
     const window = { windowSeconds: 60, banSeconds: 300 };
     expect(flapping).toEqual({ connectionsMax: 100, connectionsPerAddressMax: 0, ...window });

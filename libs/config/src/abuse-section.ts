@@ -40,6 +40,10 @@ export const quotas = section({
       'Most connections of a user at a node; one more is refused with 0x97.',
       'connections',
     ),
+    sessionsMax: quota(
+      'Most sessions of a user at a node, connected or not; a new one more is refused with 0x97. Counted are those whose client has been at the node since its start.',
+      'sessions',
+    ),
     subscriptionsMax: quota(
       'Most subscriptions of all sessions of a user at a node; one more is refused with 0x97.',
       'subscriptions',

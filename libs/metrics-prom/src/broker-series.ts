@@ -268,6 +268,7 @@ function messageSeries(counters: Counters, histograms: Histograms) {
     readingHeld: counters.readingHeld.by('reason', HELD_REASONS),
     quotasExceeded: counters.quotasExceeded.by('kind', [
       'connections',
+      'sessions',
       'subscriptions',
       'retained',
       'queue',

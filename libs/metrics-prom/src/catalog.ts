@@ -129,7 +129,7 @@ export const BROKER_COUNTERS = {
   ),
   quotasExceeded: metric(
     'skein_broker_user_quota_exceeded_total',
-    'Connections, subscriptions and retained messages refused, and queued messages dropped, for the quota of their user.',
+    'Connections, sessions, subscriptions and retained messages refused, and queued messages dropped, for the quota of their user.',
     'kind',
   ),
   flapped: metric(

@@ -11,7 +11,10 @@ import {
   type MemoryNodeOptions,
 } from '#libs/testkit';
 
-const NONE = { connectionsMax: 0, subscriptionsMax: 0, retainedMessagesMax: 0, queueBytesMax: 0 };
+const NONE = {
+  ...{ connectionsMax: 0, sessionsMax: 0, subscriptionsMax: 0 },
+  ...{ retainedMessagesMax: 0, queueBytesMax: 0 },
+};
 const NO_RATE = { messagesPerSecond: 0, bytesPerSecond: 0 };
 const RATES = { client: NO_RATE, user: NO_RATE, burstSeconds: 1, heldSecondsMax: 5 };
 
@@ -141,7 +144,7 @@ describe('quotas of a user', () => {
     const third = memory.client();
     const { reasonCode, properties } = await third.connect({ clientId: 'c', username: 'ann' });
     expect(reasonCode).toBe(REASON.quotaExceeded);
-    expect(properties?.reasonString).toBe('the user has as many connections as it may');
+    expect(properties?.reasonString).toBe('the user has as many connections or sessions as it may');
     await connected('a');
     await first.closed();
     await connected('d', { username: 'ben' });
@@ -158,6 +161,32 @@ describe('quotas of a user', () => {
     first.cut();
     const second = await connected('b');
     expect(second.isEnded).toBe(false);
+  });
+
+  it('bound its sessions, also those whose client is away, until one is over', async () => {
+    begin({ quotas: { ...NONE, sessionsMax: 2 } });
+    const properties = { sessionExpiryInterval: 100 };
+    const refusal = async (clientId: string): Promise<number> =>
+      (await memory.client().connect({ clientId, username: 'ann' })).reasonCode;
+    for (const clientId of ['a', 'b']) {
+      const client = await connected(clientId, { properties });
+      client.cut();
+      await quiet();
+    }
+    expect(await refusal('c')).toBe(REASON.quotaExceeded);
+    memory.sweepAfter(1000);
+    await quiet();
+    expect(await refusal('c')).toBe(REASON.quotaExceeded);
+    // What it has it may take up again, and what others have does not count.
+    const back = await connected('a', { properties });
+    await connected('ben', { username: 'ben' });
+    back.write({ kind: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 0 } });
+    await back.closed();
+    await connected('c');
+    expect(await refusal('d')).toBe(REASON.quotaExceeded);
+    memory.sweepAfter(100_000);
+    await quiet();
+    expect(await refusal('d')).toBe(REASON.success);
   });
 
   it('bound its subscriptions, of all its sessions', async () => {

@@ -48,7 +48,7 @@ export class Bounds {
    * Counts a connection for its user, and bounds its rate.
    *
    * @param former - what the client has here by now, and will have no more.
-   * @returns false when the user has as many connections as it may, and this one replaces none of them.
+   * @returns false when the user has as many connections, or sessions, as it may, and this one replaces none of them.
    */
   connect(
     connection: Bounded,
@@ -59,8 +59,7 @@ export class Bounds {
     const { rates, nowMs } = this.#parts;
     connection.throttle = rates && Throttle.of(rates, account?.pace, nowMs());
     if (account === undefined) return true;
-    const replaces = former?.connection !== undefined && former.account === account;
-    if (!account.connect(replaces)) return false;
+    if (!account.connect(former?.account === account ? former : undefined)) return false;
     connection.account = account;
     return true;
   }

@@ -4,6 +4,8 @@ import { Pace, type RateParts } from './throttle.ts';
 /** What the clients of one user may have at this node. 0 sets no bound. Each is a key of `quotas` of the configuration. */
 export interface UserQuotas {
   readonly connectionsMax: number;
+  /** Sessions, connected or not, of those whose client has been at this node since its start. */
+  readonly sessionsMax: number;
   /** Of all sessions of the user, connected or not. */
   readonly subscriptionsMax: number;
   /** Retained messages that the user's clients have set here since the start. */
@@ -31,6 +33,7 @@ export class UserAccount {
   readonly #quotas: UserQuotas;
   readonly #meter: Meter;
   #connections = 0;
+  #sessions = 0;
   #subscriptions = 0;
   #queueBytes = 0;
   /** What the sweep under way has found. */
@@ -57,18 +60,32 @@ export class UserAccount {
   }
 
   /**
-   * Counts one more connection, if there may be one.
+   * Counts one more connection, and its session, if there may be one.
    *
-   * @param replaces - whether it takes the place of another one of the user.
+   * @param former - what the client has here by now: a session of the user, perhaps with a connection whose place it takes.
    */
-  connect(replaces: boolean): boolean {
-    const { connectionsMax } = this.#quotas;
+  connect(former: { readonly connection: unknown } | undefined): boolean {
+    const { connectionsMax, sessionsMax } = this.#quotas;
+    const replaces = former?.connection !== undefined;
     if (connectionsMax !== 0 && this.#connections >= connectionsMax && !replaces) {
       this.#meter.quotaExceeded('connections');
       return false;
     }
+    if (former === undefined) {
+      if (sessionsMax !== 0 && this.#sessions >= sessionsMax) {
+        this.#meter.quotaExceeded('sessions');
+        return false;
+      }
+      this.#sessions += 1;
+      this.#found.sessions += 1;
+    }
     this.#connections += 1;
     return true;
+  }
+
+  /** One of its sessions is over: there is room for another one, before the sweep sees it. */
+  sessionEnded(): void {
+    this.#sessions -= 1;
   }
 
   disconnect(): void {
@@ -121,6 +138,7 @@ export class UserAccount {
 
   /** The sweep has seen every session. @internal */
   settle(): void {
+    this.#sessions = this.#found.sessions;
     this.#subscriptions = this.#found.subscriptions;
     this.#queueBytes = this.#found.queueBytes;
   }
@@ -179,6 +197,7 @@ export class UserAccounts {
 
 const UNBOUNDED: UserQuotas = {
   connectionsMax: 0,
+  sessionsMax: 0,
   subscriptionsMax: 0,
   retainedMessagesMax: 0,
   queueBytesMax: 0,
