@@ -347,6 +347,26 @@ describe('clients that go away while they wait for their session', () => {
   });
 });
 
+describe('a store that does not answer', () => {
+  it('is told of once until a session can be taken, however many want one', async () => {
+    let isAway = true;
+    class Flaky extends LocalSessionStore {
+      override take: LocalSessionStore['take'] = (request) =>
+        isAway ? Promise.reject(new Error('away')) : super.take(request);
+    }
+    const memory = nodeWith({ sessions: new Flaky({ clock }) });
+    const codes: number[] = [];
+    for (const away of [true, true, true, false, true]) {
+      isAway = away;
+      const clientId = `c${String(codes.length)}`;
+      codes.push((await memory.client().connect({ clientId })).reasonCode);
+    }
+    expect(codes).toEqual([0x88, 0x88, 0x88, 0, 0x88]);
+    const levels = memory.log.of('connect-failed').map(({ level }) => level);
+    expect(levels).toEqual(['warn', 'debug', 'debug', 'warn']);
+  });
+});
+
 describe('malformed bytes', () => {
   it.each([
     { bytes: 'ff ff ff ff ff', reasonCode: 0x81 },

@@ -85,6 +85,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #resuming: Connection[] = [];
   #hasNewBans = false;
   #isExpelling = false;
+  /** Whether the last session that a client asked for could not be taken. */
+  #isFailing = false;
   /** The sweep that has not come to its end. */
   #sweeping: Generator<void, void, undefined> | undefined;
 
@@ -378,6 +380,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const connecting = { terms, will, user, isOpen: () => connection.isOpen };
     this.#sessions
       .acquire(connecting, (acquired) => {
+        this.#isFailing = false;
         acquired.entry.names = names;
         if (orphans !== undefined) void this.#regroup(orphans);
         this.#join(connection, { ...connecting, access }, acquired);
@@ -386,9 +389,16 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
         if (error instanceof ForeignSessionError) {
           return connection.refuse(REASON.notAuthorized, error.message);
         }
-        this.log.warn('connect-failed', { clientId: terms.clientId, reason: String(error) });
+        this.#failed(terms.clientId, String(error));
         connection.refuse(REASON.serverUnavailable, 'the session could not be taken');
       });
+  }
+
+  /** A warning once until a session can be taken again: who connects while the store is away does not fill the log. */
+  #failed(clientId: string, reason: string): void {
+    const level = this.#isFailing ? 'debug' : 'warn';
+    this.#isFailing = true;
+    this.log[level]('connect-failed', { clientId, reason });
   }
 
   #join(connection: Connection, connecting: Admitted, acquired: Acquired): void {
