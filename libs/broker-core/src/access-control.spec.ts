@@ -280,6 +280,64 @@ describe('a right that is taken away', () => {
   });
 });
 
+describe('a member of a shared subscription whose right is taken away', () => {
+  const GROUP = '$share/g/open/jobs';
+  const JOBS = ['1', '2', '3', '4'];
+
+  /** Denies c1 the group from now on. */
+  function withdraw(memory: MemoryNode): void {
+    const denied = rule('deny', ['open/#'], { who: { clientIds: ['c1'] } });
+    memory.node.setAcl(new Acl([denied, ...RULES], 'deny'));
+  }
+
+  async function queuedFor(memory: MemoryNode, admin: MemoryClient, qos: 1 | 2) {
+    const away = await connected(memory, 'c1', DURABLE);
+    await away.subscribe(GROUP, { qos });
+    away.cut();
+    await quiet();
+    for (const job of JOBS) admin.publish('open/jobs', job, { qos });
+    await quiet();
+  }
+
+  it.each([1, 2] as const)('leaves what is queued with QoS %i to the others', async (qos) => {
+    const { memory, admin } = await world();
+    await queuedFor(memory, admin, qos);
+    const other = await connected(memory, 'c2');
+    await other.subscribe(GROUP, { qos });
+    withdraw(memory);
+    await quiet();
+    const back = await connected(memory, 'c1', DURABLE);
+    await quiet();
+    expect(back.takeTexts()).toEqual([]);
+    expect(other.takeTexts().filter((text) => JOBS.includes(text))).toEqual(JOBS);
+  });
+
+  it('leaves it to them also when it does not come back', async () => {
+    const { memory, admin } = await world();
+    await queuedFor(memory, admin, 1);
+    withdraw(memory);
+    await quiet();
+    const other = await connected(memory, 'c2');
+    await other.subscribe(GROUP, { qos: 1 });
+    memory.sweepAfter(4_000_000);
+    await quiet();
+    expect(other.takeTexts()).toEqual(JOBS);
+  });
+
+  it('is chosen for nothing, even before all subscriptions have been looked at', async () => {
+    const { memory, admin } = await world({ shareStrategy: 'round-robin' });
+    const [one, other] = [await connected(memory, 'c1'), await connected(memory, 'c2')];
+    for (const member of [one, other]) await member.subscribe(GROUP, { qos: 1 });
+    withdraw(memory);
+    for (const [index, job] of JOBS.entries()) {
+      admin.publish('open/jobs', job, { qos: index < 2 ? 0 : 1 });
+    }
+    await quiet();
+    expect(one.takeTexts()).toEqual([]);
+    expect(other.takeTexts().toSorted()).toEqual(JOBS);
+  });
+});
+
 describe('a client that authenticates again', () => {
   /** Counts what is asked about subscriptions. */
   class Counted extends ClientAccess {

@@ -32,6 +32,7 @@ import { Exclusives } from './exclusives.ts';
 import { gaugesOf } from './gauges.ts';
 import { AutoSubscriptions } from './naming/auto-subscriptions.ts';
 import { NodeAdminView } from './node-admin-view.ts';
+import type { Obligations } from './obligations.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
 import { refusalOf } from './publish-refusal.ts';
@@ -328,6 +329,15 @@ export class BrokerNode implements SessionHost, HubHandler {
       return this.#member.regroup(message, shared.group, obligations);
     }
     this.#member.follow({ clientId: entry.clientId, message, obligations });
+  }
+
+  /** @internal */
+  passOn(entry: SessionEntry, publish: GroupPublish, obligations: Obligations | undefined): void {
+    const { message, group } = publish;
+    if (entry.subscriptions.has(group)) void this.#subscriber.revoke(entry, [group]);
+    if (obligations === undefined) return this.#member.regroupOrphan(publish);
+    obligations.begin();
+    this.#member.regroup(message, group, obligations);
   }
 
   /** A client before MQTT 5 cannot be told: the message is acknowledged and dropped, or the connection ends (MQTT 3.1.1, section 3.3.5). */

@@ -478,7 +478,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
    */
   #orphansOf(entry: SessionEntry): Promise<readonly GroupPublish[]> | undefined {
     if (!entry.durable || entry.queueMessages === 0) return undefined;
-    if (![...entry.subscriptions.keys()].some(isShared)) return undefined;
+    const isMember = entry.hasLostShare || [...entry.subscriptions.keys()].some(isShared);
+    if (!isMember) return undefined;
     return this.#host.queued(entry).then(
       (queued) =>
         queued.flatMap(({ message, qos, group }) =>

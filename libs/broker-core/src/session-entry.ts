@@ -9,9 +9,10 @@ import {
   type SessionRecord,
   type SessionWriteOutcome,
 } from '#libs/broker-ports';
+import { asDelivery, isRouted } from './deliveries.ts';
+import type { Obligations } from './obligations.ts';
 import {
   Session,
-  SharedPublish,
   type ConnectionTerms,
   type EngineDropReason,
   type Load,
@@ -66,6 +67,8 @@ export interface SessionHost {
   load(entry: SessionEntry, load: Load): Promise<readonly QueuedMessage[]>;
   /** Another node owns the session: let it go, and pass on the message that came too late. */
   fenced(entry: SessionEntry, offer: Offer | undefined): void;
+  /** The client may not have what its group was given: it is no member any more, and another one gets it. */
+  passOn(entry: SessionEntry, publish: GroupPublish, obligations: Obligations | undefined): void;
 }
 
 /** A session on this node: the rules (Session), its subscriptions, its place in the store, and its connection if it has one. */
@@ -86,6 +89,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Counts it for the user of its current or last client. */
   account: UserAccount | undefined;
   durable = false;
+  /** Whether it may be in a group no more: what is queued for it may be the group's. */
+  hasLostShare = false;
   expirySeconds = 0;
   epoch = 0;
   createdAtMs = 0;
@@ -244,7 +249,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   deliver(offer: Offer, nowMs: number): void {
     const { qos, retain, subscriptionIdentifiers } = offer.form;
     if (this.session.outbound.mayReceive?.(offer.message.topic, qos) === false) {
-      return this.dropped('not_authorized');
+      return this.withheld(offer.shared, offer.obligations);
     }
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
     // A client that takes what it gets is not to suffer from what others of its user leave.
@@ -356,6 +361,12 @@ export class SessionEntry implements SessionOutput, Receiver {
 
   dropped(reason: EngineDropReason): void {
     this.#host.meter.deliveryDropped(reason, 1);
+  }
+
+  /** Other members of a shared subscription may have what it may not. */
+  withheld(publish: Offer['shared'] | undefined, obligations?: Obligations): void {
+    if (publish instanceof GroupPublish) this.#host.passOn(this, publish, obligations);
+    else this.dropped('not_authorized');
   }
 
   retried(qos: 1 | 2): void {
@@ -484,15 +495,4 @@ export class SessionEntry implements SessionOutput, Receiver {
       this.#rewrites.push(() => this.#writeSurely(operation, written));
     });
   }
-}
-
-/** What a retained message and a shared subscription bring is not compared. */
-function isRouted({ obligations, shared }: Offer): boolean {
-  return obligations !== undefined && !(shared instanceof GroupPublish);
-}
-
-function asDelivery(queued: QueuedMessage) {
-  const { qos, retain, subscriptionIdentifiers, position, message } = queued;
-  const publish = new SharedPublish(message, false);
-  return { publish, qos, retain, subscriptionIdentifiers, position };
 }

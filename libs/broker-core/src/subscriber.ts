@@ -116,7 +116,9 @@ export class Subscriber {
   revoke(entry: SessionEntry, filters: readonly string[]): Promise<boolean> {
     for (const filter of filters) {
       const subscription = entry.subscriptions.get(filter);
-      if (subscription !== undefined) this.#unindex(entry, subscription);
+      if (subscription === undefined) continue;
+      this.#unindex(entry, subscription);
+      entry.hasLostShare ||= isShared(filter);
     }
     return this.#forget(entry, filters);
   }

@@ -311,7 +311,10 @@ export class Outbound {
       return true;
     }
     if (this.mayReceive?.(publish.message.topic, qos) === false) {
-      this.#discard(delivery, 'not_authorized');
+      this.#shift(delivery);
+      this.#settle(delivery);
+      // One of QoS 2 that was sent may have been taken [MQTT-4.8.2-5].
+      this.#output.withheld(dup && qos === 2 ? undefined : publish);
       return true;
     }
     const seen = this.#seen(publish);

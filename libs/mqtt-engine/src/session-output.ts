@@ -7,6 +7,8 @@ import type {
   UnsubscribePacket,
 } from '#libs/mqtt-codec';
 
+import type { SharedPublish } from './shared-publish.ts';
+
 /** Where a message stands in a durable session's queue: see QueuePosition of the session store port. */
 export interface Position {
   readonly epoch: number;
@@ -45,6 +47,8 @@ export type EngineDropReason =
 export interface EngineObserver {
   /** A message was not delivered and will not be. */
   dropped(reason: EngineDropReason): void;
+  /** As {@link dropped}: the client may not have the message any more. Others may, unless it is undefined. */
+  withheld(publish: SharedPublish | undefined): void;
   /** A QoS 1 or 2 message was sent again. */
   retried(qos: 1 | 2): void;
   /** A QoS 2 PUBLISH came again and was recognised. */

@@ -54,6 +54,10 @@ export class RecordingOutput implements SessionOutput {
     return this.sentPublishes.splice(0);
   }
 
+  withheld(): void {
+    this.dropped('not_authorized');
+  }
+
   send(packet: Packet): void {
     this.packets.push(packet);
     this.lines.push(packet.kind);
