@@ -58,7 +58,7 @@ export class AuthChain implements Authenticator {
     return undefined;
   }
 
-  async #unknown({ username, password }: Login): Promise<LoginVerdict> {
+  async #unknown({ username, password, address }: Login): Promise<LoginVerdict> {
     if (username === undefined) {
       const isAllowed = this.#parts.anonymous && password === undefined;
       if (isAllowed)
@@ -66,7 +66,7 @@ export class AuthChain implements Authenticator {
       return { kind: 'denied', backend: 'anonymous', reason: 'anonymous' };
     }
     if (this.#directories.length > 0) {
-      const verdict = await this.#parts.passwords.pretend(username, password);
+      const verdict = await this.#parts.passwords.pretend(username, password, address);
       if (verdict === 'busy') return { kind: 'busy', backend: 'password' };
     }
     return { kind: 'denied', backend: 'password', reason: 'credentials' };

@@ -30,6 +30,19 @@ describe('a gate', () => {
     expect(await gate.run(third.run)).toBe('three');
   });
 
+  it('keeps room in the line for others than one', async () => {
+    const gate = new Gate(1, 3, 1);
+    const jobs = [job(), job(), job(), job()];
+    const [first, second, third, last] = jobs.map(({ run }) => run);
+    if (!first || !second || !third || !last) throw new Error('too few');
+    const results = [gate.run(first, 'eve'), gate.run(second, 'eve')];
+    expect(await gate.run(third, 'eve')).toBeUndefined();
+    results.push(gate.run(third, 'ann'));
+    for (const { work } of jobs) work.end('done');
+    expect(await Promise.all(results)).toEqual(['done', 'done', 'done']);
+    expect(await gate.run(last, 'eve')).toBe('done');
+  });
+
   it('goes on after work that has failed', async () => {
     const gate = new Gate(1, 1);
     const failing = gate.run(() => Promise.reject(new Error('no')));

@@ -1,3 +1,4 @@
+import { networkOf } from './acl/address-range.ts';
 import { Gate } from './gate.ts';
 import {
   PASSWORD_KEY_BYTES,
@@ -35,6 +36,8 @@ const CHECKS_MAX = 1000;
 const HASHES_MAX = 2;
 /** Some four seconds of them. */
 const WAITING_HASHES_MAX = 256;
+/** Of one address, or of one /64: whoever tries passwords does not keep others from logging in. */
+const WAITING_HASHES_OF_ONE_MAX = 64;
 
 /**
  * Checks passwords by hashes and SCRAM credentials.
@@ -50,7 +53,7 @@ export class PasswordCheck {
   /** Digests of passwords that were right, under a key of this process; forgotten with the proof. */
   readonly #verified = new WeakMap<Proof, Uint8Array>();
   readonly #derivations = new Gate(CHECKS_MAX, 0);
-  readonly #hashes = new Gate(HASHES_MAX, WAITING_HASHES_MAX);
+  readonly #hashes = new Gate(HASHES_MAX, WAITING_HASHES_MAX, WAITING_HASHES_OF_ONE_MAX);
 
   constructor(parts: PasswordCheckParts) {
     this.#parts = parts;
@@ -58,10 +61,11 @@ export class PasswordCheck {
     this.#digestKey = parts.crypto.nonce();
   }
 
-  /** Checks the password of a user who exists. */
+  /** Checks the password of a user who exists. @param address - where the client is. */
   async check(
     { hash, credentials }: Pick<KnownUser, 'hash' | 'credentials'>,
     password: Uint8Array | undefined,
+    address = '',
   ): Promise<PasswordVerdict> {
     const shown = passwordOf(password);
     const proof = hash ?? preferredOf(credentials);
@@ -70,22 +74,23 @@ export class PasswordCheck {
     const digest = crypto.hmac(SCRAM_MECHANISMS[0], this.#digestKey, shown);
     const verified = this.#verified.get(proof);
     if (verified !== undefined && crypto.isEqual(verified, digest)) return 'right';
-    const isRight = await this.#proves(shown, proof);
+    const isRight = await this.#proves(shown, proof, address);
     if (isRight === undefined) return 'busy';
-    if (!isRight) return await this.#spend(shown, this.#decoysBut(proof));
+    if (!isRight) return await this.#spend(shown, this.#decoysBut(proof), address);
     this.#verified.set(proof, digest);
     return 'right';
   }
 
-  /** Costs what the check of a wrong password does: for a user who does not exist. */
+  /** Costs what the check of a wrong password does: for a user who does not exist. @param address - where the client is. */
   async pretend(
     username: string,
     password: Uint8Array | undefined,
+    address = '',
   ): Promise<Exclude<PasswordVerdict, 'right'>> {
     const user = saslprep(username);
     const shown = passwordOf(password);
     if (user.kind === 'refused' || shown === undefined) return 'wrong';
-    return await this.#spend(shown, this.#decoysBut(undefined));
+    return await this.#spend(shown, this.#decoysBut(undefined), address);
   }
 
   /** The credential shown for a user who has none: always the same for a name, and never proven. */
@@ -104,9 +109,10 @@ export class PasswordCheck {
   async #spend(
     password: string,
     decoys: readonly Proof[],
+    address: string,
   ): Promise<Exclude<PasswordVerdict, 'right'>> {
     for (const decoy of decoys) {
-      if ((await this.#proves(password, decoy)) === undefined) return 'busy';
+      if ((await this.#proves(password, decoy, address)) === undefined) return 'busy';
     }
     return 'wrong';
   }
@@ -123,13 +129,13 @@ export class PasswordCheck {
   }
 
   /** Undefined when too many are being checked. */
-  #proves(password: string, proof: Proof): Promise<boolean | undefined> {
+  #proves(password: string, proof: Proof, address: string): Promise<boolean | undefined> {
     const { crypto, hashing } = this.#parts;
     if ('key' in proof) {
       return this.#hashes.run(async () => {
         const key = await hashing?.hasher.hashPassword(password, proof.salt, proof);
         return key !== undefined && crypto.isEqual(key, proof.key);
-      });
+      }, networkOf(address));
     }
     return this.#derivations.run(async () => {
       const derived = await deriveScramCredential(crypto, password, proof);

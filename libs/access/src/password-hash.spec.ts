@@ -90,10 +90,15 @@ describe('a hash of a password', () => {
     crypto.held = true;
     const user = { hash: await hashOf('low water'), credentials: [] };
     let busy = 0;
-    for (let index = 0; index < 300; index += 1) {
-      void passwords.check(user, Buffer.from('x')).then(() => (busy += 1));
-    }
+    const ask = (address: string): void => {
+      void passwords.check(user, Buffer.from('x'), address).then(() => (busy += 1));
+    };
+    for (let index = 0; index < 300; index += 1) ask('192.0.2.1');
     await quiet();
-    expect([crypto.spent.length, busy]).toEqual([2, 300 - 258]);
+    // Those of one address do not take the places of all.
+    expect([crypto.spent.length, busy]).toEqual([2, 300 - 66]);
+    for (let index = 0; index < 200; index += 1) ask(`192.0.2.${String(index + 2)}`);
+    await quiet();
+    expect([crypto.spent.length, busy]).toEqual([2, 500 - 258]);
   });
 });

@@ -16,12 +16,12 @@ export class UserSource implements AuthSource {
   }
 
   /** Checks the password of a user whom the directory knows. */
-  async login({ username, password }: Login): Promise<SourceVerdict> {
+  async login({ username, password, address }: Login): Promise<SourceVerdict> {
     const user = username === undefined ? undefined : saslprep(username);
     if (user?.kind !== 'prepared') return { kind: 'not-mine' };
     const known = await this.directory.find(user.text);
     if (known === undefined) return { kind: 'not-mine' };
-    const verdict = await this.#passwords.check(known, password);
+    const verdict = await this.#passwords.check(known, password, address);
     if (verdict === 'right') return { kind: 'allowed', identity: known.identity };
     if (verdict === 'busy') return { kind: 'busy' };
     return { kind: 'denied', detail: 'user name or password is wrong' };
