@@ -15,9 +15,12 @@ export {
 export type { ClaimNames, ParseRules } from './jwt/jwt-claims.ts';
 export { JwtSource, type JwtSourceParts } from './jwt/jwt-source.ts';
 export type { JwtVerifierParts, TokenKey } from './jwt/jwt-verifier.ts';
+export { openJwtSource, type JwtKeySettings } from './jwt/open-jwt-source.ts';
+export type { OpenedSource, SourceFault } from './source-fault.ts';
+export { openWebhookSource, type WebhookSettings } from './webhook/open-webhook-source.ts';
 export {
-  openJwtSource,
-  type JwtKeySettings,
-  type OpenedSource,
-  type SourceFault,
-} from './jwt/open-jwt-source.ts';
+  WebhookClient,
+  type WebhookEndpoint,
+  type WebhookReply,
+} from './webhook/webhook-client.ts';
+export { WebhookSource, type WebhookSourceParts } from './webhook/webhook-source.ts';

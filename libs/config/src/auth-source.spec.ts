@@ -17,7 +17,9 @@ function faultsOf(source: object): readonly string[] {
 
 describe('a source', () => {
   it('has defaults', () => {
-    expect(load({ kind: 'jwt', keyFile: 'k' }, { kind: 'certificate' }).auth.chain).toEqual([
+    const webhook = { kind: 'webhook', url: 'https://login.example/' };
+    const chain = [{ kind: 'jwt', keyFile: 'k' }, { kind: 'certificate' }, webhook];
+    expect(load(...chain).auth.chain).toEqual([
       {
         kind: 'jwt',
         keyFile: 'k',
@@ -29,6 +31,16 @@ describe('a source', () => {
         timeoutMs: 5_000,
       },
       { kind: 'certificate', name: 'commonName' },
+      {
+        ...webhook,
+        headers: {},
+        allowPrivate: false,
+        timeoutMs: 3_000,
+        cacheMs: 60_000,
+        concurrency: 64,
+        failuresMax: 5,
+        restMs: 10_000,
+      },
     ]);
   });
 
@@ -41,6 +53,15 @@ describe('a source', () => {
     [{ kind: 'jwt', jwksUrl: 'file:///etc/passwd' }, 'must be an https: URL'],
     [{ kind: 'jwt', jwksUrl: 'https://u:p@login.example/' }, 'must be an https: URL'],
     [{ kind: 'certificate', name: 'serial' }, 'must be one of commonName, dns, uri, email'],
+    [{ kind: 'webhook' }, 'must be an https: or http: URL'],
+    [{ kind: 'webhook', url: 'ftp://login.example/' }, 'must be an https: or http: URL'],
+    [{ kind: 'webhook', url: 'https://plain:w@login.example/' }, 'without user, password'],
+    [{ kind: 'webhook', url: 'https://e.x/', headers: { 'a b': 'c' } }, 'must be a map'],
+    [
+      { kind: 'webhook', url: 'https://e.x/', headers: { a: { env: 'SKEIN_X' } } },
+      'must be { file',
+    ],
+    [{ kind: 'webhook', url: 'https://e.x/', concurrency: 0 }, 'concurrency'],
     [{ kind: 'magic' }, 'must have the kind users, stored, jwt'],
   ])('%j is refused', (source, problem) => {
     const faults = faultsOf(source);

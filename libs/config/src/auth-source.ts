@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { file, milliseconds, whole } from './kinds.ts';
+import { file, flag, milliseconds, whole } from './kinds.ts';
+import { requestHeaders } from './request-headers.ts';
 import { secretReference } from './secret-reference.ts';
 
-const KINDS = ['users', 'stored', 'jwt', 'certificate'] as const;
+const KINDS = ['users', 'stored', 'jwt', 'certificate', 'webhook'] as const;
 const KIND_FAULT = `must have the kind ${KINDS.join(', ')}`;
 const CLAIM_FAULT = 'must be the name of a claim';
 const KEY_FAULT = 'must have one of secret, keyFile, jwksFile and jwksUrl';
+const HOOK_FAULT = 'must be an https: or http: URL without user, password and fragment';
 const URL_FAULT = 'must be an https: URL, or an http: URL of the machine itself';
 
 const ALGORITHMS = [
@@ -122,10 +124,52 @@ export const certificateSource = z.strictObject({
     }),
 });
 
+/** An HTTP endpoint. */
+export const webhookSource = z.strictObject({
+  kind: kind('webhook'),
+  url: z.string({ error: HOOK_FAULT }).refine(isHookUrl, { error: HOOK_FAULT }).meta({
+    description: 'What is asked, by POST. Redirects are not followed.',
+    expects: 'an https: URL; http: with allowPrivate',
+  }),
+  headers: requestHeaders,
+  allowPrivate: flag(
+    'Whether the endpoint may be at the machine itself, on its link or in a private network, and without TLS.',
+    false,
+  ),
+  caFile: file('Certificates of authorities to trust instead of the usual ones, in PEM.'),
+  timeoutMs: milliseconds('How long an answer may take.', {
+    default: 3_000,
+    min: 100,
+    max: 60_000,
+  }),
+  cacheMs: milliseconds('How long an answer is remembered; 0 asks for each login.', {
+    default: 60_000,
+    min: 0,
+    max: 86_400_000,
+  }),
+  concurrency: whole('Questions under way at a time; clients beyond are told to try again.', {
+    default: 64,
+    min: 1,
+    max: 1_024,
+    unit: 'requests',
+  }),
+  failuresMax: whole('Failures in a row that begin a rest, in which nobody is asked.', {
+    default: 5,
+    min: 1,
+    max: 1_000,
+    unit: 'requests',
+  }),
+  restMs: milliseconds('How long that lasts before one question shows how it is.', {
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+  }),
+});
+
 /** One of those who are asked who a client is, as the file states it. */
 export const authSource = z.discriminatedUnion(
   'kind',
-  [usersSource, storedSource, jwtSource, certificateSource],
+  [usersSource, storedSource, jwtSource, certificateSource, webhookSource],
   { error: KIND_FAULT },
 );
 
@@ -133,4 +177,10 @@ function isKeysUrl(url: string): boolean {
   const { protocol, hostname, username } = URL.parse(url) ?? {};
   const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname ?? '');
   return username === '' && (protocol === 'https:' || (protocol === 'http:' && isLocal));
+}
+
+function isHookUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false;
+  return url.protocol === 'https:' || url.protocol === 'http:';
 }

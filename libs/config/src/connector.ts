@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { file, milliseconds, whole } from './kinds.ts';
+import { requestHeaders } from './request-headers.ts';
 import { secretReference } from './secret-reference.ts';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
@@ -132,7 +133,6 @@ export const kafkaConnector = z.strictObject({
 
 const URL_EXPECTED =
   'an http: or https: URL without a user name, or { file: PATH } or { env: NAME }';
-const HEADERS_EXPECTED = 'a map of names to texts, { file: PATH } or { env: NAME }';
 
 const URL_FAULT = `must be ${URL_EXPECTED}`;
 
@@ -155,17 +155,7 @@ export const webhookConnector = z.strictObject({
     description: 'Where to post; the path of a rule is appended to its path.',
     expects: URL_EXPECTED,
   }),
-  headers: z
-    .record(
-      z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$/),
-      z.union([z.string().regex(/^[ -~]{0,4096}$/), secretReference]),
-      { error: `must be ${HEADERS_EXPECTED}` },
-    )
-    .default({})
-    .meta({
-      description: 'Headers of every request. Secrets by reference only: texts are shown.',
-      expects: HEADERS_EXPECTED,
-    }),
+  headers: requestHeaders,
   caFile: file('Certificates of authorities to trust instead of the usual ones, in PEM.'),
   timeoutMs: milliseconds('How long a request may take.', {
     default: 10_000,

@@ -1,6 +1,12 @@
 import { aclRule } from './acl-rule.ts';
 import { z } from 'zod';
-import { certificateSource, jwtSource, storedSource, usersSource } from './auth-source.ts';
+import {
+  certificateSource,
+  jwtSource,
+  storedSource,
+  usersSource,
+  webhookSource,
+} from './auth-source.ts';
 import { kafkaToMqtt, mqttToKafka, mqttToRabbitmq, mqttToWebhook } from './bridge-rule.ts';
 import { kafkaConnector, rabbitmqConnector, webhookConnector } from './connector.ts';
 import { furtherListener, sniCertificate } from './listener-section.ts';
@@ -121,12 +127,13 @@ export const ACL_RULE_SETTINGS: readonly Setting[] = settingsOf(shapeOf(aclRule)
 
 /** The keys of the items of `auth.chain`, by their kind; `env` has no meaning for them. */
 export const AUTH_SOURCE_SETTINGS: Readonly<
-  Record<'users' | 'stored' | 'jwt' | 'certificate', readonly Setting[]>
+  Record<'users' | 'stored' | 'jwt' | 'certificate' | 'webhook', readonly Setting[]>
 > = {
   users: settingsOf(shapeOf(usersSource), []),
   stored: settingsOf(shapeOf(storedSource), []),
   jwt: settingsOf(shapeOf(jwtSource), []),
   certificate: settingsOf(shapeOf(certificateSource), []),
+  webhook: settingsOf(shapeOf(webhookSource), []),
 };
 
 /** The keys of the items of `auth.users`; `env` has no meaning for them. */

@@ -17,7 +17,11 @@ export interface PostedRequest {
  * @remarks `hang`: never. `drop`: the connection ends. `keep-and-drop`: the request is stored, and the connection ends.
  */
 export type WebhookAnswer =
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
   | 'hang'
   | 'drop'
   | 'keep-and-drop';
@@ -91,7 +95,7 @@ export class WebhookServer {
       (answer !== 'drop' && answer.status >= 200 && answer.status < 300);
     if (kept) this.stored.push(posted);
     if (typeof answer === 'string') request.socket.destroy();
-    else response.writeHead(answer.status, answer.headers).end();
+    else response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   NodeScramCrypto,
   StoredUsers,
   openJwtSource,
+  openWebhookSource,
   type SourceFault,
 } from '#libs/access-sources';
 import type { Log } from '#libs/broker-ports';
@@ -29,6 +30,7 @@ import type { Stores } from './stores.ts';
 
 type SourceSettings = NonNullable<Config['auth']['chain']>[number];
 type JwtSettings = Extract<SourceSettings, { kind: 'jwt' }>;
+type WebhookSettings = Extract<SourceSettings, { kind: 'webhook' }>;
 /** A source, or what is wrong with it; `field` is relative to its item of the chain. */
 type Opened = AuthSource | { readonly faults: readonly SourceFault[] };
 
@@ -66,6 +68,8 @@ export async function openAuthenticator(
         return await openTokens(settings, log);
       case 'certificate':
         return new CertificateSource(settings.name);
+      case 'webhook':
+        return openWebhook(settings);
     }
   };
   const sources: AuthSource[] = [];
@@ -98,7 +102,7 @@ function passwordCheckOf(
 
 async function openTokens(settings: JwtSettings, log: Log): Promise<Opened> {
   const { userClaim, clientIdClaim, groupsClaim, aclClaim } = settings;
-  const secret = settings.secret && secretOf(settings.secret);
+  const secret = settings.secret && secretOf(settings.secret, 'secret');
   if (typeof secret === 'object') return { faults: [secret] };
   const opened = await openJwtSource(
     { ...settings, secret },
@@ -115,12 +119,33 @@ async function openTokens(settings: JwtSettings, log: Log): Promise<Opened> {
   return opened.kind === 'opened' ? opened.source : { faults: [opened.fault] };
 }
 
-function secretOf(reference: NonNullable<JwtSettings['secret']>): string | SourceFault {
+function openWebhook({ headers, ...settings }: WebhookSettings): Opened {
+  for (const [name, value] of Object.entries(headers)) {
+    const secret = typeof value === 'string' ? value : secretOf(value, `headers.${name}`);
+    if (typeof secret === 'object') return { faults: [secret] };
+  }
+  // Secrets are read again each time: they may have been replaced.
+  const readHeaders = (): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : readSecret(value),
+      ]),
+    );
+  const parts = { ...settings, parseRules: parseUserRules, nowMs: Date.now };
+  const opened = openWebhookSource(settings, readHeaders, parts);
+  return opened.kind === 'opened' ? opened.source : { faults: [opened.fault] };
+}
+
+function secretOf(
+  reference: NonNullable<JwtSettings['secret']>,
+  field: string,
+): string | SourceFault {
   try {
     return readSecret(reference);
   } catch (error) {
     if (!(error instanceof SecretError)) throw error;
     const fix = 'name a file with the secret in its first line, or a variable';
-    return { field: 'secret', problem: `cannot be read: ${error.message}`, fix };
+    return { field, problem: `cannot be read: ${error.message}`, fix };
   }
 }

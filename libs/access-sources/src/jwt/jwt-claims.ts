@@ -45,8 +45,8 @@ export function identityOfClaims(
   return { identity: { user: user.text, groups, rules }, clientId };
 }
 
-/** One group, or a list of them. */
-function groupsOf(value: unknown): readonly string[] | undefined {
+/** One group, or a list of them; undefined for anything else. */
+export function groupsOf(value: unknown): readonly string[] | undefined {
   if (value === undefined) return [];
   const groups: readonly unknown[] = Array.isArray(value) ? value : [value];
   return groups.length <= GROUPS_MAX && groups.every(isName) ? groups : undefined;

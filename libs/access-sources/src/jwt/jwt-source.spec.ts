@@ -159,7 +159,9 @@ describe('a token', () => {
   it('is left to others when it looks like none, or is of another issuer', async () => {
     const source = await sourceOf({ secret: SECRET }, { issuer: 'us' });
     const notMine = { kind: 'not-mine' };
-    for (const text of ['', 'p4ss', 'a.b.c', 'a.b', `${'a'.repeat(20_000)}.b.c`]) {
+    // One that is too long is not even looked at.
+    const huge = await tokenOf({ iss: 'us', padding: 'x'.repeat(1_000_000) });
+    for (const text of ['', 'p4ss', 'a.b.c', 'a.b', `${'a'.repeat(20_000)}.b.c`, huge]) {
       expect(await login(source, text)).toEqual(notMine);
     }
     expect(await login(source, '', { password: undefined })).toEqual(notMine);
@@ -247,6 +249,14 @@ describe('an attack by a token', () => {
         });
       }
     }
+  });
+
+  it('with a secret that a key set holds is denied', async () => {
+    const key = createSecretKey(Buffer.from(SECRET));
+    const jwks = { keys: [{ ...key.export({ format: 'jwk' }), kid: 'k', alg: 'HS256' }] };
+    const source = await sourceOf({ jwksFile: write('secret.json', JSON.stringify(jwks)) });
+    const token = await tokenOf({}, { header: { kid: 'k' } });
+    expect(await login(source, token)).toMatchObject({ kind: 'denied' });
   });
 
   it('that brings its own key, or names a file as one, is denied', async () => {

@@ -1,6 +1,7 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Log } from '#libs/broker-ports';
+import type { OpenedSource, SourceFault } from '../source-fault.ts';
 import { fetchText } from './fetch-text.ts';
 import { PUBLIC_ALGORITHMS, SECRET_ALGORITHMS, algorithmsOf } from './jwt-algorithms.ts';
 import { JwtSource, type JwtSourceParts } from './jwt-source.ts';
@@ -19,18 +20,6 @@ export interface JwtKeySettings {
   readonly refreshMs: number;
   readonly timeoutMs: number;
 }
-
-/** What is wrong with the settings of a source; nothing of a secret is repeated. */
-export interface SourceFault {
-  readonly field: string;
-  readonly problem: string;
-  readonly fix: string;
-}
-
-/** A source that was opened, or what is wrong with it. */
-export type OpenedSource<Source> =
-  | { readonly kind: 'opened'; readonly source: Source }
-  | { readonly kind: 'faulty'; readonly fault: SourceFault };
 
 type FoundKey = { readonly key: KeyObject; readonly algorithms: readonly string[] } | SourceFault;
 
