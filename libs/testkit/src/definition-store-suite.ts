@@ -330,7 +330,9 @@ function followCases<Item extends ItemOf>({ current, sample }: Ground<Item>): vo
       await stored(writer, sample.of('one', 'second'), revision);
       const ids = () => new Set(told.slice(1).flat());
       const both = new Set([sample.other.id, 'one']);
-      await until(() => expect(ids()).toEqual(both), WATCH_DEADLINE_MS);
+      const seen = () => ({ told, ids: ids() });
+      const wanted = { told: expect.anything(), ids: both };
+      await until(() => expect(seen()).toEqual(wanted), WATCH_DEADLINE_MS);
       told.length = 1;
       await writer.remove('one', undefined);
       await until(() => expect(told).toEqual([undefined, ['one']]), WATCH_DEADLINE_MS);
