@@ -22,6 +22,8 @@ const GROUP = '$share/g/jobs/shared';
 const SETTINGS = {
   AUTH_USERS: JSON.stringify(USERS),
   AUTH_ITERATIONS: 4096,
+  // Witnesses come and go until rules are in force.
+  FLAPPING_CONNECTIONS_MAX: 0,
   ACL_RULES: JSON.stringify(RULES),
   TOPICS_REWRITE: JSON.stringify([
     { action: 'all', filter: 'eve/alias', destination: 'open/secret' },
