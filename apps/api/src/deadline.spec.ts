@@ -216,7 +216,7 @@ describe('while nodes fall silent in the middle of an operation', () => {
   }
 
   const ids = (Object.keys(OPERATIONS) as OperationId[]).filter(
-    (id) => OPERATIONS[id].access !== 'none',
+    (id) => OPERATIONS[id].scope !== 'none',
   );
 
   it.each(ids)('%s is answered in time', async (id) => {

@@ -180,7 +180,7 @@ export const ACCESS_OPERATIONS = {
     summary: 'Show the general rules',
     description:
       'The first rule that fits decides: those of the user or of its token, then those of the configuration, then those set here, then the default.',
-    access: 'key',
+    scope: 'acl:read',
     query: z.strictObject({}),
     headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
     replies: {
@@ -197,7 +197,7 @@ export const ACCESS_OPERATIONS = {
     summary: 'Replace the general rules',
     description:
       'All that were set here; those of the configuration stay. In force on every node within two seconds: subscriptions that are not allowed any more end.',
-    access: 'key',
+    scope: 'acl:write',
     query: z.strictObject({}),
     body: aclRulesReplaceSchema,
     headers: { 'If-Match': 'The ETag last read. Required.' },
@@ -215,7 +215,7 @@ export const ACCESS_OPERATIONS = {
     summary: 'Ask what somebody may do',
     description:
       'Decided by the function that decides for clients, on a node of the cluster, and which rule says so. Topics as the broker names them: after rewrite rules and mountpoints. Rules and groups of a user are those that are stored or configured; of those in a token, groups may be given.',
-    access: 'key',
+    scope: 'acl:read',
     query: z.strictObject({}),
     body: aclSimulationRequestSchema,
     replies: { 200: { description: 'The verdicts, in order.', schema: aclSimulationSchema } },
@@ -238,7 +238,7 @@ export const ACCESS_OPERATIONS = {
     path: '/api/v1/bans',
     tag: 'Access',
     summary: 'List bans',
-    access: 'key',
+    scope: 'bans:read',
     query: z.strictObject({ ...pageQuery }),
     replies: { 200: pageReply('A page of bans.', listOf('BanList', banSchema)) },
     problems: ['invalid-cursor', ...unavailable],
@@ -257,7 +257,7 @@ export const ACCESS_OPERATIONS = {
     summary: 'Ban somebody',
     description:
       'Every node disconnects whom it is on within two seconds, an MQTT 5 client with 0x98, and refuses CONNECT with 0x8A from then on.',
-    access: 'key',
+    scope: 'bans:write',
     query: z.strictObject({}),
     body: banCreateSchema,
     replies: {
@@ -275,7 +275,7 @@ export const ACCESS_OPERATIONS = {
     path: '/api/v1/bans/{ban_id}',
     tag: 'Access',
     summary: 'Show a ban',
-    access: 'key',
+    scope: 'bans:read',
     pathParameters: banPath,
     query: z.strictObject({}),
     replies: { 200: { description: 'The ban.', schema: banSchema } },
@@ -287,7 +287,7 @@ export const ACCESS_OPERATIONS = {
     path: '/api/v1/bans/{ban_id}',
     tag: 'Access',
     summary: 'Lift a ban',
-    access: 'key',
+    scope: 'bans:write',
     pathParameters: banPath,
     query: z.strictObject({}),
     replies: { 204: { description: 'Lifted, on every node within two seconds.' } },

@@ -63,7 +63,7 @@ export const CLIENT_OPERATIONS = {
     summary: 'List clients',
     description:
       'Sessions of all nodes, connected or not, in the order of their client ids. All filters given must hold.',
-    access: 'key',
+    scope: 'clients:read',
     query: z.strictObject({
       ...pageQuery,
       client_id: z.string().min(1).optional(),
@@ -92,7 +92,7 @@ export const CLIENT_OPERATIONS = {
     summary: 'Show a client',
     description:
       'HTTP clients collapse the ids `.` and `..` even when encoded; find those through the list and its `client_id` filter.',
-    access: 'key',
+    scope: 'clients:read',
     pathParameters: clientPath,
     query: z.strictObject({}),
     replies: { 200: { description: 'The client.', schema: clientSchema } },
@@ -106,7 +106,7 @@ export const CLIENT_OPERATIONS = {
     summary: 'Disconnect a client',
     description:
       'Closes the connection; an MQTT 5 client is told 0x98 (administrative action). The session stays unless `clear_session` is true. When a node that might hold the client does not answer, the reply is 503 and the outcome unknown.',
-    access: 'key',
+    scope: 'clients:execute',
     pathParameters: clientPath,
     query: z.strictObject({
       clear_session: flagSchema

@@ -141,5 +141,6 @@ export {
   type Problem,
   type ProblemCode,
 } from './problem.ts';
+export { SCOPE_RESOURCES, type OperationScope, type Scope, type ScopeResource } from './scope.ts';
 export { subscriptionSchema, type Subscription } from './subscriptions.ts';
 export { isTopicFilter, isTopicName } from './topic.ts';

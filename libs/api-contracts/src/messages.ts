@@ -118,7 +118,7 @@ export const MESSAGE_OPERATIONS = {
     summary: 'Publish a message',
     description:
       'Any live node takes the message and answers when it has responsibility for it. `matched_subscribers` is what that node knows: its own receivers, and one for each other node that has a matching subscription.',
-    access: 'key',
+    scope: 'messages:publish',
     query: z.strictObject({}),
     body: messagePublishSchema,
     replies: {
@@ -145,7 +145,7 @@ export const MESSAGE_OPERATIONS = {
     summary: 'List retained messages',
     description:
       'In the order of topics. `#` matches every topic but those that begin with `$`. Pages with payloads may hold fewer items than `limit`: they end after about 4 MiB.',
-    access: 'key',
+    scope: 'retained:read',
     query: z.strictObject({
       ...pageQuery,
       filter: topicFilterSchema.default('#').describe('A topic filter.'),
@@ -185,7 +185,7 @@ export const MESSAGE_OPERATIONS = {
     tag: 'Messages',
     summary: 'Remove the retained message of a topic',
     description: 'Subscribers are not told.',
-    access: 'key',
+    scope: 'retained:write',
     query: z.strictObject({ topic: topicNameSchema }),
     replies: { 204: { description: 'Removed.' } },
     problems: ['invalid-topic', 'not-found', 'node-unavailable', 'storage-unavailable'],

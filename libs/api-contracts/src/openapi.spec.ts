@@ -23,6 +23,10 @@ const operationObject = z.strictObject({
       example: z.string().optional(),
     }),
   ),
+  'x-required-scope': z
+    .string()
+    .regex(/^[a-z_]+:(?:read|write|execute|publish)$/)
+    .optional(),
   requestBody: z
     .strictObject({
       required: z.literal(true),

@@ -58,7 +58,10 @@ function operationObject(operationId: string, operation: Operation): JsonObject 
     tags: [operation.tag],
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
-    ...(operation.access === 'none' ? { security: [] } : {}),
+    ...(operation.scope === 'none' ? { security: [] } : {}),
+    ...(operation.scope === 'none' || operation.scope === 'any'
+      ? {}
+      : { 'x-required-scope': operation.scope }),
     parameters: parameters(operation),
     ...(body === undefined
       ? {}
@@ -145,8 +148,8 @@ function failures(operation: Operation): Record<string, JsonObject> {
   const codes = new Set<ProblemCode>([
     ...ANY,
     'unknown-parameter',
-    ...(operation.access === 'key' ? GUARDED : []),
-    ...(operation.access === 'key' ? (['not-acceptable'] as const) : []),
+    ...(operation.scope === 'none' ? [] : GUARDED),
+    ...(operation.scope === 'none' ? [] : (['not-acceptable'] as const)),
     ...(operation.body === undefined
       ? []
       : (['payload-too-large', 'unsupported-media-type'] as const)),

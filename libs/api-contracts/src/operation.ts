@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ProblemCode } from './problem.ts';
+import type { OperationScope } from './scope.ts';
 
 /** What the body of a request is, unless its operation says otherwise. */
 export const JSON_TYPE = 'application/json';
@@ -31,8 +32,7 @@ export interface Operation {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** `none`: answered without credentials. */
-  readonly access: 'key' | 'none';
+  readonly scope: OperationScope;
   readonly pathParameters?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;

@@ -193,7 +193,7 @@ const exampleReply = {
 const shared = {
   method: 'post',
   tag: 'Bridge',
-  access: 'key',
+  scope: 'bridge_rules:execute',
   query: z.strictObject({}),
   replies: { 200: { description: 'What the rule would make of it.', schema: ruleTestSchema } },
 } as const;

@@ -49,7 +49,7 @@ export const SUBSCRIPTION_OPERATIONS = {
     path: '/api/v1/clients/{client_id}/subscriptions',
     tag: 'Clients',
     summary: 'List the subscriptions of a client',
-    access: 'key',
+    scope: 'subscriptions:read',
     pathParameters: clientPath,
     query: z.strictObject({ ...pageQuery }),
     replies: {
@@ -64,7 +64,7 @@ export const SUBSCRIPTION_OPERATIONS = {
     tag: 'Subscriptions',
     summary: 'List subscriptions',
     description: 'In the order of client id, then filter. All conditions given must hold.',
-    access: 'key',
+    scope: 'subscriptions:read',
     query: z.strictObject({
       ...pageQuery,
       filter: z.string().min(1).optional().describe('Exactly this filter.'),

@@ -97,7 +97,7 @@ export const USER_OPERATIONS = {
     tag: 'Access',
     summary: 'List stored users',
     description: 'Those of the configuration are not among them.',
-    access: 'key',
+    scope: 'users:read',
     query: z.strictObject({ ...pageQuery }),
     replies: { 200: pageReply('A page of users.', listOf('UserList', userSchema)) },
     problems: ['invalid-cursor', ...unavailable],
@@ -116,7 +116,7 @@ export const USER_OPERATIONS = {
     summary: 'Create a user',
     description:
       'Users who are stored may log in where `auth.chain` has `kind: stored`, on every node within two seconds.',
-    access: 'key',
+    scope: 'users:write',
     query: z.strictObject({}),
     body: userCreateSchema,
     replies: {
@@ -137,7 +137,7 @@ export const USER_OPERATIONS = {
     path: '/api/v1/users/{user_name}',
     tag: 'Access',
     summary: 'Show a user',
-    access: 'key',
+    scope: 'users:read',
     pathParameters: userPath,
     query: z.strictObject({}),
     headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
@@ -155,7 +155,7 @@ export const USER_OPERATIONS = {
     summary: 'Replace a user, or create it with If-None-Match: *',
     description:
       'Without a password the one before stays. Its clients are held to other rules and groups at once, and disconnected (0x87) when there is another password, on every node within two seconds.',
-    access: 'key',
+    scope: 'users:write',
     pathParameters: userPath,
     query: z.strictObject({}),
     body: userReplaceSchema,
@@ -174,7 +174,7 @@ export const USER_OPERATIONS = {
     summary: 'Change a user, or set its password',
     description:
       'A JSON Merge Patch (RFC 7396): lists are replaced as a whole. What follows for its clients is what follows of PUT.',
-    access: 'key',
+    scope: 'users:write',
     pathParameters: userPath,
     query: z.strictObject({}),
     body: userPatchSchema,
@@ -190,7 +190,7 @@ export const USER_OPERATIONS = {
     tag: 'Access',
     summary: 'Delete a user',
     description: 'Its clients are disconnected (0x87), on every node within two seconds.',
-    access: 'key',
+    scope: 'users:write',
     pathParameters: userPath,
     query: z.strictObject({}),
     headers: ifMatch,

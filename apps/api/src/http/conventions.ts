@@ -27,7 +27,7 @@ const SECURITY_HEADERS = {
 
 const PUBLIC_ROUTES = new Set(
   Object.values<Operation>(OPERATIONS)
-    .filter(({ access }) => access === 'none')
+    .filter(({ scope }) => scope === 'none')
     .map(routeOf),
 );
 
