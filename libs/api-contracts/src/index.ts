@@ -59,6 +59,24 @@ export {
   type UserView,
 } from './users.ts';
 export { clientSchema, type Client } from './clients.ts';
+export {
+  choiceField,
+  conditionsOf,
+  countField,
+  fieldsQuery,
+  filterQuery,
+  flagField,
+  meets,
+  sortQuery,
+  sparse,
+  textField,
+  timeField,
+  type Condition,
+  type FilterField,
+  type FilterOperator,
+  type FilterShape,
+  type FilterValue,
+} from './filters.ts';
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';
 export {
