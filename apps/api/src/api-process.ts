@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { NodeCommand, NodeReply } from '#libs/api-contracts';
+import { REQUEST_HEAD_BYTES_MAX, type NodeCommand, type NodeReply } from '#libs/api-contracts';
 import type { Log } from '#libs/broker-ports';
 import { ConfigError, type Config } from '#libs/config';
 import { ApiMeter } from '#libs/metrics-prom';
@@ -19,9 +19,6 @@ import { isLoopback } from './http/access.ts';
 import { answerClientError, installConventions, requestIdOf } from './http/conventions.ts';
 import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
 import { problemOf } from './http/problem-of.ts';
-
-/** A client id of 65535 bytes, percent-encoded, and the rest of a request head. */
-const HEAD_BYTES_MAX = 256 * 1024;
 
 /** What a JSON body has beyond its payload. */
 const BODY_OVERHEAD_BYTES = 64 * 1024;
@@ -110,8 +107,8 @@ export class ApiProcess {
     const adapter = new FastifyAdapter({
       // A payload grows by a third in base64.
       bodyLimit: Math.ceil((this.#config.limits.packetBytesMax * 4) / 3) + BODY_OVERHEAD_BYTES,
-      routerOptions: { maxParamLength: HEAD_BYTES_MAX },
-      http: { maxHeaderSize: HEAD_BYTES_MAX },
+      routerOptions: { maxParamLength: REQUEST_HEAD_BYTES_MAX },
+      http: { maxHeaderSize: REQUEST_HEAD_BYTES_MAX },
       requestTimeout: 30_000,
       genReqId: requestIdOf,
       clientErrorHandler: answerClientError,

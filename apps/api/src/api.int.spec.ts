@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 import { PROBLEMS, problemSchema } from '#libs/api-contracts';
 import { FakeNode, clientOf } from '../../../test/api/fake-node.ts';
 import {
@@ -301,7 +302,11 @@ describe('with one embedded node and a key', () => {
     const page = await operate(api, 'getDocs', { headers });
     const assets = [...String(page.body).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, a]) => a);
 
+    const yaml = await operate(api, 'getOpenApiYaml', { headers });
+
     expect(openapi.body).toMatchObject({ openapi: '3.1.0' });
+    expect(yaml.headers.get('content-type')).toBe('application/yaml');
+    expect(parse(String(yaml.body))).toEqual(openapi.body);
     expect(assets).toHaveLength(4);
     for (const asset of assets) {
       const { status } = await operate(api, 'getDocsAsset', { path: asset ?? '', headers });

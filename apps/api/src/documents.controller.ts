@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Controller, Inject, Res, StreamableFile } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { stringify } from 'yaml';
 import { PROBLEMS, openApiDocument, type Input, type JsonObject } from '#libs/api-contracts';
 import type { Config } from '#libs/config';
 import { ProblemError } from './http/problem-error.ts';
@@ -45,14 +46,22 @@ const PAGE_POLICY =
 @Controller()
 export class DocumentsController {
   private readonly document: JsonObject;
+  private readonly yaml: string;
 
   constructor(@Inject(CONFIG) config: Config) {
     this.document = openApiDocument(config.node.version);
+    // An anchor would be a text that few readers of OpenAPI follow.
+    this.yaml = stringify(this.document, { aliasDuplicateObjects: false });
   }
 
   @Route('getOpenApi')
   openApi(): JsonObject {
     return this.document;
+  }
+
+  @Route('getOpenApiYaml')
+  openApiYaml(): StreamableFile {
+    return new StreamableFile(Buffer.from(this.yaml), { type: 'application/yaml' });
   }
 
   @Route('getDocs')

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
-import { named, timestampSchema } from './schema.ts';
+import { MQTT_TEXT_MAX, named, timestampSchema } from './schema.ts';
 
 const RULES_MAX = 1_000;
 const CHECKS_MAX = 100;
 const TEXT_MAX = 256;
 
 const names = z.array(z.string().min(1).max(TEXT_MAX)).min(1).max(RULES_MAX);
+const text = z.string().min(1).max(MQTT_TEXT_MAX);
 const qos = z.literal([0, 1, 2]);
 
 /** A rule of who may do what. */
@@ -70,27 +71,40 @@ export const aclRulesReplaceSchema = named(
 const checkSchema = z.discriminatedUnion('action', [
   z.strictObject({
     action: z.literal('publish'),
-    topic: z.string().min(1),
+    topic: text,
     qos: qos.default(0),
     retain: z.boolean().default(false),
   }),
   z.strictObject({
     action: z.literal('subscribe'),
-    topic_filter: z.string().min(1),
+    topic_filter: text,
     qos: qos.default(0),
   }),
-  z.strictObject({ action: z.literal('receive'), topic: z.string().min(1), qos: qos.default(0) }),
+  z.strictObject({ action: z.literal('receive'), topic: text, qos: qos.default(0) }),
 ]);
 
 /** Who wants to do what. */
 export const aclSimulationRequestSchema = named(
   'AclSimulationRequest',
   z.strictObject({
-    client_id: z.string().min(1),
-    username: z.string().min(1).optional(),
-    groups: z.array(z.string()).max(100).default([]).describe('Besides those of the user.'),
-    address: z.string().default('').describe('The address that the client connects from.'),
-    certificate_name: z.string().min(1).optional().describe('The common name, `${cert.cn}`.'),
+    client_id: text,
+    username: text.optional(),
+    groups: z
+      .array(z.string().max(TEXT_MAX))
+      .max(100)
+      .default([])
+      .describe('Besides those of the user.'),
+    address: z
+      .string()
+      .max(TEXT_MAX)
+      .default('')
+      .describe('The address that the client connects from.'),
+    certificate_name: z
+      .string()
+      .min(1)
+      .max(TEXT_MAX)
+      .optional()
+      .describe('The common name, `${cert.cn}`.'),
     checks: z.array(checkSchema).min(1).max(CHECKS_MAX),
   }),
 );
@@ -144,7 +158,7 @@ export const banCreateSchema = named(
   'BanCreate',
   z.strictObject({
     kind: banKind,
-    value: z.string().min(1),
+    value: text,
     reason: z.string().max(TEXT_MAX).default(''),
     until: timestampSchema.optional().describe('When it ends. Absent: it does not.'),
   }),

@@ -4,11 +4,13 @@ import { topicFilterSchema } from './topic.ts';
 
 const ruleId = z
   .string()
+  .max(64)
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/)
   .describe('1 to 64 letters, digits, dots, hyphens and underscores; not `.` or `..`.');
 
 const bridgeId = z
   .string()
+  .max(64)
   .regex(/^[A-Za-z0-9._-]{1,64}$/)
   .describe(
     'The bridge that it carries to or from, by its id: one of the configuration, or one that was made here.',
@@ -114,7 +116,12 @@ const kafkaWay = {
   direction: z.literal('mqtt-to-kafka'),
   topic: kafkaTopic.describe('Template of the Kafka topic.'),
   allow_topics: z
-    .array(z.string().regex(/^[\w.-]{1,249}\*?$|^\*$/))
+    .array(
+      z
+        .string()
+        .max(250)
+        .regex(/^[\w.-]{1,249}\*?$|^\*$/),
+    )
     .min(1)
     .max(100)
     .optional()

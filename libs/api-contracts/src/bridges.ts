@@ -100,6 +100,7 @@ export const bridgeSchema = named(
 
 const bridgeId = z
   .string()
+  .max(64)
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/)
   .describe('1 to 64 letters, digits, dots, hyphens and underscores; not `.` or `..`.');
 

@@ -23,6 +23,19 @@ export const DOCUMENT_OPERATIONS = {
     problems: [],
     example: { reply: { openapi: '3.1.0' } },
   },
+  getOpenApiYaml: {
+    method: 'get',
+    path: '/api/openapi.yaml',
+    tag: 'Documents',
+    summary: 'This document as YAML',
+    scope: 'none',
+    query: z.strictObject({}),
+    replies: {
+      200: { description: 'OpenAPI 3.1.', contentType: 'application/yaml', schema: z.string() },
+    },
+    problems: [],
+    example: { reply: 'openapi: 3.1.0\n' },
+  },
   getDocs: {
     method: 'get',
     path: '/api/docs',
@@ -32,7 +45,7 @@ export const DOCUMENT_OPERATIONS = {
     query: z.strictObject({}),
     replies: { 200: { description: 'A page.', contentType: 'text/html', schema: z.string() } },
     problems: [],
-    example: {},
+    example: { reply: '<!doctype html>' },
   },
   getDocsAsset: {
     method: 'get',
@@ -44,7 +57,7 @@ export const DOCUMENT_OPERATIONS = {
     query: z.strictObject({}),
     replies: { 200: { description: 'The file.', contentType: '*/*', schema: z.string() } },
     problems: ['not-found'],
-    example: { path: { file: 'swagger-ui.css' } },
+    example: { path: { file: 'swagger-ui.css' }, reply: '.swagger-ui{}' },
   },
   getProblem: {
     method: 'get',

@@ -143,6 +143,7 @@ export {
 export { openApiDocument, type JsonObject } from './openapi.ts';
 export {
   JSON_TYPE,
+  REQUEST_HEAD_BYTES_MAX,
   type Example,
   type InputOf,
   type Operation,

@@ -1,16 +1,20 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
-import { countSchema, named, timestampSchema } from './schema.ts';
+import { MQTT_TEXT_MAX, countSchema, named, timestampSchema } from './schema.ts';
 import { topicFilterSchema, topicNameSchema } from './topic.ts';
 
+const text = z.string().max(MQTT_TEXT_MAX);
+/** Base64 of as many bytes as binary data of MQTT has at most. */
+const binary = z.base64().max(Math.ceil(MQTT_TEXT_MAX / 3) * 4);
+
 const properties = {
-  content_type: z.string().optional(),
-  response_topic: z.string().optional(),
-  correlation_data: z.base64().optional().describe('Base64.'),
+  content_type: text.optional(),
+  response_topic: text.optional(),
+  correlation_data: binary.optional().describe('Base64.'),
   payload_format_indicator: z.literal([0, 1]).optional().describe('1: the payload is UTF-8.'),
   user_properties: z
-    .array(z.strictObject({ name: z.string(), value: z.string() }))
+    .array(z.strictObject({ name: text, value: text }))
     .max(100)
     .optional()
     .describe('Names may repeat; the order is kept.'),

@@ -23,6 +23,7 @@ const operationObject = z.strictObject({
       example: z.string().optional(),
     }),
   ),
+  'x-any-credential': z.literal(true).optional(),
   'x-required-scope': z
     .string()
     .regex(/^[a-z_]+:(?:read|write|execute|publish)$/)
@@ -52,8 +53,8 @@ const operationObject = z.strictObject({
 const documentSchema = z.strictObject({
   openapi: z.literal('3.1.0'),
   info: z.looseObject({ title: z.string(), version: z.literal('1.2.3') }),
-  servers: z.array(z.strictObject({ url: z.string() })),
-  tags: z.array(z.strictObject({ name: z.string() })),
+  servers: z.array(z.looseObject({ url: z.string() })),
+  tags: z.array(z.strictObject({ name: z.string(), description: z.string() })),
   paths: z.record(
     z.string().startsWith('/api/'),
     z.partialRecord(z.enum(['get', 'post', 'put', 'patch', 'delete']), operationObject),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JSON_TYPE, type Operation, type Reply } from './operation.ts';
+import { JSON_TYPE, REQUEST_HEAD_BYTES_MAX, type Operation, type Reply } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { PROBLEMS, problemSchema, type ProblemCode } from './problem.ts';
 import { SCHEMAS } from './schema.ts';
@@ -8,6 +8,19 @@ import { SCHEMAS } from './schema.ts';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const REFERENCE = '#/components/schemas/';
+
+/** What the groups of operations are about. */
+const TAGS: Readonly<Record<string, string>> = {
+  Cluster: 'The cluster and its nodes.',
+  Clients: 'Clients, connected or not, and what belongs to each.',
+  Subscriptions: 'Who receives what.',
+  Messages: 'Publishing, and messages that the cluster keeps.',
+  Bridge: 'What is carried to and from other systems, and by which rules.',
+  Access: 'Who may connect, and who may do what.',
+  Documents: 'The API about itself.',
+};
+
+const INT32_MAX = 2 ** 31 - 1;
 
 /** What any operation that needs a key may answer. */
 const GUARDED: readonly ProblemCode[] = ['unauthenticated', 'forbidden'];
@@ -34,8 +47,15 @@ export function openApiDocument(version: string): JsonObject {
       description: 'Looks into and steers a Skein cluster.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
-    tags: [...new Set(Object.values(OPERATIONS).map(({ tag }) => tag))].map((name) => ({ name })),
+    servers: [
+      {
+        url: '/',
+        description: 'The API that serves this document.',
+        // For those who run the cluster, not for its clients.
+        'x-internal': true,
+      },
+    ],
+    tags: [...new Set(Object.values<Operation>(OPERATIONS).map(({ tag }) => tag))].map(tagObject),
     paths,
     components: {
       schemas: componentSchemas(),
@@ -51,6 +71,11 @@ export function openApiDocument(version: string): JsonObject {
   };
 }
 
+function tagObject(name: string): JsonObject {
+  const description = TAGS[name];
+  return description === undefined ? { name } : { name, description };
+}
+
 function operationObject(operationId: string, operation: Operation): JsonObject {
   const { body, example } = operation;
   return {
@@ -58,10 +83,7 @@ function operationObject(operationId: string, operation: Operation): JsonObject 
     tags: [operation.tag],
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
-    ...(operation.scope === 'none' ? { security: [] } : {}),
-    ...(operation.scope === 'none' || operation.scope === 'any'
-      ? {}
-      : { 'x-required-scope': operation.scope }),
+    ...access(operation.scope),
     parameters: parameters(operation),
     ...(body === undefined
       ? {}
@@ -75,6 +97,11 @@ function operationObject(operationId: string, operation: Operation): JsonObject 
         }),
     responses: { ...successes(operation), ...failures(operation) },
   };
+}
+
+function access(scope: Operation['scope']): JsonObject {
+  if (scope === 'none') return { security: [] };
+  return scope === 'any' ? { 'x-any-credential': true } : { 'x-required-scope': scope };
 }
 
 function parameters(operation: Operation): readonly JsonObject[] {
@@ -95,14 +122,27 @@ function parameters(operation: Operation): readonly JsonObject[] {
       name,
       description,
       required: false,
-      schema: { type: 'string' },
+      schema: bounded({ type: 'string' }),
     })),
   ];
 }
 
 function parameter(place: string, name: string, schema: JsonObject): JsonObject {
   const { description, ...rest } = schema;
-  return { in: place, name, ...(description === undefined ? {} : { description }), schema: rest };
+  return {
+    in: place,
+    name,
+    ...(description === undefined ? {} : { description }),
+    schema: bounded(rest),
+  };
+}
+
+/** Parameters stand in the head of a request, which has a bound of its own. */
+function bounded(schema: JsonObject): JsonObject {
+  const isBound = schema['maxLength'] !== undefined || schema['enum'] !== undefined;
+  return schema['type'] !== 'string' || isBound
+    ? schema
+    : { ...schema, maxLength: REQUEST_HEAD_BYTES_MAX };
 }
 
 function fields(object: z.ZodObject | undefined) {
@@ -171,15 +211,24 @@ function reference(schema: z.ZodType): JsonObject {
   return id === undefined ? jsonSchema(schema) : { $ref: `${REFERENCE}${id}` };
 }
 
+/** Generators choose the type of a number by its format. */
+const GENERATION = {
+  io: 'input',
+  unrepresentable: 'any',
+  override: ({ jsonSchema: made }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+    if (made.type !== 'integer') return;
+    made.format = (made.maximum ?? Infinity) > INT32_MAX ? 'int64' : 'int32';
+  },
+} as const;
+
 function jsonSchema(schema: z.ZodType): JsonObject {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, GENERATION);
   return rest;
 }
 
 function componentSchemas(): JsonObject {
   const { schemas } = z.toJSONSchema(SCHEMAS, {
-    io: 'input',
-    unrepresentable: 'any',
+    ...GENERATION,
     uri: (id) => `${REFERENCE}${id}`,
   });
   return Object.fromEntries(

@@ -5,6 +5,9 @@ import type { OperationScope } from './scope.ts';
 /** What the body of a request is, unless its operation says otherwise. */
 export const JSON_TYPE = 'application/json';
 
+/** The largest head of a request: a client id of 65535 bytes, percent-encoded, and the rest. */
+export const REQUEST_HEAD_BYTES_MAX = 256 * 1024;
+
 /** A successful reply. */
 export interface Reply {
   readonly description: string;

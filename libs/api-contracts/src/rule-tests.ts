@@ -8,8 +8,9 @@ import {
   payloadSchema,
 } from './messages.ts';
 import type { Operation } from './operation.ts';
-import { countSchema, named } from './schema.ts';
+import { MQTT_TEXT_MAX, countSchema, named, timestampSchema } from './schema.ts';
 
+const text = z.string().max(MQTT_TEXT_MAX);
 const encoding = payloadEncodingSchema.default('plain');
 
 /** Refuses what is not in the encoding that stands beside it. */
@@ -27,8 +28,8 @@ export const sampleMessageSchema = named(
   z
     .strictObject({
       ...messageFields,
-      client_id: z.string().max(65_535).default('').describe('Who published it.'),
-      username: z.string().max(65_535).optional().describe('With which user name.'),
+      client_id: z.string().max(MQTT_TEXT_MAX).default('').describe('Who published it.'),
+      username: z.string().max(MQTT_TEXT_MAX).optional().describe('With which user name.'),
     })
     .superRefine(inItsEncoding('payload'))
     .describe('A message as a client would publish it, for rules from MQTT.'),
@@ -44,17 +45,18 @@ export const sampleRecordSchema = named(
       value: payloadSchema,
       value_encoding: encoding,
       headers: z
-        .array(z.strictObject({ name: z.string().min(1), value: z.string() }))
+        .array(z.strictObject({ name: text.min(1), value: text }))
         .max(100)
         .default([])
         .describe('Names may repeat.'),
       partition: z.int().min(0).default(0),
       offset: z
         .string()
+        .max(19)
         .regex(/^\d{1,19}$/)
         .default('0')
         .describe('A text, since it has 64 bits.'),
-      timestamp: z.iso.datetime().optional().describe('RFC 3339 in UTC; absent: now.'),
+      timestamp: timestampSchema.optional().describe('RFC 3339 in UTC; absent: now.'),
     })
     .superRefine(inItsEncoding('key'))
     .superRefine(inItsEncoding('value'))

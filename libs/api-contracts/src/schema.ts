@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** What a text of MQTT has at most, in bytes [MQTT-1.5.4]. */
+export const MQTT_TEXT_MAX = 65_535;
+
 /** The schemas that the OpenAPI document lists under components, by name. */
 export const SCHEMAS = z.registry<{ readonly id: string }>();
 
@@ -10,7 +13,7 @@ export function named<Schema extends z.ZodType>(id: string, schema: Schema): Sch
 }
 
 /** A moment, RFC 3339 in UTC. */
-export const timestampSchema = z.iso.datetime();
+export const timestampSchema = z.iso.datetime().max(40);
 
 /** A count of things or bytes. */
 export const countSchema = z.number().int().min(0);
