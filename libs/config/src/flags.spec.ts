@@ -15,7 +15,10 @@ it.each([
   [['--data'], '--data: needs a value; write --data DIR'],
   [['--config', '--help'], '--config: needs a value; write --config FILE'],
   [['--help=yes'], '--help: takes no value; write --help alone'],
-  [['--versoin'], '--versoin: is not a known flag; the nearest is --version, see --help'],
+  [
+    ['--versoin'],
+    '--versoin: is not a known flag; the nearest is --version, see --help; settings are keys of the file and SKEIN_* variables, see docs/configuration.md',
+  ],
 ])('refuses %j', (argv, message) => {
   expect(() => parseFlags(argv)).toThrow(message);
 });

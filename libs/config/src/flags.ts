@@ -67,7 +67,8 @@ function splitOnce(argument: string): readonly [string, string | undefined] {
 
 function unknownFlag(name: string): ConfigError {
   const known = FLAGS.map(({ flag }) => flag);
-  return fault(name, 'is not a known flag', `the nearest is ${nearest(name, known)}, see --help`);
+  const fix = `the nearest is ${nearest(name, known)}, see --help; settings are keys of the file and SKEIN_* variables, see docs/configuration.md`;
+  return fault(name, 'is not a known flag', fix);
 }
 
 function fault(field: string, problem: string, fix: string): ConfigError {

@@ -157,7 +157,7 @@ describe('faults', () => {
       'SKEIN_LIMIT_QUEUE_MESSAGES_MAX: is not a known variable; the nearest is SKEIN_LIMITS_QUEUE_MESSAGES_MAX, see docs/configuration.md',
     ]);
     expect(faultsOf({ argv: ['--dta', 'x'] })).toEqual([
-      '--dta: is not a known flag; the nearest is --data, see --help',
+      '--dta: is not a known flag; the nearest is --data, see --help; settings are keys of the file and SKEIN_* variables, see docs/configuration.md',
     ]);
   });
 
