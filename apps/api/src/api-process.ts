@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { REQUEST_HEAD_BYTES_MAX, type NodeCommand, type NodeReply } from '#libs/api-contracts';
-import type { Log } from '#libs/broker-ports';
+import type { ApiState, Log } from '#libs/broker-ports';
 import { ConfigError, type Config } from '#libs/config';
 import { ApiMeter } from '#libs/metrics-prom';
 import {
@@ -19,6 +19,7 @@ import { isLoopback } from './http/access.ts';
 import { answerClientError, installConventions, requestIdOf } from './http/conventions.ts';
 import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
 import { problemOf } from './http/problem-of.ts';
+import { openState } from './state/open-state.ts';
 
 /** What a JSON body has beyond its payload. */
 const BODY_OVERHEAD_BYTES = 64 * 1024;
@@ -37,6 +38,7 @@ export class ApiProcess {
   readonly #cluster: Cluster;
   readonly #ops: OpsServer;
   #app: NestFastifyApplication | undefined;
+  #state: ApiState | undefined;
   #url = '';
 
   constructor(config: Config, log: Log) {
@@ -82,7 +84,8 @@ export class ApiProcess {
       );
     }
     await opening('api.opsPort', this.#ops.open());
-    const app = await this.#createApp(key);
+    this.#state = await this.#openState();
+    const app = await this.#createApp(key, this.#state);
     this.#app = app;
     await app.init();
     // Not through Nest, which logs a taken port in its own words too.
@@ -99,10 +102,11 @@ export class ApiProcess {
   async stop(): Promise<void> {
     await this.#app?.close();
     await this.#client.close();
+    await this.#state?.close();
     await this.#ops.close();
   }
 
-  async #createApp(key: string | undefined): Promise<NestFastifyApplication> {
+  async #createApp(key: string | undefined, state: ApiState): Promise<NestFastifyApplication> {
     const log = this.#log;
     const adapter = new FastifyAdapter({
       // A payload grows by a third in base64.
@@ -118,7 +122,7 @@ export class ApiProcess {
     });
     installConventions(adapter.getInstance(), { key, meter: this.#meter, log });
     const app = await NestFactory.create<NestFastifyApplication>(
-      ApiModule.with({ config: this.#config, cluster: this.#cluster }),
+      ApiModule.with({ config: this.#config, cluster: this.#cluster, state }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
       { bodyParser: false, logger: new NestLogger(log), abortOnError: false },
@@ -127,12 +131,23 @@ export class ApiProcess {
     return app;
   }
 
+  async #openState(): Promise<ApiState> {
+    try {
+      return await openState(this.#config, this.#log);
+    } catch (error) {
+      if (error instanceof ConfigError || !(error instanceof Error)) throw error;
+      throw new StartFault(`data.dir: ${error.message}`, { cause: error });
+    }
+  }
+
   async #ready(): Promise<Health> {
+    const http = this.#url === '' ? 'not listening' : 'ok';
+    const state = this.#state?.isReachable === true ? 'ok' : 'the store cannot be reached';
     try {
       await this.#cluster.inquire().nodes();
-      return { http: this.#url === '' ? 'not listening' : 'ok', nodes: 'ok' };
+      return { http, state, nodes: 'ok' };
     } catch {
-      return { nodes: 'no node answers' };
+      return { http, state, nodes: 'no node answers' };
     }
   }
 }

@@ -29,6 +29,7 @@ import { Cluster } from './cluster/cluster.ts';
 import type { NodeClient } from './cluster/node-caller.ts';
 import { installConventions } from './http/conventions.ts';
 import { ProblemFilter } from './http/problem-filter.ts';
+import { openState } from './state/open-state.ts';
 
 const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'status',
@@ -167,10 +168,11 @@ describe('while nodes fall silent in the middle of an operation', () => {
     client = new LocalClient([first, second]);
     const meter = new ApiMeter();
     const cluster = new Cluster({ client, timeoutMs: TIMEOUT_MS, meter });
+    const state = await openState(config, silentLog);
     const adapter = new FastifyAdapter();
     installConventions(adapter.getInstance(), { key: undefined, meter, log: silentLog });
     const options = { bodyParser: false, logger: false } as const;
-    app = await NestFactory.create(ApiModule.with({ config, cluster }), adapter, options);
+    app = await NestFactory.create(ApiModule.with({ config, cluster, state }), adapter, options);
     app.useGlobalFilters(new ProblemFilter(silentLog));
     await app.init();
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DefinitionStore } from '#libs/broker-ports';
 import {
+  apiStateSuite,
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
@@ -13,6 +14,7 @@ import {
   type SampleDefinition,
   type StoreFactory,
 } from '#libs/testkit';
+import { openLocalApiState } from './local-api-state.ts';
 import { openLocalStores, type LocalStores } from './local-stores.ts';
 
 /** One of the stores of a data directory that lasts for a test. */
@@ -65,3 +67,21 @@ exclusiveStoreSuite(
   'LocalExclusiveStore in a file',
   inDirectory(({ exclusive }) => exclusive),
 );
+
+apiStateSuite('The local ApiState in a file', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'skein-api-'));
+  const open = () => openLocalApiState({ dir, clock: Date.now });
+  let store = await open();
+  return {
+    store,
+    reopen: async () => {
+      await store.close();
+      store = await open();
+      return store;
+    },
+    close: async () => {
+      await store.close();
+      await rm(dir, { recursive: true });
+    },
+  };
+});

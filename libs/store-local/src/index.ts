@@ -1,4 +1,5 @@
 export type { Journal, JournalEntry, JournalPath } from './journal.ts';
+export { openLocalApiState } from './local-api-state.ts';
 export { LocalDelayedStore } from './local-delayed-store.ts';
 export { LocalExclusiveStore } from './local-exclusive-store.ts';
 export { LocalRetainedStore } from './local-retained-store.ts';

@@ -1,5 +1,7 @@
 import {
+  API_DEFINITION_KINDS,
   DEFINITION_REMOVALS_MAX,
+  type ApiDefinitionKind,
   type DefinitionPageQuery,
   type DefinitionsChanged,
   type DefinitionStore,
@@ -21,6 +23,14 @@ const PLACES = {
   acl: [TABLES.aclRules, TABLES.aclRevisions, TABLES.removedAclRules],
   bans: [TABLES.bans, TABLES.banRevisions, TABLES.removedBans],
 } as const;
+
+function placesOf(
+  kind: keyof typeof PLACES | ApiDefinitionKind,
+): readonly [items: number, revision: number, removals: number] {
+  if (kind in PLACES) return PLACES[kind as keyof typeof PLACES];
+  const first = TABLES.apiDefinitions + 3 * API_DEFINITION_KINDS.indexOf(kind as ApiDefinitionKind);
+  return [first, first + 1, first + 2];
+}
 
 interface Entry<Item> {
   /** Its name in the table: the revision it was created with. */
@@ -58,10 +68,10 @@ export class LocalDefinitionStore<
   #revision = 0;
 
   constructor(
-    kind: keyof typeof PLACES,
+    kind: keyof typeof PLACES | ApiDefinitionKind,
     { journal, clock = Date.now }: Partial<LocalStoreOptions> = {},
   ) {
-    const [items, revisions, removals] = PLACES[kind];
+    const [items, revisions, removals] = placesOf(kind);
     this.#clock = clock;
     this.#journal = journal;
     this.#items = new Table(journal, jsonFormat<StoredDefinition<Item>>(items));

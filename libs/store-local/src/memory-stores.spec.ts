@@ -1,5 +1,6 @@
 import type { BridgeRule, Connector } from '#libs/broker-ports';
 import {
+  apiStateSuite,
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
@@ -9,6 +10,7 @@ import {
   sessionStoreSuite,
   type SampleDefinition,
 } from '#libs/testkit';
+import { openLocalApiState } from './local-api-state.ts';
 import { LocalDefinitionStore } from './local-definition-store.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalExclusiveStore } from './local-exclusive-store.ts';
@@ -49,5 +51,10 @@ delayedStoreSuite('LocalDelayedStore in memory', async () => {
 
 exclusiveStoreSuite('LocalExclusiveStore in memory', async () => {
   const store = new LocalExclusiveStore();
+  return { store, close: () => store.close() };
+});
+
+apiStateSuite('The local ApiState in memory', async () => {
+  const store = await openLocalApiState({ clock });
   return { store, close: () => store.close() };
 });

@@ -27,4 +27,9 @@ export const TABLES = {
   bans: 25,
   banRevisions: 26,
   removedBans: 27,
+  apiReplies: 28,
+  /** The first of three for each kind, in the order of API_DEFINITION_KINDS; up to 999. */
+  apiDefinitions: 100,
+  /** The first of one for each journal, in the order of API_JOURNALS. */
+  apiJournals: 1_000,
 } as const;

@@ -1,4 +1,5 @@
-import type { NodeRef } from '#libs/broker-ports';
+import { createHash } from 'node:crypto';
+import type { ApiDefinitionKind, ApiJournalName, NodeRef } from '#libs/broker-ports';
 
 /*
  * Every key of this lib, after the configured prefix, which holds no braces. What stands in the first braces is the hash
@@ -36,7 +37,13 @@ import type { NodeRef } from '#libs/broker-ports';
  *   prefix:{rules}:ids            zset     rule ids, all with score 0, to page through them in order
  *   prefix:{rules}:log            stream   each change: the entry id is `revision-0`, the value is the rule id, under the
  *                                          empty field name; trimmed to about DEFINITION_LOG_ENTRIES
- *   prefix:{connectors}:connectors ...     the same of connectors, and of `users`, `acl` and `bans`
+ *   prefix:{connectors}:connectors ...     the same of connectors, of `users`, `acl` and `bans`, and of what is the API's
+ *                                          own: `api-keys`, `roles` and so on
+ *   prefix:{journal}:{name}       stream   a journal of the API: an entry is JSON, under the empty field name
+ *   prefix:api:reply:{hash}       hash     a request with an Idempotency-Key, by the hash of all that names it: `h` hash
+ *                                          of its body, `c` who carries it out, `r` the reply as JSON, once there is one
+ *   prefix:api:bucket:{hash}      hash     a bucket of the API's rate limits, by the hash of its name: `t` tokens, `a` when
+ *                                          they were counted (ms)
  *
  * The keys of a disconnected session carry its expiry as TTL, with EXPIRY_SLACK_MS added: the record decides,
  * the TTL cleans up. A session that is connected or never expires has no TTL.
@@ -119,7 +126,7 @@ export function exclusiveKey(prefix: string): string {
 }
 
 /** What is defined through the API. */
-export type DefinitionKind = 'rules' | 'connectors' | 'users' | 'acl' | 'bans';
+export type DefinitionKind = 'rules' | 'connectors' | 'users' | 'acl' | 'bans' | ApiDefinitionKind;
 
 /** The keys of the definitions of a kind, in the order in which their commands take them. */
 export function definitionKeys(
@@ -128,6 +135,16 @@ export function definitionKeys(
 ): readonly [items: string, revision: string, removed: string, ids: string, log: string] {
   const base = tagged(prefix, kind);
   return [`${base}:${kind}`, `${base}:revision`, `${base}:removed`, `${base}:ids`, `${base}:log`];
+}
+
+/** The key of a journal of the API. */
+export function apiJournalKey(prefix: string, name: ApiJournalName): string {
+  return `${tagged(prefix, 'journal')}:${name}`;
+}
+
+/** The key of what the API keeps under a name of any length and content: spread over the slots by its hash. */
+export function apiKeyOf(prefix: string, part: 'reply' | 'bucket', name: string): string {
+  return `${prefix}:api:${part}:{${createHash('sha256').update(name).digest('base64url')}}`;
 }
 
 function tagged(prefix: string, name: string): string {

@@ -27,6 +27,12 @@ const ONLY = '';
 /** A command that came to the wrong node of a Redis Cluster, or to one that has lost the others. It was not carried out. */
 const MISDIRECTED = /^(?:MOVED|ASK|CLUSTERDOWN|TRYAGAIN) ?/;
 
+/** What the connection, and the stores on it, tell of themselves. */
+export type RedisMeter = Pick<
+  Meter,
+  'redisUp' | 'redisReconnected' | 'redisReplicasWaited' | 'redisCommand' | 'retainedOperation'
+>;
+
 /** What {@link connectRedis} needs: where Redis is, and how it is used. */
 export interface RedisConnectionOptions extends RedisTarget {
   /** Stands before every key; holds no brace. */
@@ -38,7 +44,7 @@ export interface RedisConnectionOptions extends RedisTarget {
   /** For how long they are waited for; less than `commandTimeoutMs`. @defaultValue half of it */
   readonly waitTimeoutMs?: number;
   readonly log: Log;
-  readonly meter: Meter;
+  readonly meter: RedisMeter;
 }
 
 /** A command and the key, or one of the keys, that it touches; and which refusal is no failure, its result being undefined. */
@@ -58,7 +64,7 @@ export type RedisStep = readonly [
 export class RedisConnection {
   readonly keyPrefix: string;
   readonly log: Log;
-  readonly meter: Meter;
+  readonly meter: RedisMeter;
   readonly #options: RedisConnectionOptions;
   readonly #route: RedisRoute;
   readonly #scripts = new Set<LuaScript>();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { BridgeRule, Connector, Meter } from '#libs/broker-ports';
 import {
+  apiStateSuite,
   delayedStoreSuite,
   exclusiveStoreSuite,
   partialSessionStoreSuite,
@@ -19,6 +20,7 @@ import {
 import { aclRules } from '#libs/redis-client';
 import { sessionKeys } from './keys.ts';
 import { connectRedis, type RedisConnection, type RedisStep } from './redis-connection.ts';
+import { RedisApiState } from './api-state/redis-api-state.ts';
 import { RedisDefinitionStore } from './redis-definition-store.ts';
 import { RedisDelayedStore } from './redis-delayed-store.ts';
 import { RedisExclusiveStore } from './redis-exclusive-store.ts';
@@ -123,4 +125,8 @@ sharedDelayedStoreSuite(
 exclusiveStoreSuite(
   'RedisExclusiveStore',
   factoryOf((redis) => new RedisExclusiveStore(redis)),
+);
+apiStateSuite(
+  'RedisApiState',
+  factoryOf((redis) => new RedisApiState(redis)),
 );

@@ -1,3 +1,4 @@
+export { apiStateSuite } from './api-state-suite.ts';
 export { BridgeNode, BridgeNodes, SharedSink, type RuleName } from './bridge-nodes.ts';
 export { countingMeter, type CountingMeter } from './counting-meter.ts';
 export { delayedStoreSuite, sharedDelayedStoreSuite } from './delayed-store-suite.ts';

@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '#libs/broker-ports';
 import { methodsOf, type ProblemCode } from '#libs/api-contracts';
 import { ProblemError } from './problem-error.ts';
 
@@ -18,6 +19,9 @@ const BY_STATUS: Readonly<Record<number, readonly [ProblemCode, string]>> = {
 /** The problem that an error amounts to; `internal` for everything that nobody foresaw. */
 export function problemOf(error: unknown, request: FailedRequest): ProblemError {
   if (error instanceof ProblemError) return error;
+  if (error instanceof StoreUnavailableError) {
+    return new ProblemError('storage-unavailable', 'The store of the API did not answer');
+  }
   const status = statusOf(error);
   if (status === 404) return unrouted(request);
   const known = status === undefined ? undefined : BY_STATUS[status];

@@ -1,0 +1,163 @@
+import type { DefinitionStore, StoredDefinition } from './definition-store.ts';
+import {
+  JOBS_ENDED_MAX,
+  JOBS_OPEN_MAX,
+  type ClaimedJob,
+  type Job,
+  type JobDraft,
+  type JobHold,
+  type JobOutcome,
+  type JobSeeker,
+  type JobStore,
+  type JobUpdate,
+} from './job-store.ts';
+
+/** What a job is carried out with, apart from what is read whenever jobs are looked at. */
+export interface JobInput {
+  readonly id: string;
+  readonly input: unknown;
+}
+
+/** What jobs are kept with. */
+export interface StoredJobsOptions {
+  readonly jobs: DefinitionStore<Job>;
+  readonly inputs: DefinitionStore<JobInput>;
+  /** Milliseconds since 1970, by a clock that all replicas share. */
+  readonly now: () => Promise<number>;
+  /** A text that was never given before. */
+  readonly uniqueId: () => string;
+}
+
+/** How often a change is tried again when somebody else has changed the job meanwhile. */
+const ATTEMPTS_MAX = 10;
+
+type Change = (job: Job, nowMs: number) => Job | undefined;
+
+/** Jobs in a store of definitions: who changes one does so by compare-and-set on its revision. */
+export class StoredJobs implements JobStore {
+  readonly #options: StoredJobsOptions;
+
+  constructor(options: StoredJobsOptions) {
+    this.#options = options;
+  }
+
+  async create({ id, kind, actor, input }: JobDraft): Promise<Job | 'full'> {
+    const { jobs, inputs, now } = this.#options;
+    const all = await jobs.list();
+    if (all.filter(({ item }) => isOpen(item)).length >= JOBS_OPEN_MAX) return 'full';
+    await this.#drop(all);
+    const nowMs = await now();
+    const job: Job = {
+      ...{ id, kind, actor, state: 'queued', createdAtMs: nowMs, updatedAtMs: nowMs },
+      ...{ progress: { done: 0 }, isCancelRequested: false, attempts: 0 },
+    };
+    // First, so that nobody finds a job without what it needs.
+    await inputs.put({ id, input }, undefined);
+    const stored = await jobs.put(job, undefined);
+    if (stored.kind !== 'stored') throw new Error(`a job with the id ${id} exists`);
+    return job;
+  }
+
+  async get(id: string): Promise<Job | undefined> {
+    return (await this.#options.jobs.get(id))?.item;
+  }
+
+  async list(): Promise<readonly Job[]> {
+    const jobs = await this.#options.jobs.list();
+    return jobs.map(({ item }) => item).sort(byLatest);
+  }
+
+  async claim({ replica, kinds, leaseMs }: JobSeeker): Promise<ClaimedJob | undefined> {
+    const { jobs, inputs, now, uniqueId } = this.#options;
+    const nowMs = await now();
+    const free = (await jobs.list())
+      .filter(({ item }) => kinds.includes(item.kind) && isFree(item, nowMs))
+      .sort((one, other) => byLatest(other.item, one.item));
+    for (const { item, revision } of free) {
+      const claim = uniqueId();
+      const worker = { replica, claim, leaseEndsAtMs: nowMs + leaseMs };
+      const state = { state: 'running', updatedAtMs: nowMs, attempts: item.attempts + 1 } as const;
+      const job: Job = { ...item, ...state, worker };
+      if ((await jobs.put(job, revision)).kind !== 'stored') continue;
+      const input = (await inputs.get(job.id))?.item.input;
+      return { job, input, claim };
+    }
+    return undefined;
+  }
+
+  async update(claimed: ClaimedJob, { leaseMs, ...told }: JobUpdate): Promise<JobHold> {
+    const job = await this.#change(claimed.job.id, (current, nowMs) => {
+      const { worker } = current;
+      if (worker?.claim !== claimed.claim || !isOpen(current)) return undefined;
+      const renewed = { ...worker, leaseEndsAtMs: nowMs + leaseMs };
+      return { ...current, ...told, worker: renewed, updatedAtMs: nowMs };
+    });
+    if (job === undefined) return { kind: 'lost' };
+    return { kind: 'held', isCancelRequested: job.isCancelRequested };
+  }
+
+  async finish(claimed: ClaimedJob, outcome: JobOutcome): Promise<boolean> {
+    const job = await this.#change(claimed.job.id, (current, nowMs) =>
+      current.worker?.claim === claimed.claim && isOpen(current)
+        ? ended({ ...current, ...outcome }, nowMs)
+        : undefined,
+    );
+    if (job === undefined) return false;
+    await this.#options.inputs.remove(job.id, undefined);
+    return true;
+  }
+
+  async cancel(id: string): Promise<'requested' | 'cancelled' | 'ended' | 'absent'> {
+    const job = await this.#change(id, (current, nowMs) => {
+      if (!isOpen(current)) return undefined;
+      if (current.state === 'queued') return ended({ ...current, state: 'cancelled' }, nowMs);
+      return { ...current, isCancelRequested: true, updatedAtMs: nowMs };
+    });
+    if (job === undefined) return (await this.get(id)) === undefined ? 'absent' : 'ended';
+    if (isOpen(job)) return 'requested';
+    await this.#options.inputs.remove(id, undefined);
+    return 'cancelled';
+  }
+
+  /** The job after a change; undefined when it is not there, or the change does not apply any more. */
+  async #change(id: string, change: Change): Promise<Job | undefined> {
+    const { jobs, now } = this.#options;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const stored = await jobs.get(id);
+      const next = stored === undefined ? undefined : change(stored.item, await now());
+      if (stored === undefined || next === undefined) return undefined;
+      const result = await jobs.put(next, stored.revision);
+      if (result.kind === 'stored') return next;
+    }
+    throw new Error(`the job ${id} is changed by too many at once`);
+  }
+
+  /** Removes ended jobs beyond those that are kept, the oldest. */
+  async #drop(all: readonly StoredDefinition<Job>[]): Promise<void> {
+    const { jobs, inputs } = this.#options;
+    const done = all.filter(({ item }) => !isOpen(item));
+    done.sort((one, other) => byLatest(one.item, other.item));
+    for (const { item, revision } of done.slice(JOBS_ENDED_MAX - 1)) {
+      await jobs.remove(item.id, revision);
+      // Gone already, unless its worker died right after it had ended the job.
+      await inputs.remove(item.id, undefined);
+    }
+  }
+}
+
+function ended(job: Job, nowMs: number): Job {
+  const { worker: _, ...rest } = job;
+  return { ...rest, endedAtMs: nowMs, updatedAtMs: nowMs };
+}
+
+function isOpen({ state }: Job): boolean {
+  return state === 'queued' || state === 'running';
+}
+
+function isFree({ state, worker }: Job, nowMs: number): boolean {
+  return state === 'queued' || (state === 'running' && (worker?.leaseEndsAtMs ?? 0) <= nowMs);
+}
+
+function byLatest(one: Job, other: Job): number {
+  return other.createdAtMs - one.createdAtMs || (one.id < other.id ? 1 : -1);
+}
