@@ -16,6 +16,7 @@ import type {
   WirePage,
   WireRetained,
   WireRuleChange,
+  WireRuleMetrics,
   WireRuleState,
   WireRuleTrial,
   WireStoredRule,
@@ -60,6 +61,7 @@ export class FakeNode {
   readonly trials = new Map<string, WireRuleTrial>();
   states: readonly WireRuleState[] = [];
   bridges: readonly WireBridge[] = [];
+  metrics: readonly WireRuleMetrics[] = [];
   readonly steps = new Map<string, readonly WireTestStep[]>();
   /** A frozen node takes commands and answers none. */
   frozen = false;
@@ -212,6 +214,13 @@ export class FakeNode {
         return { rules: [...this.rules.values()] };
       case 'rule-states':
         return { states: this.states };
+      case 'restart-bridge':
+        return { kind: 'restarting' };
+      case 'bridge-metrics':
+        return { rules: this.metrics };
+      case 'reset-bridge-metrics':
+        this.metrics = [];
+        return {};
       case 'put-rule':
         return this.putRule(command);
       case 'try-rule':

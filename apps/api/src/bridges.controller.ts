@@ -1,45 +1,27 @@
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type {
-  BridgeView,
-  CommandOf,
-  ConnectivityTest,
-  Input,
-  List,
-  WireBridge,
-  WireBridgeChange,
-  WireStoredBridge,
+import {
+  OPERATIONS,
+  type BridgeView,
+  type CommandOf,
+  type ConnectivityTest,
+  type Input,
+  type List,
+  type WireStoredBridge,
 } from '#libs/api-contracts';
 import { draftOf, faultyBridge } from './bridge-draft.ts';
+import { BRIDGES, findOwn, found, storedOf, survey } from './bridge-survey.ts';
 import type { Cluster } from './cluster/cluster.ts';
-import type { Inquiry } from './cluster/inquiry.ts';
-import { compareText } from './cluster/merge.ts';
-import { Definitions } from './http/definitions.ts';
 import { etagOf } from './http/etag.ts';
+import { mergePatch } from './http/merge-patch.ts';
 import type { Pages } from './http/pages.ts';
-import { ProblemError } from './http/problem-error.ts';
+import { checkRequest } from './http/request-check.ts';
 import { Checked, Route } from './http/route.ts';
-import { presentBridge, presentState, presentTest } from './presenters.ts';
+import { presentBridge, presentTest } from './presenters.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
 
 /** The part of its time that an operation leaves to the tests of nodes: the rest is for the way there and back. */
 const TEST_SHARE = 0.75;
-
-const BRIDGES = new Definitions('bridge');
-
-/** A bridge with what nodes say of it. */
-interface Surveyed {
-  readonly stored: WireStoredBridge;
-  readonly view: BridgeView;
-}
-
-/** Bridges as the nodes have them. */
-interface Survey {
-  /** In the order of their ids. */
-  readonly bridges: readonly Surveyed[];
-  /** Nodes that did not answer. */
-  readonly unavailable: readonly string[];
-}
 
 /** What bridge rules carry to or from: bridges of the configuration can be seen, those made here can be changed. */
 @Controller()
@@ -116,6 +98,32 @@ export class BridgesController {
     );
   }
 
+  @Route('patchBridge')
+  async patch(
+    @Checked() { path, body }: Input<'patchBridge'>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BridgeView> {
+    const { bridge_id: id } = path;
+    const inquiry = this.cluster.inquire();
+    const stored = await findOwn(inquiry, id, ifMatch);
+    const { source: _, states: __, ...settings } = presentBridge(stored);
+    // What comes of the patch has to be what PUT would take.
+    const { body: checked } = checkRequest(OPERATIONS.replaceBridge, {
+      params: path,
+      query: {},
+      body: mergePatch(settings, body),
+    });
+    const wanted = checked as Input<'replaceBridge'>['body'];
+    BRIDGES.requireSame(wanted.id, id);
+    const { revision } = stored;
+    const connector = draftOf({ ...wanted, id });
+    return shown(
+      storedOf(await inquiry.change({ kind: 'put-bridge', connector, revision })),
+      reply,
+    );
+  }
+
   @Route('deleteBridge')
   async delete(
     @Checked() { path }: Input<'deleteBridge'>,
@@ -165,66 +173,7 @@ type TestCommand = CommandOf<'test-bridge'>;
 type UnsavedTest = Extract<TestCommand, { connector: unknown }>;
 type WithoutFrame<Command> = Omit<Command, 'kind' | 'withinMs'>;
 
-/** Of a bridge that nodes have differently the newest settings are shown, else those of the first node. */
-async function survey(inquiry: Inquiry): Promise<Survey> {
-  const nodes = await inquiry.nodes();
-  const { answered, unavailable } = await inquiry.askSome(nodes, { kind: 'bridges' });
-  const newest = new Map<string, WireBridge>();
-  for (const { answer } of answered) {
-    for (const bridge of answer.bridges) {
-      const { id } = bridge.connector;
-      const other = newest.get(id);
-      if (other === undefined || other.revision < bridge.revision) newest.set(id, bridge);
-    }
-  }
-  const bridges = [...newest.entries()]
-    .toSorted(([a], [b]) => compareText(a, b))
-    .map(([id, stored]) => {
-      const states = answered.flatMap(({ node, answer }) =>
-        answer.bridges
-          .filter(({ connector }) => connector.id === id)
-          .map((bridge) => presentState(node.nodeId, bridge)),
-      );
-      return { stored, view: { ...presentBridge(stored), states } };
-    });
-  return { bridges, unavailable };
-}
-
-function found({ bridges }: Survey, id: string): Surveyed {
-  const surveyed = bridges.find(({ view }) => view.id === id);
-  if (surveyed === undefined) throw BRIDGES.refused('absent');
-  return surveyed;
-}
-
-/** The bridge, if it may be changed and its author has seen this revision of it. */
-async function findOwn(
-  inquiry: Inquiry,
-  id: string,
-  ifMatch: string | undefined,
-): Promise<WireStoredBridge> {
-  const { bridges } = await inquiry.read({ kind: 'bridges' });
-  return BRIDGES.own(
-    bridges.find(({ connector }) => connector.id === id),
-    ifMatch,
-  );
-}
-
 function shown(stored: WireStoredBridge, reply: FastifyReply): BridgeView {
   void reply.header('etag', etagOf(stored.revision));
   return presentBridge(stored);
-}
-
-function storedOf(change: WireBridgeChange): WireStoredBridge {
-  switch (change.kind) {
-    case 'stored':
-      return change.stored;
-    case 'in-use':
-      throw new ProblemError('conflict', `Rules use the bridge: ${change.rules.join(', ')}`);
-    case 'invalid':
-      throw faultyBridge(change.faults);
-    case 'conflict':
-    case 'absent':
-    case 'read-only':
-      throw BRIDGES.refused(change.kind);
-  }
 }

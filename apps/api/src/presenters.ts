@@ -238,7 +238,8 @@ function presentRuleSpool(spool: WireRuleSpool | undefined): { spool?: BridgeRul
 
 /** A bridge as the API shows it, without states yet. */
 export function presentBridge({ connector, source }: WireStoredBridge): BridgeView {
-  const origin = { source, states: [] } satisfies Partial<BridgeView>;
+  const { enabled = true } = connector;
+  const origin = { source, enabled, states: [] } satisfies Partial<BridgeView>;
   if (connector.kind === 'kafka') {
     const { clientId, brokers, tls, schemaRegistry, ...rest } = connector;
     return {

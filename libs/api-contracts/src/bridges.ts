@@ -9,8 +9,10 @@ export const bridgeStateSchema = named(
   z.object({
     node: z.string(),
     state: z
-      .enum(['connected', 'disconnected', 'unused'])
-      .describe('`disconnected`: a rule does not reach the other side. `unused`: no rule runs.'),
+      .enum(['connected', 'disconnected', 'unused', 'stopped'])
+      .describe(
+        '`disconnected`: a rule does not reach the other side. `unused`: no rule runs. `stopped`: it is not enabled.',
+      ),
     last_error: z.string().nullable().describe('Why it is not reached, when that is known.'),
   }),
 );
@@ -20,6 +22,7 @@ const common = {
   source: z
     .enum(['config', 'api'])
     .describe('Bridges of the configuration cannot be changed over REST.'),
+  enabled: z.boolean().describe('False: none of its rules is at work on any node.'),
   states: z
     .array(bridgeStateSchema)
     .describe('How the bridge fares, by node: of each node that answers and has it.'),
@@ -123,10 +126,16 @@ const secretWanted = named(
     ),
 );
 
+const wantedEnabled = z
+  .boolean()
+  .exactOptional()
+  .describe('False: none of its rules is at work. The default is true.');
+
 const milliseconds = z.int().min(100).max(300_000).exactOptional();
 
 const kafkaWanted = {
   kind: z.literal('kafka'),
+  enabled: wantedEnabled,
   brokers: z
     .array(z.string().max(260))
     .min(1)
@@ -172,6 +181,7 @@ const kafkaWanted = {
 
 const webhookWanted = {
   kind: z.literal('webhook'),
+  enabled: wantedEnabled,
   url: z.union([z.string().max(2048), secretWanted]),
   headers: z
     .record(z.string().min(1).max(256), z.union([z.string().max(4096), secretWanted]))
@@ -185,6 +195,7 @@ const webhookWanted = {
 
 const rabbitmqWanted = {
   kind: z.literal('rabbitmq'),
+  enabled: wantedEnabled,
   url: z.union([z.string().max(2048), secretWanted]),
   ca_file: file,
   timeout_ms: milliseconds,
@@ -270,10 +281,15 @@ export const connectivityTestSchema = named(
 /** What a connectivity test found. */
 export type ConnectivityTest = z.infer<typeof connectivityTestSchema>;
 
-const bridgePath = z.strictObject({ bridge_id: bridgeId });
+/** The path of a bridge. */
+export const bridgePath = z.strictObject({ bridge_id: bridgeId });
 
-const etag = { ETag: 'The revision of the bridge, for If-Match.' };
-const ifMatch = { 'If-Match': 'The ETag last read. Required, so that no change is lost.' };
+/** What replies say of a bridge's revision. */
+export const bridgeEtag = { ETag: 'The revision of the bridge, for If-Match.' };
+/** What a change of a bridge has to say. */
+export const bridgeIfMatch = {
+  'If-Match': 'The ETag last read. Required, so that no change is lost.',
+};
 
 const exampleWanted = {
   id: 'shop',
@@ -287,9 +303,11 @@ const exampleWanted = {
   },
 };
 
-const exampleMade = {
+/** A bridge that was made over REST. */
+export const exampleBridgeMade = {
   ...exampleWanted,
   source: 'api',
+  enabled: true,
   client_id: 'skein',
   compression: 'lz4',
   states: [],
@@ -299,6 +317,7 @@ const exampleBridge = {
   id: 'main',
   kind: 'kafka',
   source: 'config',
+  enabled: true,
   brokers: ['kafka.internal:9092'],
   client_id: 'skein',
   compression: 'lz4',
@@ -339,11 +358,11 @@ export const BRIDGE_OPERATIONS = {
       201: {
         description: 'Created.',
         schema: bridgeSchema,
-        headers: { ...etag, Location: 'The path of the bridge.' },
+        headers: { ...bridgeEtag, Location: 'The path of the bridge.' },
       },
     },
     problems: ['already-exists', 'unprocessable', 'node-unavailable', 'storage-unavailable'],
-    example: { body: exampleWanted, reply: exampleMade },
+    example: { body: exampleWanted, reply: exampleBridgeMade },
   },
   testUnsavedBridge: {
     method: 'post',
@@ -371,8 +390,8 @@ export const BRIDGE_OPERATIONS = {
     query: z.strictObject({}),
     headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
     replies: {
-      200: { description: 'The bridge.', schema: bridgeSchema, headers: etag },
-      304: { description: 'Not changed.', headers: etag },
+      200: { description: 'The bridge.', schema: bridgeSchema, headers: bridgeEtag },
+      304: { description: 'Not changed.', headers: bridgeEtag },
     },
     problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
     example: { path: { bridge_id: 'main' }, reply: exampleBridge },
@@ -388,10 +407,10 @@ export const BRIDGE_OPERATIONS = {
     pathParameters: bridgePath,
     query: z.strictObject({}),
     body: bridgeReplaceSchema,
-    headers: { ...ifMatch, 'If-None-Match': '`*` creates only.' },
+    headers: { ...bridgeIfMatch, 'If-None-Match': '`*` creates only.' },
     replies: {
-      200: { description: 'Replaced.', schema: bridgeSchema, headers: etag },
-      201: { description: 'Created.', schema: bridgeSchema, headers: etag },
+      200: { description: 'Replaced.', schema: bridgeSchema, headers: bridgeEtag },
+      201: { description: 'Created.', schema: bridgeSchema, headers: bridgeEtag },
     },
     problems: [
       'not-found',
@@ -402,7 +421,7 @@ export const BRIDGE_OPERATIONS = {
       'node-unavailable',
       'storage-unavailable',
     ],
-    example: { path: { bridge_id: 'shop' }, body: exampleWanted, reply: exampleMade },
+    example: { path: { bridge_id: 'shop' }, body: exampleWanted, reply: exampleBridgeMade },
   },
   deleteBridge: {
     method: 'delete',
@@ -413,7 +432,7 @@ export const BRIDGE_OPERATIONS = {
     scope: 'bridges:write',
     pathParameters: bridgePath,
     query: z.strictObject({}),
-    headers: ifMatch,
+    headers: bridgeIfMatch,
     replies: { 204: { description: 'Deleted.' } },
     problems: [
       'not-found',

@@ -50,6 +50,18 @@ export type {
   WireRulePlace,
   WireSubject,
 } from './access-command.ts';
+export type { BridgeAnswers, BridgeCommand, WireRuleMetrics } from './bridge-command.ts';
+export {
+  bridgeActionSchema,
+  bridgeMetricsSchema,
+  bridgeRuleMetricsSchema,
+  bridgeStatusSchema,
+  type BridgeAction,
+  type BridgeMetrics,
+  type BridgeRuleMetrics,
+  type BridgeStatusView,
+  type RuleCounts,
+} from './bridge-work.ts';
 export type { UserAnswers, UserCommand, WireUser, WireUserChange } from './user-command.ts';
 export {
   userCreateSchema,

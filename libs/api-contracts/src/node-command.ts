@@ -1,4 +1,5 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
+import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 
 /** QoS of a message on the wire between the API and a node. */
@@ -127,6 +128,7 @@ export type WireConnector =
   | {
       readonly id: string;
       readonly kind: 'kafka';
+      readonly enabled?: boolean | undefined;
       readonly brokers: readonly string[];
       readonly clientId: string;
       readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
@@ -137,6 +139,7 @@ export type WireConnector =
   | {
       readonly id: string;
       readonly kind: 'webhook';
+      readonly enabled?: boolean | undefined;
       readonly url: string | WireSecret;
       readonly headers: Readonly<Record<string, string | WireSecret>>;
       readonly caFile?: string;
@@ -147,6 +150,7 @@ export type WireConnector =
   | {
       readonly id: string;
       readonly kind: 'rabbitmq';
+      readonly enabled?: boolean | undefined;
       readonly url: string | WireSecret;
       readonly caFile?: string;
       readonly timeoutMs: number;
@@ -165,7 +169,7 @@ export interface WireStoredBridge {
 
 /** A bridge, and how it fares on a node. */
 export interface WireBridge extends WireStoredBridge {
-  readonly state: 'connected' | 'disconnected' | 'unused';
+  readonly state: 'connected' | 'disconnected' | 'unused' | 'stopped';
   readonly lastError?: string | undefined;
 }
 
@@ -379,6 +383,7 @@ export interface WireRetainedQuery {
 /** What the API asks of a node. Only `nodes` may be asked of whoever is there; all else is addressed to one node. */
 export type NodeCommand =
   | AccessCommand
+  | BridgeCommand
   | UserCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
@@ -425,7 +430,7 @@ export type NodeCommand =
     };
 
 /** The answers by kind of command. */
-export interface NodeAnswers extends AccessAnswers, UserAnswers {
+export interface NodeAnswers extends AccessAnswers, BridgeAnswers, UserAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;

@@ -1,6 +1,7 @@
 import { ACCESS_OPERATIONS } from './access.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
+import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
@@ -17,6 +18,7 @@ export const OPERATIONS = {
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,
+  ...BRIDGE_WORK_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,

@@ -1,8 +1,9 @@
-import type { Log, Meter } from '#libs/broker-ports';
+import type { Log } from '#libs/broker-ports';
 import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { ClientMoves } from './client-moves.ts';
 import type { LaneLimits } from './lane.ts';
+import type { RuleMeter } from './rule-counts.ts';
 import type { BridgeSpool } from './spool-limits.ts';
 
 /** What the rules of one connector work with. */
@@ -17,5 +18,5 @@ export interface BridgeContext {
   readonly moves: ClientMoves | undefined;
   readonly clock: BridgeClock;
   readonly log: Log;
-  readonly meter: Meter;
+  readonly meter: RuleMeter;
 }

@@ -173,6 +173,73 @@ describe('RuleBridge whose connectors change', () => {
     expect(stored).toEqual(['skein:1']);
   });
 
+  it('stops the rules of one that is not enabled, keeps what they have, and lets messages pass', async () => {
+    const rules = [rule('a', { ack: 'spool' })];
+    bridge.apply(rules, ground(connector('a')));
+    await pass(200);
+    away.add('skein');
+    offer('a/1', '1');
+    await pass(200);
+    bridge.apply(rules, ground({ ...connector('a'), enabled: false }));
+    await pass(10_000);
+    expect(bridge.idle).toBe(true);
+    expect(bridge.connectors()).toEqual([{ id: 'a', state: 'stopped', lastError: undefined }]);
+    expect(stateOf('a')).toEqual({ id: 'a', state: 'stopped', lastError: undefined });
+    expect(bridge.restart('a')).toBe('stopped');
+    offer('a/1', 'passes');
+    away.clear();
+    await pass(1_000);
+    expect([stored, answers]).toEqual([[], ['1:ok', 'passes:ok']]);
+    bridge.apply(rules, ground(connector('a')));
+    await pass(1_000);
+    expect(stored).toEqual(['skein:1']);
+  });
+
+  it('begins anew when it is restarted, and loses nothing', async () => {
+    bridge.apply([rule('a', { ack: 'spool' }), rule('b')], ground(connector('a'), connector('b')));
+    await pass(100);
+    away.add('skein');
+    offer('a/1', '1');
+    await pass(100);
+    expect(bridge.restart('a')).toBe('restarting');
+    expect(bridge.restart('c')).toBe('absent');
+    offer('a/1', '2');
+    away.clear();
+    await pass(2_000);
+    expect(stored).toEqual(['skein:1', 'skein:2']);
+    expect(opened.map((each) => [each.rule, each.isClosed])).toEqual([
+      ...[['a', true] as const, ['b', false] as const, ['a', false] as const],
+    ]);
+  });
+
+  it('counts what its rules do over restarts, until somebody resets it', async () => {
+    const metricsOf = (id: string) => bridge.metrics().find((each) => each.id === id);
+    bridge.apply([rule('a'), rule('b')], ground(connector('a'), connector('b')));
+    await pass(100);
+    offer('a/1', '1');
+    await pass(100);
+    bridge.restart('a');
+    await pass(100);
+    offer('a/1', '2');
+    offer('b/1', '3');
+    await pass(100);
+    const sinceMs = metricsOf('a')?.sinceMs ?? 0;
+    expect(metricsOf('a')).toMatchObject({ bridge: 'a', matched: 2, delivered: 2, failed: 0 });
+    away.add('skein');
+    offer('a/1', '4');
+    await pass(100);
+    offer('a/1', 'behind it');
+    await pass(2_000);
+    expect(metricsOf('a')).toMatchObject({ matched: 4, failed: 1, reasons: { timeout: 1 } });
+    expect(metricsOf('a')?.retries).toBeGreaterThan(0);
+    bridge.resetMetrics('a');
+    expect(metricsOf('a')).toMatchObject({ matched: 0, delivered: 0, failed: 0, reasons: {} });
+    expect(metricsOf('a')?.sinceMs).toBeGreaterThan(sinceMs);
+    expect(metricsOf('b')).toMatchObject({ matched: 1, delivered: 1 });
+    bridge.apply([rule('b')]);
+    expect(bridge.metrics().map(({ id }) => id)).toEqual(['b']);
+  });
+
   it('says of one that it may not use what is wrong with it', () => {
     const refused = new Map([['a', 'sasl.password.env must begin with X_']]);
     bridge.apply([rule('a')], { connectors: [], refused });

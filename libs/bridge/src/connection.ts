@@ -5,6 +5,7 @@ import type {
   Connector,
   ConnectorStatus,
   KafkaToMqttRule,
+  RuleMetrics,
   RuleSample,
   RuleTrial,
 } from '#libs/broker-ports';
@@ -14,6 +15,7 @@ import { BufferBudget } from './buffer-budget.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { InboundRule, type InboundLink } from './inbound-rule.ts';
 import { OutboundRule } from './outbound-rule.ts';
+import type { RuleCounts, RuleMeter } from './rule-counts.ts';
 import { ruleFault } from './rule-fault.ts';
 import { tryRule } from './rule-trial.ts';
 import type { SinkFactory } from './sink.ts';
@@ -22,6 +24,13 @@ import type { SourceFactory } from './source.ts';
 /** What a test is called where a rule has its id. */
 const TEST_RULE = { id: 'connectivity-test' };
 
+/** What a rule begins with besides itself. */
+export interface RuleStart {
+  /** Resolves when its earlier versions are gone. */
+  readonly after: Promise<void>;
+  readonly counts: RuleCounts;
+}
+
 /** A rule at work. */
 export type RunningRule = OutboundRule | InboundRule;
 
@@ -29,22 +38,15 @@ export type RunningRule = OutboundRule | InboundRule;
 export class Connection {
   readonly connector: Connector;
   readonly #options: RuleBridgeOptions;
-  readonly #context: BridgeContext;
+  readonly #budget: BufferBudget;
   readonly #sinks: SinkFactory;
   readonly #sources: SourceFactory | undefined;
 
   /** @throws Error when no factory is of the connector's kind. */
   constructor(connector: Connector, options: RuleBridgeOptions) {
-    const { limits, moves, clock, log, meter } = options;
-    const budget = new BufferBudget(limits.bufferBytesMax);
     this.connector = connector;
     this.#options = options;
-    this.#context = {
-      ...{ bridge: connector.id, limits, budget, moves, clock, log, meter },
-      get spool() {
-        return options.spool;
-      },
-    };
+    this.#budget = new BufferBudget(options.limits.bufferBytesMax);
     const sinks = options.sinks.find(({ kind }) => kind === connector.kind);
     if (sinks === undefined) throw new Error(`nothing makes sinks of kind ${connector.kind}`);
     this.#sinks = sinks;
@@ -56,7 +58,7 @@ export class Connection {
     return ruleFault(rule, {
       target: (name) => this.#sinks.targetFault(name),
       topic: (name) => this.#sources?.topicFault(name),
-      hasSpool: this.#context.spool !== undefined,
+      hasSpool: this.#options.spool !== undefined,
     });
   }
 
@@ -73,16 +75,36 @@ export class Connection {
    *
    * @throws TemplateError when a template of the rule cannot be compiled.
    */
-  open(rule: BridgeRule, after: Promise<void>): RunningRule {
+  open(rule: BridgeRule, { after, counts }: RuleStart): RunningRule {
     const { log } = this.#options;
+    const meter = counts.over(this.#options.meter);
+    const context = this.#contextOf(meter);
     if (rule.direction === 'kafka-to-mqtt') {
-      return new InboundRule(rule, this.#context, this.#inboundLink(rule, after));
+      return new InboundRule(rule, context, this.#inboundLink(rule, after));
     }
-    return new OutboundRule(rule, this.#context, {
+    return new OutboundRule(rule, context, {
       sink: this.#sinks.open(this.connector, rule, log),
       targetFault: (target) => this.#sinks.targetFault(target),
       after,
     });
+  }
+
+  /** What metrics() of a rule shows besides its counts. */
+  waiting(rule: RunningRule): Pick<RuleMetrics, 'lagRecords' | 'heldRecords' | 'spool'> {
+    if (rule instanceof InboundRule) return { lagRecords: rule.lag, heldRecords: 0 };
+    const heldRecords = this.#options.moves?.heldOf(rule.rule.id) ?? 0;
+    return { lagRecords: 0, heldRecords, spool: rule.spool };
+  }
+
+  #contextOf(meter: RuleMeter): BridgeContext {
+    const { limits, moves, clock, log } = this.#options;
+    const options = this.#options;
+    return {
+      ...{ bridge: this.connector.id, limits, budget: this.#budget, moves, clock, log, meter },
+      get spool() {
+        return options.spool;
+      },
+    };
   }
 
   #inboundLink(rule: KafkaToMqttRule, after: Promise<void>): InboundLink {
@@ -109,6 +131,7 @@ export class Connection {
   /** How this connector fares, by the rules that work on it now. */
   status(rules: readonly RunningRule[]): ConnectorStatus {
     const { id } = this.connector;
+    if (this.connector.enabled === false) return { id, state: 'stopped', lastError: undefined };
     const troubled = rules.find((rule) => !rule.connected);
     if (troubled !== undefined) {
       return { id, state: 'disconnected', lastError: troubled.status().lastError };
@@ -130,7 +153,8 @@ export class Connection {
 
   /** Tells the meter that there is no such connector any more: nothing waits, and nobody misses the other side. */
   retire(): void {
-    const { bridge, meter } = this.#context;
+    const { meter } = this.#options;
+    const { id: bridge } = this.connector;
     meter.bridgeBuffer(bridge, 0, 0);
     meter.bridgeSpool(bridge, 0, 0);
     meter.bridgeConsumerLag(bridge, 0);
@@ -139,19 +163,20 @@ export class Connection {
 
   /** Tells the meter how this connector fares, from the rules that work on it now. */
   tell(rules: readonly RunningRule[]): void {
-    const { bridge, budget, meter } = this.#context;
-    const lags = rules.map((rule) => (rule instanceof InboundRule ? rule.lag : 0));
-    meter.bridgeBuffer(bridge, budget.records, budget.bytes);
-    let [records, bytes, held] = [0, 0, 0];
+    const { meter } = this.#options;
+    const { id: bridge } = this.connector;
+    meter.bridgeBuffer(bridge, this.#budget.records, this.#budget.bytes);
+    let [records, bytes, held, lag] = [0, 0, 0, 0];
     for (const rule of rules) {
-      const waiting = rule instanceof OutboundRule ? rule.spool : undefined;
-      records += waiting?.records ?? 0;
-      bytes += waiting?.bytes ?? 0;
-      held += this.#context.moves?.heldOf(rule.rule.id) ?? 0;
+      const { spool, heldRecords, lagRecords } = this.waiting(rule);
+      records += spool?.records ?? 0;
+      bytes += spool?.bytes ?? 0;
+      held += heldRecords;
+      lag = Math.max(lag, lagRecords);
     }
     meter.bridgeSpool(bridge, records, bytes);
     meter.bridgeHeld(bridge, held);
-    meter.bridgeConsumerLag(bridge, Math.max(0, ...lags));
+    meter.bridgeConsumerLag(bridge, lag);
     meter.bridgeConnected(bridge, this.status(rules).state !== 'disconnected');
   }
 }

@@ -8,6 +8,7 @@ import {
   type ConnectorStatus,
   type Message,
   type PublishDone,
+  type RuleMetrics,
   type RuleSample,
   type RuleStatus,
   type RuleTrial,
@@ -19,6 +20,7 @@ import { AckGate } from './ack-gate.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { Connection, type RunningRule } from './connection.ts';
 import { OutboundRule, type RuleEnd } from './outbound-rule.ts';
+import { RuleCounts } from './rule-counts.ts';
 import { bridgeFault } from './rule-fault.ts';
 import { SpoolLeftovers } from './spool-leftovers.ts';
 
@@ -52,6 +54,7 @@ export class RuleBridge implements Bridge {
   /** Rules that were taken out and still send what they hold. */
   readonly #leaving = new Map<RunningRule, Promise<void>>();
   #stopped: RuleStatus[] = [];
+  readonly #counts = new Map<string, RuleCounts>();
   readonly #leftovers: SpoolLeftovers;
   readonly #trie = new TopicTrie<OutboundRule>();
   readonly #matches = new MatchCache<readonly OutboundRule[]>(MATCH_CACHE_ENTRIES);
@@ -104,9 +107,12 @@ export class RuleBridge implements Bridge {
     if (this.#closing !== undefined) return;
     const moved = this.#connect(ground);
     this.#leftovers.know({ known: new Set(rules.map(({ id }) => id)), removed });
-    const wanted = new Map(rules.filter((rule) => rule.enabled).map((rule) => [rule.id, rule]));
+    this.#forgetCounts(rules);
+    const isAtWork = ({ enabled, bridge }: BridgeRule): boolean =>
+      enabled && this.#connections.get(bridge)?.connector.enabled !== false;
+    const wanted = new Map(rules.filter(isAtWork).map((rule) => [rule.id, rule]));
     this.#stopped = rules
-      .filter((rule) => !rule.enabled)
+      .filter((rule) => !isAtWork(rule))
       .map(({ id }) => ({ id, state: 'stopped', lastError: undefined }));
     for (const running of this.#rules.values()) {
       const { rule } = running;
@@ -167,6 +173,33 @@ export class RuleBridge implements Bridge {
     }));
     const connections = [...this.#connections];
     return [...connections.map(([id, each]) => each.status(this.#rulesOf(id))), ...refused];
+  }
+
+  metrics(): readonly RuleMetrics[] {
+    return [...this.#counts].map(([id, counts]) => {
+      const running = this.#rules.get(id);
+      const waiting = running && this.#connections.get(running.rule.bridge)?.waiting(running);
+      return counts.metrics(waiting ?? { lagRecords: 0, heldRecords: 0 });
+    });
+  }
+
+  resetMetrics(connector: string): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const counts of this.#counts.values()) {
+      if (counts.bridge === connector) counts.reset(nowMs);
+    }
+  }
+
+  restart(id: string): 'restarting' | 'stopped' | 'absent' {
+    const connection = this.#connections.get(id);
+    if (connection === undefined || this.#closing !== undefined) return 'absent';
+    if (connection.connector.enabled === false) return 'stopped';
+    this.#connections.set(id, new Connection(connection.connector, this.#options));
+    for (const running of this.#rulesOf(id)) {
+      this.#stop(running);
+      this.#start(running.rule);
+    }
+    return 'restarting';
   }
 
   test(connector: Connector, request: BridgeTest): Promise<readonly BridgeTestStep[]> {
@@ -235,12 +268,26 @@ export class RuleBridge implements Bridge {
       return;
     }
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    const running = connection.open(rule, this.#departed(rule.id));
+    const after = this.#departed(rule.id);
+    const running = connection.open(rule, { after, counts: this.#countsOf(rule) });
     this.#rules.set(rule.id, running);
     if (!(running instanceof OutboundRule)) return;
     this.#trie.add(running.rule.filter, running);
     this.#outboundCount += 1;
     this.#version += 1;
+  }
+
+  #countsOf({ id, bridge }: BridgeRule): RuleCounts {
+    const counts = this.#counts.get(id) ?? new RuleCounts(id, bridge, this.#options.clock.nowMs());
+    counts.moveTo(bridge);
+    this.#counts.set(id, counts);
+    return counts;
+  }
+
+  /** Counts of a rule that is not there any more are of no use to anybody. */
+  #forgetCounts(rules: readonly BridgeRule[]): void {
+    const ids = new Set(rules.map(({ id }) => id));
+    for (const id of this.#counts.keys()) if (!ids.has(id)) this.#counts.delete(id);
   }
 
   #stop(running: RunningRule): void {

@@ -70,9 +70,7 @@ export interface ValueSchema {
 }
 
 /** A Kafka cluster. */
-export interface KafkaConnector {
-  /** Rules and metrics call it so. */
-  readonly id: string;
+export interface KafkaConnector extends ConnectorFields {
   readonly kind: 'kafka';
   /** `host:port` of brokers to start from. */
   readonly brokers: readonly string[];
@@ -88,9 +86,7 @@ export interface KafkaConnector {
 }
 
 /** An HTTP endpoint that takes records by POST. */
-export interface WebhookConnector {
-  /** Rules and metrics call it so. */
-  readonly id: string;
+export interface WebhookConnector extends ConnectorFields {
   readonly kind: 'webhook';
   /** `http:` or `https:`; a rule's path is appended to that of the URL. */
   readonly url: string | SecretReference;
@@ -107,9 +103,7 @@ export interface WebhookConnector {
 }
 
 /** A RabbitMQ, or what else speaks AMQP 0-9-1 with publisher confirms. */
-export interface RabbitmqConnector {
-  /** Rules and metrics call it so. */
-  readonly id: string;
+export interface RabbitmqConnector extends ConnectorFields {
   readonly kind: 'rabbitmq';
   /** `amqp:` or `amqps:`, with user, password and virtual host where they are not those of a new server. */
   readonly url: string | SecretReference;
@@ -119,6 +113,14 @@ export interface RabbitmqConnector {
   readonly timeoutMs: number;
   /** Channels of one rule and exchange; records of one key take the same. */
   readonly concurrency: number;
+}
+
+/** What connectors of every kind have. */
+export interface ConnectorFields {
+  /** Rules and metrics call it so. */
+  readonly id: string;
+  /** False: none of its rules is at work; messages do not concern them, and what they have in the spool waits. @defaultValue true */
+  readonly enabled?: boolean | undefined;
 }
 
 /** The other side of a bridge, and how to reach it: what the configuration and the API call a bridge. */
@@ -305,11 +307,42 @@ export interface RuleStatus {
   readonly spool?: RuleSpoolState | undefined;
 }
 
+/** What a rule has counted on one node, since its node began or since somebody reset it; those of a meter go on. */
+export interface RuleMetrics {
+  readonly id: string;
+  /** The connector that the rule names. */
+  readonly bridge: string;
+  /** When counting began: milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** Messages or records that were of the rule. */
+  readonly matched: number;
+  readonly delivered: number;
+  /** Such as the expression `where` passed over. */
+  readonly filtered: number;
+  /** Refused, or not carried in time; `reasons` says why. */
+  readonly failed: number;
+  /** Given up without an answer to anybody; `reasons` says why. */
+  readonly dropped: number;
+  /** Dead letters that were stored. */
+  readonly deadLetters: number;
+  readonly retries: number;
+  /** Records that failed or were dropped, by reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** How far the rule is behind; 0 for rules from MQTT. */
+  readonly lagRecords: number;
+  /** Records that wait for another node. */
+  readonly heldRecords: number;
+  readonly spool?: RuleSpoolState | undefined;
+}
+
 /** The state of one connector on one node. */
 export interface ConnectorStatus {
   readonly id: string;
-  /** `disconnected`: a rule does not reach the other side; the last error says why, if known. `unused`: no rule runs. */
-  readonly state: 'connected' | 'disconnected' | 'unused';
+  /**
+   * `disconnected`: a rule does not reach the other side; the last error says why, if known. `unused`: no rule runs. `stopped`: it is not
+   * enabled.
+   */
+  readonly state: 'connected' | 'disconnected' | 'unused' | 'stopped';
   readonly lastError: string | undefined;
 }
 
@@ -363,6 +396,12 @@ export interface Bridge {
   status(): readonly RuleStatus[];
   /** The state of each connector. */
   connectors(): readonly ConnectorStatus[];
+  /** What each rule has counted, of those that were at work here since the node began and are still defined. */
+  metrics(): readonly RuleMetrics[];
+  /** Sets back what the rules of a connector have counted. */
+  resetMetrics(connector: string): void;
+  /** Has a connector and its rules begin anew, as if its settings had changed. */
+  restart(connector: string): 'restarting' | 'stopped' | 'absent';
   /** Tests from this node whether a connector can work, applied or not, up to the first fault, over connections of its own. */
   test(connector: Connector, request: BridgeTest): Promise<readonly BridgeTestStep[]>;
   /** Sends what is buffered in memory within the deadline, then stops; what is in the spool stays there. */

@@ -6,6 +6,7 @@ it('says which kind of bridge a direction needs', () => {
     id: 'main',
     // A kind that only a newer version knows.
     kind: 'pigeon' as 'kafka',
+    enabled: true,
     brokers: ['k:9092'],
     clientId: 'skein',
     compression: 'none' as const,

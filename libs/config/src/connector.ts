@@ -12,6 +12,11 @@ const name = (description: string) =>
     .regex(NAME, { error: `must be ${NAME_EXPECTED}` })
     .meta({ description, expects: '1 to 64 letters, digits, `.`, `_`, `-`' });
 
+const enabled = z.boolean({ error: 'must be true or false' }).default(true).meta({
+  description:
+    'Whether its rules are at work; false stops all of them, and what they have in the spool waits.',
+});
+
 const BROKERS_EXPECTED = 'a list of 1 to 64 host:port';
 
 const SECRET_EXPECTED = '{ file: PATH } or { env: NAME }';
@@ -110,6 +115,7 @@ const schemaRegistry = z
 export const kafkaConnector = z.strictObject({
   id: name('Name of the bridge, unique; rules and metrics call it so.'),
   kind: z.literal('kafka').meta({ description: 'What is on the other side.', expects: '`kafka`' }),
+  enabled,
   brokers: z
     .array(z.string().regex(/^[^\s,/]{1,253}:\d{1,5}$/, { error: 'must be host:port' }), {
       error: `must be ${BROKERS_EXPECTED}`,
@@ -151,6 +157,7 @@ export const webhookConnector = z.strictObject({
   kind: z
     .literal('webhook')
     .meta({ description: 'What is on the other side.', expects: '`webhook`' }),
+  enabled,
   url: z.union([httpUrl, secretReference], { error: URL_FAULT }).meta({
     description: 'Where to post; the path of a rule is appended to its path.',
     expects: URL_EXPECTED,
@@ -187,6 +194,7 @@ export const rabbitmqConnector = z.strictObject({
   kind: z
     .literal('rabbitmq')
     .meta({ description: 'What is on the other side.', expects: '`rabbitmq`' }),
+  enabled,
   url: z
     .union(
       [

@@ -108,6 +108,7 @@ describe('the order of sources', () => {
       {
         id: 'main',
         kind: 'kafka',
+        enabled: true,
         brokers: ['one:9092', 'two:9092'],
         clientId: 'skein',
         compression: 'lz4',

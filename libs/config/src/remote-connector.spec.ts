@@ -17,7 +17,7 @@ describe('a connector that comes through the API', () => {
   it('gets its defaults as one of the file does', () => {
     expect(checkRemoteConnector(KAFKA, loadConfig({ env: {} }).bridge)).toEqual({
       kind: 'sound',
-      connector: { ...KAFKA, clientId: 'skein', compression: 'lz4' },
+      connector: { ...KAFKA, enabled: true, clientId: 'skein', compression: 'lz4' },
     });
   });
 

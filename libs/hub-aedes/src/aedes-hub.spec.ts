@@ -75,6 +75,9 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     tryRule: () => ({ kind: 'unmatched', by: 'filter' }),
     status: () => [],
     connectors: () => [],
+    metrics: () => [],
+    resetMetrics: () => undefined,
+    restart: () => 'absent',
     test: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };

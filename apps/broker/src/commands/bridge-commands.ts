@@ -21,6 +21,7 @@ import type {
 import { ruleSampleOf, wireTrialOf, type SampleOrigin } from './rule-trials.ts';
 import { checkRemoteConnector, type RemotePolicy } from '#libs/config';
 import type { BridgeDefinitions } from '../bridge-definitions.ts';
+import type { BridgeAtWork } from './bridge-work-commands.ts';
 import { bridgeRuleOf } from './wire.ts';
 
 /** What commands on bridges and their rules work on. */
@@ -30,7 +31,8 @@ export interface BridgeCommandsOptions {
   readonly rules: Pick<RuleStore, 'put' | 'remove'>;
   /** What bridges made here may name. */
   readonly policy: RemotePolicy;
-  readonly bridge: Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test' | 'tryRule'>;
+  readonly bridge: BridgeAtWork &
+    Pick<Bridge, 'status' | 'connectors' | 'ruleFault' | 'test' | 'tryRule'>;
 }
 
 /** Not applied yet: the node has not heard of the bridge. */

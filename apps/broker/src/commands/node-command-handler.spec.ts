@@ -209,6 +209,9 @@ function setUp() {
           const record = { target: 't', route: undefined, partition: 3, key: payload };
           return { kind: 'record', record: { ...record, value: payload, headers } };
         },
+        metrics: () => [],
+        resetMetrics: () => undefined,
+        restart: (id) => (id === 'main' ? 'restarting' : 'absent'),
         ruleFault: ({ id }) => (id === 'bad' ? 'topic: is wrong' : undefined),
       },
     },

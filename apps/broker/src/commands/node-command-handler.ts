@@ -8,6 +8,7 @@ import type {
   WireRetained,
 } from '#libs/api-contracts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
+import { answerOnBridges } from './bridge-work-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
 import { injectedOf, wireRetainedOf } from './wire.ts';
@@ -101,6 +102,10 @@ export class NodeCommandHandler {
         return { rules: await this.#bridges.list() };
       case 'rule-states':
         return { states: this.#bridges.states() };
+      case 'restart-bridge':
+      case 'bridge-metrics':
+      case 'reset-bridge-metrics':
+        return answerOnBridges(this.#options.bridges.bridge, command);
       case 'put-rule':
         return this.#bridges.put(command);
       case 'remove-rule':
