@@ -1,6 +1,8 @@
 import type {
   AccessAnswers,
   AccessCommand,
+  BridgeAnswers,
+  BridgeCommand,
   CommandOf,
   NodeAnswers,
   NodeCommand,
@@ -135,6 +137,18 @@ export class FakeNode {
     }
   }
 
+  private answerOnBridges(command: BridgeCommand): BridgeAnswers[BridgeCommand['kind']] {
+    switch (command.kind) {
+      case 'restart-bridge':
+        return { kind: 'restarting' };
+      case 'bridge-metrics':
+        return { rules: this.metrics };
+      case 'reset-bridge-metrics':
+        this.metrics = [];
+        return {};
+    }
+  }
+
   private putUser({
     id,
     groups,
@@ -168,6 +182,7 @@ export class FakeNode {
 
   private answer(command: NodeCommand): NodeAnswers[NodeCommand['kind']] {
     if (isOnUsers(command)) return this.answerOnUsers(command);
+    if (isOnBridges(command)) return this.answerOnBridges(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };
@@ -214,13 +229,6 @@ export class FakeNode {
         return { rules: [...this.rules.values()] };
       case 'rule-states':
         return { states: this.states };
-      case 'restart-bridge':
-        return { kind: 'restarting' };
-      case 'bridge-metrics':
-        return { rules: this.metrics };
-      case 'reset-bridge-metrics':
-        this.metrics = [];
-        return {};
       case 'put-rule':
         return this.putRule(command);
       case 'try-rule':
@@ -336,4 +344,8 @@ function pageOf<Item>(items: readonly Item[], limit: number) {
 
 function isOnUsers(command: NodeCommand): command is UserCommand {
   return ['users', 'user', 'put-user', 'remove-user'].includes(command.kind);
+}
+
+function isOnBridges(command: NodeCommand): command is BridgeCommand {
+  return ['restart-bridge', 'bridge-metrics', 'reset-bridge-metrics'].includes(command.kind);
 }

@@ -1,14 +1,17 @@
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type {
-  BridgeRuleCreate,
-  BridgeRuleState,
-  BridgeRuleView,
-  Input,
-  List,
-  WireRuleChange,
-  WireStoredRule,
+import {
+  BRIDGE_RULE_FILTERS,
+  conditionsOf,
+  type BridgeRuleCreate,
+  type BridgeRuleState,
+  type BridgeRuleView,
+  type Input,
+  type List,
+  type WireRuleChange,
+  type WireStoredRule,
 } from '#libs/api-contracts';
+import { meetsInState } from './bridge-filter.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText } from './cluster/merge.ts';
@@ -48,13 +51,16 @@ export class BridgeRulesController {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
     const { rules, states, unavailable } = await survey(this.cluster.inquire());
+    const conditions = conditionsOf(BRIDGE_RULE_FILTERS, query);
     const rest = rules
       .filter(({ rule }) => rule.id > after)
-      .toSorted((a, b) => compareText(a.rule.id, b.rule.id));
+      .map((stored) => ({ ...presentRule(stored), states: states(stored) }))
+      .filter((view) => meetsInState(conditions, view))
+      .toSorted((a, b) => compareText(a.id, b.id));
     const page = rest.slice(0, query.limit);
     return this.pages.list(exchange, query.limit, {
-      items: page.map((stored) => ({ ...presentRule(stored), states: states(stored) })),
-      after: rest.length > page.length ? page.at(-1)?.rule.id : undefined,
+      items: page,
+      after: rest.length > page.length ? page.at(-1)?.id : undefined,
       unavailable,
     });
   }

@@ -67,6 +67,30 @@ describe('bridges at work', () => {
     expect(node.bridges).toEqual([SHOP]);
   });
 
+  it.each([
+    ['listBridges', 'kind=kafka&enabled=true&id[like]=sh', ['shop']],
+    ['listBridges', 'kind[in]=webhook,rabbitmq', []],
+    ['listBridges', 'state=connected', ['shop']],
+    ['listBridges', 'state=stopped', []],
+    ['listBridges', 'source=config', []],
+    ['listBridgeRules', 'bridge=shop', ['a', 'b']],
+    ['listBridgeRules', 'state=degraded', ['a']],
+    ['listBridgeRules', 'direction=kafka-to-mqtt', []],
+    ['listBridgeRules', 'enabled=false', ['b']],
+  ] as const)('are found: %s with %s', async (operation, query, ids) => {
+    const json = { bridge: 'shop', direction: 'mqtt-to-kafka', filter: 'a', topic: 't' };
+    await operate(api, 'createBridgeRule', { json: { ...json, id: 'a' } });
+    await operate(api, 'createBridgeRule', { json: { ...json, id: 'b', enabled: false } });
+    node.states = [
+      { id: 'a', state: 'degraded' },
+      { id: 'b', state: 'stopped' },
+    ];
+    const { status, body } = await operate(api, operation, { path: `?${query}` });
+    const { items } = body as { items: { id: string }[] };
+    expect([status, items.map(({ id }) => id)]).toEqual([200, ids]);
+    expect((await operate(api, operation, { path: '?colour=red' })).status).toBe(400);
+  });
+
   it('are stopped and started, once each, whatever their revision', async () => {
     const stopped = await operate(api, 'stopBridge', { path: `${path}/stop` });
     expect(stopped).toMatchObject({ status: 202, body: { action: 'stop', enabled: false } });

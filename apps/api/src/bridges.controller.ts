@@ -1,7 +1,9 @@
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
+  BRIDGE_FILTERS,
   OPERATIONS,
+  conditionsOf,
   type BridgeView,
   type CommandOf,
   type ConnectivityTest,
@@ -11,6 +13,7 @@ import {
 } from '#libs/api-contracts';
 import { draftOf, faultyBridge } from './bridge-draft.ts';
 import { BRIDGES, findOwn, found, storedOf, survey } from './bridge-survey.ts';
+import { meetsInState } from './bridge-filter.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { etagOf } from './http/etag.ts';
 import { mergePatch } from './http/merge-patch.ts';
@@ -40,7 +43,10 @@ export class BridgesController {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
     const { bridges, unavailable } = await survey(this.cluster.inquire());
-    const rest = bridges.map(({ view }) => view).filter(({ id }) => id > after);
+    const conditions = conditionsOf(BRIDGE_FILTERS, query);
+    const rest = bridges
+      .map(({ view }) => view)
+      .filter((view) => view.id > after && meetsInState(conditions, view));
     const items = rest.slice(0, query.limit);
     return this.pages.list(exchange, query.limit, {
       items,

@@ -6,6 +6,8 @@ import {
   bridgeRuleSchema,
   rulePath,
 } from './bridge-rules.ts';
+import { BRIDGE_RULE_FILTERS } from './bridge-filters.ts';
+import { filterQuery } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 
@@ -39,7 +41,7 @@ export const BRIDGE_RULE_OPERATIONS = {
     summary: 'List bridge rules',
     description: 'In the order of their ids, those of the configuration included.',
     scope: 'bridge_rules:read',
-    query: z.strictObject({ ...pageQuery }),
+    query: z.strictObject({ ...pageQuery, ...filterQuery(BRIDGE_RULE_FILTERS) }),
     replies: {
       200: pageReply('A page of rules.', listOf('BridgeRuleList', bridgeRuleSchema)),
     },

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { BRIDGE_FILTERS } from './bridge-filters.ts';
+import { filterQuery } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, metaSchema, pageQuery, pageReply } from './page.ts';
 import { named } from './schema.ts';
@@ -333,7 +335,7 @@ export const BRIDGE_OPERATIONS = {
     summary: 'List bridges',
     description: 'What rules carry to or from, in the order of their ids.',
     scope: 'bridges:read',
-    query: z.strictObject({ ...pageQuery }),
+    query: z.strictObject({ ...pageQuery, ...filterQuery(BRIDGE_FILTERS) }),
     replies: { 200: pageReply('A page of bridges.', listOf('BridgeList', bridgeSchema)) },
     problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {

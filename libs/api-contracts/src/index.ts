@@ -51,11 +51,13 @@ export type {
   WireSubject,
 } from './access-command.ts';
 export type { BridgeAnswers, BridgeCommand, WireRuleMetrics } from './bridge-command.ts';
+export { BRIDGE_FILTERS, BRIDGE_RULE_FILTERS } from './bridge-filters.ts';
 export {
   bridgeActionSchema,
   bridgeMetricsSchema,
   bridgeRuleMetricsSchema,
   bridgeStatusSchema,
+  ruleCountsSchema,
   type BridgeAction,
   type BridgeMetrics,
   type BridgeRuleMetrics,
