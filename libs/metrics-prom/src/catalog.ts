@@ -462,3 +462,9 @@ export const API_HISTOGRAMS = {
     CALL_SECONDS,
   ),
 } as const satisfies Readonly<Record<string, HistogramSpec>>;
+
+/** The names of all metrics of all processes, without those of Node.js itself. */
+export const METRIC_NAMES: readonly string[] = [
+  ...[BROKER_COUNTERS, BROKER_GAUGES, BROKER_HISTOGRAMS],
+  ...[API_COUNTERS, API_GAUGES, API_HISTOGRAMS],
+].flatMap((family) => Object.values<MetricSpec>(family).map(({ name }) => name));
