@@ -29,6 +29,7 @@ import type {
   WireTestStep,
 } from '#libs/api-contracts';
 import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
+import { FakeSystem } from './fake-system.ts';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
 
@@ -71,6 +72,7 @@ export class FakeNode {
   mute: ReadonlySet<NodeCommand['kind']> = new Set();
   fault: 'storage-unavailable' | 'internal' | undefined;
   refusal: Extract<NodeAnswers['publish'], { kind: 'refused' }>['code'] | undefined;
+  readonly system = new FakeSystem();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
   constructor(
@@ -183,6 +185,7 @@ export class FakeNode {
   private answer(command: NodeCommand): NodeAnswers[NodeCommand['kind']] {
     if (isOnUsers(command)) return this.answerOnUsers(command);
     if (isOnBridges(command)) return this.answerOnBridges(command);
+    if (this.system.takes(command)) return this.system.answer(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };

@@ -27,8 +27,17 @@ export interface BridgeDefinitionsOptions {
 export class BridgeDefinitions {
   readonly #options: BridgeDefinitionsOptions;
 
+  /** The connectors as they were told last. */
+  #known: readonly Connector[];
+
   constructor(options: BridgeDefinitionsOptions) {
     this.#options = options;
+    this.#known = options.config.bridges;
+  }
+
+  /** All connectors as this node knows them, whether or not the store answers. */
+  get known(): readonly Connector[] {
+    return this.#known;
   }
 
   /** All connectors, as they are stored at this moment. */
@@ -78,6 +87,7 @@ export class BridgeDefinitions {
     };
     stores.connectors.watch((stored) => {
       connectors = stored;
+      this.#known = merged(config.bridges, stored).map(({ item }) => item);
       changed();
     });
     stores.rules.watch((stored, gone) => {

@@ -4,8 +4,9 @@ import type { ClusterBus, Log } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
-import { OpsServer, type Health, type NodeCommandServer } from '#libs/nest-support';
-import type { Listener } from './listeners/listener.ts';
+import { OpsServer, type NodeCommandServer } from '#libs/nest-support';
+import type { ListenerSet } from './listeners/listener-set.ts';
+import type { Readiness } from './readiness.ts';
 import type { GeneralRules } from './general-rules.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
@@ -33,7 +34,8 @@ export interface BrokerProcessParts {
   readonly overload: OverloadWatch;
   readonly node: BrokerNode;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
-  readonly listeners: readonly Listener[];
+  readonly listeners: ListenerSet;
+  readonly readiness: Readiness;
   /** Looks at Redis; undefined without one. */
   readonly inspectRedis: RedisCheck['inspect'] | undefined;
 }
@@ -54,17 +56,16 @@ export class StartError extends Error {
 export class BrokerProcess {
   readonly #parts: BrokerProcessParts;
   readonly #ops: OpsServer;
-  #phase: 'starting' | 'serving' | 'draining' = 'starting';
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(parts: BrokerProcessParts) {
     this.#parts = parts;
-    const { config, log, meter } = parts;
+    const { config, log, meter, readiness } = parts;
     this.#ops = new OpsServer({
       ...config.ops,
       metrics: (accept) => meter.expose(accept),
-      ready: () => this.#ready(),
-      started: () => ({ start: this.#phase === 'starting' ? 'in progress' : 'ok' }),
+      ready: () => readiness.checks(),
+      started: () => ({ start: readiness.phase === 'starting' ? 'in progress' : 'ok' }),
       log,
     });
   }
@@ -80,13 +81,13 @@ export class BrokerProcess {
     const { config, log, overload, node, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
-    for (const listener of listeners) await listener.prepare();
+    for (const listener of listeners.all) await listener.prepare();
     await this.#checkRedis();
     await node.start();
     this.#parts.rules.drive(node);
     await this.#startBridge();
     await opening('commands.port', commands.open());
-    for (const listener of listeners) {
+    for (const listener of listeners.all) {
       await opening(`listeners.${listener.name}.port`, listener.open());
       log.info('listening', { listener: listener.name, address: listener.address });
     }
@@ -94,30 +95,30 @@ export class BrokerProcess {
       overload.look();
       node.sweep();
     }, SWEEP_MS);
-    this.#phase = 'serving';
+    this.#parts.readiness.phase = 'serving';
     log.info('node-ready', { nodeId: config.node.id });
   }
 
   /** Stops: no new clients, 0x8B to those connected, everything taken is handed over, then the ports and stores close. */
   async stop(): Promise<void> {
-    const { node, bridge, spool, commands, listeners, stores } = this.#parts;
-    this.#phase = 'draining';
+    const { node, bridge, spool, commands, listeners, stores, readiness } = this.#parts;
+    readiness.phase = 'draining';
     clearInterval(this.#sweeper);
-    const closed = listeners.map((listener) => listener.close());
+    const closed = listeners.close();
     await node.stop();
     await spool.disinherit();
     await bridge.close();
     await spool.close();
-    await Promise.all(closed);
+    await closed;
     await commands.close();
     await stores.close();
     await this.#ops.close();
   }
 
   async #checkRedis(): Promise<void> {
-    const { inspectRedis: inspect, log } = this.#parts;
+    const { inspectRedis: inspect, log, readiness } = this.#parts;
     if (inspect === undefined) return;
-    const isStopping = (): boolean => this.#phase === 'draining';
+    const isStopping = (): boolean => readiness.phase === 'draining';
     await opening('redis', checkRedis({ inspect, log, isStopping }));
   }
 
@@ -126,15 +127,6 @@ export class BrokerProcess {
     await spool.open();
     definitions.drive(bridge);
     spool.inherit(bridge);
-  }
-
-  #ready(): Health {
-    const { bus, stores, overload } = this.#parts;
-    const start = { starting: 'starting', serving: 'ok', draining: 'draining' }[this.#phase];
-    // Who is refused here had better be sent elsewhere.
-    const load = overload.level === 0 ? 'ok' : `level ${String(overload.level)}`;
-    if (bus.ready === undefined) return { node: start, overload: load };
-    return { node: start, overload: load, redis: bus.ready && stores.ready ? 'ok' : 'unavailable' };
   }
 }
 

@@ -29,6 +29,9 @@ export const nodeSchema = named(
 /** A node, as its lease and its own answer describe it. */
 export type ClusterNode = z.infer<typeof nodeSchema>;
 
+/** The path of what belongs to a node. */
+export const nodePath = z.strictObject({ node_id: z.string().min(1).max(256) });
+
 /** The cluster in numbers. */
 export const statusSchema = named(
   'Status',
@@ -112,7 +115,7 @@ export const CLUSTER_OPERATIONS = {
     tag: 'Cluster',
     summary: 'Show a node',
     scope: 'nodes:read',
-    pathParameters: z.strictObject({ node_id: z.string().min(1) }),
+    pathParameters: nodePath,
     query: z.strictObject({}),
     replies: { 200: { description: 'The node.', schema: nodeSchema } },
     problems: ['not-found', 'node-unavailable'],

@@ -64,6 +64,39 @@ export {
   type BridgeStatusView,
   type RuleCounts,
 } from './bridge-work.ts';
+export {
+  CERTIFICATE_FIELDS,
+  LISTENER_FIELDS,
+  type CertificateReloadView,
+  type CertificateView,
+  type ListenerReply,
+  type ListenerView,
+  type NodeListenersView,
+} from './listeners.ts';
+export type {
+  ClusterView,
+  FeatureListView,
+  HealthCheckView,
+  HealthView,
+  NodeConfigView,
+  NodeMetricsView,
+  NodeStatsView,
+  VersionView,
+} from './system.ts';
+export {
+  HEALTH_CHECKS,
+  isSystemCommand,
+  type HealthCheckName,
+  type SystemAnswers,
+  type SystemCommand,
+  type WireCertificate,
+  type WireFeature,
+  type WireHealthCheck,
+  type WireListener,
+  type WireMetric,
+  type WireNodeStats,
+  type WireSetting,
+} from './system-command.ts';
 export type { UserAnswers, UserCommand, WireUser, WireUserChange } from './user-command.ts';
 export {
   userCreateSchema,

@@ -1,5 +1,6 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
+import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 
 /** QoS of a message on the wire between the API and a node. */
@@ -385,6 +386,7 @@ export type NodeCommand =
   | AccessCommand
   | BridgeCommand
   | UserCommand
+  | SystemCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
   | { readonly kind: 'clients'; readonly query: WireClientQuery }
@@ -430,7 +432,7 @@ export type NodeCommand =
     };
 
 /** The answers by kind of command. */
-export interface NodeAnswers extends AccessAnswers, BridgeAnswers, UserAnswers {
+export interface NodeAnswers extends AccessAnswers, BridgeAnswers, UserAnswers, SystemAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;

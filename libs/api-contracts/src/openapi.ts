@@ -12,6 +12,8 @@ const REFERENCE = '#/components/schemas/';
 /** What the groups of operations are about. */
 const TAGS: Readonly<Record<string, string>> = {
   Cluster: 'The cluster and its nodes.',
+  System: 'What runs, and whether it is well.',
+  Listeners: 'Where clients connect, and the certificates that they are shown there.',
   Clients: 'Clients, connected or not, and what belongs to each.',
   Subscriptions: 'Who receives what.',
   Messages: 'Publishing, and messages that the cluster keeps.',

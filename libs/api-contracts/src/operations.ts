@@ -5,15 +5,19 @@ import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
+import { LISTENER_OPERATIONS } from './listeners.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
+import { SYSTEM_OPERATIONS } from './system.ts';
 import { USER_OPERATIONS } from './users.ts';
 
 /** Every operation of the API by its operationId. */
 export const OPERATIONS = {
   ...CLUSTER_OPERATIONS,
+  ...SYSTEM_OPERATIONS,
+  ...LISTENER_OPERATIONS,
   ...CLIENT_OPERATIONS,
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,

@@ -70,6 +70,11 @@ export const PROBLEMS = {
     title: 'Already exists',
     text: 'A resource with this id exists. Replace it with PUT, or choose another id.',
   },
+  'node-alive': {
+    status: 409,
+    title: 'Node is alive',
+    text: 'The node has a lease: only a dead one can be forgotten. Drain and stop it first.',
+  },
   'limit-reached': {
     status: 409,
     title: 'Limit reached',

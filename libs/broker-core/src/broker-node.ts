@@ -160,7 +160,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     const flushed = [this.#retained, this.writer, this.#delayed, this.#outbox, this.#router];
     for (const each of [...flushed, this.#keeper]) turn.join(each);
     parts.hub.attach(this);
-    parts.meter.gauges(() => this.#gauges());
+    parts.meter.gauges(() => this.gauges());
   }
 
   /** Who may not connect; undefined when the node has no bans. */
@@ -235,6 +235,17 @@ export class BrokerNode implements SessionHost, HubHandler {
     await this.#parts.moves?.quiet();
     await this.#parts.bus.close();
     await this.#parts.hub.close();
+  }
+
+  /**
+   * Takes over now what dead incarnations of a node have left, if nobody has.
+   *
+   * @returns `alive` when it has a lease; `absent` when nothing of it is left.
+   */
+  async forget(nodeId: string): Promise<'alive' | 'absent' | 'taken-over'> {
+    const { bus } = this.#parts;
+    if (bus.nodes().some((node) => node.nodeId === nodeId)) return 'alive';
+    return (await this.#member.takeOver(nodeId)) ? 'taken-over' : 'absent';
   }
 
   /** Drops every connection at once: this incarnation no longer owns its sessions. */
@@ -443,7 +454,8 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#subscriber.grant(entry, requests).catch((error: unknown) => this.#fail(error));
   }
 
-  #gauges(): NodeGauges {
+  /** What the node holds at this moment; one pass over connections and sessions. */
+  gauges(): NodeGauges {
     const own = {
       sessions: this.#sessions,
       router: this.#router,
@@ -460,7 +472,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       intervalMs: topics.sysIntervalSeconds * 1000,
       snapshot: (nowMs) => ({
         ...{ nodeId: bus.self.nodeId, nodes: bus.nodes(), uptimeMs: nowMs - startedAtMs },
-        ...{ gauges: this.#gauges(), totals: meter.totals(), sockets: this.#keeper.accepted },
+        ...{ gauges: this.gauges(), totals: meter.totals(), sockets: this.#keeper.accepted },
       }),
       identify: (message) => this.identify(message),
       publish: (message) => this.#router.routeHere(message),

@@ -13,10 +13,11 @@ import {
   type RouteChange,
   type SessionRecord,
 } from '#libs/broker-ports';
-import { isSameNode, nodeKey } from '#libs/cluster';
+import { isSameNode } from '#libs/cluster';
 import { REASON } from '#libs/mqtt-codec';
 import { Fifo } from '#libs/mqtt-engine';
 import { decodeFrame } from './frame.ts';
+import { Departures } from './departures.ts';
 import { Forwarder, type Letter } from './forwarder.ts';
 import { InboxMarks } from './inbox-marks.ts';
 import { Obligations } from './obligations.ts';
@@ -40,7 +41,6 @@ const NOBODY: ReadonlyMap<string, undefined> = new Map();
 const ORPHAN_RETRY_MS = 300_000;
 /** How late routes may come of a group whose members have left this node. */
 const GROUP_KNOWN_AFTER_MS = 5_000;
-const INHERIT_AGAIN_AFTER_MS = 5_000;
 /** Sessions of a dead node that are taken at once: their commands share the way to the store. */
 const INHERITED_AT_ONCE = 64;
 const PASSED_ON = { isPassedOn: true, obligations: undefined };
@@ -56,10 +56,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #moved = new MovedSessions();
   readonly #marks: InboxMarks;
   readonly #forwarder: Forwarder;
-  readonly #departed = new Map<string, NodeRef>();
-  readonly #inheriting = new Set<string>();
-  /** When what has failed is tried again. */
-  readonly #inheritAgainAtMs = new Map<string, number>();
+  readonly #departures: Departures;
   #retries: (() => void)[] = [];
   #isLeaving = false;
   /** QoS 1 and 2 messages that came while it was not known who wants them, in their order. */
@@ -82,6 +79,7 @@ export class ClusterMember implements ClusterHandler {
     this.#willsSettled = own.willsSettled;
     this.#onLeaseLost = own.onLeaseLost;
     this.#marks = new InboxMarks(parts.bus);
+    this.#departures = new Departures(parts, (dead) => this.#inherit(dead));
     this.#forwarder = new Forwarder(parts, {
       ...own,
       retryLater: (run) => {
@@ -100,13 +98,11 @@ export class ClusterMember implements ClusterHandler {
   }
 
   nodeLeft(node: NodeRef): void {
-    this.#departed.set(nodeKey(node), node);
-    this.inheritDeparted();
+    this.#departures.add(node);
   }
 
   nodeForgotten(node: NodeRef): void {
-    this.#departed.delete(nodeKey(node));
-    this.#inheritAgainAtMs.delete(nodeKey(node));
+    this.#departures.remove(node);
     spreadWork(this.#router.routes.dropNode(node), this.#parts.defer);
   }
 
@@ -190,43 +186,26 @@ export class ClusterMember implements ClusterHandler {
     return !isNew && !awaitsHeritage && this.#retries.length === 0;
   }
 
-  /** Takes over what dead incarnations have left: those that left just now, and those found in the store at the start. */
-  inheritDeparted(): void {
-    if (this.#isLeaving) return;
-    for (const node of this.#departed.values()) {
-      const againAtMs = this.#inheritAgainAtMs.get(nodeKey(node)) ?? 0;
-      if (this.#inheriting.has(nodeKey(node)) || this.#parts.nowMs() < againAtMs) continue;
-      this.#inheriting.add(nodeKey(node));
-      this.#inherit(node)
-        .catch((error: unknown) => {
-          // A node that leaves has no say any more, and another one goes on.
-          if (this.#isLeaving) return;
-          this.#parts.log.warn('inherit-failed', { node: node.nodeId, reason: String(error) });
-          this.#inheritAgainAtMs.set(nodeKey(node), this.#parts.nowMs() + INHERIT_AGAIN_AFTER_MS);
-        })
-        .finally(() => this.#inheriting.delete(nodeKey(node)));
-    }
-  }
-
-  /**
-   * Finds dead owners in the store: after the whole cluster was down, nobody has seen them leave. A store that does not
-   * answer yet is asked again by the sweep.
-   */
+  /** Takes over what was left by dead incarnations that are found in the store. One that does not answer yet is asked again by the sweep. */
   async findDeparted(): Promise<void> {
     try {
-      for (const owner of await this.#parts.sessions.owners()) {
-        if (!this.#parts.bus.isAlive(owner)) this.#departed.set(nodeKey(owner), owner);
-      }
+      await this.#departures.find();
     } catch (error) {
       this.#parts.log.warn('departed-unknown', { reason: String(error) });
       this.#retries.push(() => void this.findDeparted());
     }
-    this.inheritDeparted();
+    this.#departures.inheritAll();
+  }
+
+  /** Takes over at once what a dead node has left; returns whether there was something. @throws StoreUnavailableError */
+  takeOver(nodeId: string): Promise<boolean> {
+    return this.#departures.takeOver(nodeId);
   }
 
   /** The node is about to leave: it takes over nothing any more, and waits for nobody. What fails now is not tried again. */
   leave(): void {
     this.#isLeaving = true;
+    this.#departures.leave();
     this.#marks.close();
     this.#sessions.leave();
     this.#retryFailed();
@@ -283,7 +262,7 @@ export class ClusterMember implements ClusterHandler {
     this.#sessions.retry();
     this.#retryFailed();
     this.#releaseHeld();
-    this.inheritDeparted();
+    this.#departures.inheritAll();
   }
 
   #retryFailed(): void {

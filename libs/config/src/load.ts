@@ -75,6 +75,7 @@ export function loadConfig(source: ConfigSource = {}): Config {
   const flags = parseFlags(source.argv ?? []);
   const file = source.file ?? flags.config ?? (env[FILE_VARIABLE] || undefined);
   const tree = file === undefined ? {} : readFile(file);
+  const inFile = structuredClone(tree);
   const origins = new Map<string, string>();
   const faults = [...overlayEnv(env, tree, origins)];
   if (flags.data !== undefined) {
@@ -90,7 +91,27 @@ export function loadConfig(source: ConfigSource = {}): Config {
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
   const crossed = crossFaults(parsed.data);
   if (crossed.length > 0) throw new ConfigError(crossed);
-  return freeze({ ...parsed.data, node: { ...parsed.data.node, version: packageVersion() } });
+  const config = freeze({
+    ...parsed.data,
+    node: { ...parsed.data.node, version: packageVersion() },
+  });
+  sources.set(config, (path) => {
+    const origin = origins.get(path);
+    if (origin === undefined) return at(inFile, path) === undefined ? 'default' : 'file';
+    if (origin.startsWith('SKEIN_')) return 'environment';
+    return origin.startsWith('--') ? 'flag' : 'file';
+  });
+  return config;
+}
+
+/** Where the value of a key comes from. */
+export type SettingSource = 'default' | 'file' | 'environment' | 'flag';
+
+const sources = new WeakMap<Config, (path: string) => SettingSource>();
+
+/** Where the value of a key comes from; that of a configuration which was not loaded but made counts as a default. */
+export function sourceOf(config: Config, path: string): SettingSource {
+  return sources.get(config)?.(path) ?? 'default';
 }
 
 /** The version of the product, from package.json. */

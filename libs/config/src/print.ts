@@ -9,8 +9,14 @@ const MASK = '***';
  * @remarks Except for the masked secrets it can be given to `--config`.
  */
 export function printConfig(config: Config): string {
-  const { version, ...node } = config.node;
-  const masked = {
+  const { version } = config.node;
+  return `# Skein ${version}\n${stringify(maskedConfig(config), { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** A configuration as it may be shown: secrets are masked. */
+export function maskedConfig(config: Config): Readonly<Record<string, unknown>> {
+  const { version: _version, ...node } = config.node;
+  return {
     ...config,
     node,
     api: maskRead(config.api, 'key'),
@@ -25,7 +31,6 @@ export function printConfig(config: Config): string {
       ...(config.redis.sentinelPassword === undefined ? {} : { sentinelPassword: MASK }),
     },
   };
-  return `# Skein ${version}\n${stringify(masked, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 /** A section without a secret: masked where it was given, left out where its file is named instead. */

@@ -1,4 +1,4 @@
-import { Registry, collectDefaultMetrics } from 'prom-client';
+import { Registry, collectDefaultMetrics, type MetricObject, type MetricValue } from 'prom-client';
 
 /** A scrape: the page and the type to send it with. */
 export interface Exposition {
@@ -43,6 +43,42 @@ export async function expose(registry: Registry, accept = ''): Promise<Expositio
   return accept.includes('application/openmetrics-text')
     ? { contentType: Registry.OPENMETRICS_CONTENT_TYPE, body: openMetrics(text) }
     : { contentType: Registry.PROMETHEUS_CONTENT_TYPE, body: text };
+}
+
+/** A metric with its values. */
+export interface MetricSamples {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly samples: readonly {
+    /** Where it is not that of the metric, as of the buckets of a histogram. */
+    readonly name?: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}
+
+/** The values of a registry. */
+export async function samplesOf(registry: Registry): Promise<readonly MetricSamples[]> {
+  const metrics = (await registry.getMetricsAsJSON()) as (MetricObject & {
+    readonly values: readonly MetricValue<string>[];
+  })[];
+  return metrics.map(({ name, help, type, values }) => ({
+    ...{ name, help, type: String(type) },
+    samples: values.map((each) => sampleOf(name, each)),
+  }));
+}
+
+function sampleOf(
+  metric: string,
+  { labels, value, metricName }: MetricValue<string> & { readonly metricName?: string },
+): MetricSamples['samples'][number] {
+  const texts = Object.entries(labels).map(([label, text]) => [label, String(text)] as const);
+  return {
+    labels: Object.fromEntries(texts),
+    value,
+    ...(metricName !== undefined && metricName !== metric && { name: metricName }),
+  };
 }
 
 /**

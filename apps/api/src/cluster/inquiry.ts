@@ -108,6 +108,31 @@ export class Inquiry {
   }
 
   /**
+   * Asks one node.
+   *
+   * @param isChange - whether a silent node may have done something.
+   * @throws ProblemError 404 when no node with a lease has this id, 503 when it does not answer.
+   */
+  async askNode<K extends Kind>(
+    nodeId: string,
+    command: CommandOf<K>,
+    isChange = false,
+  ): Promise<NodeAnswers[K]> {
+    await this.requireNode(nodeId);
+    const result = await this.#caller.ask(nodeId, command, this.leftMs);
+    if (!isChange) return answerOf<K>(result, 'The node does not answer');
+    const sent = result.kind === 'unreachable' && result.sent;
+    return answerOf<K>(result, sent ? UNKNOWN : 'Not done: the node cannot be reached');
+  }
+
+  /** The node of this id. @throws ProblemError 404 when none with a lease has it. */
+  async requireNode(nodeId: string): Promise<WireNode> {
+    const found = (await this.nodes()).find((node) => node.nodeId === nodeId);
+    if (found !== undefined) return found;
+    throw new ProblemError('not-found', 'No node with a lease has this id');
+  }
+
+  /**
    * Finds a client's session. Of two, as there are for a moment during a take-over, the connected one.
    *
    * @throws ProblemError 404 when no node has it, 503 when one that may have it does not answer.

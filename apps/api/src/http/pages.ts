@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { List } from '#libs/api-contracts';
+import type { List, Meta } from '#libs/api-contracts';
 import type { Cursors } from './cursor.ts';
 
 /** Part of a list and what is known of the rest. */
@@ -53,9 +53,14 @@ export class Pages {
         has_more: next !== undefined,
         limit,
       },
-      meta: { partial: unavailable.length > 0, unavailable_nodes: [...unavailable] },
+      meta: metaOf(unavailable),
     };
   }
+}
+
+/** Which nodes an answer lacks. */
+export function metaOf(unavailable: readonly string[]): Meta {
+  return { partial: unavailable.length > 0, unavailable_nodes: [...unavailable] };
 }
 
 /** What a cursor is bound to: the path and every filter, in whatever order they were written. */

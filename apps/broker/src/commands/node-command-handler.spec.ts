@@ -178,6 +178,7 @@ function setUp() {
     admin,
     retained,
     access: accessOptions(log),
+    system: { answer: () => ({ checks: [] }) },
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     bridges: {
       definitions: new BridgeDefinitions({ config, connectors, rules }),

@@ -1,15 +1,17 @@
 import type { Log, NodeAdmin, NodeRef, RetainedStore } from '#libs/broker-ports';
-import type {
-  CommandOf,
-  NodeAnswers,
-  NodeCommand,
-  NodeReply,
-  WirePage,
-  WireRetained,
+import {
+  isSystemCommand,
+  type CommandOf,
+  type NodeAnswers,
+  type NodeCommand,
+  type NodeReply,
+  type WirePage,
+  type WireRetained,
 } from '#libs/api-contracts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
+import type { SystemCommands } from './system-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
 import { injectedOf, wireRetainedOf } from './wire.ts';
 
@@ -20,6 +22,7 @@ export interface NodeCommandHandlerOptions {
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly users: UserCommandsOptions;
+  readonly system: Pick<SystemCommands, 'answer'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -70,7 +73,8 @@ export class NodeCommandHandler {
 
   /** Undefined for a command of a later version of the API. */
   async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { admin } = this.#options;
+    const { admin, system } = this.#options;
+    if (isSystemCommand(command)) return system.answer(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };

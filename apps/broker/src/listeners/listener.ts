@@ -15,10 +15,36 @@ export interface Listener {
    * @throws ConfigError when one of them cannot be used.
    */
   prepare(): Promise<void>;
-  /** Begins to accept; rejects when the port cannot be had. */
+  /** Whether it accepts. */
+  readonly isOpen: boolean;
+  /** Begins to accept, also again after pause(); rejects when the port cannot be had. */
   open(): Promise<void>;
   /** Stops accepting; open connections go on, those that have not begun with MQTT end. */
+  pause(): void;
+  /** As pause(); resolves when the last connection has ended. */
   close(): Promise<void>;
+  /** What it shows to clients; none without TLS. */
+  certificates(): readonly ListenerCertificate[];
+  /**
+   * Reads its certificates anew, for connections that come; those that are open go on. When they cannot be used, those before
+   * stay.
+   *
+   * @throws ConfigError naming the file that cannot be used.
+   */
+  reload(): Promise<void>;
+}
+
+/** A certificate that a listener shows to clients. */
+export interface ListenerCertificate {
+  /** The host names that clients ask for; empty for the one that all others get. */
+  readonly names: readonly string[];
+  readonly subject: string;
+  readonly issuer: string;
+  readonly serialNumber: string;
+  /** SHA-256 in hexadecimal digits. */
+  readonly fingerprint: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
 }
 
 /** What every listener needs. */

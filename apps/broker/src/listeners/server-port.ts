@@ -4,7 +4,11 @@ import { AddressRange } from '#libs/access';
 import type { ClientCertificate } from '#libs/broker-core';
 import type { SocketRejection } from '#libs/broker-ports';
 import { ConnectRates } from './connect-rates.ts';
-import { HIGH_WATER_MARK_BYTES, type ListenerOptions } from './listener.ts';
+import {
+  HIGH_WATER_MARK_BYTES,
+  type ListenerCertificate,
+  type ListenerOptions,
+} from './listener.ts';
 import { Lobby, peerOf } from './lobby.ts';
 import { ProxyDoor } from './proxy-door.ts';
 import { Refusals } from './refusals.ts';
@@ -30,11 +34,14 @@ export class ServerPort {
   readonly #tls: TlsDoor | undefined;
   /** Takes a connection whose bytes are the client's, to TLS or to whom they are for. */
   readonly #begin: (socket: Socket) => void;
+  /** Where it listened last. */
+  #authority: string;
 
   /** @param arrived - takes a connection that is secure where it has to be; it calls admit() when MQTT begins. */
   constructor(options: ListenerOptions, arrived: (socket: Socket) => void) {
     const { settings, connectTimeoutMs, connectionsMax } = options;
     this.#options = options;
+    this.#authority = authorityOf(settings.host, settings.port);
     this.#refusals = new Refusals(settings.name, options);
     this.#rates = new ConnectRates(settings, performance.now());
     const tls = settings.tls && new TlsDoor(options, settings.tls, arrived);
@@ -54,10 +61,14 @@ export class ServerPort {
     });
   }
 
-  /** Host and port as a URL has them; known after open(). */
+  /** Host and port as a URL has them; a port that the system chooses is known after open(). */
   get authority(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo;
-    return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    return this.#authority;
+  }
+
+  /** Whether it accepts. */
+  get isOpen(): boolean {
+    return this.#server.listening;
   }
 
   /** Whether it speaks TLS. */
@@ -67,6 +78,16 @@ export class ServerPort {
 
   /** Reads its certificates. @throws ConfigError */
   async prepare(): Promise<void> {
+    await this.#tls?.load();
+  }
+
+  /** What it shows to clients; none without TLS. */
+  certificates(): readonly ListenerCertificate[] {
+    return this.#tls?.certificates() ?? [];
+  }
+
+  /** Reads its certificates anew. @throws ConfigError */
+  async reload(): Promise<void> {
     await this.#tls?.load();
   }
 
@@ -85,19 +106,31 @@ export class ServerPort {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
+        const { address, port: chosen } = this.#server.address() as AddressInfo;
+        this.#authority = authorityOf(address, chosen);
         this.#tls?.watch();
         resolve();
       });
     });
   }
 
-  /** Stops accepting; resolves when the last connection has ended. */
-  close(): Promise<void> {
+  /** Stops accepting; connections go on. */
+  pause(): void {
     this.#tls?.close();
     this.#refusals.close();
+    if (this.#server.listening) this.#server.close();
+    this.#lobby.close();
+  }
+
+  /** Stops accepting; resolves when the last connection has ended. */
+  close(): Promise<void> {
+    this.pause();
     return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#lobby.close();
+      this.#server.once('close', resolve);
+      // A server that has stopped before, or never listened, says nothing more when it has no connection.
+      this.#server.getConnections((_error, count) => {
+        if (!count) resolve();
+      });
     });
   }
 
@@ -136,4 +169,8 @@ export class ServerPort {
     this.#refusals.add(reason, address);
     socket.resetAndDestroy();
   }
+}
+
+function authorityOf(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,6 +1,11 @@
 import type { Socket } from 'node:net';
 import type { ClientCertificate, Transport } from '#libs/broker-core';
-import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+import {
+  LINGER_MS,
+  type Listener,
+  type ListenerCertificate,
+  type ListenerOptions,
+} from './listener.ts';
 import { ServerPort, type Peer } from './server-port.ts';
 
 /** MQTT over TCP, or over TLS. */
@@ -27,8 +32,24 @@ export class TcpListener implements Listener {
     return this.#port.open();
   }
 
+  get isOpen(): boolean {
+    return this.#port.isOpen;
+  }
+
+  pause(): void {
+    this.#port.pause();
+  }
+
   close(): Promise<void> {
     return this.#port.close();
+  }
+
+  certificates(): readonly ListenerCertificate[] {
+    return this.#port.certificates();
+  }
+
+  reload(): Promise<void> {
+    return this.#port.reload();
   }
 
   #connected(socket: Socket): void {

@@ -2,7 +2,12 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import type { ClientCertificate, Transport } from '#libs/broker-core';
-import { LINGER_MS, type Listener, type ListenerOptions } from './listener.ts';
+import {
+  LINGER_MS,
+  type Listener,
+  type ListenerCertificate,
+  type ListenerOptions,
+} from './listener.ts';
 import { ServerPort, type Peer } from './server-port.ts';
 
 const CLOSE_UNSUPPORTED_DATA = 1003;
@@ -56,8 +61,24 @@ export class WsListener implements Listener {
     return this.#port.open();
   }
 
+  get isOpen(): boolean {
+    return this.#port.isOpen;
+  }
+
+  pause(): void {
+    this.#port.pause();
+  }
+
   close(): Promise<void> {
     return this.#port.close();
+  }
+
+  certificates(): readonly ListenerCertificate[] {
+    return this.#port.certificates();
+  }
+
+  reload(): Promise<void> {
+    return this.#port.reload();
   }
 
   #upgrade(request: IncomingMessage, stream: Socket, head: Buffer): void {

@@ -1,7 +1,8 @@
 import type { BrokerNode } from '#libs/broker-core';
 import type { Log, Meter } from '#libs/broker-ports';
 import { ConfigError, readSecret, type Config } from '#libs/config';
-import type { Listener, ListenerOptions } from '../listeners/listener.ts';
+import type { ListenerOptions } from '../listeners/listener.ts';
+import { ListenerSet } from '../listeners/listener-set.ts';
 import { TcpListener } from '../listeners/tcp-listener.ts';
 import { TicketKeys } from '../listeners/tls/ticket-keys.ts';
 import { WsListener } from '../listeners/ws-listener.ts';
@@ -14,9 +15,7 @@ type Inputs = [Config, readonly BoundListener[], Log, Meter, BrokerNode];
  *
  * @throws ConfigError when the secret of session tickets cannot be read.
  */
-export function openListeners(
-  ...[config, listeners, log, meter, node]: Inputs
-): readonly Listener[] {
+export function openListeners(...[config, listeners, log, meter, node]: Inputs): ListenerSet {
   const {
     connectTimeoutMs,
     packetBytesMax: messageBytesMax,
@@ -24,12 +23,14 @@ export function openListeners(
   } = config.limits;
   const tickets = new TicketKeys(config.tls.ticketPeriodSeconds, ticketSecret(config));
   const accept = node.accept.bind(node);
-  return listeners.map((bound): Listener => {
+  const opened = listeners.map((bound) => {
     const options: ListenerOptions = { ...bound, connectTimeoutMs, tickets, accept, meter, log };
     const { path } = bound.settings;
-    if (path === undefined) return new TcpListener(options);
-    return new WsListener({ ...options, path, messageBytesMax, unauthenticatedBytesMax });
+    if (path === undefined) return { ...bound, listener: new TcpListener(options) };
+    const bounds = { messageBytesMax, unauthenticatedBytesMax };
+    return { ...bound, listener: new WsListener({ ...options, path, ...bounds }) };
   });
+  return new ListenerSet(opened, log);
 }
 
 function ticketSecret({ tls }: Config): string | undefined {

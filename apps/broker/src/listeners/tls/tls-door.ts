@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
-import type { ListenerOptions } from '../listener.ts';
+import type { ListenerCertificate, ListenerOptions } from '../listener.ts';
 import { readTlsFiles, stampOf, type TlsMaterial, type TlsSettings } from './tls-files.ts';
 
 const LOOK_MS = 2_000;
@@ -56,8 +56,13 @@ export class TlsDoor {
     });
   }
 
+  /** What it shows to clients. */
+  certificates(): readonly ListenerCertificate[] {
+    return this.#material?.certificates ?? [];
+  }
+
   /**
-   * Reads the files for the first time.
+   * Reads the files, for the first time or anew.
    *
    * @throws ConfigError naming the file that cannot be used.
    */
@@ -68,6 +73,7 @@ export class TlsDoor {
 
   /** Looks at the files, and at the clock for the tickets, from now on. */
   watch(): void {
+    clearInterval(this.#watcher);
     this.#watcher = setInterval(() => void this.look(), LOOK_MS).unref();
   }
 

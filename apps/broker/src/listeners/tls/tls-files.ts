@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigError, type ListenerSettings } from '#libs/config';
+import type { ListenerCertificate } from '../listener.ts';
 
 /** The TLS settings of a listener. */
 export type TlsSettings = NonNullable<ListenerSettings['tls']>;
@@ -15,6 +16,8 @@ export interface TlsMaterial {
   readonly notAfterMs: number;
   /** Changes with whom the listener trusts. */
   readonly trust: string;
+  /** Those that clients are shown. */
+  readonly certificates: readonly ListenerCertificate[];
 }
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -45,22 +48,39 @@ export async function readTlsFiles(field: string, settings: TlsSettings): Promis
   const options = { ...own.pair, ...common };
   checked(`${field}.crlFile`, 'is no revocation list', () => createSecureContext(options));
   const byName = new Map<string, SecureContext>();
-  let { notAfterMs } = own;
+  const certificates = [certificateOf(own.certificate, [])];
   for (const [index, further] of settings.sni.entries()) {
-    const { pair, notAfterMs: end } = await readPair(`${field}.sni[${index}]`, further);
+    const { pair, certificate } = await readPair(`${field}.sni[${index}]`, further);
+    certificates.push(certificateOf(certificate, further.names));
     const context = createSecureContext({ ...pair, ...common });
     for (const name of further.names) byName.set(name, context);
-    notAfterMs = Math.min(notAfterMs, end);
   }
   const trust = createHash('sha256')
     .update(`${settings.clientCertificate}\n${ca ?? ''}\n${crl ?? ''}`)
     .digest('base64');
-  return { options, byName, notAfterMs, trust };
+  const notAfterMs = Math.min(...certificates.map((each) => each.notAfterMs));
+  return { options, byName, notAfterMs, trust, certificates };
+}
+
+function certificateOf(
+  { subject, issuer, serialNumber, fingerprint256, validFrom, validTo }: X509Certificate,
+  names: readonly string[],
+): ListenerCertificate {
+  return {
+    names,
+    // OpenSSL separates the parts of a name by line ends.
+    subject: subject.replaceAll('\n', ', '),
+    issuer: issuer.replaceAll('\n', ', '),
+    serialNumber,
+    fingerprint: fingerprint256.replaceAll(':', '').toLowerCase(),
+    notBeforeMs: Date.parse(validFrom),
+    notAfterMs: Date.parse(validTo),
+  };
 }
 
 interface Pair {
   readonly pair: { readonly cert: string; readonly key: string };
-  readonly notAfterMs: number;
+  readonly certificate: X509Certificate;
 }
 
 async function readPair(
@@ -86,7 +106,7 @@ async function readPair(
   if (Date.parse(certificate.validFrom) > now) {
     throw fault(`${field}.certFile`, `is not valid before ${certificate.validFrom}`);
   }
-  return { pair: { cert, key }, notAfterMs };
+  return { pair: { cert, key }, certificate };
 }
 
 async function readAuthorities(field: string, file: string): Promise<string> {

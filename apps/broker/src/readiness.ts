@@ -1,0 +1,49 @@
+import type { Health } from '#libs/nest-support';
+
+/** Where a node is in its life. */
+export type NodePhase = 'starting' | 'serving' | 'draining';
+
+/** What says whether clients had better go to a node, besides where it is in its life. */
+export interface ReadinessParts {
+  readonly overload: { readonly level: number };
+  readonly bus: { readonly ready?: boolean };
+  readonly stores: { readonly ready: boolean };
+}
+
+/** Whether a node is to be sent clients: for its probe, and for the API. */
+export class Readiness {
+  phase: NodePhase = 'starting';
+  readonly #parts: ReadinessParts;
+
+  constructor(parts: ReadinessParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether this node and all other nodes meet in Redis. */
+  get hasRedis(): boolean {
+    return this.#parts.bus.ready !== undefined;
+  }
+
+  /** Whether Redis answers; true for a node without. */
+  get reachesRedis(): boolean {
+    const { bus, stores } = this.#parts;
+    return bus.ready === undefined || (bus.ready && stores.ready);
+  }
+
+  /** The checks of the readiness probe. */
+  checks(): Health {
+    const { overload } = this.#parts;
+    const node = { starting: 'starting', serving: 'ok', draining: 'draining' }[this.phase];
+    // Who is refused here had better be sent elsewhere.
+    const load = overload.level === 0 ? 'ok' : `level ${String(overload.level)}`;
+    if (!this.hasRedis) return { node, overload: load };
+    return { node, overload: load, redis: this.reachesRedis ? 'ok' : 'unavailable' };
+  }
+
+  /** What keeps clients away; empty when nothing does. */
+  get obstacles(): readonly string[] {
+    return Object.entries(this.checks())
+      .filter(([, state]) => state !== 'ok')
+      .map(([name, state]) => `${name}: ${state}`);
+  }
+}

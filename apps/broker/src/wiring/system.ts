@@ -1,0 +1,54 @@
+import { getHeapStatistics } from 'node:v8';
+import type { RuleBridge } from '#libs/bridge';
+import type { BrokerNode } from '#libs/broker-core';
+import type { ClusterBus } from '#libs/broker-ports';
+import type { Config } from '#libs/config';
+import type { PromMeter } from '#libs/metrics-prom';
+import type { BridgeDefinitions } from '../bridge-definitions.ts';
+import { SystemCommands, type ProcessFigures } from '../commands/system-commands.ts';
+import { HealthChecks } from '../health-checks.ts';
+import type { ListenerSet } from '../listeners/listener-set.ts';
+import type { Readiness } from '../readiness.ts';
+import type { OverloadWatch } from './overload.ts';
+
+type Inputs = [
+  Config,
+  PromMeter,
+  ClusterBus,
+  BrokerNode,
+  RuleBridge,
+  BridgeDefinitions,
+  OverloadWatch,
+  ListenerSet,
+  Readiness,
+];
+
+/** What commands on the system reach of a node. */
+export function openSystem(...inputs: Inputs): SystemCommands {
+  const [config, meter, bus, node, bridge, definitions, overload, listeners, readiness] = inputs;
+  const health = new HealthChecks({
+    ...{ readiness, listeners },
+    connectors: () => {
+      const kinds = new Map(definitions.known.map(({ id, kind }) => [id, kind]));
+      return bridge.connectors().map((each) => ({ ...each, kind: kinds.get(each.id) ?? '' }));
+    },
+    nodes: () => bus.nodes(),
+    isCurrent: () => bus.isCurrent,
+    gauges: () => node.gauges(),
+    nowMs: Date.now,
+  });
+  return new SystemCommands({
+    ...{ config, meter, node, overload, listeners, health },
+    connectors: () => definitions.connectors(),
+    process: processFigures,
+  });
+}
+
+function processFigures(): ProcessFigures {
+  const { rss } = process.memoryUsage();
+  const { used_heap_size: heapUsedBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics();
+  const { user, system } = process.cpuUsage();
+  const uptimeMs = Math.round(process.uptime() * 1_000);
+  const cpuSeconds = (user + system) / 1e6;
+  return { uptimeMs, residentBytes: rss, heapUsedBytes, heapLimitBytes, cpuSeconds };
+}
