@@ -31,7 +31,7 @@ describe('a gate', () => {
   });
 
   it('keeps room in the line for others than one', async () => {
-    const gate = new Gate(1, 3, 1);
+    const gate = new Gate(1, 3);
     const jobs = [job(), job(), job(), job()];
     const [first, second, third, last] = jobs.map(({ run }) => run);
     if (!first || !second || !third || !last) throw new Error('too few');
@@ -41,6 +41,23 @@ describe('a gate', () => {
     for (const { work } of jobs) work.end('done');
     expect(await Promise.all(results)).toEqual(['done', 'done', 'done']);
     expect(await gate.run(last, 'eve')).toBe('done');
+  });
+
+  it('leaves room however many fill it', async () => {
+    const gate = new Gate(4, 60);
+    const held = job();
+    const taken: string[] = [];
+    for (const whose of ['a', 'b', 'c', 'd']) {
+      for (let count = 0; count < 100; count += 1) {
+        void gate.run(held.run, whose).then((result) => result && taken.push(whose));
+      }
+    }
+    const ann = gate.run(held.run, 'ann');
+    held.work.end('done');
+    expect(await ann).toBe('done');
+    await quiet();
+    // 64 places: a half of them, then of what is left.
+    expect(taken.length).toBeLessThan(64);
   });
 
   it('goes on after work that has failed', async () => {

@@ -1,47 +1,47 @@
-/** Lets so much work run at a time; some more waits in line, not all of it of one, and the rest is turned away. */
+/**
+ * Lets so much work run at a time; some more waits in line, and the rest is turned away.
+ *
+ * @remarks One for whom work is done may have as many places as are free, so that there are some for others: alone it has half of
+ * them, two have a third each, and so on.
+ */
 export class Gate {
   readonly #runningMax: number;
-  readonly #waitingMax: number;
-  readonly #waitingOfOneMax: number;
+  readonly #placesMax: number;
   readonly #waiting: (() => void)[] = [];
-  /** How much waits of each. */
-  readonly #waitingOf = new Map<string, number>();
+  /** The places of each, running or waiting. */
+  readonly #placesOf = new Map<string, number>();
   #running = 0;
 
-  constructor(runningMax: number, waitingMax: number, waitingOfOneMax = waitingMax) {
+  constructor(runningMax: number, waitingMax: number) {
     this.#runningMax = runningMax;
-    this.#waitingMax = waitingMax;
-    this.#waitingOfOneMax = waitingOfOneMax;
+    this.#placesMax = runningMax + waitingMax;
   }
 
   /**
    * Runs some work when it is its turn; undefined when there is too much before it.
    *
-   * @param whose - for whom it is: nobody fills the line alone.
+   * @param whose - for whom it is; work without it may have all places.
    */
   async run<Result>(work: () => Promise<Result>, whose = ''): Promise<Result | undefined> {
+    const own = this.#placesOf.get(whose) ?? 0;
+    const free = this.#placesMax - this.#running - this.#waiting.length;
+    if (free === 0 || (whose !== '' && own >= free)) return undefined;
+    this.#placesOf.set(whose, own + 1);
     if (this.#running < this.#runningMax) this.#running += 1;
-    else if (!this.#hasRoomFor(whose)) return undefined;
-    else await this.#turnOf(whose);
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running -= 1;
-      else next();
+      this.#leave(whose);
     }
   }
 
-  #hasRoomFor(whose: string): boolean {
-    const own = this.#waitingOf.get(whose) ?? 0;
-    return this.#waiting.length < this.#waitingMax && own < this.#waitingOfOneMax;
-  }
-
-  async #turnOf(whose: string): Promise<void> {
-    this.#waitingOf.set(whose, (this.#waitingOf.get(whose) ?? 0) + 1);
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const left = (this.#waitingOf.get(whose) ?? 1) - 1;
-    if (left > 0) this.#waitingOf.set(whose, left);
-    else this.#waitingOf.delete(whose);
+  #leave(whose: string): void {
+    const left = (this.#placesOf.get(whose) ?? 1) - 1;
+    if (left > 0) this.#placesOf.set(whose, left);
+    else this.#placesOf.delete(whose);
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
   }
 }

@@ -36,15 +36,14 @@ const CHECKS_MAX = 1000;
 const HASHES_MAX = 2;
 /** Some four seconds of them. */
 const WAITING_HASHES_MAX = 256;
-/** Of one address, or of one /64: whoever tries passwords does not keep others from logging in. */
-const WAITING_HASHES_OF_ONE_MAX = 64;
 
 /**
  * Checks passwords by hashes and SCRAM credentials.
  *
  * @remarks A password that was right is recognised without the slow derivation the next time, for fleets that come back at once.
  * One that is wrong costs all that any user's would, so that nobody can tell by the time who exists, or where.
- * All sources of a node share one, so that the bounds hold for all of them.
+ * All sources of a node share one, so that the bounds hold for all of them. One address, or one /64, has not all the places: whoever
+ * tries passwords does not keep others from logging in.
  */
 export class PasswordCheck {
   readonly crypto: ScramCrypto;
@@ -53,7 +52,7 @@ export class PasswordCheck {
   /** Digests of passwords that were right, under a key of this process; forgotten with the proof. */
   readonly #verified = new WeakMap<Proof, Uint8Array>();
   readonly #derivations = new Gate(CHECKS_MAX, 0);
-  readonly #hashes = new Gate(HASHES_MAX, WAITING_HASHES_MAX, WAITING_HASHES_OF_ONE_MAX);
+  readonly #hashes = new Gate(HASHES_MAX, WAITING_HASHES_MAX);
 
   constructor(parts: PasswordCheckParts) {
     this.#parts = parts;
@@ -75,7 +74,11 @@ export class PasswordCheck {
     const verified = this.#verified.get(proof);
     if (verified !== undefined && crypto.isEqual(verified, digest)) return 'right';
     const isRight = await this.#proves(shown, proof, address);
-    if (isRight === undefined) return 'busy';
+    if (isRight === undefined) {
+      // How soon somebody is told so does not say by which of the two the user is recognised.
+      await this.#spend(shown, this.#decoysBut(proof), address);
+      return 'busy';
+    }
     if (!isRight) return await this.#spend(shown, this.#decoysBut(proof), address);
     this.#verified.set(proof, digest);
     return 'right';
@@ -140,7 +143,7 @@ export class PasswordCheck {
     return this.#derivations.run(async () => {
       const derived = await deriveScramCredential(crypto, password, proof);
       return crypto.isEqual(derived.storedKey, proof.storedKey);
-    });
+    }, networkOf(address));
   }
 }
 

@@ -129,6 +129,15 @@ export class AccessGuard {
     this.#recheck(entry);
   }
 
+  /**
+   * The user of a client is gone, and with it its own groups and rules. Its session stays, and so do its subscriptions, which
+   * are looked at when somebody comes back to it.
+   */
+  disowned({ access }: SessionEntry): void {
+    if (access === undefined) return;
+    access.principal = { ...access.principal, groups: [], rules: [] };
+  }
+
   *#recheckAll(): Generator<void, void, undefined> {
     for (const entry of this.#sessions()) {
       const { access } = entry;

@@ -372,11 +372,12 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const will =
       terms.will && storedWillOf(terms.will, { client, identity: this.#host.identity() });
     if (access && will) this.#guard.willLeft(will, access);
-    const existing = terms.cleanStart ? this.#sessions.get(terms.clientId) : undefined;
-    // One that ends with its connection leaves them then.
-    const orphans =
-      existing?.expirySeconds === 0 ? undefined : existing && this.#orphansOf(existing);
     const user = this.#parts.authenticator && (identity.user ?? '');
+    const existing = terms.cleanStart ? this.#sessions.get(terms.clientId) : undefined;
+    // One that ends with its connection leaves them then; for whom it is not to have, nothing is read.
+    const isLeft = existing !== undefined && existing.expirySeconds !== 0;
+    const isOwn = user === undefined || existing?.user === undefined || existing.user === user;
+    const orphans = isLeft && isOwn ? this.#orphansOf(existing) : undefined;
     const connecting = { terms, will, user, isOpen: () => connection.isOpen };
     this.#sessions
       .acquire(connecting, (acquired) => {

@@ -20,11 +20,21 @@ const authenticator: Authenticator = {
   exchange: () => undefined,
 };
 
-function newNode(isAsking = true): MemoryNode {
+/** Counts how often a queue is read. */
+class WatchedStore extends LocalSessionStore {
+  reads = 0;
+
+  override read(...query: Parameters<LocalSessionStore['read']>) {
+    this.reads += 1;
+    return super.read(...query);
+  }
+}
+
+function newNode(isAsking = true, own?: LocalSessionStore): MemoryNode {
   const clock = fakeClock();
   return new MemoryNode({
     clock,
-    sessions: new LocalSessionStore({ clock: clock.now }),
+    sessions: own ?? new LocalSessionStore({ clock: clock.now }),
     retained: new LocalRetainedStore({ clock: clock.now }),
     ...(isAsking && { authenticator }),
   });
@@ -129,6 +139,26 @@ describe('where nobody is asked who a client is', () => {
 });
 
 describe('a session that is another user’s', () => {
+  it('is not read for whoever wants to discard it', async () => {
+    const store = new WatchedStore({ clock: fakeClock().now });
+    const memory = newNode(true, store);
+    const device = await deviceOf(memory, 'ann');
+    await device.subscribe('$share/g/t', { qos: 1 });
+    device.cut();
+    await quiet();
+    const publisher = memory.client();
+    await publisher.connect({ clientId: 'publisher' });
+    publisher.publish('t', 'for ann', { qos: 1 });
+    await publisher.next('puback');
+    store.reads = 0;
+    expect(await refusalOf(memory, 'eve', { cleanStart: true })).toBe(REASON.notAuthorized);
+    await quiet();
+    expect(store.reads).toBe(0);
+    const ann = memory.client();
+    await ann.connect({ clientId: 'device', username: 'ann', cleanStart: true });
+    expect(store.reads).toBe(1);
+  });
+
   it('is free from the moment it expires, swept or not', async () => {
     const memory = newNode();
     const device = memory.client();

@@ -107,6 +107,21 @@ describe('the connections of a stored user', () => {
     expect(await puback(token, 'token/a')).toBe(0);
   });
 
+  it('end without the will that only the rules of the removed user allowed', async () => {
+    const { memory, store, connect } = await world();
+    const witness = await connect('t', 'token');
+    const client = memory.client();
+    const will = { topic: 'token/ann', payload: Buffer.from('x'), qos: 0, retain: false } as const;
+    await store.put(user({ rules: [allow('token/#')] }), 1);
+    await quiet();
+    await client.connect({ clientId: 'c', username: 'ann', will });
+    expect(await witness.subscribe('token/#')).toBe(1);
+    await store.remove('ann', 2);
+    await client.closed();
+    await quiet();
+    expect(witness.takeTexts()).toEqual([]);
+  });
+
   it('end also when the user was removed while the login took its time', async () => {
     const { store, pause, connect } = await world();
     let resolve = (): void => undefined;

@@ -16,7 +16,7 @@ const READS_MAX = 32;
  */
 export class StoredLogins {
   readonly #users: ChangingDirectory;
-  readonly #guard: Pick<AccessGuard, 'renewed'>;
+  readonly #guard: Pick<AccessGuard, 'renewed' | 'disowned'>;
   readonly #log: Log;
   readonly #connections = new Map<string, Set<Connection>>();
   /** Users who are to be read. */
@@ -24,7 +24,11 @@ export class StoredLogins {
   #reading = 0;
   #isAway = false;
 
-  constructor(users: ChangingDirectory, guard: Pick<AccessGuard, 'renewed'>, log: Log) {
+  constructor(
+    users: ChangingDirectory,
+    guard: Pick<AccessGuard, 'renewed' | 'disowned'>,
+    log: Log,
+  ) {
     this.#users = users;
     this.#guard = guard;
     this.#log = log;
@@ -93,6 +97,8 @@ export class StoredLogins {
     const { passwordSetAtMs, groups = [], rules = [] } = known?.identity ?? {};
     for (const connection of this.#connections.get(user) ?? []) {
       const { entry } = connection;
+      // Its will is published when it goes, as far as that is still allowed.
+      if (entry !== undefined && known === undefined) this.#guard.disowned(entry);
       if (passwordSetAtMs === undefined || connection.passwordSetAtMs !== passwordSetAtMs) {
         this.#log.info('login-revoked', { user, clientId: entry?.clientId });
         const detail = 'the user was removed, or has another password';

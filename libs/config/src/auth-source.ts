@@ -147,12 +147,10 @@ export const webhookSource = z.strictObject({
     min: 0,
     max: 86_400_000,
   }),
-  concurrency: whole('Questions under way at a time; clients beyond are told to try again.', {
-    default: 64,
-    min: 1,
-    max: 1_024,
-    unit: 'requests',
-  }),
+  concurrency: whole(
+    'Questions under way at a time, of one address not more than are free; clients beyond are told to try again.',
+    { default: 64, min: 1, max: 1_024, unit: 'requests' },
+  ),
   failuresMax: whole('Failures in a row that begin a rest, in which nobody is asked.', {
     default: 5,
     min: 1,

@@ -6,12 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SignJWT, type JWTPayload } from 'jose';
 import type { AuthStep, Login, SourceVerdict } from '#libs/access';
 import type { Log } from '#libs/broker-ports';
-import {
-  openJwtSource,
-  type JwtKeySettings,
-  type JwtSource,
-  type JwtSourceParts,
-} from '../index.ts';
+import { until } from '#libs/testkit';
+import { openJwtSource, JwtSource, type JwtKeySettings, type JwtSourceParts } from '../index.ts';
 
 const NOW_S = 1_700_000_000;
 const SECRET = 'a secret of at least thirty-two bytes, as it should be';
@@ -303,5 +299,32 @@ describe('settings of a key', () => {
       await tokenOf({}, { alg, key: rsa.privateKey });
     expect(await login(source, await signed('PS256'))).toMatchObject({ kind: 'allowed' });
     expect(await login(source, await signed('RS256'))).toMatchObject({ kind: 'denied' });
+  });
+});
+
+describe('a token that is being verified when the keys change', () => {
+  it('is verified again the next time', async () => {
+    const key = createSecretKey(Buffer.from(SECRET));
+    const asked: (() => void)[] = [];
+    const source = new JwtSource({
+      key: () => new Promise<KeyObject>((resolve) => asked.push(() => resolve(key))),
+      algorithms: ['HS256'],
+      leewaySeconds: 0,
+      claims: { user: 'sub', groups: 'groups', acl: 'acl' },
+      parseRules: () => [],
+      nowMs: () => NOW_S * 1000,
+    });
+    const token = await tokenOf({});
+    const first = login(source, token);
+    await until(() => asked.length === 1, 20_000);
+    source.forget();
+    asked[0]?.();
+    await first;
+    const second = login(source, token);
+    await until(() => asked.length === 2, 20_000);
+    asked[1]?.();
+    expect(await second).toMatchObject({ kind: 'allowed' });
+    expect(await login(source, token)).toMatchObject({ kind: 'allowed' });
+    expect(asked).toHaveLength(2);
   });
 });

@@ -29,14 +29,18 @@ export interface JwtSourceParts extends JwtVerifierParts {
 
 /** A token that was verified, for as long as its keys stay. */
 interface Verified extends TokenIdentity {
+  /** What it takes to remember it, about. */
+  readonly bytes: number;
   readonly notBeforeMs: number;
   readonly expiresAtMs: number;
 }
 
 const TOKEN_BYTES_MAX = 16_384;
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
-/** Tokens that are remembered, and those verified at a time. */
-const REMEMBERED_MAX = 20_000;
+/** Of tokens that are remembered; what is made of a text takes some times as much. */
+const REMEMBERED_BYTES_MAX = 64 * 1024 * 1024;
+const OVERHEAD_BYTES = 1_024;
+/** Tokens verified at a time. */
 const VERIFICATIONS_MAX = 1_000;
 /** The authentication method of MQTT 5: the data of CONNECT, or of a later AUTH, is the token. */
 const METHOD = 'JWT';
@@ -52,14 +56,17 @@ export class JwtSource implements AuthSource {
   readonly #parts: JwtSourceParts;
   readonly #verified: BoundedCache<Verified>;
   #verifying = 0;
+  /** Counts the changes of keys: what was begun before one is not remembered after it. */
+  #keysVersion = 0;
 
   constructor(parts: JwtSourceParts) {
     this.#parts = parts;
-    this.#verified = new BoundedCache(REMEMBERED_MAX);
+    this.#verified = new BoundedCache(REMEMBERED_BYTES_MAX, ({ bytes }) => bytes);
   }
 
   /** Forgets every token that was verified: the keys have changed. */
   forget(): void {
+    this.#keysVersion += 1;
     this.#verified.clear();
   }
 
@@ -93,10 +100,11 @@ export class JwtSource implements AuthSource {
     let verified = this.#verified.get(digest);
     if (verified === undefined) {
       if (this.#verifying >= VERIFICATIONS_MAX) return { kind: 'busy' };
+      const keysVersion = this.#keysVersion;
       const verdict = await this.#verify(token);
       if (typeof verdict === 'string') return { kind: 'denied', detail: verdict };
       verified = verdict;
-      this.#verified.set(digest, verified);
+      if (keysVersion === this.#keysVersion) this.#verified.set(digest, verified);
     }
     const leewayMs = leewaySeconds * 1000;
     if (nowMs() >= verified.expiresAtMs + leewayMs) return denied('the token has expired');
@@ -122,7 +130,8 @@ export class JwtSource implements AuthSource {
       const found = identityOfClaims(claims, this.#parts.claims, this.#parts.parseRules);
       if (typeof found === 'string') return found;
       const notBeforeMs = (claims.nbf ?? 0) * 1000;
-      return { ...found, notBeforeMs, expiresAtMs: claims.exp * 1000 };
+      const bytes = OVERHEAD_BYTES + 4 * token.length;
+      return { ...found, notBeforeMs, expiresAtMs: claims.exp * 1000, bytes };
     } finally {
       this.#verifying -= 1;
     }

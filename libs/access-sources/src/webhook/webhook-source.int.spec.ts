@@ -184,11 +184,38 @@ describe('an answer of a webhook', () => {
     expect(server.posts).toBe(1);
   });
 
+  it('leaves places to others when one address asks all it can', async () => {
+    server.answer = ({ body }) =>
+      String(body).includes('eve') ? 'hang' : saying({ result: 'allow' });
+    const source = sourceOf({}, { concurrency: 8 });
+    const eve = Array.from({ length: 100 }, (_, index) =>
+      source.login({ ...ANN, username: `eve-${String(index)}` }).catch(() => 'gone'),
+    );
+    expect(await source.login({ ...ANN, address: '192.0.2.8' })).toEqual(ALLOW);
+    expect(server.posts).toBe(5);
+    await server.stop();
+    expect((await Promise.all(eve)).filter((each) => each === 'gone')).toHaveLength(4);
+  });
+
+  it('takes no more memory than answers may', async () => {
+    server.answer = () => saying({ result: 'allow', acl: ['x'.repeat(60_000)] });
+    const source = sourceOf();
+    // 140 of them fit into 32 MiB.
+    for (let count = 0; count < 150; count += 1) {
+      const login = { ...ANN, clientId: `c${String(count)}` };
+      expect(await source.login(login)).toMatchObject({ kind: 'allowed' });
+    }
+    await source.login({ ...ANN, clientId: 'c149' });
+    expect(server.posts).toBe(150);
+    await source.login({ ...ANN, clientId: 'c0' });
+    expect(server.posts).toBe(151);
+  });
+
   it('is awaited by so many only', async () => {
     server.answer = () => 'hang';
     const source = sourceOf();
-    const waiting = ['a', 'b'].map((clientId) =>
-      source.login({ ...ANN, clientId }).catch(() => 'gone'),
+    const waiting = ['192.0.2.8', '192.0.2.9'].map((address) =>
+      source.login({ ...ANN, address }).catch(() => 'gone'),
     );
     await until(() => server.posts === 2, DEADLINE_MS);
     expect(await source.login(ANN)).toEqual({ kind: 'busy' });
@@ -200,7 +227,7 @@ describe('an answer of a webhook', () => {
 describe('a webhook that fails', () => {
   it('is given a rest after some failures, and one client tries it then', async () => {
     server.answer = () => ({ status: 503 });
-    const source = sourceOf();
+    const source = sourceOf({}, { concurrency: 8 });
     for (let count = 0; count < 3; count += 1) {
       await expect(source.login(ANN)).rejects.toThrow('answered 503');
     }
@@ -221,13 +248,16 @@ describe('a webhook that fails', () => {
     expect(await source.login({ ...ANN, clientId: 'c2' })).toMatchObject({ kind: 'allowed' });
   });
 
-  it('is asked on while it only refuses some', async () => {
+  it.each([400, 500])('is asked on by others while it answers some with %i', async (status) => {
     const source = sourceOf();
-    server.answer = () => ({ status: 400 });
+    server.answer = ({ body }) =>
+      String(body).includes('eve') ? { status } : saying({ result: 'allow' });
     for (let count = 0; count < 10; count += 1) {
-      await expect(source.login(ANN)).rejects.toThrow('answered 400');
+      const eve = source.login({ ...ANN, username: 'eve' });
+      await expect(eve).rejects.toThrow(`answered ${String(status)}`);
     }
-    expect(server.posts).toBe(10);
+    expect(await source.login(ANN)).toEqual(ALLOW);
+    expect(server.posts).toBe(11);
   });
 });
 

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { AuthSource, Login, SourceVerdict } from '#libs/access';
+import { Gate, networkOf, type AuthSource, type Login, type SourceVerdict } from '#libs/access';
 import { BoundedCache } from '../bounded-cache.ts';
 import type { ParseRules } from '../jwt/jwt-claims.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
@@ -21,31 +21,42 @@ export interface WebhookSourceParts {
   readonly nowMs: () => number;
 }
 
-interface Remembered {
+interface Answered {
   readonly verdict: SourceVerdict;
+  /** What it takes to remember it, about: what is made of a text takes some times as much. */
+  readonly bytes: number;
+}
+
+interface Remembered extends Answered {
   readonly untilMs: number;
 }
 
-/** Answers that are remembered: those that let in, and the others, so that who guesses passwords displaces nobody. */
-const REMEMBERED_MAX = 20_000;
+/** Of answers that are remembered: those that let in, and the others, so that who guesses passwords displaces nobody. */
+const REMEMBERED_BYTES_MAX = 32 * 1024 * 1024;
+const OVERHEAD_BYTES = 1_024;
+/** What says that nobody can answer now. Any other failure may come of the question, and whoever asked it locks out nobody else. */
+const UNAVAILABLE: readonly number[] = [429, 502, 503, 504];
 
 /**
  * Asks an HTTP endpoint who a client is.
  *
  * @remarks The same question is asked once at a time, and its answer is remembered under a digest, with a key of the process. When there is none the
  * source rejects: the client is refused, and told to try again. After several failures in a row the endpoint gets a rest, in which nobody waits for it.
+ * One address has not all the places of those who wait for an answer.
  */
 export class WebhookSource implements AuthSource {
   readonly backend = 'webhook';
   readonly #parts: WebhookSourceParts;
   readonly #breaker: CircuitBreaker;
   readonly #key = randomBytes(32);
-  readonly #allowed = new BoundedCache<Remembered>(REMEMBERED_MAX);
-  readonly #others = new BoundedCache<Remembered>(REMEMBERED_MAX);
-  readonly #asking = new Map<string, Promise<SourceVerdict>>();
+  readonly #allowed = new BoundedCache<Remembered>(REMEMBERED_BYTES_MAX, ({ bytes }) => bytes);
+  readonly #others = new BoundedCache<Remembered>(REMEMBERED_BYTES_MAX, ({ bytes }) => bytes);
+  readonly #asking = new Map<string, Promise<Answered | undefined>>();
+  readonly #places: Gate;
 
   constructor(parts: WebhookSourceParts) {
     this.#parts = parts;
+    this.#places = new Gate(parts.concurrency, 0);
     this.#breaker = new CircuitBreaker(parts);
   }
 
@@ -57,28 +68,28 @@ export class WebhookSource implements AuthSource {
       return remembered.verdict;
     }
     const asked = this.#asking.get(digest);
-    if (asked !== undefined) return await asked;
-    if (this.#asking.size >= this.#parts.concurrency) return { kind: 'busy' };
-    if (!this.#breaker.mayCall()) throw new Error('the webhook has failed, and is given a rest');
-    const asking = this.#ask(body, login);
+    if (asked !== undefined) return (await asked)?.verdict ?? { kind: 'busy' };
+    const asking = this.#places.run(() => this.#ask(body, login), networkOf(login.address));
     this.#asking.set(digest, asking);
     try {
-      const verdict = await asking;
-      this.#remember(digest, verdict);
-      return verdict;
+      const answered = await asking;
+      if (answered === undefined) return { kind: 'busy' };
+      this.#remember(digest, answered);
+      return answered.verdict;
     } finally {
       this.#asking.delete(digest);
     }
   }
 
-  async #ask(body: string, login: Login): Promise<SourceVerdict> {
+  async #ask(body: string, login: Login): Promise<Answered> {
     const { client, parseRules, nowMs } = this.#parts;
+    if (!this.#breaker.mayCall()) throw new Error('the webhook has failed, and is given a rest');
     const reply = await client.post(body).catch((error: unknown) => {
       this.#breaker.failed();
       throw new Error(`the webhook does not answer: ${textOf(error)}`, { cause: error });
     });
     // What it says of one client tells nothing of the next.
-    if (reply.status >= 500 || reply.status === 429) this.#breaker.failed();
+    if (UNAVAILABLE.includes(reply.status)) this.#breaker.failed();
     else this.#breaker.succeeded();
     if (reply.status !== 200) {
       const moved = reply.status >= 300 && reply.status < 400 ? '; redirects are not followed' : '';
@@ -86,11 +97,15 @@ export class WebhookSource implements AuthSource {
     }
     const verdict = verdictOfAnswer(reply.text, login, parseRules);
     const expiresAtMs = verdict.kind === 'allowed' ? verdict.identity.expiresAtMs : undefined;
-    if (expiresAtMs === undefined || expiresAtMs > nowMs()) return verdict;
-    return { kind: 'denied', detail: 'what the webhook allows has expired' };
+    if (expiresAtMs === undefined || expiresAtMs > nowMs()) {
+      const rest = verdict.kind === 'allowed' ? 4 * reply.text.length : 0;
+      return { verdict, bytes: OVERHEAD_BYTES + rest };
+    }
+    const expired = { kind: 'denied', detail: 'what the webhook allows has expired' } as const;
+    return { verdict: expired, bytes: OVERHEAD_BYTES };
   }
 
-  #remember(digest: string, verdict: SourceVerdict): void {
+  #remember(digest: string, { verdict, bytes }: Answered): void {
     const { cacheMs, nowMs } = this.#parts;
     if (cacheMs === 0) return;
     const isAllowed = verdict.kind === 'allowed';
@@ -98,7 +113,7 @@ export class WebhookSource implements AuthSource {
     const untilMs = Math.min(nowMs() + cacheMs, endsAtMs);
     const [to, from] = isAllowed ? [this.#allowed, this.#others] : [this.#others, this.#allowed];
     from.delete(digest);
-    to.set(digest, { verdict, untilMs });
+    to.set(digest, { verdict, bytes, untilMs });
   }
 }
 
