@@ -191,11 +191,13 @@ export { openApiDocument, type JsonObject } from './openapi.ts';
 export {
   JSON_TYPE,
   REQUEST_HEAD_BYTES_MAX,
+  type CallOf,
   type Example,
   type InputOf,
   type Operation,
   type OutputOf,
   type Reply,
+  type ReplyOf,
 } from './operation.ts';
 export { OPERATIONS, methodsOf, type Input, type OperationId } from './operations.ts';
 export { PAGE_LIMIT_MAX, metaSchema, pageSchema, type List, type Meta, type Page } from './page.ts';

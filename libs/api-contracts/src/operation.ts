@@ -59,3 +59,47 @@ export interface InputOf<Op extends Operation> {
   readonly query: OutputOf<Op['query']>;
   readonly body: OutputOf<Op['body']>;
 }
+
+/** How a value may be written in a query: what is a number or a flag to the API need not be made a text first. */
+type Written<Value> = unknown extends Value
+  ? string | number
+  : Value extends 'true' | 'false'
+    ? Value | boolean
+    : Value;
+
+/** What a caller gives for a query; undefined where nothing can be given, which zod writes as a record of nothing. */
+type QueryOf<Schema> = Schema extends z.ZodType
+  ? string extends keyof z.input<Schema>
+    ? undefined
+    : { readonly [Name in keyof z.input<Schema>]: Written<z.input<Schema>[Name]> }
+  : undefined;
+
+/** What a caller gives for a part of a request, before its check. */
+type GivenOf<Schema> = Schema extends z.ZodType ? z.input<Schema> : undefined;
+
+/** A part of a call: absent where the operation has none, optional where nothing in it is required. */
+type PartOf<Name extends string, Given> = Given extends undefined
+  ? unknown
+  : Partial<Given> extends Given
+    ? { readonly [Key in Name]?: Given }
+    : { readonly [Key in Name]: Given };
+
+/** Optional fields of a type, where a shape lacks some of them. */
+type FieldOf<Shape, Name extends string> = Shape extends { readonly [Key in Name]: infer Value }
+  ? Value
+  : undefined;
+
+/** What an operation is called with. */
+export type CallOf<Op extends Operation> = PartOf<'path', GivenOf<FieldOf<Op, 'pathParameters'>>> &
+  PartOf<'query', QueryOf<FieldOf<Op, 'query'>>> &
+  (FieldOf<Op, 'body'> extends z.ZodType
+    ? { readonly body: GivenOf<FieldOf<Op, 'body'>> }
+    : unknown);
+
+/** A successful reply of an operation, by its status. */
+export type ReplyOf<Op extends Operation> = {
+  readonly [Status in keyof Op['replies']]: {
+    readonly status: Status;
+    readonly body: OutputOf<FieldOf<Op['replies'][Status], 'schema'>>;
+  };
+}[keyof Op['replies']];

@@ -1,10 +1,5 @@
-import {
-  JSON_TYPE,
-  OPERATIONS,
-  problemSchema,
-  type Operation,
-  type OperationId,
-} from '#libs/api-contracts';
+import { prepare } from '#libs/api-client';
+import { OPERATIONS, problemSchema, type OperationId } from '#libs/api-contracts';
 import { freePort } from '#libs/testkit';
 import { Ops, spawnApp, type Settings } from './app.ts';
 import type { Child } from './child.ts';
@@ -56,23 +51,14 @@ export class Api {
   }
 
   /** Calls an operation. @throws Error when the reply is not one that the contract has. */
-  async call(
-    id: OperationId,
-    { path = {}, query = {}, headers = {}, body }: Call = {},
-  ): Promise<Reply> {
-    const operation: Operation = OPERATIONS[id];
-    const filled = operation.path.replace(/\{(\w+)\}/g, (_, name: string) =>
-      encodeURIComponent(path[name] ?? ''),
-    );
-    const search = new URLSearchParams(query).toString();
-    const response = await fetch(`${this.origin}${filled}${search === '' ? '' : `?${search}`}`, {
-      method: operation.method.toUpperCase(),
-      headers: {
-        ...headers,
-        ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }),
-        ...(body !== undefined && { 'content-type': operation.bodyType ?? JSON_TYPE }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+  async call(id: OperationId, { headers = {}, ...parts }: Call = {}): Promise<Reply> {
+    const request = prepare(this.origin, id, parts);
+    for (const [name, value] of Object.entries(headers)) request.headers.set(name, value);
+    if (this.#key !== undefined) request.headers.set('authorization', `Bearer ${this.#key}`);
+    const response = await fetch(request.url, {
+      method: request.method,
+      headers: request.headers,
+      ...(request.body !== undefined && { body: request.body }),
       signal: AbortSignal.timeout(ASK_DEADLINE_MS),
     });
     const reply = {
