@@ -3,14 +3,13 @@ import type {
   AccessCommand,
   BridgeAnswers,
   BridgeCommand,
+  BanCommand,
   CommandOf,
   NodeAnswers,
   NodeCommand,
   NodeReply,
   UserAnswers,
   UserCommand,
-  WireBan,
-  WireBanChange,
   WireBridge,
   WireBridgeChange,
   WireClient,
@@ -32,6 +31,8 @@ import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/conf
 import { FakeSystem } from './fake-system.ts';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
+import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
+import { FakeBans } from './fake-bans.ts';
 
 /** A client's session with its id and nothing remarkable. */
 export const clientOf = (
@@ -56,7 +57,7 @@ export class FakeNode {
   readonly received: NodeCommand[] = [];
   readonly clients = new Map<string, WireClient>();
   readonly retained = new Map<string, WireRetained>();
-  readonly bans = new Map<string, WireBan>();
+  readonly bans = new FakeBans();
   aclRevision = 0;
   readonly users = new Map<string, WireUser>();
   readonly rules = new Map<string, WireStoredRule>();
@@ -99,7 +100,10 @@ export class FakeNode {
     if (this.fault !== undefined && command.kind !== 'nodes') {
       return { kind: 'failed', code: this.fault };
     }
-    return { kind: 'done', answer: this.answer(command) };
+    const answer = BanCommands.takes(command)
+      ? await this.bans.answer(command)
+      : this.answer(command);
+    return { kind: 'done', answer };
   }
 
   private answerOnAccess(command: AccessCommand): AccessAnswers[AccessCommand['kind']] {
@@ -110,14 +114,6 @@ export class FakeNode {
         return { kind: 'stored', revision: (this.aclRevision += 1) };
       case 'simulate-access':
         return { verdicts: command.requests.map(() => ({ allowed: true })) };
-      case 'bans':
-        return { items: [...this.bans.values()], hasMore: false };
-      case 'ban':
-        return { ban: this.bans.get(command.id) };
-      case 'add-ban':
-        return this.addBan(command);
-      case 'remove-ban':
-        return { found: this.bans.delete(command.id) };
     }
   }
 
@@ -167,22 +163,11 @@ export class FakeNode {
     return { kind: 'stored', user };
   }
 
-  private addBan({ subject, reason, untilMs }: CommandOf<'add-ban'>): WireBanChange {
-    if (subject.value === 'nobody') return { kind: 'invalid' };
-    if (this.bans.size === 3) return { kind: 'full' };
-    const id = `${subject.kind}:${subject.value}`;
-    const present = this.bans.get(id);
-    if (present !== undefined) return { kind: 'exists', ban: present };
-    const ban: WireBan = { ...subject, id, reason, by: 'admin', createdAtMs: 0, untilMs };
-    this.bans.set(id, ban);
-    return { kind: 'stored', ban };
-  }
-
   private info(nodeId: string) {
     return { nodeId, incarnation: 1, version: '1', startedAtMs: 0, state: 'alive' as const };
   }
 
-  private answer(command: NodeCommand): NodeAnswers[NodeCommand['kind']] {
+  private answer(command: Exclude<NodeCommand, BanCommand>): NodeAnswers[NodeCommand['kind']] {
     if (isOnUsers(command)) return this.answerOnUsers(command);
     if (isOnBridges(command)) return this.answerOnBridges(command);
     if (this.system.takes(command)) return this.system.answer(command);
@@ -245,10 +230,6 @@ export class FakeNode {
       case 'acl':
       case 'put-acl':
       case 'simulate-access':
-      case 'bans':
-      case 'ban':
-      case 'add-ban':
-      case 'remove-ban':
         return this.answerOnAccess(command);
     }
   }

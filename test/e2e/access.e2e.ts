@@ -121,6 +121,53 @@ describe('a cluster', () => {
     await until(async () => !(await refused(writer.publish('plan/a', 'x'))), WAIT_MS);
   });
 
+  it.each([
+    ['client_id_regex', '^guest-\\d+$'],
+    ['username', 'guest'],
+    ['ip', '127.0.0.1'],
+  ])('disconnects by %s, and lets in again', async (kind, value) => {
+    const named = { clientId: 'guest-7', username: 'guest' };
+    const guests = [await connect(1, 'guest-7', named), await connect(0, 'host')];
+    const made = await api.call('createBan', { body: { kind, value } });
+    expect(made.status).toBe(201);
+    await until(() => guests[0]?.closes === 1, WAIT_MS);
+    expect(guests[0]?.disconnects).toEqual([ADMINISTRATIVE_ACTION]);
+    for (const node of cluster.nodes) {
+      await until(async () => (await refusalOf(node, 'guest-7', 'guest')) === BANNED, WAIT_MS);
+    }
+    expect(guests[1]?.closes).toBe(kind === 'ip' ? 1 : 0);
+    const { id } = made.body as { id: string };
+    const lifted = await api.call('changeBans', { body: [{ op: 'delete', id }] });
+    expect(lifted.body).toMatchObject({ items: [{ status: 204 }] });
+    for (const node of cluster.nodes) {
+      await until(async () => (await refusalOf(node, 'guest-7', 'guest')) === undefined, WAIT_MS);
+    }
+  });
+
+  it('bans who comes and goes as it is told at run time', async () => {
+    const shown = await api.call('getAutoBanConfig');
+    const headers = { 'if-match': shown.headers.get('etag') ?? '' };
+    const body = {
+      ...{ connections_max: 3, connections_per_address_max: 0 },
+      ...{ window_seconds: 60, ban_seconds: 60 },
+    };
+    expect((await api.call('replaceAutoBanConfig', { headers, body })).status).toBe(200);
+    for (const [place, node] of cluster.nodes.entries()) {
+      const id = `restless-${String(place)}`;
+      await until(async () => (await refusalOf(node, id)) === BANNED, WAIT_MS);
+    }
+    const { body: bans } = await api.call('listBans', { query: { by: 'flapping' } });
+    expect(bans).toMatchObject({ items: [{ value: 'restless-0' }, {}, {}] });
+    for (const place of cluster.nodes.keys()) {
+      const path = { ban_id: `client_id:restless-${String(place)}` };
+      expect((await api.call('deleteBan', { path })).status).toBe(204);
+    }
+    const { headers: now } = await api.call('getAutoBanConfig');
+    const back = { ...body, connections_max: 100 };
+    const tag = { 'if-match': now.get('etag') ?? '' };
+    expect((await api.call('replaceAutoBanConfig', { headers: tag, body: back })).status).toBe(200);
+  });
+
   it('disconnects whom a ban is on, on whichever node, and keeps it out until it is lifted', async () => {
     const clients = [await connect(0, 'noisy'), await connect(1, 'other')];
     const body = { kind: 'client_id', value: 'other', reason: 'noise' };
@@ -165,8 +212,13 @@ async function refused(answer: Promise<unknown>): Promise<boolean> {
 }
 
 /** The code of a CONNACK that refuses; undefined for one that does not. */
-async function refusalOf(node: Broker | undefined, clientId: string): Promise<number | undefined> {
-  const { mqtt } = new Client(scope, node?.url ?? '', { clientId });
+async function refusalOf(
+  node: Broker | undefined,
+  clientId: string,
+  username?: string,
+): Promise<number | undefined> {
+  const options = { clientId, ...(username !== undefined && { username }) };
+  const { mqtt } = new Client(scope, node?.url ?? '', options);
   const code = await new Promise<number | undefined>((resolve) => {
     mqtt.once('connect', () => resolve(undefined));
     mqtt.once('error', (error) => resolve((error as { readonly code?: number }).code ?? -1));

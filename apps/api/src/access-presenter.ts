@@ -2,21 +2,17 @@ import type {
   AclRulesView,
   AclRuleView,
   AclSimulation,
-  BanView,
   Input,
   UserView,
   WireAccessRequest,
   WireAccessVerdict,
   WireAcl,
   WireAclRule,
-  WireBan,
-  WireBanSubject,
   WireRulePlace,
   WireUser,
 } from '#libs/api-contracts';
 import { ProblemError } from './http/problem-error.ts';
 
-type BanDraft = Input<'createBan'>['body'];
 type Check = Input<'simulateAcl'>['body']['checks'][number];
 
 /** A rule as nodes take it. */
@@ -79,30 +75,6 @@ export function presentUser({
   return {
     ...{ name, groups: [...groups], acl: rules.map((rule) => presentRule(rule)) },
     ...{ scram: hasScram, password_set_at: new Date(passwordSetAtMs).toISOString() },
-  };
-}
-
-/** A ban as nodes take it. @throws ProblemError for an end that has passed, and for a network that is to be an address. */
-export function wireBanOf({ kind, value, until }: BanDraft): {
-  readonly subject: WireBanSubject;
-  readonly untilMs: number | undefined;
-} {
-  const untilMs = until === undefined ? undefined : Date.parse(until);
-  if (untilMs !== undefined && untilMs <= Date.now()) throw faulty('/until', 'It has passed');
-  const isAddress = kind === 'ip' || kind === 'cidr';
-  if (isAddress && value.includes('/') !== (kind === 'cidr')) {
-    throw faulty('/value', kind === 'ip' ? 'A network is a cidr' : 'A network has a prefix length');
-  }
-  return { subject: { kind: isAddress ? 'address' : kind, value }, untilMs };
-}
-
-/** A ban as the API shows it. */
-export function presentBan({ kind, createdAtMs, untilMs, ...ban }: WireBan): BanView {
-  const shown = kind === 'address' ? (ban.value.includes('/') ? 'cidr' : 'ip') : kind;
-  return {
-    ...{ id: ban.id, kind: shown, value: ban.value, reason: ban.reason, by: ban.by },
-    created_at: new Date(createdAtMs).toISOString(),
-    until: untilMs === undefined ? null : new Date(untilMs).toISOString(),
   };
 }
 

@@ -3,8 +3,6 @@ import { KEY, configOf, open, operate } from '../../../test/api/api-harness.ts';
 import { FakeNode } from '../../../test/api/fake-node.ts';
 import type { ApiProcess } from './api-process.ts';
 
-const BAN = { kind: 'client_id', value: 'a/+ é', reason: 'noise' };
-const PATH = `/api/v1/bans/${encodeURIComponent('client_id:a/+ é')}`;
 const RULE = { effect: 'allow', topics: ['a/#'], who: { client_ids: ['c'] } };
 
 describe('access over REST', () => {
@@ -19,58 +17,12 @@ describe('access over REST', () => {
   });
 
   beforeEach(() => {
-    node.bans.clear();
     node.received.length = 0;
   });
 
   afterAll(async () => {
     await api.stop();
     await node.server.close();
-  });
-
-  it('makes, shows, lists and lifts bans', async () => {
-    const made = await operate(api, 'createBan', { json: BAN });
-    const shown = { id: 'client_id:a/+ é', ...BAN, by: 'admin', until: null };
-    expect(made).toMatchObject({ status: 201, body: shown });
-    expect(made.headers.get('location')).toBe(PATH);
-    expect((await operate(api, 'createBan', { json: BAN })).status).toBe(409);
-    expect((await operate(api, 'getBan', { path: PATH })).body).toMatchObject(shown);
-    expect((await operate(api, 'listBans')).body).toMatchObject({ items: [shown] });
-    expect((await operate(api, 'deleteBan', { path: PATH })).status).toBe(204);
-    expect((await operate(api, 'getBan', { path: PATH })).status).toBe(404);
-    expect((await operate(api, 'deleteBan', { path: PATH })).status).toBe(404);
-  });
-
-  it('tells an address from a network', async () => {
-    const until = new Date(Date.now() + 3_600_000).toISOString();
-    const json = { kind: 'cidr', value: '10.0.0.0/8', until };
-    const body = { ...json, id: 'address:10.0.0.0/8' };
-    expect(await operate(api, 'createBan', { json })).toMatchObject({ status: 201, body });
-    expect(node.received).toContainEqual(
-      expect.objectContaining({ subject: { kind: 'address', value: '10.0.0.0/8' } }),
-    );
-  });
-
-  it.each([
-    [{ kind: 'ip', value: '10.0.0.0/8' }, 422, '/value'],
-    [{ kind: 'cidr', value: '10.0.0.1' }, 422, '/value'],
-    [{ kind: 'username', value: 'nobody' }, 422, '/value'],
-    [{ ...BAN, until: '2001-01-01T00:00:00Z' }, 422, '/until'],
-    [{ ...BAN, until: 'soon' }, 400, '/until'],
-    [{ ...BAN, kind: 'planet' }, 400, '/kind'],
-    [{ ...BAN, other: 1 }, 400, '/other'],
-  ])('refuses the ban %j', async (json, status, pointer) => {
-    const errors = [expect.objectContaining({ pointer })];
-    const refused = await operate(api, 'createBan', { json });
-    expect(refused).toMatchObject({ status, body: { errors } });
-  });
-
-  it('says that there are too many', async () => {
-    for (const value of ['a', 'b', 'c']) {
-      await operate(api, 'createBan', { json: { ...BAN, value } });
-    }
-    const refused = await operate(api, 'createBan', { json: { ...BAN, value: 'd' } });
-    expect(refused).toMatchObject({ status: 409, body: { code: 'limit-reached' } });
   });
 
   it('replaces rules as their author has seen them', async () => {

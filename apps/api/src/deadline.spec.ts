@@ -54,8 +54,11 @@ const ALL_BUT_NODES = new Set<NodeCommand['kind']>([
   'simulate-access',
   'bans',
   'ban',
-  'add-ban',
+  'change-bans',
+  'put-ban',
   'remove-ban',
+  'flapping',
+  'put-flapping',
   'users',
   'user',
   'put-user',
@@ -99,6 +102,7 @@ const PATHS: Partial<Record<OperationId, string>> = {
   deleteBridgeRule: '/api/v1/bridge-rules/r',
   testBridgeRule: '/api/v1/bridge-rules/r/tests',
   getBan: '/api/v1/bans/b',
+  replaceBan: '/api/v1/bans/client_id:b',
   deleteBan: '/api/v1/bans/b',
   getUser: '/api/v1/users/u',
   replaceUser: '/api/v1/users/u',
@@ -123,6 +127,12 @@ const BODIES: Partial<Record<OperationId, object>> = {
   replaceUser: { groups: [] },
   patchUser: { groups: [] },
   createBan: { kind: 'ip', value: '192.0.2.1' },
+  replaceBan: {},
+  changeBans: [{ kind: 'ip', value: '192.0.2.1' }],
+  replaceAutoBanConfig: {
+    ...{ connections_max: 1, connections_per_address_max: 1 },
+    ...{ window_seconds: 1, ban_seconds: 1 },
+  },
 };
 
 /** Reaches nodes of this process. Silence lasts as long as the question may take, on the fake clock. */

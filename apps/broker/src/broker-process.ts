@@ -7,6 +7,7 @@ import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type NodeCommandServer } from '#libs/nest-support';
 import type { ListenerSet } from './listeners/listener-set.ts';
 import type { Readiness } from './readiness.ts';
+import type { FlappingRules } from './flapping-rules.ts';
 import type { GeneralRules } from './general-rules.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
@@ -25,6 +26,8 @@ export interface BrokerProcessParts {
   readonly bus: ClusterBus & { readonly ready?: boolean };
   /** The general rules of who may do what. */
   readonly rules: GeneralRules;
+  /** When the node bans by itself. */
+  readonly flapping: FlappingRules;
   readonly bridge: RuleBridge;
   /** What the bridge works with. */
   readonly definitions: BridgeDefinitions;
@@ -85,6 +88,7 @@ export class BrokerProcess {
     await this.#checkRedis();
     await node.start();
     this.#parts.rules.drive(node);
+    this.#parts.flapping.drive(node);
     await this.#startBridge();
     await opening('commands.port', commands.open());
     for (const listener of listeners.all) {

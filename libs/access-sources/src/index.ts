@@ -5,6 +5,7 @@ export {
   type ConfiguredUsersOptions,
   type UserFault,
 } from './configured-users.ts';
+export { LinearClientIdPatterns } from './linear-client-id-patterns.ts';
 export { NodeScramCrypto } from './node-scram-crypto.ts';
 export { StoredUsers } from './stored-users.ts';
 export {

@@ -11,8 +11,16 @@ export {
   type Ban,
   type BanKind,
   type BanSubject,
+  subjectOfBanId,
 } from './bans/ban.ts';
 export { BanList, type BanCandidate } from './bans/ban-list.ts';
+export {
+  MATCHED_CHARACTERS_MAX,
+  PATTERN_CHARACTERS_MAX,
+  PATTERN_COST_MAX,
+  type ClientIdPatterns,
+  type PatternMatch,
+} from './bans/client-id-patterns.ts';
 export { ClientIdRule } from './client-id-rule.ts';
 export { AuthChain, type AuthChainParts } from './auth-chain.ts';
 export type { AuthSource, SourceVerdict } from './auth-source.ts';
@@ -45,4 +53,10 @@ export type { ChangingDirectory, KnownUser, UserDirectory } from './user-directo
 export { UserSource } from './user-source.ts';
 export type { Principal } from './principal.ts';
 export { TokenBucket, type Rate } from './token-bucket.ts';
-export { ACL_DOCUMENT_ID, type AclDocument, type StoredUser } from './stored-access.ts';
+export {
+  ACL_DOCUMENT_ID,
+  FLAPPING_DOCUMENT_ID,
+  type AclDocument,
+  type FlappingDocument,
+  type StoredUser,
+} from './stored-access.ts';

@@ -21,3 +21,17 @@ export interface AclDocument {
 
 /** The only id of an {@link AclDocument}. */
 export const ACL_DOCUMENT_ID = 'general';
+
+/** When coming and going is too much, as it was set at run time. */
+export interface FlappingDocument {
+  readonly id: 'flapping';
+  readonly settings: {
+    readonly connectionsMax: number;
+    readonly connectionsPerAddressMax: number;
+    readonly windowSeconds: number;
+    readonly banSeconds: number;
+  };
+}
+
+/** The only id of a {@link FlappingDocument}. */
+export const FLAPPING_DOCUMENT_ID = 'flapping';

@@ -67,27 +67,7 @@ export interface WireAccessVerdict {
   readonly except?: WireRulePlace | undefined;
 }
 
-/** What a ban is on. */
-export interface WireBanSubject {
-  readonly kind: 'client_id' | 'username' | 'address';
-  readonly value: string;
-}
-
-/** Somebody who may not connect. */
-export interface WireBan extends WireBanSubject {
-  readonly id: string;
-  readonly reason: string;
-  readonly by: 'admin' | 'flapping';
-  readonly createdAtMs: number;
-  readonly untilMs?: number | undefined;
-}
-
-/** What came of a ban. `exists`: it is in force already. `invalid`: nobody can be that. `full`: there are too many. */
-export type WireBanChange =
-  | { readonly kind: 'stored' | 'exists'; readonly ban: WireBan }
-  | { readonly kind: 'invalid' | 'full' };
-
-/** What the API asks of a node about who may do what, and who may not connect. */
+/** What the API asks of a node about who may do what. */
 export type AccessCommand =
   | { readonly kind: 'acl' }
   /** Replaces exactly this revision of the stored rules; 0 when there are none. */
@@ -96,24 +76,11 @@ export type AccessCommand =
       readonly kind: 'simulate-access';
       readonly subject: WireSubject;
       readonly requests: readonly WireAccessRequest[];
-    }
-  | { readonly kind: 'bans'; readonly after?: string; readonly limit: number }
-  | { readonly kind: 'ban'; readonly id: string }
-  | {
-      readonly kind: 'add-ban';
-      readonly subject: WireBanSubject;
-      readonly reason: string;
-      readonly untilMs?: number;
-    }
-  | { readonly kind: 'remove-ban'; readonly id: string };
+    };
 
 /** The answers by kind of command. */
 export interface AccessAnswers {
   readonly acl: WireAcl;
   readonly 'put-acl': WireAclChange;
   readonly 'simulate-access': { readonly verdicts: readonly WireAccessVerdict[] };
-  readonly bans: { readonly items: readonly WireBan[]; readonly hasMore: boolean };
-  readonly ban: { readonly ban?: WireBan | undefined };
-  readonly 'add-ban': WireBanChange;
-  readonly 'remove-ban': { readonly found: boolean };
 }

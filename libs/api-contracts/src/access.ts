@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { listOf, pageQuery, pageReply } from './page.ts';
-import { MQTT_TEXT_MAX, named, timestampSchema } from './schema.ts';
+import { MQTT_TEXT_MAX, named } from './schema.ts';
 
 const RULES_MAX = 1_000;
 const CHECKS_MAX = 100;
@@ -134,38 +133,6 @@ export const aclSimulationSchema = named(
 /** What somebody may do, and which rules say so. */
 export type AclSimulation = z.output<typeof aclSimulationSchema>;
 
-const banKind = z.enum(['client_id', 'username', 'ip', 'cidr']);
-
-/** A ban. */
-export const banSchema = named(
-  'Ban',
-  z.object({
-    id: z.string().describe('Made of what it is on.'),
-    kind: banKind,
-    value: z.string(),
-    reason: z.string(),
-    by: z.enum(['admin', 'flapping']),
-    created_at: timestampSchema,
-    until: timestampSchema.nullable().describe('Null: it does not end.'),
-  }),
-);
-
-/** A ban. */
-export type BanView = z.output<typeof banSchema>;
-
-/** A ban that is wanted. */
-export const banCreateSchema = named(
-  'BanCreate',
-  z.strictObject({
-    kind: banKind,
-    value: text,
-    reason: z.string().max(TEXT_MAX).default(''),
-    until: timestampSchema.optional().describe('When it ends. Absent: it does not.'),
-  }),
-);
-
-const banPath = z.strictObject({ ban_id: z.string().min(1) });
-
 const example: AclRuleView = {
   id: 'own-topics',
   effect: 'allow',
@@ -173,19 +140,10 @@ const example: AclRuleView = {
   actions: ['publish'],
   topics: ['plant/${clientid}/#'],
 };
-const exampleBan: BanView = {
-  id: 'address:192.0.2.0/24',
-  kind: 'cidr',
-  value: '192.0.2.0/24',
-  reason: 'scans',
-  by: 'admin',
-  created_at: '2026-01-02T03:04:05.678Z',
-  until: null,
-};
 const etag = { ETag: 'The revision of the rules; send it as If-Match.' };
 const unavailable = ['node-unavailable', 'storage-unavailable'] as const;
 
-/** Operations on who may do what, and who may not connect. */
+/** Operations on who may do what. */
 export const ACCESS_OPERATIONS = {
   listAclRules: {
     method: 'get',
@@ -246,66 +204,5 @@ export const ACCESS_OPERATIONS = {
         ],
       },
     },
-  },
-  listBans: {
-    method: 'get',
-    path: '/api/v1/bans',
-    tag: 'Access',
-    summary: 'List bans',
-    scope: 'bans:read',
-    query: z.strictObject({ ...pageQuery }),
-    replies: { 200: pageReply('A page of bans.', listOf('BanList', banSchema)) },
-    problems: ['invalid-cursor', ...unavailable],
-    example: {
-      reply: {
-        items: [exampleBan],
-        page: { has_more: false, limit: 100 },
-        meta: { partial: false, unavailable_nodes: [] },
-      },
-    },
-  },
-  createBan: {
-    method: 'post',
-    path: '/api/v1/bans',
-    tag: 'Access',
-    summary: 'Ban somebody',
-    description:
-      'Every node disconnects whom it is on within two seconds, an MQTT 5 client with 0x98, and refuses CONNECT with 0x8A from then on.',
-    scope: 'bans:write',
-    query: z.strictObject({}),
-    body: banCreateSchema,
-    replies: {
-      201: {
-        description: 'Created.',
-        schema: banSchema,
-        headers: { Location: 'The path of the ban.' },
-      },
-    },
-    problems: ['already-exists', 'limit-reached', 'unprocessable', ...unavailable],
-    example: { body: { kind: 'cidr', value: '192.0.2.0/24', reason: 'scans' }, reply: exampleBan },
-  },
-  getBan: {
-    method: 'get',
-    path: '/api/v1/bans/{ban_id}',
-    tag: 'Access',
-    summary: 'Show a ban',
-    scope: 'bans:read',
-    pathParameters: banPath,
-    query: z.strictObject({}),
-    replies: { 200: { description: 'The ban.', schema: banSchema } },
-    problems: ['not-found', ...unavailable],
-    example: { path: { ban_id: 'address:192.0.2.0/24' }, reply: exampleBan },
-  },
-  deleteBan: {
-    method: 'delete',
-    path: '/api/v1/bans/{ban_id}',
-    tag: 'Access',
-    summary: 'Lift a ban',
-    scope: 'bans:write',
-    pathParameters: banPath,
-    query: z.strictObject({}),
-    replies: { 204: { description: 'Lifted, on every node within two seconds.' } },
-    problems: ['not-found', ...unavailable],
-    example: { path: { ban_id: 'address:192.0.2.0/24' } },
   },
 } as const satisfies Readonly<Record<string, Operation>>;

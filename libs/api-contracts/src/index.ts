@@ -29,12 +29,9 @@ export {
   aclSimulationRequestSchema,
   aclSimulationSchema,
   userAclRuleSchema,
-  banCreateSchema,
-  banSchema,
   type AclRulesView,
   type AclRuleView,
   type AclSimulation,
-  type BanView,
 } from './access.ts';
 export type {
   AccessAnswers,
@@ -44,9 +41,6 @@ export type {
   WireAcl,
   WireAclChange,
   WireAclRule,
-  WireBan,
-  WireBanChange,
-  WireBanSubject,
   WireRulePlace,
   WireSubject,
 } from './access-command.ts';
@@ -105,6 +99,32 @@ export {
   userSchema,
   type UserView,
 } from './users.ts';
+export {
+  BAN_FILTERS,
+  autoBanConfigReplaceSchema,
+  autoBanConfigSchema,
+  banCreateSchema,
+  banReplaceSchema,
+  banSchema,
+  banWishSchema,
+  type AutoBanConfigView,
+  type BanCreate,
+  type BanView,
+} from './bans.ts';
+export type {
+  BanAnswers,
+  BanCommand,
+  WireBan,
+  WireBanChange,
+  WireBanPut,
+  WireBanRefusal,
+  WireBanSubject,
+  WireBanWish,
+  WireFlapping,
+  WireNewBan,
+  WireStoredFlapping,
+} from './ban-command.ts';
+export { BULK_ITEMS_MAX, bulkResultsSchema, type BulkResults } from './bulk.ts';
 export { clientSchema, type Client } from './clients.ts';
 export {
   choiceField,

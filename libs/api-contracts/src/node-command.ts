@@ -1,6 +1,7 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
+import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 
 /** QoS of a message on the wire between the API and a node. */
@@ -385,6 +386,7 @@ export interface WireRetainedQuery {
 export type NodeCommand =
   | AccessCommand
   | BridgeCommand
+  | BanCommand
   | UserCommand
   | SystemCommand
   | { readonly kind: 'nodes' }
@@ -432,7 +434,8 @@ export type NodeCommand =
     };
 
 /** The answers by kind of command. */
-export interface NodeAnswers extends AccessAnswers, BridgeAnswers, UserAnswers, SystemAnswers {
+export interface NodeAnswers
+  extends AccessAnswers, BanAnswers, BridgeAnswers, UserAnswers, SystemAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;

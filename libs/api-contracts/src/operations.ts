@@ -1,4 +1,5 @@
 import { ACCESS_OPERATIONS } from './access.ts';
+import { BAN_OPERATIONS } from './bans.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
@@ -26,6 +27,7 @@ export const OPERATIONS = {
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,
+  ...BAN_OPERATIONS,
   ...USER_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Ban, BanSubject, Authenticator } from '#libs/access';
+import { LinearClientIdPatterns } from '#libs/access-sources';
 import type { DefinitionStore } from '#libs/broker-ports';
 import { LocalDefinitionStore, LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { fakeClock, MemoryNode, quiet, type MemoryClient } from '#libs/testkit';
@@ -37,8 +38,9 @@ async function world(bansMax = 10) {
       clock,
       sessions: new LocalSessionStore({ clock: clock.now }),
       retained: new LocalRetainedStore({ clock: clock.now }),
-      bans: { store: bans, bansMax },
+      bans: { store: bans, bansMax, patterns: new LinearClientIdPatterns() },
       authenticator,
+      limits: { clientIdBytesMax: 65_535 },
     });
   const memory = nodeOf(store);
   await memory.node.start();
@@ -73,6 +75,7 @@ async function refusal(memory: MemoryNode, clientId: string, version: 4 | 5 = 5)
 }
 
 const subjects = [
+  ['client_id_regex', '^c1$'],
   ['client_id', 'c1'],
   ['username', 'user-c1'],
   ['address', '192.0.2.0/24'],
@@ -138,7 +141,7 @@ describe('a ban', () => {
     await quiet();
     expect(await store.list()).toEqual([]);
     expect(await refusal(memory, 'c1')).toBe(0);
-    expect(bans.counts).toEqual({ client_id: 0, username: 0, address: 0 });
+    expect(bans.counts).toEqual({ client_id: 0, client_id_regex: 0, username: 0, address: 0 });
   });
 
   it('may be made anew when it has ended', async () => {
@@ -163,9 +166,37 @@ describe('a ban', () => {
     expect(await refusal(memory, 'c1')).toBe(0);
   });
 
+  it('is changed by whoever has seen it', async () => {
+    const { memory, bans, clock } = await world();
+    const made = await bans.put(ban('client_id', 'c1', { reason: 'first' }));
+    expect(made).toMatchObject({ kind: 'stored', stored: { revision: 1 } });
+    expect(await bans.put(ban('client_id', 'c1'))).toEqual({ kind: 'conflict' });
+    clock.advance(1);
+    const until = { ...ban('client_id', 'c1', { untilMs: clock.now() + 60_000 }), revision: 1 };
+    const changed = await bans.put(until);
+    expect(changed).toMatchObject({ stored: { item: { createdAtMs: clock.now() - 1 } } });
+    expect(await refusal(memory, 'c1')).toBe(BANNED);
+    memory.sweepAfter(60_000);
+    await quiet();
+    expect(await refusal(memory, 'c1')).toBe(0);
+  });
+
+  it('by pattern is on whoever has an id that is too long to be matched', async () => {
+    const { memory, bans } = await world();
+    const long = await connected(memory, 'x'.repeat(1_025));
+    const short = await connected(memory, 'x'.repeat(1_024));
+    await bans.add(ban('client_id_regex', '^never$'));
+    expect((await long.next('disconnect')).reasonCode).toBe(EXPELLED);
+    await quiet();
+    expect(short.isEnded).toBe(false);
+    expect(await refusal(memory, 'y'.repeat(1_025))).toBe(BANNED);
+  });
+
   it('is not on nobody', async () => {
     const { bans } = await world();
-    expect(await bans.add(ban('address', 'somewhere'))).toEqual({ kind: 'invalid' });
+    for (const none of [ban('address', 'somewhere'), ban('client_id_regex', '(')]) {
+      expect(await bans.add(none)).toEqual({ kind: 'invalid' });
+    }
   });
 });
 
@@ -180,6 +211,21 @@ describe('many bans', () => {
     expect(made).toEqual(['stored', 'stored', 'full', 'stored', 'stored', 'full']);
     expect(memory.log.of('bans-full')).toHaveLength(1);
     expect(bans.counts.client_id).toBe(4);
+  });
+});
+
+describe('patterns', () => {
+  it('do not cost more together than a CONNECT may', async () => {
+    const { bans } = await world();
+    const kinds: string[] = [];
+    for (const letter of ['a', 'b', 'c']) {
+      kinds.push((await bans.add(ban('client_id_regex', `${letter}{900}`))).kind);
+    }
+    expect(kinds).toEqual(['stored', 'stored', 'costly']);
+    expect(await bans.remove('client_id_regex:a{900}', undefined)).toMatchObject({
+      kind: 'stored',
+    });
+    expect(await bans.add(ban('client_id_regex', 'c{900}'))).toMatchObject({ kind: 'stored' });
   });
 });
 

@@ -1,12 +1,14 @@
 import {
   BAN_REASON_MAX,
   BanList,
+  PATTERN_COST_MAX,
   banIdOf,
   banSubject,
   type Ban,
   type BanCandidate,
   type BanKind,
   type BanSubject,
+  type ClientIdPatterns,
 } from '#libs/access';
 import type {
   DefinitionStore,
@@ -23,17 +25,32 @@ export interface NewBan extends BanSubject {
   readonly untilMs?: number | undefined;
 }
 
-/** What has come of it: `invalid`: nobody can be that; `full`: there are too many bans. */
+/** A ban that somebody has seen, or knows that there is none of, as it is to be. */
+export interface BanChange extends NewBan {
+  /** The one that is replaced; absent to create. */
+  readonly revision?: number | undefined;
+}
+
+/** Why there cannot be a ban. `invalid`: nobody can be that; `full`: there are too many; `costly`: all patterns together would take too long. */
+export type BanRefusal = { readonly kind: 'invalid' | 'full' | 'costly' };
+
+/** What has come of it. */
 export type BanResult =
-  | { readonly kind: 'stored' | 'exists'; readonly stored: StoredDefinition<Ban> }
-  | { readonly kind: 'invalid' | 'full' };
+  { readonly kind: 'stored' | 'exists'; readonly stored: StoredDefinition<Ban> } | BanRefusal;
 
 /** Bans of a node, shared with the others through the store. */
 export interface BanParts {
   readonly store: DefinitionStore<Ban>;
   /** Most bans in force; nodes themselves may make half as many, so that there is room for those of people. */
   readonly bansMax: number;
+  /** Matches client ids; without it there are no bans by pattern. */
+  readonly patterns?: ClientIdPatterns | undefined;
 }
+
+/** The counts of a node without bans. */
+export const NO_BANS: Readonly<Record<BanKind, number>> = {
+  ...{ client_id: 0, client_id_regex: 0, username: 0, address: 0 },
+};
 
 /** More changes than this are read as a whole. */
 const CHANGES_MAX = 100;
@@ -48,24 +65,29 @@ export class Bans {
   readonly #parts: { readonly log: Log; readonly nowMs: () => number };
   readonly #store: DefinitionStore<Ban>;
   readonly #bansMax: number;
-  readonly #banned: () => void;
-  readonly #list = new BanList();
+  readonly #patterns: ClientIdPatterns | undefined;
+  readonly #banned: (fresh: readonly Ban[]) => void;
+  readonly #list: BanList;
   readonly #revisions = new Map<string, number>();
   /** What is to be read: `all`, or some ids. */
   #pending: Set<string> | 'all' = new Set();
+  /** How many are on their way to the store. */
+  #adding = 0;
   #isReading = false;
   #isSharing = false;
   #isFullLogged = false;
 
-  /** @param banned - called when there are bans that were not there before. */
+  /** @param banned - called with bans that were not there before. */
   constructor(
-    { store, bansMax }: BanParts,
+    { store, bansMax, patterns }: BanParts,
     parts: { readonly log: Log; readonly nowMs: () => number },
-    banned: () => void,
+    banned: (fresh: readonly Ban[]) => void,
   ) {
     this.#parts = parts;
     this.#store = store;
     this.#bansMax = bansMax;
+    this.#patterns = patterns;
+    this.#list = new BanList(patterns);
     this.#banned = banned;
   }
 
@@ -76,7 +98,7 @@ export class Bans {
 
   /** How many bans there are of each kind. */
   get counts(): Readonly<Record<BanKind, number>> {
-    const counts = { client_id: 0, username: 0, address: 0 };
+    const counts = { ...NO_BANS };
     for (const { kind } of this.#list.all()) counts[kind] += 1;
     return counts;
   }
@@ -93,11 +115,18 @@ export class Bans {
    * what a node has found itself is in force on that node all the same.
    */
   async add(wanted: NewBan): Promise<BanResult> {
-    const subject = banSubject(wanted);
-    if (subject === undefined) return { kind: 'invalid' };
-    const ban = this.#banOf(subject, wanted);
-    if (this.#isFull(ban)) return { kind: 'full' };
+    const ban = this.#admit(wanted);
+    if (!('id' in ban)) return ban;
     if (ban.by !== 'admin') this.#setOwn(ban);
+    this.#adding += 1;
+    try {
+      return await this.#addTo(ban, wanted);
+    } finally {
+      this.#adding -= 1;
+    }
+  }
+
+  async #addTo(ban: Ban, wanted: NewBan): Promise<BanResult> {
     const present = await this.#store.get(ban.id);
     if (present !== undefined && isInForce(present.item, this.#parts.nowMs())) {
       this.#set(present.item, present.revision);
@@ -109,6 +138,23 @@ export class Bans {
     this.#set(ban, result.stored.revision);
     this.#parts.log.info('ban-made', { kind: ban.kind, by: ban.by, id: ban.id });
     return { kind: 'stored', stored: result.stored };
+  }
+
+  /** Makes a ban, or replaces it as somebody has seen it. When it was made stays, and who is connected is disconnected anew. */
+  async put({ revision, ...wanted }: BanChange): Promise<DefinitionWriteResult<Ban> | BanRefusal> {
+    const ban = this.#admit(wanted);
+    if (!('id' in ban)) return ban;
+    const before = revision === undefined ? undefined : await this.#store.get(ban.id);
+    const item = { ...ban, ...(before && { createdAtMs: before.item.createdAtMs }) };
+    const result = await this.#store.put(item, revision);
+    if (result.kind === 'stored') this.#set(item, result.stored.revision);
+    return result;
+  }
+
+  /** What would come of a ban that is not there yet; undefined when it could be made. */
+  refusalOf(wanted: NewBan): BanRefusal | undefined {
+    const ban = this.#admit(wanted);
+    return 'id' in ban ? undefined : ban;
   }
 
   /** Lets somebody in again; see {@link DefinitionStore.remove}. */
@@ -149,6 +195,18 @@ export class Bans {
     this.#isSharing = false;
   }
 
+  #admit(wanted: NewBan): Ban | BanRefusal {
+    const subject = banSubject(wanted);
+    if (subject === undefined) return { kind: 'invalid' };
+    const ban = this.#banOf(subject, wanted);
+    if (subject.kind === 'client_id_regex') {
+      const cost = this.#patterns?.costOf(subject.value);
+      if (cost === undefined) return { kind: 'invalid' };
+      if (cost + this.#list.patternCost(ban.id) > PATTERN_COST_MAX) return { kind: 'costly' };
+    }
+    return this.#isFull(ban) ? { kind: 'full' } : ban;
+  }
+
   #banOf(subject: BanSubject, { reason = '', by, untilMs }: NewBan): Ban {
     return {
       ...subject,
@@ -162,7 +220,7 @@ export class Bans {
 
   #isFull({ id, by }: Ban): boolean {
     const max = by === 'admin' ? this.#bansMax : this.#bansMax / 2;
-    if (this.#list.get(id) !== undefined || this.#list.size < max) return false;
+    if (this.#list.get(id) !== undefined || this.#list.size + this.#adding < max) return false;
     if (!this.#isFullLogged) this.#parts.log.warn('bans-full', { bans: this.#list.size, by });
     this.#isFullLogged = true;
     return true;
@@ -202,7 +260,8 @@ export class Bans {
     const ids = new Set(stored.map(({ item }) => item.id));
     // What this node has found itself while the store was away is not there, and stays.
     for (const id of [...this.#revisions.keys()]) if (!ids.has(id)) this.#delete(id);
-    for (const { item, revision } of stored) this.#set(item, revision);
+    const fresh = stored.filter(({ item, revision }) => this.#put(item, revision));
+    if (fresh.length > 0) this.#banned(fresh.map(({ item }) => item));
   }
 
   /** What this node has found itself is in force before the store has it, unless somebody has said more already. */
@@ -214,10 +273,15 @@ export class Bans {
   }
 
   #set(ban: Ban, revision: number | undefined): void {
+    if (this.#put(ban, revision)) this.#banned([ban]);
+  }
+
+  /** Returns whether it was not there before. */
+  #put(ban: Ban, revision: number | undefined): boolean {
     const isNew = revision === undefined || this.#revisions.get(ban.id) !== revision;
-    this.#list.set(ban);
+    if (isNew) this.#list.set(ban);
     if (revision !== undefined) this.#revisions.set(ban.id, revision);
-    if (isNew) this.#banned();
+    return isNew;
   }
 
   #delete(id: string): void {

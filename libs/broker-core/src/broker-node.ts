@@ -23,6 +23,7 @@ import {
 import type { Load, PublishAck } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
 import { AccessGuard } from './access-guard.ts';
+import type { FlappingSettings } from './abuse/flapping.ts';
 import type { Bans } from './bans.ts';
 import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
@@ -166,6 +167,11 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** Who may not connect; undefined when the node has no bans. */
   get bans(): Bans | undefined {
     return this.#keeper.bans;
+  }
+
+  /** Other bounds for coming and going from now on. */
+  setFlapping(settings: FlappingSettings): void {
+    this.#keeper.setFlapping(settings);
   }
 
   /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */

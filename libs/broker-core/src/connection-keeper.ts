@@ -10,7 +10,7 @@ import { isShared, topicNameFault } from '#libs/topic-index';
 import type { ClientAccess, Identity } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
-import { Flapping } from './abuse/flapping.ts';
+import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Bans } from './bans.ts';
@@ -18,6 +18,7 @@ import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
 import { principalOf, setCredential } from './credential.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
 import { EndedSessions } from './ended-sessions.ts';
+import { Expulsion, candidateOf } from './expulsion.ts';
 import { Naming } from './naming/naming.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
@@ -83,8 +84,6 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #accepted = 0;
   #dirty: Connection[] = [];
   #resuming: Connection[] = [];
-  #hasNewBans = false;
-  #isExpelling = false;
   /** Whether the last session that a client asked for could not be taken. */
   #isFailing = false;
   /** The sweep that has not come to its end. */
@@ -104,7 +103,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#parts = parts;
     this.limits = parts.limits;
     this.meter = parts.meter;
-    this.bans = parts.bans && new Bans(parts.bans, parts, () => this.#expelBanned());
+    const expulsion = this.#expulsionOf(parts);
+    this.bans = parts.bans && new Bans(parts.bans, parts, (fresh) => expulsion.begin(fresh));
     this.#flapping = this.#watchOf(parts);
     this.log = parts.log;
     this.nowMs = parts.nowMs;
@@ -179,6 +179,11 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
 
   #elsewhere(): ReasonCode {
     return this.serverReference === undefined ? REASON.serverBusy : REASON.useAnotherServer;
+  }
+
+  /** Nothing happens to a node without bans, or that was told of no bounds. */
+  setFlapping(settings: FlappingSettings): void {
+    this.#flapping?.configure(settings);
   }
 
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
@@ -270,35 +275,23 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     for (const connection of this.#connections) connection.cut(reason);
   }
 
-  /** Ends the connections of clients that are banned. */
-  #expelBanned(): void {
-    this.#hasNewBans = true;
-    if (this.#isExpelling) return;
-    this.#isExpelling = true;
-    spreadWork(this.#expelAll(), this.#parts.defer);
+  #expulsionOf({ bans, nowMs, defer }: NodeParts): Expulsion {
+    return new Expulsion({
+      ...{ patterns: bans?.patterns, nowMs, defer },
+      connections: () => this.#connections,
+      isBanned: (client) => this.#isBanned(client),
+      expel: (connection) => this.#expel(connection),
+    });
   }
 
-  #isBanned({ clientId, username, remoteAddress }: HubClient): boolean {
-    const candidate = { clientId, user: username, address: remoteAddress };
-    return this.bans?.find(candidate) !== undefined;
+  #isBanned(client: HubClient): boolean {
+    return this.bans?.find(candidateOf(client)) !== undefined;
   }
 
   /** "Banned" belongs to CONNACK: of the codes of DISCONNECT, another one says who has ended the connection (MQTT 5, table 3-10). */
   #expel(connection: Connection): void {
     if (connection.isConnected) connection.close(REASON.administrativeAction, BANNED, 'banned');
     else connection.refuse(REASON.banned, BANNED);
-  }
-
-  *#expelAll(): Generator<void, void, undefined> {
-    while (this.#hasNewBans) {
-      this.#hasNewBans = false;
-      for (const connection of this.#connections) {
-        const { client } = connection;
-        if (client !== undefined && this.#isBanned(client)) this.#expel(connection);
-        yield;
-      }
-    }
-    this.#isExpelling = false;
   }
 
   *#visitAll(nowMs: number): Generator<void, void, undefined> {

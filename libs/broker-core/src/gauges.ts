@@ -1,5 +1,6 @@
 import type { NodeGauges } from '#libs/broker-ports';
 import type { ProtocolVersion } from '#libs/mqtt-codec';
+import { NO_BANS } from './bans.ts';
 import type { ConnectionKeeper } from './connection-keeper.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
@@ -62,7 +63,7 @@ export function gaugesOf(
     retainedBytes: retained.bytes,
     delayedMessages: delayed?.messages ?? 0,
     delayedBytes: delayed?.bytes ?? 0,
-    bans: own.keeper.bans?.counts ?? { client_id: 0, username: 0, address: 0 },
+    bans: own.keeper.bans?.counts ?? NO_BANS,
     routeTableEntries: own.router.routes.size,
     clusterNodes: {
       alive: nodes.filter(({ state }) => state === 'alive').length,

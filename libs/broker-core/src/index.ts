@@ -8,7 +8,14 @@ export {
 export { Pace, Throttle, type RateLimits, type RateParts } from './abuse/throttle.ts';
 export type { UserQuotas } from './abuse/user-accounts.ts';
 export type { AccessParts, DeniedPublish } from './access-parts.ts';
-export { Bans, type BanParts, type BanResult, type NewBan } from './bans.ts';
+export {
+  Bans,
+  type BanChange,
+  type BanParts,
+  type BanRefusal,
+  type BanResult,
+  type NewBan,
+} from './bans.ts';
 export { BrokerNode } from './broker-node.ts';
 export type { CoreLimits } from './limits.ts';
 export type { DelayedParts, NodeParts } from './parts.ts';

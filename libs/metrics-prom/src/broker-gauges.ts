@@ -7,7 +7,7 @@ import { gaugeFamilies, type Family } from './family.ts';
 
 type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
 
-const BAN_KINDS = ['client_id', 'username', 'address'] as const;
+const BAN_KINDS = ['client_id', 'client_id_regex', 'username', 'address'] as const;
 
 /** Makes every gauge of a node, at 0. */
 export function brokerGauges(

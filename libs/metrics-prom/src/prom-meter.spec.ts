@@ -164,7 +164,7 @@ describe('gauges', () => {
     retainedBytes: 10,
     delayedMessages: 12,
     delayedBytes: 13,
-    bans: { client_id: 14, username: 15, address: 16 },
+    bans: { client_id: 14, client_id_regex: 17, username: 15, address: 16 },
     routeTableEntries: 11,
     clusterNodes: { alive: 3, draining: 1 },
   };

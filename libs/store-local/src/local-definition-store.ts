@@ -22,6 +22,7 @@ const PLACES = {
   users: [TABLES.users, TABLES.userRevisions, TABLES.removedUsers],
   acl: [TABLES.aclRules, TABLES.aclRevisions, TABLES.removedAclRules],
   bans: [TABLES.bans, TABLES.banRevisions, TABLES.removedBans],
+  settings: [TABLES.settings, TABLES.settingRevisions, TABLES.removedSettings],
 } as const;
 
 function placesOf(

@@ -1,4 +1,4 @@
-import type { AclDocument, Ban, StoredUser } from '#libs/access';
+import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import type {
   ConnectorStore,
   DefinitionStore,
@@ -32,6 +32,8 @@ export interface LocalStores {
   readonly users: DefinitionStore<StoredUser>;
   readonly acl: DefinitionStore<AclDocument>;
   readonly bans: DefinitionStore<Ban>;
+  /** Settings that were made at run time. */
+  readonly settings: DefinitionStore<FlappingDocument>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   /** Writes what is pending and closes the file, after the stores' own close(). */
@@ -57,6 +59,7 @@ export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promi
       users: new LocalDefinitionStore('users', { journal }),
       acl: new LocalDefinitionStore('acl', { journal }),
       bans: new LocalDefinitionStore('bans', { journal }),
+      settings: new LocalDefinitionStore('settings', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
       exclusive: new LocalExclusiveStore({ journal }),
       close: async () => journal?.close(),

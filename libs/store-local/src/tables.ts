@@ -27,6 +27,9 @@ export const TABLES = {
   bans: 25,
   banRevisions: 26,
   removedBans: 27,
+  settings: 31,
+  settingRevisions: 32,
+  removedSettings: 33,
   apiReplies: 28,
   /** The first of three for each kind, in the order of API_DEFINITION_KINDS; up to 999. */
   apiDefinitions: 100,

@@ -37,7 +37,7 @@ import type { ApiDefinitionKind, ApiJournalName, NodeRef } from '#libs/broker-po
  *   prefix:{rules}:ids            zset     rule ids, all with score 0, to page through them in order
  *   prefix:{rules}:log            stream   each change: the entry id is `revision-0`, the value is the rule id, under the
  *                                          empty field name; trimmed to about DEFINITION_LOG_ENTRIES
- *   prefix:{connectors}:connectors ...     the same of connectors, of `users`, `acl` and `bans`, and of what is the API's
+ *   prefix:{connectors}:connectors ...     the same of connectors, of `users`, `acl`, `bans` and `settings`, and of what is the API's
  *                                          own: `api-keys`, `roles` and so on
  *   prefix:{journal}:{name}       stream   a journal of the API: an entry is JSON, under the empty field name
  *   prefix:api:reply:{hash}       hash     a request with an Idempotency-Key, by the hash of all that names it: `h` hash
@@ -126,7 +126,8 @@ export function exclusiveKey(prefix: string): string {
 }
 
 /** What is defined through the API. */
-export type DefinitionKind = 'rules' | 'connectors' | 'users' | 'acl' | 'bans' | ApiDefinitionKind;
+export type DefinitionKind =
+  'rules' | 'connectors' | 'users' | 'acl' | 'bans' | 'settings' | ApiDefinitionKind;
 
 /** The keys of the definitions of a kind, in the order in which their commands take them. */
 export function definitionKeys(

@@ -56,6 +56,16 @@ export function checkRequest(operation: Operation, request: UncheckedRequest): C
   return checked;
 }
 
+/** A value that meets its schema, as an item of a bulk request. @throws ProblemError naming every faulty place. */
+export function checkedItem<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw refusal(parsed.error.issues.flatMap((issue) => faultsOf(issue, '')));
+}
+
 /** @throws ProblemError when the body of a request is of another type than its operation takes. */
 export function requireBodyType(operation: Operation, given: string | undefined): void {
   const { body, bodyType = JSON_TYPE } = operation;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessControl, Acl, type AclDocument, type AclRule, type Ban } from '#libs/access';
+import { AccessControl, Acl, type AclDocument, type AclRule } from '#libs/access';
 import { LocalDefinitionStore, LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { fakeClock, MemoryNode, RecordingLog } from '#libs/testkit';
 import { GeneralRules } from '../general-rules.ts';
@@ -15,20 +15,18 @@ async function setUp() {
   const clock = fakeClock();
   const log = new RecordingLog();
   const store = new LocalDefinitionStore<AclDocument>('acl');
-  const bans = new LocalDefinitionStore<Ban>('bans');
   const control = new AccessControl(new Acl(CONFIGURED, 'deny'));
   const { node } = new MemoryNode({
     clock,
     sessions: new LocalSessionStore({ clock: clock.now }),
     retained: new LocalRetainedStore({ clock: clock.now }),
     access: { control, deniedPublish: 'close' },
-    bans: { store: bans, bansMax: 10 },
   });
   await node.start();
   const rules = new GeneralRules({ configured: CONFIGURED, fallback: 'deny', store, log });
   rules.drive(node);
   const commands = new AccessCommands({
-    ...{ node, rules, bans: node.bans, storedBans: bans },
+    ...{ node, rules },
     accessOf: async (user) => (user === 'ann' ? { groups: ['crew'], rules: OWN } : undefined),
   });
   const put = (list: readonly AclRule[], revision: number) =>
@@ -98,24 +96,5 @@ describe('what somebody may do', () => {
     await put([rule('allow', '#')], 0);
     expect(await ask('$delayed/5/fixed/secret')).toMatchObject({ allowed: false });
     expect(await ask('$delayed/5/a')).toMatchObject({ allowed: true });
-  });
-});
-
-describe('bans', () => {
-  it('are made, paged through and lifted', async () => {
-    const { commands } = await setUp();
-    for (const value of ['a', 'b', 'c']) {
-      const subject = { kind: 'client_id', value } as const;
-      const made = await commands.addBan({ kind: 'add-ban', subject, reason: '' });
-      expect(made).toMatchObject({ kind: 'stored', ban: { value, by: 'admin' } });
-    }
-    const first = await commands.bans({ kind: 'bans', limit: 2 });
-    expect(first).toMatchObject({ items: [{ value: 'a' }, { value: 'b' }], hasMore: true });
-    const rest = await commands.bans({ kind: 'bans', limit: 2, after: 'client_id:b' });
-    expect(rest).toMatchObject({ items: [{ value: 'c' }], hasMore: false });
-    const id = 'client_id:a';
-    expect(await commands.ban({ kind: 'ban', id })).toMatchObject({ ban: { value: 'a' } });
-    expect(await commands.removeBan({ kind: 'remove-ban', id })).toEqual({ found: true });
-    expect(await commands.removeBan({ kind: 'remove-ban', id })).toEqual({ found: false });
   });
 });

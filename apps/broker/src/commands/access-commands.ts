@@ -1,16 +1,13 @@
-import type { AccessVerdict, AclRule, Ban, Principal, UserAccess } from '#libs/access';
+import type { AccessVerdict, AclRule, Principal, UserAccess } from '#libs/access';
 import type {
   CommandOf,
   NodeAnswers,
   WireAccessVerdict,
   WireAcl,
   WireAclChange,
-  WireBan,
-  WireBanChange,
   WireRulePlace,
 } from '#libs/api-contracts';
-import type { Bans, BrokerNode } from '#libs/broker-core';
-import type { DefinitionStore } from '#libs/broker-ports';
+import type { BrokerNode } from '#libs/broker-core';
 import type { GeneralRules } from '../general-rules.ts';
 
 /** What commands on access work on. */
@@ -19,11 +16,9 @@ export interface AccessCommandsOptions {
   readonly rules: GeneralRules;
   /** What a user has besides the general rules, be it of the configuration or stored. */
   readonly accessOf: (user: string) => Promise<UserAccess | undefined>;
-  readonly bans: Pick<Bans, 'add' | 'remove'> | undefined;
-  readonly storedBans: Pick<DefinitionStore<Ban>, 'get' | 'page'>;
 }
 
-/** Who may do what, and who may not connect, as the API sees it. */
+/** Who may do what, as the API sees it. */
 export class AccessCommands {
   readonly #options: AccessCommandsOptions;
 
@@ -64,28 +59,6 @@ export class AccessCommands {
     const lists = { user: principal.rules, config: rules.configured, api: stored };
     const verdicts = requests.map((request) => verdictOf(node.decide(principal, request), lists));
     return { verdicts };
-  }
-
-  async bans({ after, limit }: CommandOf<'bans'>): Promise<NodeAnswers['bans']> {
-    const found = await this.#options.storedBans.page({ after, limit: limit + 1 });
-    const items = found.slice(0, limit).map(({ item }) => item);
-    return { items, hasMore: found.length > limit };
-  }
-
-  async ban({ id }: CommandOf<'ban'>): Promise<{ readonly ban?: WireBan | undefined }> {
-    return { ban: (await this.#options.storedBans.get(id))?.item };
-  }
-
-  async addBan({ subject, reason, untilMs }: CommandOf<'add-ban'>): Promise<WireBanChange> {
-    const { bans } = this.#options;
-    if (bans === undefined) return { kind: 'full' };
-    const result = await bans.add({ ...subject, reason, by: 'admin', untilMs });
-    return 'stored' in result ? { kind: result.kind, ban: result.stored.item } : result;
-  }
-
-  async removeBan({ id }: CommandOf<'remove-ban'>): Promise<NodeAnswers['remove-ban']> {
-    const result = await this.#options.bans?.remove(id, undefined);
-    return { found: result?.kind === 'stored' };
   }
 }
 

@@ -12,15 +12,17 @@ import {
   type RuleStatus,
   type DefinitionStore,
 } from '#libs/broker-ports';
-import type { AclDocument, Ban, StoredUser } from '#libs/access';
+import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
 import { loadConfig } from '#libs/config';
 import { RecordingLog, messageOf } from '#libs/testkit';
 import { LocalDefinitionStore } from '#libs/store-local';
 import { matches } from '#libs/topic-index';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
+import { FlappingRules } from '../flapping-rules.ts';
 import { GeneralRules } from '../general-rules.ts';
 import type { AccessCommandsOptions } from './access-commands.ts';
+import type { BanCommandsOptions } from './ban-commands.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
 
 const info = {
@@ -152,15 +154,27 @@ function storeOf<Item extends { readonly id: string }>(
   };
 }
 
-/** Rules, bans and users of nobody. */
+const FLAPPING = {
+  ...{ connectionsMax: 100, connectionsPerAddressMax: 0 },
+  ...{ windowSeconds: 60, banSeconds: 300 },
+};
+
+/** Rules and users of nobody. */
 function accessOptions(log: RecordingLog): AccessCommandsOptions {
   const store = new LocalDefinitionStore<AclDocument>('acl');
   return {
     node: { decide: () => ({ allowed: true, rule: undefined }) },
     rules: new GeneralRules({ configured: [], fallback: 'deny', store, log }),
     accessOf: async () => undefined,
+  };
+}
+
+function banOptions(): BanCommandsOptions {
+  const settings = new LocalDefinitionStore<FlappingDocument>('settings');
+  return {
     bans: undefined,
     storedBans: new LocalDefinitionStore<Ban>('bans'),
+    flapping: new FlappingRules({ ...FLAPPING }, settings),
   };
 }
 
@@ -179,6 +193,7 @@ function setUp() {
     retained,
     access: accessOptions(log),
     system: { answer: () => ({ checks: [] }) },
+    bans: banOptions(),
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     bridges: {
       definitions: new BridgeDefinitions({ config, connectors, rules }),

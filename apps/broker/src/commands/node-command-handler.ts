@@ -10,6 +10,7 @@ import {
 } from '#libs/api-contracts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
+import { BanCommands, type BanCommandsOptions } from './ban-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
 import type { SystemCommands } from './system-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
@@ -21,6 +22,7 @@ export interface NodeCommandHandlerOptions {
   readonly retained: RetainedStore;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
+  readonly bans: BanCommandsOptions;
   readonly users: UserCommandsOptions;
   readonly system: Pick<SystemCommands, 'answer'>;
   /** Milliseconds since 1970. */
@@ -39,12 +41,14 @@ export class NodeCommandHandler {
   readonly #options: NodeCommandHandlerOptions;
   readonly #bridges: BridgeCommands;
   readonly #access: AccessCommands;
+  readonly #bans: BanCommands;
   readonly #users: UserCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
     this.#options = options;
     this.#bridges = new BridgeCommands(options.bridges);
     this.#access = new AccessCommands(options.access);
+    this.#bans = new BanCommands(options.bans);
     this.#users = new UserCommands(options.users);
   }
 
@@ -75,6 +79,7 @@ export class NodeCommandHandler {
   async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
     const { admin, system } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
+    if (BanCommands.takes(command)) return this.#bans.handle(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };
@@ -122,14 +127,6 @@ export class NodeCommandHandler {
         return this.#access.putAcl(command);
       case 'simulate-access':
         return this.#access.simulate(command);
-      case 'bans':
-        return this.#access.bans(bounded(command));
-      case 'ban':
-        return this.#access.ban(command);
-      case 'add-ban':
-        return this.#access.addBan(command);
-      case 'remove-ban':
-        return this.#access.removeBan(command);
       case 'users':
         return this.#users.users(bounded(command));
       case 'user':

@@ -1,4 +1,4 @@
-import type { AclDocument, Ban, StoredUser } from '#libs/access';
+import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import type {
   ConnectorStore,
   DefinitionStore,
@@ -30,6 +30,7 @@ export interface Stores {
   readonly users: DefinitionStore<StoredUser>;
   readonly acl: DefinitionStore<AclDocument>;
   readonly bans: DefinitionStore<Ban>;
+  readonly settings: DefinitionStore<FlappingDocument>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   /** Whether they can be reached. */
@@ -48,8 +49,8 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       ...local,
       ready: true,
       close: () => {
-        const { sessions, retained, rules, connectors, users, acl, bans } = local;
-        const definitions = [rules, connectors, users, acl, bans];
+        const { sessions, retained, rules, connectors, users, acl, bans, settings } = local;
+        const definitions = [rules, connectors, users, acl, bans, settings];
         return closeAll([
           sessions,
           retained,
@@ -71,7 +72,11 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const users: DefinitionStore<StoredUser> = new RedisDefinitionStore(connection, 'users');
   const acl: DefinitionStore<AclDocument> = new RedisDefinitionStore(connection, 'acl');
   const bans: DefinitionStore<Ban> = new RedisDefinitionStore(connection, 'bans');
-  const definitions = [rules, connectors, users, acl, bans];
+  const flapping: DefinitionStore<FlappingDocument> = new RedisDefinitionStore(
+    connection,
+    'settings',
+  );
+  const definitions = [rules, connectors, users, acl, bans, flapping];
   const delayed = new RedisDelayedStore(connection);
   const exclusive = new RedisExclusiveStore(connection);
   return {
@@ -82,6 +87,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     users,
     acl,
     bans,
+    settings: flapping,
     delayed,
     exclusive,
     get ready() {

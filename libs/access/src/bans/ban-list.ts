@@ -1,5 +1,10 @@
 import { AddressRange, parseClientAddress } from '../acl/address-range.ts';
 import type { Ban } from './ban.ts';
+import {
+  MATCHED_CHARACTERS_MAX,
+  type ClientIdPatterns,
+  type PatternMatch,
+} from './client-id-patterns.ts';
 
 /** Who wants to connect, or has. */
 export interface BanCandidate {
@@ -20,13 +25,24 @@ interface Networks {
  * The bans in force, to be asked for every CONNECT.
  *
  * @remarks A look-up takes the same time however many bans there are: client ids and users are found by hash, and addresses
- * by hash for each prefix length that is banned, 162 at most. The clock is the caller's.
+ * by hash for each prefix length that is banned, 162 at most. Patterns are one matcher, whose cost is bounded by who adds them.
+ * While there are any, a client id that is too long to be matched is banned by the first of them: nobody passes by being long.
+ * The clock is the caller's.
  */
 export class BanList {
+  readonly #patterns: ClientIdPatterns | undefined;
+  readonly #byPattern = new Map<string, { readonly ban: Ban; readonly cost: number }>();
+  /** Made of the patterns when it is first needed. */
+  #matcher: { readonly bans: readonly Ban[]; readonly match: PatternMatch } | undefined;
   readonly #byId = new Map<string, Ban>();
   readonly #byClientId = new Map<string, Ban>();
   readonly #byUser = new Map<string, Ban>();
   readonly #networks: Networks[] = [];
+
+  /** @param patterns - without them bans by pattern are on nobody. */
+  constructor(patterns?: ClientIdPatterns) {
+    this.#patterns = patterns;
+  }
 
   /** How many there are. */
   get size(): number {
@@ -49,6 +65,7 @@ export class BanList {
     this.#byId.set(ban.id, ban);
     if (ban.kind === 'client_id') this.#byClientId.set(ban.value, ban);
     else if (ban.kind === 'username') this.#byUser.set(ban.value, ban);
+    else if (ban.kind === 'client_id_regex') this.#setPattern(ban);
     else {
       const range = AddressRange.parse(ban.value);
       if (range !== undefined) this.#networksOf(range).byPrefix.set(range.prefix, ban);
@@ -62,6 +79,7 @@ export class BanList {
     this.#byId.delete(id);
     if (ban.kind === 'client_id') this.#byClientId.delete(ban.value);
     else if (ban.kind === 'username') this.#byUser.delete(ban.value);
+    else if (ban.kind === 'client_id_regex') this.#deletePattern(ban);
     else this.#deleteNetwork(ban.value);
   }
 
@@ -71,7 +89,46 @@ export class BanList {
     if (isInForce(found, nowMs)) return found;
     const ofUser = user === undefined ? undefined : this.#byUser.get(user);
     if (isInForce(ofUser, nowMs)) return ofUser;
-    return this.#findAddress(address, nowMs);
+    return this.#findAddress(address, nowMs) ?? this.#findPattern(clientId, nowMs);
+  }
+
+  /** What the patterns cost together, without one of them. */
+  patternCost(withoutId: string): number {
+    let cost = 0;
+    for (const [id, each] of this.#byPattern) if (id !== withoutId) cost += each.cost;
+    return cost;
+  }
+
+  #setPattern(ban: Ban): void {
+    // One that this release cannot match, as of a later one, is on nobody here.
+    const cost = this.#patterns?.costOf(ban.value);
+    if (cost === undefined) return;
+    this.#byPattern.set(ban.id, { ban, cost });
+    this.#matcher = undefined;
+  }
+
+  #deletePattern({ id }: Ban): void {
+    if (this.#byPattern.delete(id)) this.#matcher = undefined;
+  }
+
+  #patternBans(): readonly Ban[] {
+    return [...this.#byPattern.values()].map(({ ban }) => ban);
+  }
+
+  #findPattern(clientId: string, nowMs: number): Ban | undefined {
+    if (this.#byPattern.size === 0 || this.#patterns === undefined || clientId === '') {
+      return undefined;
+    }
+    if (clientId.length > MATCHED_CHARACTERS_MAX) {
+      return this.#patternBans().find((ban) => isInForce(ban, nowMs));
+    }
+    const bans = this.#matcher?.bans ?? this.#patternBans();
+    this.#matcher ??= { bans, match: this.#patterns.compile(bans.map(({ value }) => value)) };
+    for (const place of this.#matcher.match(clientId)) {
+      const ban = bans[place];
+      if (isInForce(ban, nowMs)) return ban;
+    }
+    return undefined;
   }
 
   #findAddress(text: string, nowMs: number): Ban | undefined {

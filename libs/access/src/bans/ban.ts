@@ -1,8 +1,11 @@
 import { AddressRange } from '../acl/address-range.ts';
 import { saslprep } from '../saslprep.ts';
 
-/** What a ban is on: a client id, a user, or an address or network. */
-export type BanKind = 'client_id' | 'username' | 'address';
+/** What a ban is on: a client id, those that a pattern is found in, a user, or an address or network. */
+export const BAN_KINDS = ['client_id', 'client_id_regex', 'username', 'address'] as const;
+
+/** What a ban is on. */
+export type BanKind = (typeof BAN_KINDS)[number];
 
 /** What is to be banned. */
 export interface BanSubject {
@@ -28,11 +31,12 @@ export const BAN_REASON_MAX = 256;
 /**
  * A subject as bans name it: user names are prepared, addresses and networks written in one way.
  *
- * @returns undefined for what nobody can have.
+ * @returns undefined for what nobody can have. Whether a pattern is one is not looked at.
  */
 export function banSubject({ kind, value }: BanSubject): BanSubject | undefined {
   switch (kind) {
     case 'client_id':
+    case 'client_id_regex':
       return value === '' ? undefined : { kind, value };
     case 'username': {
       const prepared = saslprep(value);
@@ -50,4 +54,12 @@ export function banSubject({ kind, value }: BanSubject): BanSubject | undefined 
 /** The id of the ban on a subject, as {@link banSubject} gives it. */
 export function banIdOf({ kind, value }: BanSubject): string {
   return `${kind}:${value}`;
+}
+
+/** The subject that the id of a ban names; undefined when it is no id that a ban can have. */
+export function subjectOfBanId(id: string): BanSubject | undefined {
+  const kind = BAN_KINDS.find((each) => id.startsWith(`${each}:`));
+  if (kind === undefined) return undefined;
+  const subject = banSubject({ kind, value: id.slice(kind.length + 1) });
+  return subject !== undefined && banIdOf(subject) === id ? subject : undefined;
 }

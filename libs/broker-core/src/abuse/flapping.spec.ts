@@ -40,7 +40,7 @@ function watch(settings: Partial<FlappingSettings> = {}) {
     const client = { clientId, username, remoteAddress, listener: 'tcp' };
     for (let left = count; left > 0; left -= 1) flapping.ended({ client, reason, lastedMs });
   };
-  return { clock, log, counts, bans, visit };
+  return { clock, log, counts, bans, visit, flapping };
 }
 
 describe('a client id that comes and goes', () => {
@@ -89,6 +89,16 @@ describe('a client id that comes and goes', () => {
     const { bans, visit } = watch({ connectionsPerAddressMax: 1 });
     visit(10, { reason: 'network', lastedMs: 60_000 });
     expect(bans).toEqual([]);
+  });
+
+  it('is held to other bounds as soon as they are there', () => {
+    const { bans, flapping, visit } = watch();
+    visit(3);
+    flapping.configure({ ...SETTINGS, connectionsMax: 1 });
+    visit(1);
+    expect(bans).toEqual([]);
+    visit(1);
+    expect(bans).toHaveLength(1);
   });
 
   it('is not counted without a bound', () => {

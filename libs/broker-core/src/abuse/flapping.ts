@@ -51,7 +51,7 @@ const COUNTED_MAX = 100_000;
  * count after the last one.
  */
 export class Flapping {
-  readonly #settings: FlappingSettings;
+  #settings: FlappingSettings;
   readonly #host: FlappingHost;
   readonly #counts = new Map<string, number>();
   #windowEndsMs = -Infinity;
@@ -59,6 +59,13 @@ export class Flapping {
   constructor(settings: FlappingSettings, host: FlappingHost) {
     this.#settings = settings;
     this.#host = host;
+  }
+
+  /** Other bounds from now on: what was counted by those before is forgotten. */
+  configure(settings: FlappingSettings): void {
+    this.#settings = settings;
+    this.#counts.clear();
+    this.#windowEndsMs = -Infinity;
   }
 
   /** Counts a connection that had its CONNACK and has ended. */
@@ -88,7 +95,7 @@ export class Flapping {
     return count === max;
   }
 
-  #ban(kind: Exclude<BanKind, 'username'>, value: string, max: number): void {
+  #ban(kind: Extract<BanKind, 'client_id' | 'address'>, value: string, max: number): void {
     const { meter, log, nowMs, ban } = this.#host;
     const { windowSeconds, banSeconds } = this.#settings;
     meter.flapped(kind);

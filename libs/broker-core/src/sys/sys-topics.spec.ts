@@ -22,7 +22,7 @@ const GAUGES: NodeGauges = {
   retainedBytes: 70,
   delayedMessages: 8,
   delayedBytes: 80,
-  bans: { client_id: 0, username: 0, address: 0 },
+  bans: { client_id: 0, client_id_regex: 0, username: 0, address: 0 },
   routeTableEntries: 0,
   clusterNodes: { alive: 2, draining: 0 },
 };
