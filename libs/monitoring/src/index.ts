@@ -1,4 +1,6 @@
 export { CAUSES, type Cause } from './causes.ts';
+export { BOARDS, dashboards } from './dashboards/dashboards.ts';
+export type { Advice, Board, Bounds, Panel, Query, Row } from './dashboards/panel.ts';
 export {
   CHART_DIAL,
   DEFAULT_DIAL,

@@ -1,0 +1,103 @@
+import { SLOS } from '../slos.ts';
+import type { Board, Panel, Row } from './panel.ts';
+import { series, stat } from './panel.ts';
+import { THRESHOLDS } from '../dial.ts';
+
+const recorded = (slo: string, window: string): string =>
+  `namespace_job:skein_slo_${slo}_errors:ratio_rate${window}{namespace=~"$namespace"}`;
+
+const rows: readonly Row[] = SLOS.map((slo) => {
+  const budget = THRESHOLDS[slo.budget][0];
+  const page = `runbooks/SkeinSlo${slo.name.slice(0, 1).toUpperCase()}${slo.name.slice(1)}Burn.md`;
+  const wide = (panel: Panel, width: number): Panel => ({ ...panel, width });
+  return {
+    title: slo.name,
+    panels: [
+      wide(
+        stat(
+          ['Good, 30 days', 'percentunit'],
+          `1 - avg_over_time(${recorded(slo.name, '1h')}[30d])`,
+          {
+            bounds: { warning: 1 - budget / 2, critical: 1 - budget, falling: true },
+            text: [
+              `Objective: ${slo.objective}.`,
+              'Above the objective.',
+              'See the runbook.',
+              page,
+            ],
+          },
+        ),
+        6,
+      ),
+      wide(
+        stat(
+          ['Budget left', 'percentunit'],
+          `1 - avg_over_time(${recorded(slo.name, '1h')}[30d]) / ${String(budget)}`,
+          {
+            bounds: { warning: 0.5, critical: 0.1, falling: true },
+            text: ['What is left of the budget.', 'More than half.', 'No risky changes.', page],
+          },
+        ),
+        6,
+      ),
+      wide(
+        series(
+          ['Burn rate', 'short'],
+          (['1h', '6h', '3d'] as const).map((window) => [
+            `${recorded(slo.name, window)} / ${String(budget)}`,
+            window,
+          ]),
+          [
+            'How many times too fast the budget burns: at 1 it lasts exactly 30 days.',
+            'Below 1.',
+            'From 6 on somebody is woken.',
+            page,
+          ],
+        ),
+        12,
+      ),
+    ],
+  };
+});
+
+/** What users are promised, and what fires. */
+export const OBJECTIVES: Board = {
+  uid: 'skein-slo',
+  title: 'Skein / Objectives and alerts',
+  description: 'Whether users get what they are promised, and which alerts fire.',
+  job: 'skein-broker',
+  rows: [
+    ...rows,
+    {
+      title: 'Alerts',
+      panels: [
+        {
+          ...{ kind: 'timeline', title: 'Alerts over time', unit: 'short', width: 12 },
+          queries: [
+            [
+              'max by (alertname) (ALERTS{alertname=~"Skein.*", alertstate="firing", namespace=~"$namespace"})',
+              '{{alertname}}',
+            ],
+          ],
+          means: 'When which alerts fired.',
+          good: 'Empty.',
+          act: 'Each has a runbook of its name.',
+          page: 'runbooks/README.md',
+        },
+        {
+          ...{ kind: 'table', title: 'Firing now', unit: 'short', width: 12, by: 'alertname' },
+          queries: [
+            [
+              'max by (alertname, severity, pod, bridge, listener) (ALERTS{alertname=~"Skein.*", alertstate="firing", namespace=~"$namespace"})',
+              'firing',
+            ],
+          ],
+          means: 'Alerts that fire now; the runbook of each is docs/runbooks/NAME.md.',
+          good: 'Empty.',
+          act: 'critical first.',
+          page: 'runbooks/README.md',
+        },
+      ],
+    },
+  ],
+};
