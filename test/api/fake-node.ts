@@ -15,7 +15,6 @@ import type {
   WireClient,
   WireClientQuery,
   WirePage,
-  WireRetained,
   WireRuleChange,
   WireRuleMetrics,
   WireRuleState,
@@ -33,6 +32,7 @@ import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
 import { FakeBans } from './fake-bans.ts';
+import { FakeMessages, isOnMessages, pageOf } from './fake-messages.ts';
 
 /** A client's session with its id and nothing remarkable. */
 export const clientOf = (
@@ -56,7 +56,6 @@ export const clientOf = (
 export class FakeNode {
   readonly received: NodeCommand[] = [];
   readonly clients = new Map<string, WireClient>();
-  readonly retained = new Map<string, WireRetained>();
   readonly bans = new FakeBans();
   aclRevision = 0;
   readonly users = new Map<string, WireUser>();
@@ -70,10 +69,10 @@ export class FakeNode {
   /** A frozen node takes commands and answers none. */
   frozen = false;
   /** Kinds of commands that get no answer. */
-  mute: ReadonlySet<NodeCommand['kind']> = new Set();
+  mute: Pick<ReadonlySet<NodeCommand['kind']>, 'has'> = new Set<NodeCommand['kind']>();
   fault: 'storage-unavailable' | 'internal' | undefined;
-  refusal: Extract<NodeAnswers['publish'], { kind: 'refused' }>['code'] | undefined;
   readonly system = new FakeSystem();
+  readonly messages = new FakeMessages();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
   constructor(
@@ -171,6 +170,7 @@ export class FakeNode {
     if (isOnUsers(command)) return this.answerOnUsers(command);
     if (isOnBridges(command)) return this.answerOnBridges(command);
     if (this.system.takes(command)) return this.system.answer(command);
+    if (isOnMessages(command)) return this.messages.answer(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };
@@ -181,7 +181,7 @@ export class FakeNode {
           connections: this.clients.size,
           sessions: this.clients.size,
           subscriptions: this.clients.size,
-          retainedMessages: this.retained.size,
+          retainedMessages: this.messages.retained.size,
           messagesReceived: 1,
           messagesSent: 2,
         };
@@ -193,18 +193,6 @@ export class FakeNode {
         return { found: this.clients.delete(command.clientId) };
       case 'subscriptions':
         return this.listSubscriptions(command.query);
-      case 'publish':
-        if (this.refusal !== undefined) return { kind: 'refused', code: this.refusal };
-        return { kind: 'taken', matched: command.message.topic === 'nobody' ? 0 : 3 };
-      case 'retained': {
-        const { after = '', limit } = command.query;
-        return pageOf(
-          [...this.retained.values()].filter(({ topic }) => topic > after),
-          limit,
-        );
-      }
-      case 'clear-retained':
-        return { found: this.retained.delete(command.topic) };
       case 'bridges':
         return { bridges: this.bridges };
       case 'test-bridge':
@@ -321,11 +309,6 @@ export class FakeNode {
     return { kind: 'stored', stored: next };
   }
 }
-
-function pageOf<Item>(items: readonly Item[], limit: number) {
-  return { items: items.slice(0, limit), hasMore: items.length > limit };
-}
-
 function isOnUsers(command: NodeCommand): command is UserCommand {
   return ['users', 'user', 'put-user', 'remove-user'].includes(command.kind);
 }

@@ -94,7 +94,7 @@ describe('the API beside one embedded node', () => {
 
     const body = { topic: 'commands/7', payload: 'reboot', qos: 1 };
     const taken = await api.call('publishMessage', { body });
-    expect([taken.status, taken.body]).toEqual([200, { matched_subscribers: 1 }]);
+    expect(taken).toMatchObject({ status: 200, body: { matched_subscribers: 1 } });
     expect(await client.receives(1)).toEqual([
       { topic: 'commands/7', payload: 'reboot', qos: 1, retain: false },
     ]);
@@ -112,7 +112,7 @@ describe('the API beside one embedded node', () => {
     expect(list.body).toMatchObject({
       items: [{ topic: 'kept/state', payload: 'on', publisher: 'keeper' }],
     });
-    const gone = await api.call('deleteRetainedMessage', { query: { topic: 'kept/state' } });
+    const gone = await api.call('deleteRetainedMessages', { query: { topic: 'kept/state' } });
     expect(gone.status).toBe(204);
     expect((await api.call('listRetainedMessages', { query })).body).toMatchObject({ items: [] });
   });

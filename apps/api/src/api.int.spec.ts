@@ -22,16 +22,6 @@ describe('with one embedded node and a key', () => {
     const config = await configOf({ SKEIN_API_KEY: KEY });
     node = new FakeNode('n1', config, ['n1']);
     for (const id of ['a', 'b/+#%?é😀', 'c']) node.clients.set(id, clientOf(id));
-    node.retained.set('t/1', {
-      topic: 't/1',
-      qos: 1,
-      payloadBytes: 2,
-      payload: Buffer.from('hé').toString('base64'),
-      publisher: '',
-      receivedAtMs: 5,
-      expiresAtMs: 0,
-      properties: { userProperties: [['a', 'b']] },
-    });
     node.rules.set('fixed', {
       source: 'config',
       revision: 0,
@@ -136,50 +126,6 @@ describe('with one embedded node and a key', () => {
     expect((own.body as { items: unknown[] }).items).toHaveLength(2);
     expect(none.status).toBe(404);
     expect(all.body).toMatchObject({ page: { has_more: true } });
-  });
-
-  it('publishes, and says when nobody listens', async () => {
-    const properties = { user_properties: [{ name: 'a', value: 'b' }], correlation_data: 'AP8=' };
-    const json = { topic: 't', payload: { a: 1 }, payload_encoding: 'json', qos: 1, properties };
-
-    const heard = await operate(api, 'publishMessage', { json });
-    const unheard = await operate(api, 'publishMessage', { json: { topic: 'nobody' } });
-
-    expect(heard).toMatchObject({ status: 200, body: { matched_subscribers: 3 } });
-    expect(unheard).toMatchObject({ status: 202, body: { matched_subscribers: 0 } });
-    expect(node.received).toContainEqual({
-      kind: 'publish',
-      message: {
-        topic: 't',
-        qos: 1,
-        retain: false,
-        payload: Buffer.from('{"a":1}').toString('base64'),
-        properties: { correlationData: 'AP8=', userProperties: [['a', 'b']] },
-      },
-    });
-  });
-
-  it.each([
-    ['QUOTA_EXCEEDED', 429, 0x97],
-    ['NOT_AUTHORIZED', 403, 0x87],
-    ['BRIDGE_UNAVAILABLE', 503, 0x83],
-  ] as const)('passes on that a node refused a message: %s', async (code, status, reason) => {
-    node.refusal = code;
-    const answer = await operate(api, 'publishMessage', { json: { topic: 't' } });
-    node.refusal = undefined;
-
-    expect(answer).toMatchObject({ status, body: { mqtt_reason_code: reason } });
-  });
-
-  it('shows retained messages and removes them', async () => {
-    const text = await operate(api, 'listRetainedMessages', { path: '?filter=t/%2B&payload=text' });
-    const bare = await operate(api, 'listRetainedMessages');
-    const first = await operate(api, 'deleteRetainedMessage', { path: '?topic=t/1' });
-    const second = await operate(api, 'deleteRetainedMessage', { path: '?topic=t/1' });
-
-    expect(text.body).toMatchObject({ items: [{ payload: 'hé', payload_encoding: 'plain' }] });
-    expect((bare.body as { items: object[] }).items[0]).not.toHaveProperty('payload');
-    expect([first.status, second.status]).toEqual([204, 404]);
   });
 
   it('creates, shows, replaces and deletes a rule, each change on what its author saw', async () => {

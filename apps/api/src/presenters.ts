@@ -8,6 +8,7 @@ import type {
   Client,
   ClusterNode,
   ConnectivityTest,
+  MessageContent,
   MessageProperties,
   MessagePublish,
   RetainedMessage,
@@ -111,7 +112,8 @@ export function presentRetained(
   };
 }
 
-function presentPayload(base64: string, form: 'base64' | 'text') {
+/** A payload in a reply, in the form asked for. */
+export function presentPayload(base64: string, form: 'base64' | 'text') {
   if (form === 'text') {
     try {
       const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -142,7 +144,7 @@ export function presentProperties(properties: WireProperties): MessageProperties
 }
 
 /** A message to publish as nodes take it. */
-export function wireMessageOf(message: MessagePublish): WireMessage {
+export function wireMessageOf(message: MessageContent): WireMessage {
   const { topic, qos, retain, properties } = message;
   return {
     topic,

@@ -147,14 +147,54 @@ export {
 export { nodeSchema, statusSchema, type ClusterNode, type ClusterStatus } from './cluster.ts';
 export { problemPageSchema } from './documents.ts';
 export {
+  REQUEST_SECONDS_MAX,
+  messageBulkResultsSchema,
+  messageBulkSchema,
   messagePropertiesSchema,
   messagePublishSchema,
+  messageRequestSchema,
+  messageResponseSchema,
   publishedSchema,
-  retainedMessageSchema,
+  type MessageBulkResults,
+  type MessageContent,
   type MessageProperties,
   type MessagePublish,
-  type RetainedMessage,
+  type MessageRequest,
+  type MessageResponse,
+  type Published,
 } from './messages.ts';
+export {
+  retainedMessageSchema,
+  retainedPutSchema,
+  retainedRemovalSchema,
+  type RetainedMessage,
+  type RetainedRemoval,
+} from './retained.ts';
+export {
+  delayedCreateSchema,
+  delayedMessageSchema,
+  type DelayedMessageView,
+} from './delayed-messages.ts';
+export type {
+  MessageAnswers,
+  MessageCommand,
+  WireDelayed,
+  WireDelayedQuery,
+  WirePublication,
+  WirePublished,
+  WireRefusal,
+  WireRequested,
+  WireResponse,
+  WireRetainedRemoval,
+} from './message-command.ts';
+export type {
+  WireMessage,
+  WirePage,
+  WireProperties,
+  WireQoS,
+  WireRetained,
+  WireRetainedQuery,
+} from './wire-message.ts';
 export type {
   CommandOf,
   NodeAnswers,
@@ -170,14 +210,8 @@ export type {
   WireConnector,
   WireKafkaSasl,
   WireKafkaTls,
-  WireMessage,
   WireNode,
   WireNodeStatus,
-  WirePage,
-  WireProperties,
-  WireQoS,
-  WireRetained,
-  WireRetainedQuery,
   WireOutboundRule,
   WireRule,
   WireRuleChange,

@@ -2,10 +2,9 @@ import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { BanAnswers, BanCommand } from './ban-command.ts';
+import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
-
-/** QoS of a message on the wire between the API and a node. */
-export type WireQoS = 0 | 1 | 2;
+import type { WireMessage, WirePage, WireQoS } from './wire-message.ts';
 
 /** A node as its lease describes it. */
 export interface WireNode {
@@ -59,40 +58,6 @@ export interface WireSubscription {
   readonly retainHandling: 0 | 1 | 2;
   /** 0 when the client gave none. */
   readonly subscriptionIdentifier: number;
-}
-
-/** MQTT 5 properties of a message; bytes are base64. */
-export interface WireProperties {
-  readonly contentType?: string | undefined;
-  readonly responseTopic?: string | undefined;
-  readonly correlationData?: string | undefined;
-  readonly payloadFormatIndicator?: 0 | 1 | undefined;
-  /** Seconds. */
-  readonly messageExpiryInterval?: number | undefined;
-  readonly userProperties?: readonly (readonly [name: string, value: string])[] | undefined;
-}
-
-/** A message to publish; the payload is base64. */
-export interface WireMessage {
-  readonly topic: string;
-  readonly payload: string;
-  readonly qos: WireQoS;
-  readonly retain: boolean;
-  readonly properties?: WireProperties | undefined;
-}
-
-/** A retained message; the payload is base64 and there only when asked for. */
-export interface WireRetained {
-  readonly topic: string;
-  readonly qos: WireQoS;
-  readonly payloadBytes: number;
-  readonly payload?: string | undefined;
-  /** Empty for the broker itself. */
-  readonly publisher: string;
-  readonly receivedAtMs: number;
-  /** 0 never. */
-  readonly expiresAtMs: number;
-  readonly properties: WireProperties;
 }
 
 /** Where a secret is kept. */
@@ -348,12 +313,6 @@ export type WireRuleTrial =
   | { readonly kind: 'absent' }
   | { readonly kind: 'invalid'; readonly detail: string };
 
-/** Part of a list, in the order of UTF-16 code units of its keys. */
-export interface WirePage<Item> {
-  readonly items: readonly Item[];
-  readonly hasMore: boolean;
-}
-
 /** Which clients to list. */
 export interface WireClientQuery {
   readonly after?: string;
@@ -373,20 +332,12 @@ export interface WireSubscriptionQuery {
   readonly matchTopic?: string;
 }
 
-/** Which retained messages to list. */
-export interface WireRetainedQuery {
-  readonly filter: string;
-  readonly after?: string;
-  readonly limit: number;
-  /** Whether payloads are wanted. */
-  readonly payload: boolean;
-}
-
 /** What the API asks of a node. Only `nodes` may be asked of whoever is there; all else is addressed to one node. */
 export type NodeCommand =
   | AccessCommand
   | BridgeCommand
   | BanCommand
+  | MessageCommand
   | UserCommand
   | SystemCommand
   | { readonly kind: 'nodes' }
@@ -395,9 +346,6 @@ export type NodeCommand =
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'disconnect'; readonly clientId: string; readonly endSession: boolean }
   | { readonly kind: 'subscriptions'; readonly query: WireSubscriptionQuery }
-  | { readonly kind: 'publish'; readonly message: WireMessage }
-  | { readonly kind: 'retained'; readonly query: WireRetainedQuery }
-  | { readonly kind: 'clear-retained'; readonly topic: string }
   | { readonly kind: 'bridges' }
   | {
       readonly kind: 'test-bridge';
@@ -435,22 +383,13 @@ export type NodeCommand =
 
 /** The answers by kind of command. */
 export interface NodeAnswers
-  extends AccessAnswers, BanAnswers, BridgeAnswers, UserAnswers, SystemAnswers {
+  extends AccessAnswers, BanAnswers, BridgeAnswers, MessageAnswers, UserAnswers, SystemAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;
   readonly client: { readonly client?: WireClient | undefined };
   readonly disconnect: { readonly found: boolean };
   readonly subscriptions: WirePage<WireSubscription>;
-  readonly publish:
-    | { readonly kind: 'taken'; readonly matched: number }
-    | {
-        readonly kind: 'refused';
-        readonly code:
-          'STORE_UNAVAILABLE' | 'QUOTA_EXCEEDED' | 'BRIDGE_UNAVAILABLE' | 'NOT_AUTHORIZED';
-      };
-  readonly retained: WirePage<WireRetained>;
-  readonly 'clear-retained': { readonly found: boolean };
   readonly bridges: { readonly bridges: readonly WireBridge[] };
   /** Without steps the node has no such bridge, or finds these faults in it. */
   readonly 'test-bridge': {

@@ -28,11 +28,12 @@ const operationObject = z.strictObject({
     .string()
     .regex(/^[a-z_]+:(?:read|write|execute|publish)$/)
     .optional(),
+  'x-also-required-scopes': z.array(z.string().regex(/^[a-z_]+:[a-z]+$/)).optional(),
   requestBody: z
     .strictObject({
       required: z.literal(true),
       content: z.partialRecord(
-        z.enum(['application/json', 'application/merge-patch+json']),
+        z.enum(['application/json', 'application/merge-patch+json', 'application/x-ndjson']),
         z.strictObject({
           schema: z.strictObject({ $ref: z.string() }),
           example: z.unknown(),

@@ -86,15 +86,19 @@ function operationObject(operationId: string, operation: Operation): JsonObject 
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
     ...access(operation.scope),
+    ...(operation.alsoNeeds === undefined ? {} : { 'x-also-required-scopes': operation.alsoNeeds }),
     parameters: parameters(operation),
     ...(body === undefined
       ? {}
       : {
           requestBody: {
             required: true,
-            content: {
-              [operation.bodyType ?? JSON_TYPE]: { schema: reference(body), example: example.body },
-            },
+            content: Object.fromEntries(
+              [operation.bodyType ?? JSON_TYPE, ...(operation.otherBodyTypes ?? [])].map((type) => [
+                type,
+                { schema: reference(body), example: example.body },
+              ]),
+            ),
           },
         }),
     responses: { ...successes(operation), ...failures(operation) },

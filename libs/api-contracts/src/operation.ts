@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ProblemCode } from './problem.ts';
-import type { OperationScope } from './scope.ts';
+import type { OperationScope, Scope } from './scope.ts';
 
 /** What the body of a request is, unless its operation says otherwise. */
 export const JSON_TYPE = 'application/json';
@@ -36,11 +36,15 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly scope: OperationScope;
+  /** Scopes that it needs besides. */
+  readonly alsoNeeds?: readonly Scope[];
   readonly pathParameters?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   /** @defaultValue {@link JSON_TYPE} */
   readonly bodyType?: string;
+  /** Further types in which the body may come; a content parser makes the same values of them. */
+  readonly otherBodyTypes?: readonly string[];
   /** Request headers: name to description. */
   readonly headers?: Readonly<Record<string, string>>;
   /** By status; the first is the usual one. */

@@ -5,10 +5,12 @@ import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
+import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
+import { RETAINED_OPERATIONS } from './retained.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
@@ -22,6 +24,8 @@ export const OPERATIONS = {
   ...CLIENT_OPERATIONS,
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,
+  ...RETAINED_OPERATIONS,
+  ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,
   ...BRIDGE_WORK_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,

@@ -75,6 +75,11 @@ export const PROBLEMS = {
     title: 'Node is alive',
     text: 'The node has a lease: only a dead one can be forgotten. Drain and stop it first.',
   },
+  'no-subscribers': {
+    status: 409,
+    title: 'No subscribers',
+    text: 'Nobody is subscribed to the topic of the request, so nobody can answer it. It was not published.',
+  },
   'limit-reached': {
     status: 409,
     title: 'Limit reached',
@@ -139,6 +144,11 @@ export const PROBLEMS = {
     status: 503,
     title: 'Overloaded',
     text: 'Too much of what the call needs is going on at the moment. Try again later.',
+  },
+  'no-response': {
+    status: 504,
+    title: 'No response',
+    text: 'The request was published, but no answer came in time. Look whether the device is connected, may publish to the response topic, and repeats the correlation data.',
   },
   'bridge-unavailable': {
     status: 503,

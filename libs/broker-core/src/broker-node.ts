@@ -37,6 +37,7 @@ import type { Obligations } from './obligations.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
 import { refusalOf } from './publish-refusal.ts';
+import { isResponseTopic } from './response-topic.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { Router } from './router.ts';
 import { GroupPublish } from './share-group.ts';
@@ -153,8 +154,8 @@ export class BrokerNode implements SessionHost, HubHandler {
       sessions: this.#sessions,
       router: this.#router,
       endSession: (entry) => this.#keeper.endSession(entry),
-      publish: (message, done) =>
-        this.#publish(this.#identify(message, 'admin', ''), undefined, done),
+      identify: (message, publisher) => this.#identify(message, 'admin', publisher),
+      publish: (message, entry, done) => this.#publishAs(message, entry, done),
       counts: () => this.traffic,
     });
     turn.join({ flush: () => this.#flushSettled() });
@@ -265,8 +266,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   retain(message: Message, done: PublishDone): void {
-    // What plugins say under $SYS is for who listens.
-    if (isSysFilter(message.topic)) return done();
+    // What plugins say under $SYS is for who listens, and so is an answer.
+    if (isSysFilter(message.topic) || isResponseTopic(message.topic)) return done();
     this.#retained.add(message, done);
   }
 
@@ -430,6 +431,13 @@ export class BrokerNode implements SessionHost, HubHandler {
     }
     if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
     else this.#parts.hub.publish(message, client, done);
+  }
+
+  /** Publishes what an administrator says, or has a client say. */
+  #publishAs(message: Message, entry: SessionEntry | undefined, done: PublishDone): void {
+    const isDenied = entry?.access && !this.#guard.mayPublish(entry.access, message);
+    if (isDenied) done(new PublishError('NOT_AUTHORIZED', 'the client may not publish it'));
+    else this.#publish(message, entry?.client, done);
   }
 
   #publishWill(will: StoredWill, done: PublishDone): void {

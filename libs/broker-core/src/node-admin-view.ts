@@ -1,23 +1,38 @@
 import type {
+  AdminPublication,
+  AdminRequest,
   ClientInfo,
   ClientQuery,
   InjectedMessage,
+  Message,
   NodeAdmin,
   NodeInfo,
   NodePage,
   NodeStatus,
+  PendingRequest,
   PublishDone,
-  PublishError,
   SubscriptionInfo,
   SubscriptionQuery,
 } from '#libs/broker-ports';
 import { REASON } from '#libs/mqtt-codec';
 import { matches, parseShare, plainFilter } from '#libs/topic-index';
 import type { NodeParts } from './parts.ts';
+import { Requests } from './requests.ts';
 import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Sessions } from './sessions.ts';
 import { storedForm } from './subscription.ts';
+
+/** What the view needs of the node's core. */
+export interface AdminViewHost {
+  readonly sessions: Sessions;
+  readonly router: Router;
+  readonly endSession: (entry: SessionEntry) => void;
+  readonly identify: (message: InjectedMessage, publisher: string) => Message;
+  /** Publishes a message, as that of a client if one is given. */
+  readonly publish: (message: Message, entry: SessionEntry | undefined, done: PublishDone) => void;
+  readonly counts: () => { readonly received: number; readonly sent: number };
+}
 
 /** What administrators see of a node and may ask of it. */
 export class NodeAdminView implements NodeAdmin {
@@ -25,24 +40,23 @@ export class NodeAdminView implements NodeAdmin {
   readonly #sessions: Sessions;
   readonly #router: Router;
   readonly #endSession: (entry: SessionEntry) => void;
-  readonly #publish: (message: InjectedMessage, done: PublishDone) => void;
+  readonly #publish: AdminViewHost['publish'];
+  readonly #identify: AdminViewHost['identify'];
+  readonly #requests: Requests;
   readonly #counts: () => { readonly received: number; readonly sent: number };
 
-  constructor(
-    parts: NodeParts,
-    own: {
-      readonly sessions: Sessions;
-      readonly router: Router;
-      readonly endSession: (entry: SessionEntry) => void;
-      readonly publish: (message: InjectedMessage, done: PublishDone) => void;
-      readonly counts: () => { readonly received: number; readonly sent: number };
-    },
-  ) {
+  constructor(parts: NodeParts, own: AdminViewHost) {
     this.#parts = parts;
     this.#sessions = own.sessions;
     this.#router = own.router;
     this.#endSession = own.endSession;
     this.#publish = own.publish;
+    this.#identify = own.identify;
+    this.#requests = new Requests({
+      router: own.router,
+      nodeId: () => parts.bus.self.nodeId,
+      publish: (message, asClientId) => this.publish(message, asClientId),
+    });
     this.#counts = own.counts;
   }
 
@@ -117,18 +131,31 @@ export class NodeAdminView implements NodeAdmin {
     return { items, hasMore: false };
   }
 
-  publish(
-    message: InjectedMessage,
-  ): Promise<
-    | { readonly kind: 'taken'; readonly matched: number }
-    | { readonly kind: 'refused'; readonly error: PublishError }
-  > {
-    const matched = this.#router.countReceivers(message.topic);
+  publish(injected: InjectedMessage, asClientId?: string): Promise<AdminPublication> {
+    const entry = asClientId === undefined ? undefined : this.#sessions.get(asClientId);
+    if (asClientId !== undefined && entry?.connection === undefined) {
+      return Promise.resolve({ kind: 'not-connected' });
+    }
+    const matched = this.#router.countReceivers(injected.topic);
+    const message = this.#identify(injected, entry?.clientId ?? '');
+    const { source, sequence } = message;
     return new Promise((resolve) => {
-      this.#publish(message, (error) =>
-        resolve(error ? { kind: 'refused', error } : { kind: 'taken', matched }),
+      this.#publish(message, entry, (error) =>
+        resolve(
+          error
+            ? { kind: 'refused', error }
+            : { kind: 'taken', matched, identity: { source, sequence } },
+        ),
       );
     });
+  }
+
+  request(request: AdminRequest): PendingRequest {
+    return this.#requests.begin(request);
+  }
+
+  identify(message: InjectedMessage): Message {
+    return this.#identify(message, '');
   }
 
   #self(): NodeInfo | undefined {

@@ -8,13 +8,21 @@ import {
   type UnsubscribePacket,
 } from '#libs/mqtt-codec';
 import { OPEN_RULES, SharedPublish } from '#libs/mqtt-engine';
-import { filterFault, isExclusive, isShared, isWildcard, plainFilter } from '#libs/topic-index';
+import {
+  filterFault,
+  isExclusive,
+  isShared,
+  isWildcard,
+  parseShare,
+  plainFilter,
+} from '#libs/topic-index';
 import { reasonNameOf } from './disconnect-reason.ts';
 import type { AccessGuard } from './access-guard.ts';
 import type { Exclusives } from './exclusives.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NodeParts } from './parts.ts';
 import type { RetainedWriter } from './retained-writer.ts';
+import { isResponseTopic } from './response-topic.ts';
 import { isRoutesLate, type Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { storedForm, type Subscription } from './subscription.ts';
@@ -231,6 +239,10 @@ export class Subscriber {
     const { filter } = request;
     if (filterFault(filter, limits.topicLevelsMax) !== undefined) {
       return { refusal: REASON.topicFilterInvalid };
+    }
+    // Answers to requests of administrators are for them alone.
+    if (isResponseTopic(parseShare(filter)?.filter ?? plainFilter(filter))) {
+      return { refusal: REASON.notAuthorized };
     }
     if (!rules.wildcardSubscriptions && isWildcard(filter)) {
       return { refusal: REASON.wildcardSubscriptionsNotSupported };

@@ -34,6 +34,29 @@ export interface DelayedClaim {
   readonly limit: number;
 }
 
+/** A delayed message that waits. */
+export interface WaitingMessage extends DueMessage {
+  /** Milliseconds since 1970, by the clock of the store; of one that a node is publishing, when it would be published again. */
+  readonly dueAtMs: number;
+}
+
+/** A place in the order of delayed messages. */
+export type DelayedPlace = Pick<WaitingMessage, 'dueAtMs' | 'id'>;
+
+/** Which delayed messages. */
+export interface DelayedQuery {
+  /** Go on after this one; it need not be there any more. */
+  readonly after?: DelayedPlace | undefined;
+  readonly limit: number;
+}
+
+/** Delayed messages in the order of their times and, for equal times, of their coming. */
+export interface DelayedPage {
+  readonly items: readonly WaitingMessage[];
+  /** The place to go on after; undefined when there are no more. */
+  readonly next: DelayedPlace | undefined;
+}
+
 /**
  * Messages that wait for their time, shared by the nodes of a cluster.
  *
@@ -53,6 +76,14 @@ export interface DelayedStore {
     messages: readonly DelayedMessage[],
     bounds: DelayedBounds,
   ): Promise<readonly DelayedOutcome[]>;
+  /** Stores one message, and names it; undefined when there is no room. */
+  put(message: DelayedMessage, bounds: DelayedBounds): Promise<DelayedPlace | undefined>;
+  /** Some of those that wait; fewer than asked for when they are large. */
+  page(query: DelayedQuery): Promise<DelayedPage>;
+  /** One that waits. */
+  get(id: string): Promise<WaitingMessage | undefined>;
+  /** Forgets a message that waits; false when it is gone. */
+  remove(id: string): Promise<boolean>;
   /**
    * Gives messages that are due, in the order of their times and, for equal times, of their coming.
    *

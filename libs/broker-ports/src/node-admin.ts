@@ -1,6 +1,6 @@
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import type { PublishError } from './hub.ts';
-import type { InjectedMessage } from './message.ts';
+import type { InjectedMessage, Message, MessageIdentity } from './message.ts';
 import type { NodeInfo } from './cluster-bus.ts';
 import type { StoredSubscription } from './session-store.ts';
 
@@ -88,11 +88,46 @@ export interface NodeAdmin {
   disconnect(clientId: string, endSession: boolean): Promise<boolean>;
   /** A page of the subscriptions of this node. */
   subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo>;
-  /** Publishes through the pipeline; resolves with the receivers this node knows of, when responsibility is taken. */
-  publish(
-    message: InjectedMessage,
-  ): Promise<
-    | { readonly kind: 'taken'; readonly matched: number }
-    | { readonly kind: 'refused'; readonly error: PublishError }
-  >;
+  /**
+   * Publishes through the pipeline; resolves with the receivers this node knows of, when responsibility is taken.
+   *
+   * @param asClientId - the message is that of a client that is connected here, and its rights are asked.
+   */
+  publish(message: InjectedMessage, asClientId?: string): Promise<AdminPublication>;
+  /** Publishes a request and waits for the answer to it, until the caller ends the wait. */
+  request(request: AdminRequest): PendingRequest;
+  /** Gives identity and time to a message of an administrator. */
+  identify(message: InjectedMessage): Message;
 }
+
+/** What became of a message that an administrator has published. */
+export type AdminPublication =
+  | { readonly kind: 'taken'; readonly matched: number; readonly identity: MessageIdentity }
+  | { readonly kind: 'refused'; readonly error: PublishError }
+  /** The client in whose name it was to be published is not here. */
+  | { readonly kind: 'not-connected' };
+
+/** A request to whoever is subscribed to its topic. */
+export interface AdminRequest {
+  readonly message: InjectedMessage;
+  readonly asClientId?: string | undefined;
+  /** Where the answer comes; undefined: on a private topic of this node. */
+  readonly responseTopic: string | undefined;
+  /** Names the private topic: nobody can guess it. */
+  readonly token: string;
+  /** What the answer has to repeat, if it has any such data. */
+  readonly correlationData: Uint8Array;
+}
+
+/** A request that waits for its answer. */
+export interface PendingRequest {
+  readonly outcome: Promise<AdminResponse>;
+  /** Waits no longer: `no-response`, unless the answer is there. */
+  cancel(): void;
+}
+
+/** What became of a request. `overloaded`: too many wait for their answers. */
+export type AdminResponse =
+  | { readonly kind: 'answered'; readonly identity: MessageIdentity; readonly response: Message }
+  | { readonly kind: 'no-response' | 'no-subscribers' | 'overloaded' }
+  | Exclude<AdminPublication, { readonly kind: 'taken' }>;

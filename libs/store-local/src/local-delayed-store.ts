@@ -5,8 +5,12 @@ import {
   type DelayedClaim,
   type DelayedMessage,
   type DelayedOutcome,
+  type DelayedPage,
+  type DelayedPlace,
+  type DelayedQuery,
   type DelayedStore,
   type DueMessage,
+  type WaitingMessage,
 } from '#libs/broker-ports';
 import { DelayedIdentities } from './delayed-identities.ts';
 import { DueHeap } from './due-heap.ts';
@@ -67,6 +71,39 @@ export class LocalDelayedStore implements DelayedStore {
     return outcomes;
   }
 
+  async put(message: DelayedMessage, bounds: DelayedBounds): Promise<DelayedPlace | undefined> {
+    const number = this.#entriesEver + 1;
+    const [outcome] = await this.add([message], bounds);
+    const entry = this.#entries.get(number);
+    if (outcome !== 'stored' || entry === undefined) return undefined;
+    return { id: String(number), dueAtMs: entry.dueAtMs };
+  }
+
+  async page({ after, limit }: DelayedQuery): Promise<DelayedPage> {
+    const order = (atMs: number, number: number): number =>
+      atMs - (after?.dueAtMs ?? -Infinity) || number - Number(after?.id ?? 0);
+    const later = [...this.#entries]
+      .filter(([number, { dueAtMs }]) => order(dueAtMs, number) > 0)
+      .toSorted(([a, one], [b, other]) => one.dueAtMs - other.dueAtMs || a - b);
+    const items = later
+      .slice(0, limit)
+      .flatMap(([number, entry]) => waitingOf(number, entry) ?? []);
+    const last = items.at(-1);
+    const next = later.length > limit && last ? placeOf(last) : undefined;
+    return { items, next };
+  }
+
+  async get(id: string): Promise<WaitingMessage | undefined> {
+    const entry = this.#entries.get(Number(id));
+    return entry && waitingOf(Number(id), entry);
+  }
+
+  async remove(id: string): Promise<boolean> {
+    const isThere = this.#entries.has(Number(id));
+    await this.settle([id]);
+    return isThere;
+  }
+
   async claim({ leaseMs, limit }: DelayedClaim): Promise<readonly DueMessage[]> {
     const nowMs = this.#clock();
     const due: DueMessage[] = [];
@@ -111,4 +148,13 @@ export class LocalDelayedStore implements DelayedStore {
     this.#heap.add({ atMs: entry.dueAtMs, number });
     this.#bytes += entry.bytes.length;
   }
+}
+
+function waitingOf(number: number, { dueAtMs, bytes }: TimedBytes): WaitingMessage | undefined {
+  const message = decodeMessage(bytes);
+  return message && { id: String(number), dueAtMs, message };
+}
+
+function placeOf({ dueAtMs, id }: WaitingMessage): DelayedPlace {
+  return { dueAtMs, id };
 }

@@ -20,6 +20,7 @@ export function delayedStoreSuite(name: string, factory: StoreFactory<DelayedSto
     leaseCases(current);
     onceCases(current);
     boundCases(current);
+    lookCases(current);
     lifetimeCases(current);
   });
 }
@@ -260,6 +261,49 @@ function boundCases(current: Current): void {
     it('hold for an empty list', async () => {
       const { store } = current();
       expect(await store.add([], { messagesMax: 0, bytesMax: 0 })).toEqual([]);
+    });
+  });
+}
+
+function lookCases(current: Current): void {
+  const later = (topic: string, delayMs = LATER_MS) => ({ delayMs, message: messageOf({ topic }) });
+
+  describe('what waits', () => {
+    it('is listed in the order of its times, piece by piece', async () => {
+      const { store } = current();
+      await store.add([later('c', 3 * LATER_MS), later('a'), later('b', 2 * LATER_MS)], WIDE);
+      const same = Array.from({ length: 12 }, (_, index) =>
+        later(`d/${String(index)}`, 4 * LATER_MS),
+      );
+      await store.add(same, WIDE);
+      const topics: string[] = [];
+      let after: Awaited<ReturnType<DelayedStore['page']>>['next'];
+      do {
+        const page = await store.page({ after, limit: 4 });
+        expect(page.items.length).toBeLessThanOrEqual(4);
+        topics.push(...topicsOf(page.items));
+        after = page.next;
+      } while (after !== undefined);
+      expect(topics).toEqual(['a', 'b', 'c', ...same.map(({ message }) => message.topic)]);
+    });
+
+    it('is named when it is put, shown by that name, and removed once', async () => {
+      const { store } = current();
+      const place = await store.put(later('a'), WIDE);
+      const { id = '', dueAtMs = 0 } = place ?? {};
+      const shown = await store.get(id);
+      expect(shown).toMatchObject({ id, dueAtMs, message: { topic: 'a' } });
+      expect(Math.abs(dueAtMs - Date.now() - LATER_MS)).toBeLessThan(DEADLINE_MS);
+      expect(await store.remove(id)).toBe(true);
+      expect(await store.remove(id)).toBe(false);
+      expect(await store.get(id)).toBeUndefined();
+      expect((await store.page({ limit: 9 })).items).toEqual([]);
+      expect(store.size()).toEqual({ messages: 0, bytes: 0 });
+    });
+
+    it('is not put where there is no room', async () => {
+      const { store } = current();
+      expect(await store.put(later('a'), { ...WIDE, messagesMax: 0 })).toBeUndefined();
     });
   });
 }

@@ -24,6 +24,14 @@ export interface Answers<Answer> {
   readonly unavailable: readonly string[];
 }
 
+/** Which node makes a change, and how. */
+export interface ChangeOptions {
+  /** Undefined: any. */
+  readonly node?: WireNode | undefined;
+  /** How long the node itself may wait for something, beyond the time of the operation. */
+  readonly waitsMs?: number;
+}
+
 const NOT_DONE = 'Not done: no node can be reached';
 const UNKNOWN = 'The node did not answer in time; whether the change was made is unknown';
 
@@ -96,13 +104,16 @@ export class Inquiry {
   }
 
   /**
-   * Has any one node make a change, once: it is not repeated when the outcome is unknown.
+   * Has a node make a change, once: it is not repeated when the outcome is unknown.
    *
    * @throws ProblemError when the node does not answer, or cannot.
    */
-  async change<K extends Kind>(command: CommandOf<K>): Promise<NodeAnswers[K]> {
-    const [first] = await this.#candidates();
-    const result = await this.#caller.ask(first.nodeId, command, this.leftMs);
+  async change<K extends Kind>(
+    command: CommandOf<K>,
+    { node, waitsMs = 0 }: ChangeOptions = {},
+  ): Promise<NodeAnswers[K]> {
+    const { nodeId } = node ?? (await this.#candidates())[0];
+    const result = await this.#caller.ask(nodeId, command, this.leftMs + waitsMs);
     const sent = result.kind === 'unreachable' && result.sent;
     return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
   }

@@ -6,6 +6,7 @@ import type { Log } from '#libs/broker-ports';
 import type { ApiMeter } from '#libs/metrics-prom';
 import { OPERATIONS, type Operation, type ProblemCode } from '#libs/api-contracts';
 import { requireKey, requireLocal } from './access.ts';
+import { parseLines } from './ndjson.ts';
 import { ProblemError } from './problem-error.ts';
 import { routeOf } from './route.ts';
 
@@ -46,6 +47,11 @@ export function installConventions(
   server.removeContentTypeParser('text/plain');
   const parseJson = server.getDefaultJsonParser('error', 'error');
   server.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, parseJson);
+  server.addContentTypeParser(
+    'application/x-ndjson',
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string) => parseLines(text),
+  );
   server.addHook('onRequest', async (request, reply) => {
     begun.set(request.raw, performance.now());
     meter.requestStarted();

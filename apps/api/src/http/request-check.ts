@@ -68,10 +68,11 @@ export function checkedItem<Schema extends z.ZodType>(
 
 /** @throws ProblemError when the body of a request is of another type than its operation takes. */
 export function requireBodyType(operation: Operation, given: string | undefined): void {
-  const { body, bodyType = JSON_TYPE } = operation;
+  const { body, bodyType = JSON_TYPE, otherBodyTypes = [] } = operation;
   if (body === undefined || given === undefined) return;
-  if (given.split(';', 1)[0]?.trim().toLowerCase() === bodyType) return;
-  throw new ProblemError('unsupported-media-type', `The operation takes ${bodyType}`);
+  const types = [bodyType, ...otherBodyTypes];
+  if (types.includes(given.split(';', 1)[0]?.trim().toLowerCase() ?? '')) return;
+  throw new ProblemError('unsupported-media-type', `The operation takes ${types.join(' or ')}`);
 }
 
 function refusal(faults: readonly Fault[]): ProblemError {

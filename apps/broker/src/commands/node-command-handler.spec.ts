@@ -1,23 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  PublishError,
-  StoreUnavailableError,
   type BridgeRule,
   type Connector,
-  type InjectedMessage,
-  type Message,
   type NodeAdmin,
-  type RetainedQuery,
-  type RetainedStore,
   type RuleStatus,
   type DefinitionStore,
 } from '#libs/broker-ports';
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
 import { loadConfig } from '#libs/config';
-import { RecordingLog, messageOf } from '#libs/testkit';
-import { LocalDefinitionStore } from '#libs/store-local';
-import { matches } from '#libs/topic-index';
+import { RecordingLog } from '#libs/testkit';
+import { LocalDefinitionStore, LocalDelayedStore, LocalRetainedStore } from '#libs/store-local';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
 import { FlappingRules } from '../flapping-rules.ts';
 import { GeneralRules } from '../general-rules.ts';
@@ -45,9 +38,7 @@ const rule = (id: string): WireRule & BridgeRule => ({
 });
 
 class FakeAdmin implements NodeAdmin {
-  published: InjectedMessage | undefined;
   limit = 0;
-  refuse: PublishError | undefined;
 
   status() {
     return {
@@ -83,48 +74,16 @@ class FakeAdmin implements NodeAdmin {
     return { items: [], hasMore: false };
   }
 
-  publish(message: InjectedMessage): ReturnType<NodeAdmin['publish']> {
-    this.published = message;
-    return Promise.resolve(
-      this.refuse === undefined
-        ? { kind: 'taken', matched: 2 }
-        : { kind: 'refused', error: this.refuse },
-    );
-  }
-}
-
-class FakeRetained implements RetainedStore {
-  messages: Message[] = [];
-  available = true;
-
-  store(messages: readonly Message[]): Promise<void> {
-    const topics = new Set(messages.map(({ topic }) => topic));
-    this.messages = this.messages.filter(({ topic }) => !topics.has(topic));
-    return Promise.resolve();
+  publish(): never {
+    throw new Error('not asked here');
   }
 
-  async *match(): AsyncGenerator<readonly Message[], void, undefined> {
-    yield this.messages;
+  request(): never {
+    throw new Error('not asked here');
   }
 
-  list({ filter, limit }: RetainedQuery) {
-    if (!this.available) return Promise.reject(new StoreUnavailableError('away'));
-    const found = this.messages.filter(({ topic }) => matches(filter, topic));
-    const messages = found.slice(0, limit);
-    const nextAfter = found.length > limit ? messages.at(-1)?.topic : undefined;
-    return Promise.resolve({ messages, nextAfter });
-  }
-
-  size() {
-    return { messages: this.messages.length, bytes: 0 };
-  }
-
-  bytesOf(sought: string): number | undefined {
-    return this.messages.find(({ topic }) => topic === sought)?.payload.length;
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
+  identify(): never {
+    throw new Error('not asked here');
   }
 }
 
@@ -180,8 +139,9 @@ function banOptions(): BanCommandsOptions {
 
 function setUp() {
   const admin = new FakeAdmin();
-  const retained = new FakeRetained();
   const log = new RecordingLog();
+  const clock = (): number => 0;
+  const retained = new LocalRetainedStore({ clock });
   const rules = storeOf<BridgeRule>({ ...rule('made'), bridge: 'made' });
   const connectors = storeOf<Connector>(
     { ...connector, id: 'made' },
@@ -190,7 +150,10 @@ function setUp() {
   const config = { bridge: policy, bridges: [connector], bridgeRules: [rule('fixed')] };
   const handler = new NodeCommandHandler({
     admin,
-    retained,
+    messages: {
+      ...{ admin, retained, delayed: new LocalDelayedStore({ clock }) },
+      ...{ delays: undefined, topicLevelsMax: 32 },
+    },
     access: accessOptions(log),
     system: { answer: () => ({ checks: [] }) },
     bans: banOptions(),
@@ -234,79 +197,8 @@ function setUp() {
     now: () => 5,
     log,
   });
-  return { admin, retained, log, handler };
+  return { admin, log, handler };
 }
-
-describe('publish', () => {
-  it('decodes what JSON cannot carry', async () => {
-    const { admin, handler } = setUp();
-    const payload = Buffer.from([0, 255]).toString('base64');
-
-    const reply = await handler.handle({
-      kind: 'publish',
-      message: {
-        topic: 't',
-        payload,
-        qos: 1,
-        retain: false,
-        properties: { correlationData: payload, userProperties: [['a', 'b']] },
-      },
-    });
-
-    expect(reply).toEqual({ kind: 'done', answer: { kind: 'taken', matched: 2 } });
-    expect([...(admin.published?.payload ?? [])]).toEqual([0, 255]);
-    expect([...(admin.published?.properties?.correlationData ?? [])]).toEqual([0, 255]);
-    expect(admin.published?.properties).not.toHaveProperty('contentType');
-  });
-
-  it('passes on why it was refused', async () => {
-    const { admin, handler } = setUp();
-    admin.refuse = new PublishError('QUOTA_EXCEEDED', 'full');
-    const message = { topic: 't', payload: '', qos: 0, retain: false } as const;
-
-    expect(await handler.handle({ kind: 'publish', message })).toEqual({
-      kind: 'done',
-      answer: { kind: 'refused', code: 'QUOTA_EXCEEDED' },
-    });
-  });
-});
-
-describe('retained messages', () => {
-  it('ends a page with payloads before it grows too large', async () => {
-    const { retained, handler } = setUp();
-    const payload = new Uint8Array(3 * 1024 * 1024);
-    retained.messages = ['a', 'b'].map((topic) => ({ ...messageOf(), topic, payload }));
-    const query = { filter: '#', limit: 10 };
-
-    const full = await handler.handle({ kind: 'retained', query: { ...query, payload: true } });
-    const bare = await handler.handle({ kind: 'retained', query: { ...query, payload: false } });
-
-    expect(full).toMatchObject({ answer: { items: [{ topic: 'a' }], hasMore: true } });
-    expect(bare).toMatchObject({ answer: { items: [{ topic: 'a' }, { topic: 'b' }] } });
-    expect(bare).toMatchObject({ answer: { hasMore: false } });
-  });
-
-  it('clears the topic that has one, once', async () => {
-    const { retained, handler } = setUp();
-    retained.messages = [{ ...messageOf(), topic: 'a' }];
-    const command: NodeCommand = { kind: 'clear-retained', topic: 'a' };
-
-    expect(await handler.handle(command)).toEqual({ kind: 'done', answer: { found: true } });
-    expect(await handler.handle(command)).toEqual({ kind: 'done', answer: { found: false } });
-  });
-
-  it('says that the store is away, without blaming itself', async () => {
-    const { retained, handler, log } = setUp();
-    retained.available = false;
-    const query = { filter: '#', limit: 10, payload: false };
-
-    expect(await handler.handle({ kind: 'retained', query })).toEqual({
-      kind: 'failed',
-      code: 'storage-unavailable',
-    });
-    expect(log.lines).toEqual([]);
-  });
-});
 
 it('lists bridges with how they fare', async () => {
   const { handler } = setUp();

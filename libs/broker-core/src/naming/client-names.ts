@@ -6,6 +6,7 @@ import {
   type Will,
 } from '#libs/mqtt-codec';
 import { filterFault, isShared, topicNameFault } from '#libs/topic-index';
+import { isResponseTopic } from '../response-topic.ts';
 import type { ClientIdentity } from './name-template.ts';
 import type { TopicRewriter } from './topic-rewriter.ts';
 
@@ -35,7 +36,7 @@ export interface ClientNaming {
  * @remarks Everything after it - authorisation, retained messages, routing, sessions, the bridge, the admin API - knows the
  * broker's names only. A name that is not valid stays as it is, and one that cannot be made becomes the empty one: both are
  * refused by the checks that every name passes. `$share/group/`, `$exclusive/` and `$delayed/seconds/` stay in front; names
- * of `$SYS` are nobody's and stay as they are.
+ * of `$SYS` and `$response` are nobody's and stay as they are.
  */
 export class ClientNames {
   readonly #rewriter: TopicRewriter | undefined;
@@ -132,7 +133,7 @@ function prefixLength(kind: 'publish' | 'subscribe', whole: string): number {
 }
 
 function isSystem(name: string): boolean {
-  return name === '$SYS' || name.startsWith('$SYS/');
+  return name === '$SYS' || name.startsWith('$SYS/') || isResponseTopic(name);
 }
 
 /** A UTF-16 unit takes one to three bytes of UTF-8: few names are measured. */

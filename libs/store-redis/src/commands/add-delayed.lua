@@ -4,7 +4,7 @@
 -- ARGV[1]  most messages        ARGV[2]  most bytes
 -- ARGV[3]  then three per message: delay (ms), value, identity if it may be stored once only, or empty
 --
--- {messages kept, bytes kept, then per message 1: stored, 0: no room, or 2: stored before}
+-- {messages kept, bytes kept, then per message its id: stored, 0: no room, or 2: stored before}
 
 local due, messages, state, once = unpack(KEYS)
 local messagesMax, bytesMax = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -28,6 +28,7 @@ local function store(delayMs, value)
   redis.call('HSET', messages, id, value)
   count = count + 1
   bytes = bytes + #value
+  return id
 end
 
 local function isRepeat(delayMs, identity)
@@ -45,8 +46,7 @@ for at = 3, #ARGV, 3 do
   if isRepeat(delayMs, identity) then
     reply[#reply + 1] = 2
   elseif count < messagesMax and bytes + #value <= bytesMax then
-    store(delayMs, value)
-    reply[#reply + 1] = 1
+    reply[#reply + 1] = store(delayMs, value)
   else
     if identity ~= '' then forget({ identity }) end
     reply[#reply + 1] = 0

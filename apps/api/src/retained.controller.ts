@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto';
+import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  Input,
+  List,
+  RetainedMessage,
+  RetainedRemoval,
+  WireRetained,
+  WireRetainedQuery,
+} from '#libs/api-contracts';
+import type { Config } from '#libs/config';
+import type { Cluster } from './cluster/cluster.ts';
+import type { Inquiry } from './cluster/inquiry.ts';
+import { namesTag } from './http/etag.ts';
+import type { Pages } from './http/pages.ts';
+import { ProblemError } from './http/problem-error.ts';
+import { Checked, Route } from './http/route.ts';
+import { checkedWireMessage, refused } from './message-problem.ts';
+import { presentRetained } from './presenters.ts';
+import { CLUSTER, CONFIG, PAGES } from './tokens.ts';
+
+const REMOVED_AT_ONCE = 1000;
+const NAMED_MAX = 100;
+
+/** Beyond it a removal would not end within the time of a request. */
+const REMOVED_MAX = 100_000;
+
+/** What the last retained message of each topic is. */
+@Controller()
+export class RetainedController {
+  readonly #bytesMax: number;
+
+  constructor(
+    @Inject(CLUSTER) private readonly cluster: Cluster,
+    @Inject(PAGES) private readonly pages: Pages,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.#bytesMax = config.limits.packetBytesMax;
+  }
+
+  @Route('listRetainedMessages')
+  async list(
+    @Checked() { query }: Input<'listRetainedMessages'>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<List<RetainedMessage>> {
+    const exchange = { request, reply };
+    const after = this.pages.position<string>(exchange);
+    const wanted: WireRetainedQuery = {
+      filter: query.filter,
+      limit: query.limit,
+      payload: query.payload !== 'none',
+      ...(after === undefined ? {} : { after }),
+    };
+    const { items, hasMore } = await this.cluster
+      .inquire()
+      .read({ kind: 'retained', query: wanted });
+    return this.pages.list(exchange, query.limit, {
+      items: items.map((message) => presentRetained(message, query.payload)),
+      after: hasMore ? items.at(-1)?.topic : undefined,
+      unavailable: [],
+    });
+  }
+
+  @Route('deleteRetainedMessages')
+  async deleteMany(
+    @Checked() { query }: Input<'deleteRetainedMessages'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<RetainedRemoval | undefined> {
+    const { topic, filter = '', dry_run: dryRun = false } = query;
+    if (topic === undefined) {
+      void reply.status(200);
+      return this.removeMatching(filter, dryRun);
+    }
+    const inquiry = this.cluster.inquire();
+    if (dryRun) {
+      const isThere = (await messageOf(inquiry, topic)) !== undefined;
+      void reply.status(200);
+      const topics = isThere ? [topic] : [];
+      return { dry_run: true, matched: topics.length, removed: 0, topics };
+    }
+    await this.remove(inquiry, topic);
+    void reply.status(204);
+    return undefined;
+  }
+
+  @Route('getRetainedMessage')
+  async get(
+    @Checked() { query }: Input<'getRetainedMessage'>,
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<RetainedMessage | undefined> {
+    const message = await messageOf(this.cluster.inquire(), query.topic);
+    if (message === undefined) throw absent();
+    const tag = tagOf(message);
+    void reply.header('etag', tag);
+    if (known === undefined || !namesTag(known, tag))
+      return presentRetained(message, query.payload);
+    void reply.status(304);
+    return undefined;
+  }
+
+  @Route('putRetainedMessage')
+  async put(
+    @Checked() { query, body }: Input<'putRetainedMessage'>,
+    @Req() { headers }: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<RetainedMessage> {
+    const { topic } = query;
+    const message = checkedWireMessage({ ...body, topic, retain: true }, this.#bytesMax);
+    const inquiry = this.cluster.inquire();
+    const before = await messageOf(inquiry, topic);
+    requireTag(headers['if-match'], before);
+    if (headers['if-none-match'] === '*' && before !== undefined) throw changed(before);
+    const outcome = await inquiry.change({ kind: 'publish', message });
+    if (outcome.kind === 'refused') throw refused(outcome.code);
+    const stored = await messageOf(inquiry, topic);
+    if (stored === undefined) {
+      throw new ProblemError('conflict', 'Published, and removed again by somebody else');
+    }
+    void reply.status(before === undefined ? 201 : 200).header('etag', tagOf(stored));
+    return presentRetained(stored, 'none');
+  }
+
+  @Route('deleteRetainedMessage')
+  async delete(
+    @Checked() { query }: Input<'deleteRetainedMessage'>,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    const { topic } = query;
+    const inquiry = this.cluster.inquire();
+    if (ifMatch !== undefined) requireTag(ifMatch, await messageOf(inquiry, topic));
+    await this.remove(inquiry, topic);
+  }
+
+  private async remove(inquiry: Inquiry, topic: string): Promise<void> {
+    const { found } = await inquiry.change({ kind: 'clear-retained', topic });
+    if (!found) throw absent();
+  }
+
+  /** Piece by piece, so that no node is held up; each piece has the time of an operation. */
+  private async removeMatching(filter: string, dryRun: boolean): Promise<RetainedRemoval> {
+    const topics: string[] = [];
+    let matched = 0;
+    let after: string | undefined;
+    do {
+      if (matched >= REMOVED_MAX) {
+        const done = dryRun ? 'Too many to count' : `${matched} are removed, and there are more`;
+        throw new ProblemError('overloaded', `${done}: repeat with a narrower filter`);
+      }
+      const piece = await this.cluster.inquire().change({
+        ...{ kind: 'clear-retained-matching', filter, limit: REMOVED_AT_ONCE, dryRun },
+        ...(after === undefined ? {} : { after }),
+      });
+      matched += piece.topics.length;
+      topics.push(...piece.topics.slice(0, NAMED_MAX - topics.length));
+      after = piece.hasMore ? piece.topics.at(-1) : undefined;
+    } while (after !== undefined);
+    return { dry_run: dryRun, matched, removed: dryRun ? 0 : matched, topics };
+  }
+}
+
+async function messageOf(inquiry: Inquiry, topic: string): Promise<WireRetained | undefined> {
+  const query = { filter: topic, limit: 1, payload: true };
+  return (await inquiry.read({ kind: 'retained', query })).items[0];
+}
+
+/** MQTT knows no revision of a retained message; whatever differs makes another tag. */
+function tagOf(message: WireRetained): string {
+  const digest = createHash('sha256').update(JSON.stringify(message)).digest('base64url');
+  return `"${digest.slice(0, 22)}"`;
+}
+
+/** @throws ProblemError when a tag is given and is not that of the message. */
+function requireTag(given: string | undefined, message: WireRetained | undefined): void {
+  if (given === undefined) return;
+  if (message === undefined || !namesTag(given, tagOf(message))) throw changed(message);
+}
+
+function changed(message: WireRetained | undefined): ProblemError {
+  const detail = message ? 'The topic retains another message' : 'The topic retains no message';
+  return new ProblemError('precondition-failed', detail, {
+    ...(message === undefined ? {} : { headers: { etag: tagOf(message) } }),
+  });
+}
+
+function absent(): ProblemError {
+  return new ProblemError('not-found', 'The topic has no retained message');
+}
