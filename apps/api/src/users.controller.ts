@@ -117,8 +117,9 @@ export class UsersController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<UserView> {
     const { id, revision, ...before } = await this.#own(path.user_name, ifMatch);
-    const { groups = before.groups, acl, ...secret } = body;
+    const { groups = before.groups, acl, scram = before.hasScram, password } = body;
     const rules = acl === undefined ? before.rules : rulesOf({ acl });
+    const secret = password === undefined ? {} : { password, scram };
     const change = await this.#put({ ...secret, groups, rules, id, revision });
     return shown(storedOf(change), reply);
   }

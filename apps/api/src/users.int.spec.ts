@@ -104,6 +104,16 @@ describe('stored users over REST', () => {
     const set = await patch({ 'if-match': changed.headers.get('etag') ?? '' }, secret);
     expect(set).toMatchObject({ status: 200, body: { groups: [], scram: true } });
     expect(credentials().at(-1)).toHaveLength(3);
+    // What a merge patch does not name stays.
+    const next = await patch(
+      { 'if-match': set.headers.get('etag') ?? '' },
+      { password: 'neap tide' },
+    );
+    expect(next).toMatchObject({ status: 200, body: { scram: true } });
+    expect(credentials().at(-1)).toHaveLength(3);
+    const without = { password: 'neap tide', scram: false };
+    const last = await patch({ 'if-match': next.headers.get('etag') ?? '' }, without);
+    expect(last).toMatchObject({ status: 200, body: { scram: false } });
   });
 
   it.each([
