@@ -28,7 +28,9 @@ describe('bounds on what clients do', () => {
     const { rates, overload } = load({
       SKEIN_RATES_CLIENT_MESSAGES_PER_SECOND: '10',
       SKEIN_OVERLOAD_REDIS_DELAY_MS: '[100, 0, 200]',
+      SKEIN_OVERLOAD_LOOP_DELAY_MS: '100, 0,200',
     });
+    expect(overload.loopDelayMs).toEqual([100, 0, 200]);
     expect(rates.client.messagesPerSecond).toBe(10);
     expect(overload.redisDelayMs).toEqual([100, 0, 200]);
   });
@@ -40,6 +42,9 @@ describe('bounds on what clients do', () => {
     expect(faultsOf({ SKEIN_OVERLOAD_HEAP_PERCENT: '[90, 95]' })).toContain(
       'SKEIN_OVERLOAD_HEAP_PERCENT: must be a list of three numbers from 0 to 100',
     );
+    expect(faultsOf({ SKEIN_OVERLOAD_HEAP_PERCENT: '90,much,more' }).split('\n')).toEqual([
+      expect.stringContaining('SKEIN_OVERLOAD_HEAP_PERCENT: must be a list of three numbers'),
+    ]);
     expect(faultsOf({ SKEIN_RATES_BURST_SECONDS: '0' })).toContain('SKEIN_RATES_BURST_SECONDS');
     expect(faultsOf({ SKEIN_FLAPPING_WINDOW_SECONDS: '0' })).toContain(
       'SKEIN_FLAPPING_WINDOW_SECONDS: must be a whole number from 1 to 3600',

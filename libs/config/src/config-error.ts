@@ -7,7 +7,7 @@ export interface ConfigFault {
 }
 
 /**
- * Says what is wrong with the configuration: every fault at once, one line each.
+ * Says what is wrong with the configuration: every fault at once, in a line of its own.
  *
  * @remarks The message repeats no value, because a value may be a secret in the wrong place.
  */
@@ -17,7 +17,9 @@ export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
 
   constructor(faults: readonly ConfigFault[]) {
-    super(faults.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`).join('\n'));
+    const lines = faults.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
+    // Each bad item of a list that a variable gives is a fault of the variable.
+    super([...new Set(lines)].join('\n'));
     this.faults = faults;
   }
 }

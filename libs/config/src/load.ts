@@ -204,9 +204,14 @@ function valueOf(setting: Setting, text: string): unknown {
     case 'string':
       return text;
     case 'array':
-      return /^\s*\[/.test(text) ? flow(text) : text.split(',').map((item) => item.trim());
+      return /^\s*\[/.test(text) ? flow(text) : itemsOf(text);
+    case 'integers':
+      if (/^\s*\[/.test(text)) return flow(text);
+      return itemsOf(text).map((item) => (/^-?\d+$/.test(item) ? Number(item) : item));
   }
 }
+
+const itemsOf = (text: string): readonly string[] => text.split(',').map((item) => item.trim());
 
 function flow(text: string): unknown {
   try {

@@ -20,7 +20,7 @@ export interface Setting {
   readonly path: string;
   /** For example `SKEIN_LIMITS_QUEUE_MESSAGES_MAX`. */
   readonly env: string;
-  readonly type: 'integer' | 'boolean' | 'string' | 'array';
+  readonly type: 'integer' | 'boolean' | 'string' | 'array' | 'integers';
   readonly description: string;
   readonly unit: string | undefined;
   /** Undefined when the key may be absent, or has a default that depends on the machine. */
@@ -34,6 +34,8 @@ export interface Setting {
 interface Shape {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Shape>>;
+  /** Of a list. */
+  readonly items?: Shape;
   /** Shapes that one key tells apart. */
   readonly oneOf?: readonly Shape[];
   readonly description?: string;
@@ -48,7 +50,8 @@ interface Shape {
 
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, '_$&').toUpperCase();
 
-function typeOf({ type }: Shape): Setting['type'] {
+function typeOf({ type, items }: Shape): Setting['type'] {
+  if (type === 'array' && items?.type === 'integer') return 'integers';
   return type === 'integer' || type === 'boolean' || type === 'array' ? type : 'string';
 }
 

@@ -21,6 +21,9 @@ export class OverloadWatch {
   readonly #parts: OverloadWatchParts;
   readonly #controller: OverloadController;
   readonly #loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  /** What the monitor had recorded by the last look: how many intervals, and their sum. */
+  #recorded = { count: 0, sumNs: 0 };
+  #lastDelayMs = 0;
 
   constructor(parts: OverloadWatchParts) {
     this.#parts = parts;
@@ -57,10 +60,19 @@ export class OverloadWatch {
     };
   }
 
-  /** The monitor records whole intervals of its own timer, so its resolution is taken off. */
+  /**
+   * The monitor records whole intervals of its own timer, so its resolution is taken off. It is never reset: the interval after that
+   * is not recorded, and where each turn takes a second there is no other.
+   */
   #loopDelayMs(): number {
     const { count, mean } = this.#loop;
-    this.#loop.reset();
-    return count === 0 ? 0 : Math.max(0, mean / NS_PER_MS - RESOLUTION_MS);
+    const sumNs = count === 0 ? 0 : count * mean;
+    const before = this.#recorded;
+    this.#recorded = { count, sumNs };
+    if (count > before.count) {
+      const meanNs = (sumNs - before.sumNs) / (count - before.count);
+      this.#lastDelayMs = Math.max(0, meanNs / NS_PER_MS - RESOLUTION_MS);
+    }
+    return this.#lastDelayMs;
   }
 }
