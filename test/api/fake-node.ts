@@ -10,6 +10,8 @@ import type {
   NodeReply,
   UserAnswers,
   UserCommand,
+  WireAcl,
+  WireAclChange,
   WireBridge,
   WireBridgeChange,
   WireClient,
@@ -57,7 +59,7 @@ export class FakeNode {
   readonly received: NodeCommand[] = [];
   readonly clients = new Map<string, WireClient>();
   readonly bans = new FakeBans();
-  aclRevision = 0;
+  acl: Omit<WireAcl, 'fallback'> = { configured: [], stored: [], revision: 0 };
   readonly users = new Map<string, WireUser>();
   readonly rules = new Map<string, WireStoredRule>();
   /** What a rule makes of any sample, by its id. */
@@ -108,9 +110,9 @@ export class FakeNode {
   private answerOnAccess(command: AccessCommand): AccessAnswers[AccessCommand['kind']] {
     switch (command.kind) {
       case 'acl':
-        return { configured: [], stored: [], revision: this.aclRevision, fallback: 'deny' };
+        return { ...this.acl, fallback: 'deny' };
       case 'put-acl':
-        return { kind: 'stored', revision: (this.aclRevision += 1) };
+        return this.putAcl(command);
       case 'simulate-access':
         return { verdicts: command.requests.map(() => ({ allowed: true })) };
     }
@@ -144,6 +146,12 @@ export class FakeNode {
         this.metrics = [];
         return {};
     }
+  }
+
+  private putAcl({ rules, revision }: CommandOf<'put-acl'>): WireAclChange {
+    if (revision !== this.acl.revision) return { kind: 'conflict' };
+    this.acl = { ...this.acl, stored: rules, revision: revision + 1 };
+    return { kind: 'stored', revision: this.acl.revision };
   }
 
   private putUser({

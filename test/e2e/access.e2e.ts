@@ -86,14 +86,12 @@ describe('a cluster', () => {
     await writer.publish('secret/a', 'before');
     await until(() => reader.received.length === 1, WAIT_MS);
 
-    const shown = await api.call('listAclRules');
     const rules = [
       { id: 'no-secrets', effect: 'deny', actions: ['subscribe'], topics: ['secret/#'] },
       { effect: 'deny', actions: ['publish'], topics: ['plan/#'], who: { client_ids: ['writer'] } },
     ];
-    const headers = { 'if-match': shown.headers.get('etag') ?? '' };
-    const replaced = await api.call('replaceAclRules', { headers, body: { rules } });
-    expect(replaced).toMatchObject({ status: 200, body: { rules } });
+    const made = await Promise.all(rules.map((body) => api.call('createAclRule', { body })));
+    expect(made.map(({ status }) => status)).toEqual([201, 201]);
 
     await until(async () => {
       const { body } = await api.call('listClientSubscriptions', { path: { client_id: 'reader' } });
@@ -110,14 +108,25 @@ describe('a cluster', () => {
     const asked = await api.call('simulateAcl', { body: { client_id: 'reader', checks } });
     expect(asked.body).toMatchObject({
       results: [
-        { allowed: false, rule: { source: 'api', index: 0, rule: { id: 'no-secrets' } } },
+        { allowed: false, rule: { source: 'api', rule: { id: 'no-secrets' } } },
         { allowed: true, rule: null },
         { allowed: true, rule: null },
       ],
     });
 
-    const tag = replaced.headers.get('etag') ?? '';
-    await api.call('replaceAclRules', { headers: { 'if-match': tag }, body: { rules: [] } });
+    const first = { id: 'open-plan', effect: 'allow', topics: ['plan/a'] };
+    expect((await api.call('createAclRule', { body: first })).status).toBe(201);
+    expect(await refused(writer.publish('plan/a', 'x'))).toBe(true);
+    const shown = await api.call('listAclRules');
+    const { items } = shown.body as { readonly items: readonly { readonly id: string }[] };
+    const ids = items.map(({ id }) => id).toReversed();
+    const headers = { 'if-match': shown.headers.get('etag') ?? '' };
+    expect((await api.call('orderAclRules', { headers, body: { ids } })).status).toBe(200);
+    await until(async () => !(await refused(writer.publish('plan/a', 'x'))), WAIT_MS);
+
+    const removed = ids.map((id) => ({ op: 'delete', id }));
+    await api.call('changeAclRules', { query: { atomic: 'true' }, body: removed });
+    await until(async () => !(await refused(writer.publish('plan/b', 'x'))), WAIT_MS);
     await until(async () => !(await refused(writer.publish('plan/a', 'x'))), WAIT_MS);
   });
 

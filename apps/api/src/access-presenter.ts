@@ -1,12 +1,10 @@
 import type {
-  AclRulesView,
   AclRuleView,
   AclSimulation,
   Input,
   UserView,
   WireAccessRequest,
   WireAccessVerdict,
-  WireAcl,
   WireAclRule,
   WireRulePlace,
   WireUser,
@@ -19,7 +17,7 @@ type Check = Input<'simulateAcl'>['body']['checks'][number];
 export function wireRuleOf({ who, ...rule }: AclRuleView): WireAclRule {
   const { client_ids: clientIds, ...others } = who ?? {};
   if (rule.retain !== undefined && rule.actions.includes('subscribe')) {
-    throw new ProblemError('unprocessable', 'retain needs actions: ["publish"]');
+    throw faulty('/retain', 'retain needs actions: ["publish"]');
   }
   return present({
     ...rule,
@@ -34,15 +32,6 @@ export function presentRule({ who, ...rule }: WireAclRule): AclRuleView {
     ...structuredClone(rule),
     who: who && present({ ...structuredClone(others), client_ids: clientIds && [...clientIds] }),
   }) as AclRuleView;
-}
-
-/** The general rules as the API shows them. */
-export function presentAcl({ configured, stored, fallback }: WireAcl): AclRulesView {
-  return {
-    configured_rules: configured.map((rule) => presentRule(rule)),
-    rules: stored.map((rule) => presentRule(rule)),
-    default: fallback,
-  };
 }
 
 /** What somebody wants to do, as nodes take it. */

@@ -3,8 +3,6 @@ import { KEY, configOf, open, operate } from '../../../test/api/api-harness.ts';
 import { FakeNode } from '../../../test/api/fake-node.ts';
 import type { ApiProcess } from './api-process.ts';
 
-const RULE = { effect: 'allow', topics: ['a/#'], who: { client_ids: ['c'] } };
-
 describe('access over REST', () => {
   let api: ApiProcess;
   let node: FakeNode;
@@ -23,33 +21,6 @@ describe('access over REST', () => {
   afterAll(async () => {
     await api.stop();
     await node.server.close();
-  });
-
-  it('replaces rules as their author has seen them', async () => {
-    const shown = await operate(api, 'listAclRules');
-    const etag = shown.headers.get('etag') ?? '';
-    expect(shown.body).toEqual({ configured_rules: [], rules: [], default: 'deny' });
-    const replace = (headers: Record<string, string>, json: object = { rules: [RULE] }) =>
-      operate(api, 'replaceAclRules', { json, headers });
-    expect((await replace({})).status).toBe(428);
-    expect((await replace({ 'if-match': '"77"' })).status).toBe(412);
-    const replaced = await replace({ 'if-match': etag });
-    const stored = { ...RULE, actions: ['publish', 'subscribe'] };
-    expect(replaced).toMatchObject({ status: 200, body: { rules: [stored] } });
-    expect(replaced.headers.get('etag')).not.toBe(etag);
-    const { who, ...rest } = stored;
-    expect(node.received).toContainEqual(
-      expect.objectContaining({ rules: [{ ...rest, who: { clientIds: who.client_ids } }] }),
-    );
-    expect(
-      (await replace({ 'if-match': '*' }, { rules: [{ ...RULE, retain: true }] })).status,
-    ).toBe(422);
-  });
-
-  it('answers 304 to whom has the rules', async () => {
-    const etag = (await operate(api, 'listAclRules')).headers.get('etag') ?? '';
-    const again = await operate(api, 'listAclRules', { headers: { 'if-none-match': etag } });
-    expect(again.status).toBe(304);
   });
 
   it('asks what somebody may do', async () => {

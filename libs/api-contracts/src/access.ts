@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { MQTT_TEXT_MAX, named } from './schema.ts';
 
-const RULES_MAX = 1_000;
+/** Most general rules that are set over REST. */
+export const ACL_RULES_MAX = 1_000;
 const CHECKS_MAX = 100;
 const TEXT_MAX = 256;
 
-const names = z.array(z.string().min(1).max(TEXT_MAX)).min(1).max(RULES_MAX);
+const names = z.array(z.string().min(1).max(TEXT_MAX)).min(1).max(ACL_RULES_MAX);
 const text = z.string().min(1).max(MQTT_TEXT_MAX);
 const qos = z.literal([0, 1, 2]);
 
@@ -45,27 +46,6 @@ export const userAclRuleSchema = named('UserAclRule', aclRuleSchema.omit({ who: 
 
 /** A rule of who may do what. */
 export type AclRuleView = z.output<typeof aclRuleSchema>;
-
-/** The general rules. */
-export const aclRulesSchema = named(
-  'AclRules',
-  z.object({
-    configured_rules: z
-      .array(aclRuleSchema)
-      .describe('Those of the configuration of the node that answers. They come first.'),
-    rules: z.array(aclRuleSchema).describe('Those that were set here, in their order.'),
-    default: z.enum(['allow', 'deny']).describe('What counts where no rule fits.'),
-  }),
-);
-
-/** The general rules. */
-export type AclRulesView = z.output<typeof aclRulesSchema>;
-
-/** New general rules. */
-export const aclRulesReplaceSchema = named(
-  'AclRulesReplace',
-  z.strictObject({ rules: z.array(aclRuleSchema).max(RULES_MAX) }),
-);
 
 const checkSchema = z.discriminatedUnion('action', [
   z.strictObject({
@@ -140,46 +120,10 @@ const example: AclRuleView = {
   actions: ['publish'],
   topics: ['plant/${clientid}/#'],
 };
-const etag = { ETag: 'The revision of the rules; send it as If-Match.' };
 const unavailable = ['node-unavailable', 'storage-unavailable'] as const;
 
 /** Operations on who may do what. */
 export const ACCESS_OPERATIONS = {
-  listAclRules: {
-    method: 'get',
-    path: '/api/v1/acl-rules',
-    tag: 'Access',
-    summary: 'Show the general rules',
-    description:
-      'The first rule that fits decides: those of the user or of its token, then those of the configuration, then those set here, then the default.',
-    scope: 'acl:read',
-    query: z.strictObject({}),
-    headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
-    replies: {
-      200: { description: 'The rules.', schema: aclRulesSchema, headers: etag },
-      304: { description: 'Not changed.', headers: etag },
-    },
-    problems: unavailable,
-    example: { reply: { configured_rules: [], rules: [example], default: 'deny' } },
-  },
-  replaceAclRules: {
-    method: 'put',
-    path: '/api/v1/acl-rules',
-    tag: 'Access',
-    summary: 'Replace the general rules',
-    description:
-      'All that were set here; those of the configuration stay. In force on every node within two seconds: subscriptions that are not allowed any more end.',
-    scope: 'acl:write',
-    query: z.strictObject({}),
-    body: aclRulesReplaceSchema,
-    headers: { 'If-Match': 'The ETag last read. Required.' },
-    replies: { 200: { description: 'Replaced.', schema: aclRulesSchema, headers: etag } },
-    problems: ['precondition-failed', 'precondition-required', 'unprocessable', ...unavailable],
-    example: {
-      body: { rules: [example] },
-      reply: { configured_rules: [], rules: [example], default: 'deny' },
-    },
-  },
   simulateAcl: {
     method: 'post',
     path: '/api/v1/acl-simulations',

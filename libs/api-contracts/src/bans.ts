@@ -49,19 +49,16 @@ export type BanCreate = z.output<typeof banCreateSchema>;
 export const banReplaceSchema = named('BanReplace', z.strictObject({ reason, until }));
 
 /** One item of a bulk change: a ban to make, or `{"op": "delete", "id": …}`. */
-export const banWishSchema = named(
-  'BanChange',
-  z.union([
-    z.strictObject({
-      op: z.literal('delete'),
-      id: z
-        .string()
-        .min(1)
-        .max(MQTT_TEXT_MAX + TEXT_MAX),
-    }),
-    banCreateSchema.extend({ op: z.literal('create').default('create') }),
-  ]),
-);
+export const banWishSchema = z.union([
+  z.strictObject({
+    op: z.literal('delete'),
+    id: z
+      .string()
+      .min(1)
+      .max(MQTT_TEXT_MAX + TEXT_MAX),
+  }),
+  banCreateSchema.extend({ op: z.literal('create').default('create') }),
+]);
 
 /** What may be asked of bans. */
 export const BAN_FILTERS = {

@@ -26,6 +26,15 @@ export const dryRunQuery = {
     .describe('`true`: nothing is changed; the results say what would come of it.'),
 } as const;
 
+/** Whether a bulk operation is to be done as a whole or not at all. */
+export const atomicQuery = {
+  atomic: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .default(false)
+    .describe('`true`: when an item is faulty, none is carried out.'),
+} as const;
+
 /** What came of each item of a bulk operation. */
 export const bulkResultsSchema = named(
   'BulkResults',

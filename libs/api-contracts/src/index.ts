@@ -23,13 +23,11 @@ export {
   type ConnectivityTest,
 } from './bridges.ts';
 export {
+  ACL_RULES_MAX,
   aclRuleSchema,
-  aclRulesReplaceSchema,
-  aclRulesSchema,
   aclSimulationRequestSchema,
   aclSimulationSchema,
   userAclRuleSchema,
-  type AclRulesView,
   type AclRuleView,
   type AclSimulation,
 } from './access.ts';
@@ -124,6 +122,13 @@ export type {
   WireNewBan,
   WireStoredFlapping,
 } from './ban-command.ts';
+export {
+  ACL_RULE_FILTERS,
+  aclRuleWishSchema,
+  listedAclRuleSchema,
+  type AclRuleList,
+  type ListedAclRule,
+} from './acl-rules.ts';
 export { BULK_ITEMS_MAX, bulkResultsSchema, type BulkResults } from './bulk.ts';
 export { clientSchema, type Client } from './clients.ts';
 export {

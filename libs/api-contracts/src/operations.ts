@@ -1,4 +1,5 @@
 import { ACCESS_OPERATIONS } from './access.ts';
+import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
 import { BAN_OPERATIONS } from './bans.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
@@ -31,6 +32,7 @@ export const OPERATIONS = {
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,
+  ...ACL_RULE_OPERATIONS,
   ...BAN_OPERATIONS,
   ...USER_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
