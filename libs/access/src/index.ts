@@ -9,6 +9,7 @@ export {
   banIdOf,
   banSubject,
   type Ban,
+  BAN_KINDS,
   type BanKind,
   type BanSubject,
   subjectOfBanId,

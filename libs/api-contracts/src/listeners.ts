@@ -19,7 +19,8 @@ const place = {
 
 const listenerPlaceSchema = z.object({ node: z.string(), ...place });
 
-const listenerSchema = named(
+/** See the type of the same name. */
+export const listenerSchema = named(
   'Listener',
   z.object({
     id: z.string().describe('Its name in the configuration.'),
@@ -30,12 +31,17 @@ const listenerSchema = named(
 /** A listener, and how it stands on each node. */
 export type ListenerView = z.infer<typeof listenerSchema>;
 
-const listenerReplySchema = named('ListenerReply', listenerSchema.extend({ meta: metaSchema }));
+/** See the type of the same name. */
+export const listenerReplySchema = named(
+  'ListenerReply',
+  listenerSchema.extend({ meta: metaSchema }),
+);
 
 /** A listener, and which nodes have not said how it stands. */
 export type ListenerReply = z.infer<typeof listenerReplySchema>;
 
-const nodeListenersSchema = named(
+/** See the type of the same name. */
+export const nodeListenersSchema = named(
   'NodeListeners',
   z.object({ node: z.string(), listeners: z.array(z.object({ id: z.string(), ...place })) }),
 );
@@ -43,7 +49,8 @@ const nodeListenersSchema = named(
 /** The listeners of a node. */
 export type NodeListenersView = z.infer<typeof nodeListenersSchema>;
 
-const certificateSchema = named(
+/** See the type of the same name. */
+export const certificateSchema = named(
   'Certificate',
   z.object({
     node: z.string(),
@@ -63,7 +70,8 @@ const certificateSchema = named(
 /** A certificate that a listener shows to clients. */
 export type CertificateView = z.infer<typeof certificateSchema>;
 
-const reloadSchema = named(
+/** See the type of the same name. */
+export const reloadSchema = named(
   'CertificateReload',
   z.object({
     results: z.array(

@@ -5,7 +5,8 @@ import { metaSchema } from './page.ts';
 import { countSchema, named, timestampSchema } from './schema.ts';
 import { HEALTH_CHECKS } from './system-command.ts';
 
-const versionSchema = named(
+/** See the type of the same name. */
+export const versionSchema = named(
   'Version',
   z.object({
     version: z.string().describe('Of the API process.'),
@@ -19,7 +20,8 @@ const versionSchema = named(
 /** What runs where. */
 export type VersionView = z.infer<typeof versionSchema>;
 
-const featureListSchema = named(
+/** See the type of the same name. */
+export const featureListSchema = named(
   'FeatureList',
   z.object({
     features: z.array(
@@ -38,7 +40,8 @@ export type FeatureListView = z.infer<typeof featureListSchema>;
 
 const nodeCheckSchema = z.object({ node: z.string(), ok: z.boolean(), detail: z.string() });
 
-const healthCheckSchema = named(
+/** See the type of the same name. */
+export const healthCheckSchema = named(
   'HealthCheck',
   z.object({
     name: z.enum(HEALTH_CHECKS),
@@ -51,7 +54,8 @@ const healthCheckSchema = named(
 /** A check of the cluster, and what each node says to it. */
 export type HealthCheckView = z.infer<typeof healthCheckSchema>;
 
-const healthSchema = named(
+/** See the type of the same name. */
+export const healthSchema = named(
   'Health',
   z.object({ status: z.literal('ok'), checks: z.array(healthCheckSchema), meta: metaSchema }),
 );
@@ -74,7 +78,8 @@ const exampleCheck = {
 };
 const exampleMeta = { partial: false, unavailable_nodes: [] };
 
-const clusterSchema = named(
+/** See the type of the same name. */
+export const clusterSchema = named(
   'Cluster',
   z.object({
     name: z.string(),
@@ -93,7 +98,8 @@ const clusterSchema = named(
 /** The cluster and its members. */
 export type ClusterView = z.infer<typeof clusterSchema>;
 
-const nodeStatsSchema = named(
+/** See the type of the same name. */
+export const nodeStatsSchema = named(
   'NodeStats',
   z.object({
     node: z.string(),
@@ -135,7 +141,8 @@ const nodeStatsSchema = named(
 /** A node in figures. */
 export type NodeStatsView = z.infer<typeof nodeStatsSchema>;
 
-const nodeMetricsSchema = named(
+/** See the type of the same name. */
+export const nodeMetricsSchema = named(
   'NodeMetrics',
   z.object({
     node: z.string(),
@@ -159,7 +166,8 @@ const nodeMetricsSchema = named(
 /** The metrics of a node as values. */
 export type NodeMetricsView = z.infer<typeof nodeMetricsSchema>;
 
-const nodeConfigSchema = named(
+/** See the type of the same name. */
+export const nodeConfigSchema = named(
   'NodeConfig',
   z.object({
     node: z.string(),
