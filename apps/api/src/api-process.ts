@@ -15,7 +15,8 @@ import {
 } from '#libs/nest-support';
 import { ApiModule } from './api.module.ts';
 import { Cluster } from './cluster/cluster.ts';
-import { isLoopback } from './http/access.ts';
+import { FirstKey } from './guard/first-key.ts';
+import { Guard } from './guard/guard.ts';
 import { answerClientError, installConventions, requestIdOf } from './http/conventions.ts';
 import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
 import { problemOf } from './http/problem-of.ts';
@@ -39,9 +40,13 @@ export class ApiProcess {
   readonly #ops: OpsServer;
   #app: NestFastifyApplication | undefined;
   #state: ApiState | undefined;
+  #firstKey: FirstKey | undefined;
+  readonly #announce: (text: string) => void;
   #url = '';
 
-  constructor(config: Config, log: Log) {
+  /** @param announce - shows a text to whoever starts the process, and keeps it nowhere. */
+  constructor(config: Config, log: Log, announce: (text: string) => void = () => {}) {
+    this.#announce = announce;
     this.#config = config;
     this.#log = log;
     const channel = commandChannel(config);
@@ -77,15 +82,16 @@ export class ApiProcess {
    * @throws StartFault when the configuration or a taken port forbids it.
    */
   async start(): Promise<void> {
-    const { host, port, key } = this.#config.api;
-    if (key === undefined && !isLoopback(host)) {
-      throw new StartFault(
-        'api.key: is needed when api.host is not loopback; set it, or listen on 127.0.0.1',
-      );
-    }
+    const { host, port } = this.#config.api;
     await opening('api.opsPort', this.#ops.open());
     this.#state = await this.#openState();
-    const app = await this.#createApp(key, this.#state);
+    const guard = new Guard({
+      ...{ config: this.#config, state: this.#state, meter: this.#meter, log: this.#log },
+      now: Date.now,
+    });
+    this.#firstKey = new FirstKey(guard, this.#announce);
+    await this.#firstKey.begin(this.#config);
+    const app = await this.#createApp(guard, this.#state);
     this.#app = app;
     await app.init();
     // Not through Nest, which logs a taken port in its own words too.
@@ -94,19 +100,22 @@ export class ApiProcess {
     this.#log.info('api-listening', {
       url: this.#url,
       docs: `${this.#url}/api/docs`,
-      access: key === undefined ? 'this machine, without a key' : 'API key',
+      access: (await this.#firstKey.isOpen(this.#config))
+        ? 'this machine, without a key'
+        : 'API keys',
     });
   }
 
   /** Stops listening, ends requests under way and leaves the nodes. */
   async stop(): Promise<void> {
+    this.#firstKey?.close();
     await this.#app?.close();
     await this.#client.close();
     await this.#state?.close();
     await this.#ops.close();
   }
 
-  async #createApp(key: string | undefined, state: ApiState): Promise<NestFastifyApplication> {
+  async #createApp(guard: Guard, state: ApiState): Promise<NestFastifyApplication> {
     const log = this.#log;
     const adapter = new FastifyAdapter({
       // A payload grows by a third in base64.
@@ -115,14 +124,15 @@ export class ApiProcess {
       http: { maxHeaderSize: REQUEST_HEAD_BYTES_MAX },
       requestTimeout: 30_000,
       genReqId: requestIdOf,
+      trustProxy: [...this.#config.api.trustedProxies],
       clientErrorHandler: answerClientError,
       // A path that cannot be decoded never reaches the filter.
       frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
         answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
     });
-    installConventions(adapter.getInstance(), { key, meter: this.#meter, log });
+    installConventions(adapter.getInstance(), { guard, meter: this.#meter, log });
     const app = await NestFactory.create<NestFastifyApplication>(
-      ApiModule.with({ config: this.#config, cluster: this.#cluster, state }),
+      ApiModule.with({ config: this.#config, cluster: this.#cluster, state, guard }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
       { bodyParser: false, logger: new NestLogger(log), abortOnError: false },

@@ -38,14 +38,29 @@ describe('without a key', () => {
     expect(await statusFor(headers)).toBe(status);
   });
 
-  it('refuses to listen beyond this machine, and a port that is taken, in one line', async () => {
+  it('makes a first key when it is to listen beyond this machine, and shows it once', async () => {
+    const config = await configOf({ SKEIN_API_HOST: '0.0.0.0' });
+    const shown: string[] = [];
+    const wide = new ApiProcess(config, silentLog, (text) => shown.push(text));
+    await wide.start();
+    const url = `http://127.0.0.1:${new URL(wide.url).port}/api/v1/whoami`;
+    const [secret = ''] = /skn_\S+/.exec(shown.join('')) ?? [];
+    const known = await fetch(url, { headers: { authorization: `Bearer ${secret}` } });
+    expect(await known.json()).toMatchObject({ name: 'first key', roles: ['admin'] });
+    expect((await fetch(url)).status).toBe(401);
+    expect(shown).toHaveLength(1);
+    await wide.stop();
+  });
+
+  it('refuses a port that is taken in one line', async () => {
     const config = await configOf({});
-    const wide = { ...config, api: { ...config.api, host: '0.0.0.0' } };
     const taken = { ...config, api: { ...config.api, port: Number(new URL(api.url).port) } };
     const second = new ApiProcess(taken, silentLog);
 
-    await expect(open(wide)).rejects.toThrow(StartFault);
-    await expect(second.start()).rejects.toThrow(/^api\.port: 127\.0\.0\.1:\d+ is in use; [^\n]+$/);
+    await expect(second.start()).rejects.toThrow(StartFault);
     await second.stop();
+    const third = new ApiProcess(taken, silentLog);
+    await expect(third.start()).rejects.toThrow(/^api\.port: 127\.0\.0\.1:\d+ is in use; [^\n]+$/);
+    await third.stop();
   });
 });

@@ -15,7 +15,9 @@ export {
 } from './stored-credentials.ts';
 export type { ClaimNames, ParseRules } from './jwt/jwt-claims.ts';
 export { JwtSource, type JwtSourceParts } from './jwt/jwt-source.ts';
-export type { JwtVerifierParts, TokenKey } from './jwt/jwt-verifier.ts';
+export { claimOf, groupsOf } from './jwt/jwt-claims.ts';
+export type { JwtVerifierParts, TokenKey, VerifiedToken } from './jwt/jwt-verifier.ts';
+export { TokenVerifier, type TokenVerifierSettings } from './jwt/token-verifier.ts';
 export { openJwtSource, type JwtKeySettings } from './jwt/open-jwt-source.ts';
 export type { OpenedSource, SourceFault } from './source-fault.ts';
 export { openWebhookSource, type WebhookSettings } from './webhook/open-webhook-source.ts';

@@ -74,6 +74,7 @@ export const DELAYED_MESSAGE_OPERATIONS = {
     description:
       'In the order of their times; those of clients (`$delayed/…`) as well. A page looks at 10,000 messages at most and may hold fewer than `limit`.',
     scope: 'delayed:read',
+    topics: [{ in: 'query', field: 'filter' }],
     query: z.strictObject({
       ...pageQuery,
       filter: topicFilterSchema.optional().describe('Only of topics that this filter matches.'),
@@ -104,6 +105,7 @@ export const DELAYED_MESSAGE_OPERATIONS = {
     description:
       'As if it had been published to `$delayed/{seconds}/{topic}`; `delayed.*` of the configuration bounds it.',
     scope: 'delayed:write',
+    topics: [{ in: 'body', field: 'topic' }],
     query: z.strictObject({}),
     body: delayedCreateSchema,
     replies: {
@@ -132,6 +134,7 @@ export const DELAYED_MESSAGE_OPERATIONS = {
     tag: 'Messages',
     summary: 'Show a message that waits for its time',
     scope: 'delayed:read',
+    topics: [],
     pathParameters: path,
     query: z.strictObject({ payload: payloadFormSchema }),
     replies: { 200: { description: 'The message.', schema: delayedMessageSchema } },
@@ -145,6 +148,7 @@ export const DELAYED_MESSAGE_OPERATIONS = {
     summary: 'Cancel a message that waits for its time',
     description: 'One that a node is publishing at this moment may come all the same.',
     scope: 'delayed:write',
+    topics: [],
     pathParameters: path,
     query: z.strictObject({}),
     replies: { 204: { description: 'Removed.' } },

@@ -143,6 +143,31 @@ export {
   type ListedAclRule,
 } from './acl-rules.ts';
 export { BULK_ITEMS_MAX, bulkResultsSchema, type BulkResults } from './bulk.ts';
+export {
+  apiKeyCreateSchema,
+  apiKeyPatchSchema,
+  apiKeyRotationSchema,
+  apiKeySchema,
+  apiKeySecretSchema,
+  whoamiSchema,
+  type ApiKeySecretView,
+  type ApiKeyView,
+  type WhoamiView,
+} from './api-keys.ts';
+export {
+  ADMIN_ROLE,
+  BUILT_IN_ROLES,
+  roleBindingCreateSchema,
+  roleBindingReplaceSchema,
+  roleBindingSchema,
+  roleCreateSchema,
+  roleIdSchema,
+  roleReplaceSchema,
+  roleSchema,
+  scopesSchema,
+  type RoleBindingView,
+  type RoleView,
+} from './roles.ts';
 export { clientSchema, type Client } from './clients.ts';
 export {
   choiceField,
@@ -270,6 +295,7 @@ export {
   type OutputOf,
   type Reply,
   type ReplyOf,
+  type TopicPlace,
 } from './operation.ts';
 export { OPERATIONS, methodsOf, type Input, type OperationId } from './operations.ts';
 export { PAGE_LIMIT_MAX, metaSchema, pageSchema, type List, type Meta, type Page } from './page.ts';
@@ -281,6 +307,12 @@ export {
   type Problem,
   type ProblemCode,
 } from './problem.ts';
-export { SCOPE_RESOURCES, type OperationScope, type Scope, type ScopeResource } from './scope.ts';
+export {
+  SCOPES,
+  SCOPE_RESOURCES,
+  type OperationScope,
+  type Scope,
+  type ScopeResource,
+} from './scope.ts';
 export { subscriptionSchema, type Subscription } from './subscriptions.ts';
 export { isTopicFilter, isTopicName } from './topic.ts';

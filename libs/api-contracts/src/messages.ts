@@ -231,6 +231,7 @@ export const MESSAGE_OPERATIONS = {
     description:
       'Any live node takes the message and answers when it has responsibility for it. `matched_subscribers` is what that node knows: its own receivers, and one for each other node that has a matching subscription. With `as_client_id` the node of that client takes it, as if the client had sent it.',
     scope: 'messages:publish',
+    topics: [{ in: 'body', field: 'topic' }],
     query: z.strictObject({}),
     body: messagePublishSchema,
     replies: {
@@ -250,6 +251,7 @@ export const MESSAGE_OPERATIONS = {
     summary: 'Publish many messages',
     description: `Up to ${BULK_ITEMS_MAX} messages, as a JSON array or one in a line (NDJSON). One node takes them in their order, but for those of clients. Each has its own result.`,
     scope: 'messages:publish',
+    topics: [{ in: 'body', field: '*.topic' }],
     query: z.strictObject({}),
     body: messageBulkSchema,
     otherBodyTypes: ['application/x-ndjson'],
@@ -286,6 +288,10 @@ export const MESSAGE_OPERATIONS = {
     description:
       'Publishes with a response topic and correlation data (made up unless given), and answers with the first message on the response topic that bears the same correlation data. A message without any counts too: devices before MQTT 5 have none. The device needs the right to publish to its response topic: allow `$response/#`, which no client can subscribe to. Needs `payloads:read` as well.',
     scope: 'messages:publish',
+    topics: [
+      { in: 'body', field: 'topic' },
+      { in: 'body', field: 'response_topic' },
+    ],
     alsoNeeds: ['payloads:read'],
     query: z.strictObject({}),
     body: messageRequestSchema,

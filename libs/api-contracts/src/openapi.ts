@@ -19,13 +19,17 @@ const TAGS: Readonly<Record<string, string>> = {
   Messages: 'Publishing, and messages that the cluster keeps.',
   Bridge: 'What is carried to and from other systems, and by which rules.',
   Access: 'Who may connect, and who may do what.',
+  Administrators: 'Who may use the API, and for what.',
   Documents: 'The API about itself.',
 };
 
 const INT32_MAX = 2 ** 31 - 1;
 
 /** What any operation that needs a key may answer. */
-const GUARDED: readonly ProblemCode[] = ['unauthenticated', 'forbidden'];
+const GUARDED: readonly ProblemCode[] = [
+  ...(['unauthenticated', 'expired-credential', 'forbidden', 'ip-not-allowed'] as const),
+  ...(['rate-limited', 'storage-unavailable'] as const),
+];
 const ANY: readonly ProblemCode[] = ['validation-failed', 'head-too-large', 'internal'];
 
 /**
@@ -65,11 +69,16 @@ export function openApiDocument(version: string): JsonObject {
         apiKey: {
           type: 'http',
           scheme: 'bearer',
-          description: 'The API key of the configuration.',
+          description: 'An API key, or a token of the issuer that the API trusts.',
+        },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'The id of an API key as the user, its secret as the password.',
         },
       },
     },
-    security: [{ apiKey: [] }],
+    security: [{ apiKey: [] }, { basic: [] }],
   };
 }
 

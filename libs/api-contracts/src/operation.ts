@@ -27,6 +27,13 @@ export interface Example {
   readonly reply?: unknown;
 }
 
+/** Where a request names topics: a field of the body or of the query; `*` stands for every item of a list. */
+export interface TopicPlace {
+  readonly in: 'body' | 'query' | 'path';
+  /** Names with dots between them, for example `messages.*.topic`. */
+  readonly field: string;
+}
+
 /** One operation of the API: the router, the checks of requests and the OpenAPI document are made from it. */
 export interface Operation {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -38,6 +45,11 @@ export interface Operation {
   readonly scope: OperationScope;
   /** Scopes that it needs besides. */
   readonly alsoNeeds?: readonly Scope[];
+  /**
+   * Where the topics or filters are that it touches: a caller with topic prefixes may name those below them only, and has to
+   * name some; an empty list is for operations that do not say which, and keeps all such callers away. Absent: it touches none.
+   */
+  readonly topics?: readonly TopicPlace[];
   readonly pathParameters?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;

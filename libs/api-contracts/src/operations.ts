@@ -1,6 +1,7 @@
 import { ACCESS_OPERATIONS } from './access.ts';
 import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
 import { BAN_OPERATIONS } from './bans.ts';
+import { API_KEY_OPERATIONS } from './api-keys.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
@@ -12,6 +13,7 @@ import { LISTENER_OPERATIONS } from './listeners.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
 import { RETAINED_OPERATIONS } from './retained.ts';
+import { ROLE_OPERATIONS } from './roles.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
@@ -35,6 +37,8 @@ export const OPERATIONS = {
   ...ACL_RULE_OPERATIONS,
   ...BAN_OPERATIONS,
   ...USER_OPERATIONS,
+  ...API_KEY_OPERATIONS,
+  ...ROLE_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

@@ -38,17 +38,32 @@ export const PROBLEMS = {
   unauthenticated: {
     status: 401,
     title: 'Unauthenticated',
-    text: 'Send the API key as `Authorization: Bearer <key>`.',
+    text: 'Send an API key as `Authorization: Bearer <key>` (or Basic, with the id of the key as the user), or a token of the issuer that the API trusts.',
+  },
+  'expired-credential': {
+    status: 401,
+    title: 'Credential expired',
+    text: 'The key or token was right and is so no longer. Rotate the key, or get another token.',
   },
   forbidden: {
     status: 403,
     title: 'Forbidden',
-    text: 'The request is not allowed. An API without a key serves programs on its own machine only: the Host header must name the loopback address, and web pages of other origins are refused.',
+    text: 'The caller has not the scope that the operation needs; `GET /api/v1/whoami` shows those it has. An API without a key serves programs on its own machine only: the Host header must name the loopback address, and web pages of other origins are refused.',
+  },
+  'ip-not-allowed': {
+    status: 403,
+    title: 'Address not allowed',
+    text: 'The key may not be used from this address: see its `allowed_cidrs`. Behind a proxy, `api.trustedProxies` has to name it.',
+  },
+  'scope-escalation': {
+    status: 403,
+    title: 'Scope escalation',
+    text: 'Nobody can grant more than they have: scopes, topic prefixes, addresses and life of a key, role or binding stay within those of the caller.',
   },
   'topic-not-allowed': {
     status: 403,
     title: 'Topic not allowed',
-    text: 'The broker does not permit the message on this topic.',
+    text: 'The broker does not permit the message on this topic, or the key of the caller is for other topics.',
   },
   'not-found': {
     status: 404,
@@ -118,7 +133,7 @@ export const PROBLEMS = {
   'rate-limited': {
     status: 429,
     title: 'Rate limited',
-    text: 'The broker has reached a quota. Try again later.',
+    text: 'The caller sends more than it may, or the broker has reached a quota. Try again after `Retry-After` seconds.',
   },
   'head-too-large': {
     status: 431,

@@ -84,6 +84,7 @@ export const RETAINED_OPERATIONS = {
     description:
       'In the order of topics. `#` matches every topic but those that begin with `$`. Pages with payloads may hold fewer items than `limit`: they end after about 4 MiB.',
     scope: 'retained:read',
+    topics: [{ in: 'query', field: 'filter' }],
     query: z.strictObject({
       ...pageQuery,
       filter: topicFilterSchema.default('#').describe('A topic filter.'),
@@ -113,6 +114,10 @@ export const RETAINED_OPERATIONS = {
     description:
       'Exactly one of `topic` and `filter`. Subscribers are not told. With `filter` the reply says what was removed, or with `dry_run` what would be; what comes to these topics meanwhile may stay.',
     scope: 'retained:write',
+    topics: [
+      { in: 'query', field: 'topic' },
+      { in: 'query', field: 'filter' },
+    ],
     query: z
       .strictObject({
         topic: topicNameSchema.optional(),
@@ -146,6 +151,7 @@ export const RETAINED_OPERATIONS = {
     tag: 'Messages',
     summary: 'Show the retained message of a topic',
     scope: 'retained:read',
+    topics: [{ in: 'query', field: 'topic' }],
     query: z.strictObject({ ...topicQuery, payload: payloadFormSchema }),
     headers: { 'If-None-Match': 'An ETag; 304 when the message is still that one.' },
     replies: {
@@ -163,6 +169,7 @@ export const RETAINED_OPERATIONS = {
     description:
       'Subscribers get it as they get any message. `If-Match` and `If-None-Match: *` are checked just before; MQTT clients know no such condition and may publish in between.',
     scope: 'retained:write',
+    topics: [{ in: 'query', field: 'topic' }],
     query: z.strictObject(topicQuery),
     headers: {
       'If-Match': 'The ETag last read: 412 when there is another message by now.',
@@ -196,6 +203,7 @@ export const RETAINED_OPERATIONS = {
     summary: 'Remove the retained message of a topic',
     description: 'Subscribers are not told.',
     scope: 'retained:write',
+    topics: [{ in: 'query', field: 'topic' }],
     query: z.strictObject(topicQuery),
     headers: { 'If-Match': 'The ETag last read: 412 when there is another message by now.' },
     replies: { 204: { description: 'Removed.' } },

@@ -48,5 +48,15 @@ export type Scope =
   | `${'audit' | 'events' | 'stats' | 'payloads'}:read`
   | 'messages:publish';
 
+/** Resources of which some can be read and nothing more. */
+const READ_ONLY = new Set<ScopeResource>(['payloads', 'audit', 'events', 'stats']);
+
+/** Every scope there is. */
+export const SCOPES: readonly Scope[] = SCOPE_RESOURCES.flatMap((resource): readonly string[] => {
+  if (resource === 'messages') return ['messages:publish'];
+  if (READ_ONLY.has(resource)) return [`${resource}:read`];
+  return [`${resource}:read`, `${resource}:write`, `${resource}:execute`];
+}) as readonly Scope[];
+
 /** What an operation needs. `any`: some credential; `none`: not even that. */
 export type OperationScope = Scope | 'any' | 'none';

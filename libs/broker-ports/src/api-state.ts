@@ -17,6 +17,7 @@ export const API_DEFINITION_KINDS = [
   'topic-metrics',
   'schedules',
   'backups',
+  'api-key-uses',
 ] as const;
 
 /** A kind of definition that is the API's own. */

@@ -10,10 +10,13 @@ const KEY_FAULT = 'must have one of secret, keyFile, jwksFile and jwksUrl';
 const HOOK_FAULT = 'must be an https: or http: URL without user, password and fragment';
 const URL_FAULT = 'must be an https: URL, or an http: URL of the machine itself';
 
-const ALGORITHMS = [
-  ...['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+/** Algorithms of keys of which only one half is told. @internal */
+export const PUBLIC_ALGORITHMS = [
+  ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
+  ...(['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const),
 ] as const;
+
+const ALGORITHMS = [...(['HS256', 'HS384', 'HS512'] as const), ...PUBLIC_ALGORITHMS] as const;
 
 const kind = <const Kind extends (typeof KINDS)[number]>(name: Kind) =>
   z
@@ -171,7 +174,8 @@ export const authSource = z.discriminatedUnion(
   { error: KIND_FAULT },
 );
 
-function isKeysUrl(url: string): boolean {
+/** Whether a key set may be read there. @internal */
+export function isKeysUrl(url: string): boolean {
   const { protocol, hostname, username } = URL.parse(url) ?? {};
   const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname ?? '');
   return username === '' && (protocol === 'https:' || (protocol === 'http:' && isLocal));

@@ -1,6 +1,7 @@
 import { flapping, overload, quotas, rates } from './abuse-section.ts';
 import { aclRule } from './acl-rule.ts';
 import { auth } from './auth-section.ts';
+import { api } from './api-section.ts';
 import { z } from 'zod';
 import { bridge, bridgeRules, bridges } from './bridge-section.ts';
 import { file, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
@@ -58,26 +59,6 @@ const tls = section({
 const ops = section({
   host: host('Address of the ops port. Metrics and probes need no key: keep it private.'),
   port: port('Port of `/metrics` and `/healthz/live|ready|startup` of a node.', 9464),
-});
-
-const api = section({
-  host: host('Address of the admin API. Anything but loopback needs `api.key`.'),
-  port: port('Port of the admin API.', 8080),
-  key: z
-    .string()
-    .regex(/^[\x21-\x7e]{16,512}$/)
-    .exactOptional()
-    .meta({
-      description: 'Key that callers of the admin API must send as a bearer token.',
-      expects: '16 to 512 visible ASCII characters without spaces',
-      secret: true,
-    }),
-  keyFile: file('File with that key in its first line, read at the start, instead of `api.key`.'),
-  opsPort: port('Port of `/metrics` and `/healthz/*` of the API process, on `ops.host`.', 9465),
-  nodeTimeoutMs: milliseconds(
-    'How long an operation of the API may take; nodes that have not answered by then are unavailable.',
-    { default: 2_000, min: 100, max: 60_000 },
-  ),
 });
 
 const commands = section({

@@ -34,11 +34,17 @@ it('bounds its series whatever callers ask for', async () => {
 it('counts node calls and authentications from 0', async () => {
   const meter = new ApiMeter();
   meter.nodeCalled('timeout', 2);
-  meter.authenticated('denied');
+  meter.authenticated('api_key', 'denied');
+  meter.authenticated('jwt', 'expired');
+  meter.rateLimited('publishes');
   const text = await page(meter);
 
   expect(text).toContain('skein_api_node_calls_total{outcome="timeout"} 1');
   expect(text).toContain('skein_api_node_calls_total{outcome="error"} 0');
   expect(text).toContain('skein_api_authentications_total{kind="api_key",outcome="denied"} 1');
+  expect(text).toContain('skein_api_authentications_total{kind="jwt",outcome="expired"} 1');
+  expect(text).toContain('skein_api_authentications_total{kind="jwt",outcome="allowed"} 0');
+  expect(text).toContain('skein_api_rate_limited_total{policy="publishes"} 1');
+  expect(text).toContain('skein_api_rate_limited_total{policy="requests"} 0');
   expect(text).toContain('skein_api_node_call_duration_seconds_count 1');
 });

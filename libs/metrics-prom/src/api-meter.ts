@@ -25,11 +25,15 @@ export class ApiMeter {
   readonly #inFlight = gaugeFamilies(this.#registry, API_GAUGES).inFlight.cell();
   readonly #nodeCallDuration = this.#histograms.nodeCallDuration.cell();
   readonly #nodeCalls = this.#counters.nodeCalls.by('outcome', ['ok', 'timeout', 'error'] as const);
-  readonly #authentications = this.#counters.authentications.by(
-    'outcome',
-    ['allowed', 'denied'] as const,
-    { kind: 'api_key' },
-  );
+  readonly #authentications = {
+    api_key: this.#authenticationsOf('api_key'),
+    jwt: this.#authenticationsOf('jwt'),
+  };
+  readonly #rateLimited = this.#counters.rateLimited.by('policy', [
+    'requests',
+    'publishes',
+    'failures',
+  ] as const);
   readonly #routes = new ByLabel([], (route: string) => this.#routeSeries(route), OPEN_LABEL_MAX);
 
   /** A request came in. */
@@ -45,9 +49,14 @@ export class ApiMeter {
     series.duration.observe(seconds);
   }
 
-  /** A caller was or was not recognised by its API key. */
-  authenticated(outcome: 'allowed' | 'denied'): void {
-    this.#authentications.get(outcome).value += 1;
+  /** A caller was or was not recognised by its API key or token. */
+  authenticated(kind: 'api_key' | 'jwt', outcome: 'allowed' | 'denied' | 'expired'): void {
+    this.#authentications[kind].get(outcome).value += 1;
+  }
+
+  /** A request was refused because its caller sends too many. */
+  rateLimited(policy: 'requests' | 'publishes' | 'failures'): void {
+    this.#rateLimited.get(policy).value += 1;
   }
 
   /** A command to a node was answered, or its deadline passed, or it failed. */
@@ -59,6 +68,11 @@ export class ApiMeter {
   /** Renders all series in the format that the scraper's Accept header asks for: Prometheus text or OpenMetrics. */
   expose(accept?: string): Promise<Exposition> {
     return expose(this.#registry, accept);
+  }
+
+  #authenticationsOf(kind: 'api_key' | 'jwt') {
+    const outcomes = ['allowed', 'denied', 'expired'] as const;
+    return this.#counters.authentications.by('outcome', outcomes, { kind });
   }
 
   #routeSeries(route: string) {

@@ -439,6 +439,11 @@ export const API_COUNTERS = {
     'Decisions on the identity of callers.',
     ...['kind', 'outcome'],
   ),
+  rateLimited: metric(
+    'skein_api_rate_limited_total',
+    'Requests refused because their caller sends too many.',
+    'policy',
+  ),
   nodeCalls: metric('skein_api_node_calls_total', 'Commands sent to nodes.', 'outcome'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

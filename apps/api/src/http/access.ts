@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { ProblemError } from './problem-error.ts';
 
 const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
@@ -12,20 +11,6 @@ export function isLoopback(host: string): boolean {
 export interface AccessHeaders {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
-  readonly authorization?: string | undefined;
-}
-
-/**
- * Compares a bearer token with the key in a time that tells nothing of either.
- *
- * @throws ProblemError 401.
- */
-export function requireKey(key: string, { authorization = '' }: AccessHeaders): void {
-  const [, token = ''] = /^bearer +(.+)$/i.exec(authorization) ?? [];
-  if (timingSafeEqual(digest(token), digest(key))) return;
-  throw new ProblemError('unauthenticated', 'The API key is missing or wrong', {
-    headers: { 'www-authenticate': 'Bearer realm="skein"' },
-  });
 }
 
 /**
@@ -42,8 +27,4 @@ export function requireLocal({ host = '', origin }: AccessHeaders): void {
   if (origin !== undefined && origin !== `http://${host}`) {
     throw new ProblemError('forbidden', 'Without an API key no other origin is served');
   }
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -5,15 +5,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Log } from '#libs/broker-ports';
 import type { ApiMeter } from '#libs/metrics-prom';
 import { OPERATIONS, type Operation, type ProblemCode } from '#libs/api-contracts';
-import { requireKey, requireLocal } from './access.ts';
 import { parseLines } from './ndjson.ts';
+import type { Guard } from '../guard/guard.ts';
 import { ProblemError } from './problem-error.ts';
 import { routeOf } from './route.ts';
 
 /** What holds for every request. */
 export interface ConventionsOptions {
-  /** Undefined: open to this machine. */
-  readonly key: string | undefined;
+  readonly guard: Pick<Guard, 'admit'>;
   readonly meter: ApiMeter;
   readonly log: Log;
 }
@@ -26,11 +25,18 @@ const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
-const PUBLIC_ROUTES = new Set(
-  Object.values<Operation>(OPERATIONS)
-    .filter(({ scope }) => scope === 'none')
-    .map(routeOf),
+const OPERATIONS_BY_ROUTE: ReadonlyMap<string, Operation> = new Map(
+  Object.values<Operation>(OPERATIONS).map((operation) => [
+    `${operation.method} ${routeOf(operation)}`,
+    operation,
+  ]),
 );
+
+/** The operation that a request is for; undefined when there is none. HEAD is GET without its body. */
+export function operationOf({ method, routeOptions }: FastifyRequest): Operation | undefined {
+  const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
+  return OPERATIONS_BY_ROUTE.get(`${verb} ${routeOptions.url ?? ''}`);
+}
 
 /** The caller's request id if it is a plain word, else a new one. */
 export function requestIdOf(request: IncomingMessage): string {
@@ -41,7 +47,7 @@ export function requestIdOf(request: IncomingMessage): string {
 /** Adds to a server what holds for every request: ids, headers, access, metrics, log. */
 export function installConventions(
   server: FastifyInstance,
-  { key, meter, log }: ConventionsOptions,
+  { guard, meter, log }: ConventionsOptions,
 ): void {
   const begun = new WeakMap<IncomingMessage, number>();
   server.removeContentTypeParser('text/plain');
@@ -56,7 +62,11 @@ export function installConventions(
     begun.set(request.raw, performance.now());
     meter.requestStarted();
     void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
-    admit(request);
+    const operation = operationOf(request);
+    await guard.admit({ request, reply }, operation);
+    if (operation?.scope !== 'none' && !acceptsJson(request.headers.accept)) {
+      throw new ProblemError('not-acceptable', 'Replies are application/json');
+    }
   });
   server.addHook('onResponse', async (request, reply) => {
     const start = begun.get(request.raw);
@@ -67,26 +77,6 @@ export function installConventions(
     meter.requestFinished({ route, method, code: reply.statusCode, seconds });
     log.debug('request', { requestId: request.id, method, route, code: reply.statusCode, seconds });
   });
-
-  const admit = (request: FastifyRequest): void => {
-    const route = request.routeOptions.url;
-    const open = route !== undefined && PUBLIC_ROUTES.has(route);
-    if (key === undefined) requireLocal(request.headers);
-    else if (!open) authenticate(key, request);
-    if (!open && !acceptsJson(request.headers.accept)) {
-      throw new ProblemError('not-acceptable', 'Replies are application/json');
-    }
-  };
-
-  const authenticate = (expected: string, request: FastifyRequest): void => {
-    try {
-      requireKey(expected, request.headers);
-      meter.authenticated('allowed');
-    } catch (error) {
-      meter.authenticated('denied');
-      throw error;
-    }
-  };
 }
 
 function acceptsJson(accept = '*/*'): boolean {

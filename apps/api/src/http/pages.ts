@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { List, Meta } from '#libs/api-contracts';
+import { callerOf } from '../guard/caller.ts';
 import type { Cursors } from './cursor.ts';
 
 /** Part of a list and what is known of the rest. */
@@ -63,9 +64,10 @@ export function metaOf(unavailable: readonly string[]): Meta {
   return { partial: unavailable.length > 0, unavailable_nodes: [...unavailable] };
 }
 
-/** What a cursor is bound to: the path and every filter, in whatever order they were written. */
+/** What a cursor is bound to: the caller, the path and every filter, in whatever order they were written. */
 function queryOf(request: FastifyRequest): string {
   const { pathname, searchParams } = new URL(request.url, 'http://api');
   const filters = [...searchParams].filter(([name]) => name !== 'cursor' && name !== 'limit');
-  return JSON.stringify([pathname, filters.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  const sorted = filters.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([callerOf(request)?.id, pathname, sorted]);
 }

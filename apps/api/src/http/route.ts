@@ -11,6 +11,9 @@ import {
 } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { OPERATIONS, type Operation, type OperationId } from '#libs/api-contracts';
+import { requireContent } from '../guard/content.ts';
+import { callerOf } from '../guard/caller.ts';
+import { requireTopics } from '../guard/topics.ts';
 import { checkRequest, requireBodyType, type CheckedRequest } from './request-check.ts';
 
 /** Under this key a handler holds its operationId. */
@@ -37,7 +40,14 @@ class ContractGuard implements CanActivate {
     const id = Reflect.getMetadata(OPERATION_ID, context.getHandler()) as OperationId;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     requireBodyType(OPERATIONS[id], request.headers['content-type']);
-    checked.set(request, checkRequest(OPERATIONS[id], request));
+    const operation: Operation = OPERATIONS[id];
+    const input = checkRequest(operation, request);
+    const caller = callerOf(request);
+    if (caller !== undefined) {
+      requireTopics(operation, input, caller);
+      requireContent(input, caller);
+    }
+    checked.set(request, input);
     return true;
   }
 }

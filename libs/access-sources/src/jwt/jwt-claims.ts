@@ -57,7 +57,7 @@ function isName(value: unknown): value is string {
 }
 
 /** A claim by its name, or else by a path of names with dots between them. */
-function claimOf(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+export function claimOf(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   if (Object.hasOwn(claims, name)) return claims[name];
   let here: unknown = claims;
   for (const key of name.split('.')) {

@@ -1,0 +1,112 @@
+import type { FastifyReply } from 'fastify';
+import type { Operation } from '#libs/api-contracts';
+import { StoreUnavailableError, type ApiState, type BucketTaken } from '#libs/broker-ports';
+import type { Config } from '#libs/config';
+import type { ApiMeter } from '#libs/metrics-prom';
+import { ProblemError } from '../http/problem-error.ts';
+import type { Caller } from './caller.ts';
+
+/** What is counted apart. */
+export type RatePolicy = 'requests' | 'publishes' | 'failures';
+
+/** How much of it a caller may send. */
+export interface RateLimit {
+  readonly policy: RatePolicy;
+  readonly ratePerSecond: number;
+  readonly burst: number;
+}
+
+/** How long a caller that was known without the store waits for it. */
+const PATIENCE_MS = 500;
+
+/** What callers may ask for, counted by all replicas together. */
+export class RateLimits {
+  readonly #limits: ReadonlyMap<RatePolicy, RateLimit>;
+  readonly #state: ApiState;
+  readonly #meter: ApiMeter;
+
+  constructor(settings: Config['api']['rateLimits'], state: ApiState, meter: ApiMeter) {
+    const all: readonly RateLimit[] = [
+      limitOf('requests', settings.requestsPerSecond, settings.requestBurst),
+      limitOf('publishes', settings.publishesPerSecond, settings.publishBurst),
+      limitOf('failures', settings.failuresPerSecond, settings.failureBurst),
+    ];
+    const set = all.filter(({ ratePerSecond }) => ratePerSecond > 0);
+    this.#limits = new Map(set.map((limit) => [limit.policy, limit]));
+    this.#state = state;
+    this.#meter = meter;
+  }
+
+  /** Those that a caller is held to. */
+  get limits(): readonly RateLimit[] {
+    return [...this.#limits.values()].filter(({ policy }) => policy !== 'failures');
+  }
+
+  /**
+   * Counts a request, or several that came as one, and tells the caller how much is left.
+   *
+   * @throws ProblemError 429 when it is too much; StoreUnavailableError when nobody can count, unless the caller is known
+   * without the store: it must be able to look when Redis is away.
+   */
+  async take(
+    caller: Caller,
+    operation: Pick<Operation, 'scope'> | undefined,
+    { reply, count = 1 }: { readonly reply: FastifyReply; readonly count?: number },
+  ): Promise<void> {
+    const policy = operation?.scope === 'messages:publish' ? 'publishes' : 'requests';
+    const limit = this.#limits.get(policy);
+    if (limit === undefined) return;
+    const taking = this.#state.buckets.take(`${policy} ${caller.id}`, limit, count);
+    const needsStore = caller.kind === 'api_key' || caller.kind === 'jwt';
+    const taken = needsStore ? await taking : await patiently(taking);
+    if (taken === undefined) return;
+    const { ratePerSecond, burst } = limit;
+    void reply.headers({
+      'ratelimit-limit': String(burst),
+      'ratelimit-remaining': String(taken.remaining),
+      'ratelimit-reset': String(Math.ceil(taken.resetMs / 1_000)),
+      'ratelimit-policy': `${burst};w=${Math.ceil(burst / ratePerSecond)};policy="${policy}"`,
+    });
+    if (!taken.allowed) throw this.#refusal(policy, taken);
+  }
+
+  /**
+   * Counts a credential that was refused.
+   *
+   * @throws ProblemError 429 in place of the refusal, when too many came from one address.
+   */
+  async failed(address: string): Promise<void> {
+    const limit = this.#limits.get('failures');
+    if (limit === undefined) return;
+    const taken = await patiently(this.#state.buckets.take(`failures ${address}`, limit, 1));
+    if (taken?.allowed === false) throw this.#refusal('failures', taken);
+  }
+
+  #refusal(policy: RatePolicy, { retryAfterMs }: BucketTaken): ProblemError {
+    this.#meter.rateLimited(policy);
+    const seconds = Math.max(Math.ceil(retryAfterMs / 1_000), 1);
+    return new ProblemError('rate-limited', `Too many requests; try again in ${seconds} s`, {
+      headers: { 'retry-after': String(seconds) },
+    });
+  }
+}
+
+function limitOf(policy: RatePolicy, ratePerSecond: number, burst: number): RateLimit {
+  return { policy, ratePerSecond, burst };
+}
+
+/** What was taken, unless the store is away or too slow to tell. */
+async function patiently(taking: Promise<BucketTaken>): Promise<BucketTaken | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS, undefined);
+  });
+  try {
+    return await Promise.race([taking, late]);
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
