@@ -48,7 +48,12 @@ export function codeOf({ body }: Pick<Answer, 'body'>): string | undefined {
 export function callAs(
   api: ApiProcess,
   secret: string,
-  { path, ...init }: Parameters<typeof call>[2] & { readonly path: string },
+  {
+    path,
+    ...init
+  }: Omit<NonNullable<Parameters<typeof call>[2]>, 'headers'> & {
+    readonly path: string;
+  },
 ): Promise<Answer> {
-  return call(api, path, { ...init, headers: { ...bearer(secret), ...init.headers } });
+  return call(api, path, { ...init, headers: bearer(secret) });
 }

@@ -69,16 +69,12 @@ export function openApiDocument(version: string): JsonObject {
         apiKey: {
           type: 'http',
           scheme: 'bearer',
-          description: 'An API key, or a token of the issuer that the API trusts.',
-        },
-        basic: {
-          type: 'http',
-          scheme: 'basic',
-          description: 'The id of an API key as the user, its secret as the password.',
+          description:
+            'An API key, or a token of the issuer that the API trusts. A key is taken by Basic too: its id as the user, its secret as the password.',
         },
       },
     },
-    security: [{ apiKey: [] }, { basic: [] }],
+    security: [{ apiKey: [] }],
   };
 }
 

@@ -65,6 +65,7 @@ const TEXT_MAX = 256;
 /** The id of a role. */
 export const roleIdSchema = z
   .string()
+  .max(64)
   .regex(ROLE_ID, {
     error: 'must be 1 to 64 lower-case letters, digits, _ and -, a letter first',
   })

@@ -409,18 +409,6 @@ describe('rules between settings', () => {
 
   it.each([
     ['data.dir', { SKEIN_DATA_DIR: 'd', SKEIN_REDIS_URL: 'redis://localhost' }],
-    ['api.jwt.audience', { SKEIN_API_JWT_ISSUER: 'https://id.example' }],
-    ['api.jwt.issuer', { SKEIN_API_JWT_AUDIENCE: 'skein' }],
-    ['api.jwt.issuer', { SKEIN_API_JWT_ISSUER: 'id', SKEIN_API_JWT_AUDIENCE: 'skein' }],
-    [
-      'api.jwt.jwksFile',
-      {
-        SKEIN_API_JWT_ISSUER: 'id',
-        SKEIN_API_JWT_AUDIENCE: 'skein',
-        SKEIN_API_JWT_JWKS_FILE: 'keys.json',
-        SKEIN_API_JWT_JWKS_URL: 'https://id.example/keys',
-      },
-    ],
     ['bridges[1].id', { SKEIN_BRIDGES: JSON.stringify([BRIDGE, BRIDGE]) }],
     [
       'bridges[0].tls.keyFile',
