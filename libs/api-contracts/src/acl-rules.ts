@@ -27,7 +27,8 @@ export const listedAclRuleSchema = named(
 /** A general rule. */
 export type ListedAclRule = z.output<typeof listedAclRuleSchema>;
 
-const listSchema = named(
+/** A page of rules, and who has seen them. */
+export const aclRuleListSchema = named(
   'AclRuleList',
   z.object({
     items: z.array(listedAclRuleSchema).describe('In the order in which they are asked.'),
@@ -38,7 +39,7 @@ const listSchema = named(
 );
 
 /** Some of the general rules. */
-export type AclRuleList = z.output<typeof listSchema>;
+export type AclRuleList = z.output<typeof aclRuleListSchema>;
 
 /** What may be asked of general rules. Of several values of a rule, one has to fit. */
 export const ACL_RULE_FILTERS = {
@@ -111,7 +112,7 @@ export const ACL_RULE_OPERATIONS = {
     headers: known,
     replies: {
       200: {
-        ...pageReply('A page of rules.', listSchema),
+        ...pageReply('A page of rules.', aclRuleListSchema),
         headers: { ...listEtag, Link: 'The next page, `rel="next"`.' },
       },
       304: { description: 'Not changed.', headers: listEtag },

@@ -137,6 +137,7 @@ export type {
 } from './ban-command.ts';
 export {
   ACL_RULE_FILTERS,
+  aclRuleListSchema,
   aclRuleWishSchema,
   listedAclRuleSchema,
   type AclRuleList,
