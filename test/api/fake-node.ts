@@ -5,6 +5,8 @@ import type {
   BridgeCommand,
   BanCommand,
   CommandOf,
+  DeadLetterAnswers,
+  DeadLetterCommand,
   NodeAnswers,
   NodeCommand,
   NodeReply,
@@ -16,6 +18,7 @@ import type {
   WireBridgeChange,
   WireClient,
   WireClientQuery,
+  WireDeadLetter,
   WirePage,
   WireRuleChange,
   WireRuleMetrics,
@@ -67,6 +70,7 @@ export class FakeNode {
   states: readonly WireRuleState[] = [];
   bridges: readonly WireBridge[] = [];
   metrics: readonly WireRuleMetrics[] = [];
+  readonly letters = new Map<string, WireDeadLetter>();
   readonly steps = new Map<string, readonly WireTestStep[]>();
   /** A frozen node takes commands and answers none. */
   frozen = false;
@@ -154,6 +158,31 @@ export class FakeNode {
     return { kind: 'stored', revision: this.acl.revision };
   }
 
+  private answerOnDeadLetters(
+    command: DeadLetterCommand,
+  ): DeadLetterAnswers[DeadLetterCommand['kind']] {
+    switch (command.kind) {
+      case 'dead-letters': {
+        const { after = '', limit } = command;
+        const rest = [...this.letters.values()].filter(({ id }) => id > after);
+        const items = rest.slice(0, limit);
+        return { items, ...(rest.length > limit && { next: items.at(-1)?.id }) };
+      }
+      case 'remove-dead-letters': {
+        const removed = this.letters.size;
+        if (!command.dryRun) this.letters.clear();
+        return { removed, hasMore: false };
+      }
+      case 'replay-dead-letters':
+        return {
+          results: command.ids.map((id) => ({
+            id,
+            outcome: this.letters.delete(id) ? ('replayed' as const) : ('absent' as const),
+          })),
+        };
+    }
+  }
+
   private putUser({
     id,
     groups,
@@ -179,6 +208,7 @@ export class FakeNode {
     if (isOnBridges(command)) return this.answerOnBridges(command);
     if (this.system.takes(command)) return this.system.answer(command);
     if (isOnMessages(command)) return this.messages.answer(command);
+    if (isOnDeadLetters(command)) return this.answerOnDeadLetters(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };
@@ -323,4 +353,8 @@ function isOnUsers(command: NodeCommand): command is UserCommand {
 
 function isOnBridges(command: NodeCommand): command is BridgeCommand {
   return ['restart-bridge', 'bridge-metrics', 'reset-bridge-metrics'].includes(command.kind);
+}
+
+function isOnDeadLetters(command: NodeCommand): command is DeadLetterCommand {
+  return ['dead-letters', 'remove-dead-letters', 'replay-dead-letters'].includes(command.kind);
 }

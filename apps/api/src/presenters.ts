@@ -178,24 +178,31 @@ export function base64Of(payload: unknown, encoding: MessagePublish['payload_enc
 /** A bridge rule as the API shows it. */
 export function presentRule({ rule, source }: WireStoredRule): BridgeRuleView {
   if (rule.direction === 'mqtt-to-kafka') {
-    const { allowTopics, allowLoop, deadLetterTopic, schema, spool, ...rest } = rule;
+    const { allowTopics, allowLoop, keepDeadLetters, deadLetterTopic, schema, spool, ...rest } =
+      rule;
     const own = given({
       allow_loop: allowLoop,
+      keep_dead_letters: keepDeadLetters,
       allow_topics: allowTopics && [...allowTopics],
       dead_letter_topic: deadLetterTopic,
     });
     return { ...rest, ...own, ...presentSchema(schema), ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-webhook') {
-    const { deadLetterPath, allowLoop, spool, ...rest } = rule;
-    const own = given({ dead_letter_path: deadLetterPath, allow_loop: allowLoop });
+    const { deadLetterPath, allowLoop, keepDeadLetters, spool, ...rest } = rule;
+    const own = given({
+      dead_letter_path: deadLetterPath,
+      allow_loop: allowLoop,
+      keep_dead_letters: keepDeadLetters,
+    });
     return { ...rest, ...own, ...presentRuleSpool(spool), source };
   }
   if (rule.direction === 'mqtt-to-rabbitmq') {
     const { routingKey, deadLetterExchange, deadLetterRoutingKey, ...others } = rule;
-    const { allowLoop, spool, ...rest } = others;
+    const { allowLoop, keepDeadLetters, spool, ...rest } = others;
     const own = given({
       allow_loop: allowLoop,
+      keep_dead_letters: keepDeadLetters,
       dead_letter_exchange: deadLetterExchange,
       dead_letter_routing_key: deadLetterRoutingKey,
     });
@@ -305,20 +312,25 @@ export function presentTest(
 export function wireRuleOf(rule: BridgeRuleCreate): WireRule {
   if (rule.direction === 'mqtt-to-kafka') {
     const { allow_topics: allowTopics, allow_loop: allowLoop, ...others } = rule;
-    const { dead_letter_topic, schema, spool, ...rest } = others;
-    const own = given({ allowTopics, allowLoop, deadLetterTopic: dead_letter_topic });
+    const { dead_letter_topic, keep_dead_letters, schema, spool, ...rest } = others;
+    const own = given({
+      ...{ allowTopics, allowLoop, keepDeadLetters: keep_dead_letters },
+      deadLetterTopic: dead_letter_topic,
+    });
     return { ...rest, ...own, ...wireSchemaOf(schema), ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-webhook') {
-    const { dead_letter_path, allow_loop: allowLoop, spool, ...rest } = rule;
-    const own = given({ allowLoop, deadLetterPath: dead_letter_path });
+    const { dead_letter_path, allow_loop: allowLoop, keep_dead_letters, spool, ...rest } = rule;
+    const keepDeadLetters = keep_dead_letters;
+    const own = given({ allowLoop, keepDeadLetters, deadLetterPath: dead_letter_path });
     return { ...rest, ...own, ...wireRuleSpoolOf(spool) };
   }
   if (rule.direction === 'mqtt-to-rabbitmq') {
     const { routing_key: routingKey, allow_loop: allowLoop, spool, ...others } = rule;
-    const { dead_letter_exchange, dead_letter_routing_key, ...rest } = others;
+    const { dead_letter_exchange, dead_letter_routing_key, keep_dead_letters, ...rest } = others;
     const own = given({
       allowLoop,
+      keepDeadLetters: keep_dead_letters,
       deadLetterExchange: dead_letter_exchange,
       deadLetterRoutingKey: dead_letter_routing_key,
     });

@@ -70,6 +70,12 @@ const outward = {
     .default({})
     .describe('Header name to template.'),
   spool: bridgeRuleSpoolSchema.exactOptional(),
+  keep_dead_letters: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether Skein keeps records itself that are refused for good, or of which none can be made: see `/dead-letters`. Not together with a place for them on the other side.',
+    ),
   allow_loop: z
     .boolean()
     .optional()

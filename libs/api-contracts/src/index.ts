@@ -102,6 +102,21 @@ export {
   type WireNodeStats,
   type WireSetting,
 } from './system-command.ts';
+export type {
+  DeadLetterAnswers,
+  DeadLetterCommand,
+  WireDeadLetter,
+  WireDeadLetterQuery,
+  WireReplay,
+} from './dead-letter-command.ts';
+export {
+  deadLetterRemovalSchema,
+  deadLetterReplaySchema,
+  deadLetterSchema,
+  type DeadLetterRemoval,
+  type DeadLetterReplay,
+  type DeadLetterView,
+} from './dead-letters.ts';
 export type { UserAnswers, UserCommand, WireUser, WireUserChange } from './user-command.ts';
 export {
   userCreateSchema,

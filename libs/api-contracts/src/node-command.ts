@@ -3,6 +3,7 @@ import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
+import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 import type { WireMessage, WirePage, WireQoS } from './wire-message.ts';
 
@@ -182,6 +183,7 @@ export interface WireOutboundRule {
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly spool?: WireRuleSpool;
+  readonly keepDeadLetters?: boolean | undefined;
   readonly allowLoop?: boolean | undefined;
 }
 
@@ -338,6 +340,7 @@ export type NodeCommand =
   | BridgeCommand
   | BanCommand
   | MessageCommand
+  | DeadLetterCommand
   | UserCommand
   | SystemCommand
   | { readonly kind: 'nodes' }
@@ -383,7 +386,14 @@ export type NodeCommand =
 
 /** The answers by kind of command. */
 export interface NodeAnswers
-  extends AccessAnswers, BanAnswers, BridgeAnswers, MessageAnswers, UserAnswers, SystemAnswers {
+  extends
+    AccessAnswers,
+    BanAnswers,
+    BridgeAnswers,
+    DeadLetterAnswers,
+    MessageAnswers,
+    UserAnswers,
+    SystemAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly clients: WirePage<WireClient>;

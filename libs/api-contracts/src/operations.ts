@@ -8,6 +8,7 @@ import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
+import { DEAD_LETTER_OPERATIONS } from './dead-letters.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
@@ -31,6 +32,7 @@ export const OPERATIONS = {
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,
   ...BRIDGE_WORK_OPERATIONS,
+  ...DEAD_LETTER_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,

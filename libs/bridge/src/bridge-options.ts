@@ -2,6 +2,7 @@ import type { Connector, InjectedMessage, Log, Meter, PublishDone } from '#libs/
 import type { BridgeClock } from './bridge-clock.ts';
 import type { ClientMoves } from './client-moves.ts';
 import type { InboundLimits } from './inbound-message.ts';
+import type { LetterKeeper } from './kept-letters.ts';
 import type { LaneLimits } from './lane.ts';
 import type { SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
@@ -24,6 +25,8 @@ export interface RuleBridgeOptions {
   readonly limits: BridgeLimits;
   /** What rules of `ack: spool` need. It may come until the first rules do. The bridge does not close it. */
   readonly spool?: BridgeSpool | undefined;
+  /** Where dead letters of rules with `keepDeadLetters` go; without it no rule may have that. */
+  readonly letters?: LetterKeeper | undefined;
   /** Keeps the order of clients that change nodes. */
   readonly moves?: ClientMoves | undefined;
   /** What a consumed record may become; one that would be more is skipped. */

@@ -5,6 +5,7 @@ import type {
   Connector,
   ConnectorStatus,
   KafkaToMqttRule,
+  OutboundBridgeRule,
   RuleMetrics,
   RuleSample,
   RuleTrial,
@@ -14,11 +15,12 @@ import type { RuleBridgeOptions } from './bridge-options.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { InboundRule, type InboundLink } from './inbound-rule.ts';
+import { KEPT_TARGET, KeptLetters } from './kept-letters.ts';
 import { OutboundRule } from './outbound-rule.ts';
 import type { RuleCounts, RuleMeter } from './rule-counts.ts';
 import { ruleFault } from './rule-fault.ts';
 import { tryRule } from './rule-trial.ts';
-import type { SinkFactory } from './sink.ts';
+import type { Sink, SinkFactory } from './sink.ts';
 import type { SourceFactory } from './source.ts';
 
 /** What a test is called where a rule has its id. */
@@ -59,6 +61,7 @@ export class Connection {
       target: (name) => this.#sinks.targetFault(name),
       topic: (name) => this.#sources?.topicFault(name),
       hasSpool: this.#options.spool !== undefined,
+      keepsLetters: this.#options.letters !== undefined,
     });
   }
 
@@ -76,15 +79,15 @@ export class Connection {
    * @throws TemplateError when a template of the rule cannot be compiled.
    */
   open(rule: BridgeRule, { after, counts }: RuleStart): RunningRule {
-    const { log } = this.#options;
     const meter = counts.over(this.#options.meter);
     const context = this.#contextOf(meter);
     if (rule.direction === 'kafka-to-mqtt') {
       return new InboundRule(rule, context, this.#inboundLink(rule, after));
     }
     return new OutboundRule(rule, context, {
-      sink: this.#sinks.open(this.connector, rule, log),
-      targetFault: (target) => this.#sinks.targetFault(target),
+      sink: this.#openSink(rule),
+      targetFault: (target) =>
+        target === KEPT_TARGET ? undefined : this.#sinks.targetFault(target),
       after,
     });
   }
@@ -94,6 +97,12 @@ export class Connection {
     if (rule instanceof InboundRule) return { lagRecords: rule.lag, heldRecords: 0 };
     const heldRecords = this.#options.moves?.heldOf(rule.rule.id) ?? 0;
     return { lagRecords: 0, heldRecords, spool: rule.spool };
+  }
+
+  #openSink(rule: OutboundBridgeRule): Sink {
+    const { letters, log } = this.#options;
+    const sink = this.#sinks.open(this.connector, rule, log);
+    return letters === undefined ? sink : new KeptLetters(sink, this.connector.id, letters);
   }
 
   #contextOf(meter: RuleMeter): BridgeContext {

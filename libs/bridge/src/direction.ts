@@ -1,5 +1,6 @@
 import type { BridgeDirection, BridgeRule, OutboundBridgeRule } from '#libs/broker-ports';
 import type { LetterPlace } from './dead-letter.ts';
+import { KEPT_TARGET } from './kept-letters.ts';
 
 /** What metrics call each direction. */
 export const LABEL_OF: Readonly<Record<BridgeRule['direction'], BridgeDirection>> = {
@@ -26,6 +27,15 @@ export interface OutboundWay {
 }
 
 export function wayOf(rule: OutboundBridgeRule): OutboundWay {
+  const way = wayOfDirection(rule);
+  if (rule.keepDeadLetters !== true || way.deadLetter !== undefined) return way;
+  return {
+    ...way,
+    deadLetter: { field: 'keepDeadLetters', target: KEPT_TARGET, route: undefined },
+  };
+}
+
+function wayOfDirection(rule: OutboundBridgeRule): OutboundWay {
   switch (rule.direction) {
     case 'mqtt-to-kafka': {
       const { topic, allowTopics, partition, deadLetterTopic: target } = rule;

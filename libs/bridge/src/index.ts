@@ -4,6 +4,7 @@ export { ClientMoves, type ClientMovesOptions } from './client-moves.ts';
 export { Deferred, waitAtMost } from './deferred.ts';
 export { RecordError, type InboundLimits } from './inbound-message.ts';
 export type { LaneLimits } from './lane.ts';
+export type { LetterKeeper } from './kept-letters.ts';
 export { laneOf } from './murmur2.ts';
 export { RuleBridge } from './rule-bridge.ts';
 export { SpoolHeir, type SpoolHeirOptions } from './spool-heir.ts';

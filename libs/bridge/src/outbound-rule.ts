@@ -12,6 +12,7 @@ import type { BridgeContext } from './bridge-context.ts';
 import type { MovingRule } from './client-moves.ts';
 import { Deferred, waitAtMost } from './deferred.ts';
 import { wayOf } from './direction.ts';
+import { KEPT_TARGET } from './kept-letters.ts';
 import { ENDED, EXPIRED, isLate, LATE, type LaneEvents, type LaneLimits } from './lane.ts';
 import { MemoryPlaces } from './memory-places.ts';
 import { OutboundLetters, type Refusal } from './outbound-letters.ts';
@@ -303,8 +304,9 @@ export class OutboundRule implements MovingRule {
     const existing = this.#targets.get(target);
     const isOfLetters = target === this.#letters?.place.target;
     // The name may be one that records may not have.
-    if (existing !== undefined && !isOfLetters) return existing;
-    const isAllowed = letter !== undefined || this.#maker.allows(target);
+    if (existing !== undefined && !isOfLetters && target !== KEPT_TARGET) return existing;
+    const isAllowed =
+      letter !== undefined || (this.#maker.allows(target) && target !== KEPT_TARGET);
     const detail = isAllowed ? this.#link.targetFault(target) : 'the rule may not write to it';
     if (detail !== undefined) return { fault: 'invalid_topic', detail };
     if (existing !== undefined) return existing;

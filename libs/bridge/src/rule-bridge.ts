@@ -6,8 +6,10 @@ import {
   type BridgeTestStep,
   type Connector,
   type ConnectorStatus,
+  type DeadLetter,
   type Message,
   type PublishDone,
+  type ReplayStart,
   type RuleMetrics,
   type RuleSample,
   type RuleStatus,
@@ -19,6 +21,7 @@ import { MatchCache, TopicTrie } from '#libs/topic-index';
 import { AckGate } from './ack-gate.ts';
 import type { RuleBridgeOptions } from './bridge-options.ts';
 import { Connection, type RunningRule } from './connection.ts';
+import { messageOfLetter } from './letter-message.ts';
 import { OutboundRule, type RuleEnd } from './outbound-rule.ts';
 import { RuleCounts } from './rule-counts.ts';
 import { bridgeFault } from './rule-fault.ts';
@@ -173,6 +176,27 @@ export class RuleBridge implements Bridge {
     }));
     const connections = [...this.#connections];
     return [...connections.map(([id, each]) => each.status(this.#rulesOf(id))), ...refused];
+  }
+
+  replay(letter: DeadLetter, done: PublishDone): ReplayStart {
+    const running = this.#rules.get(letter.rule);
+    if (!(running instanceof OutboundRule) || this.#closing !== undefined) return 'idle';
+    if (letter.valueBytes !== undefined) return 'cut';
+    const message = messageOfLetter(letter);
+    if (message === undefined) return 'unreadable';
+    let value: Buffer | TransformFault | undefined;
+    if (letter.stage !== 'where' && letter.stage !== 'value') value = Buffer.from(message.payload);
+    else if (running.hasExpressions) {
+      const document = new MessageDocument(message, this.#options.usernameOf);
+      const transformed = running.transform(document);
+      if (transformed === 'filtered') return 'filtered';
+      value = transformed;
+    }
+    // Its publisher is nobody who waits: what it sends meanwhile is not refused with it.
+    const gate = this.#gate(done, '');
+    running.offer(message, gate, value);
+    gate.release();
+    return 'begun';
   }
 
   metrics(): readonly RuleMetrics[] {

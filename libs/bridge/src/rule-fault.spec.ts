@@ -19,6 +19,7 @@ const ground: RuleGround = {
   target: (target) => (target.includes('/') ? 'no slash' : undefined),
   topic: (topic) => (topic.includes(' ') ? 'no space' : undefined),
   hasSpool: false,
+  keepsLetters: false,
 };
 
 const connector: Connector = {

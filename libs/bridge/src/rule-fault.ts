@@ -10,6 +10,7 @@ import { filterFault, parseShare, topicNameFault } from '#libs/topic-index';
 import { OWN_HEADER } from './dead-letter.ts';
 import { wayOf } from './direction.ts';
 import { messagePlaceholder, recordPlaceholder } from './placeholders.ts';
+import { KEPT_TARGET } from './kept-letters.ts';
 import { isAllowed, laneFault } from './record-maker.ts';
 import { RuleTransform } from './rule-transform.ts';
 import { Template, TemplateError, type PlaceholderTable } from './template.ts';
@@ -110,6 +111,7 @@ export interface RuleGround {
   target(name: string): string | undefined;
   topic(name: string): string | undefined;
   readonly hasSpool: boolean;
+  readonly keepsLetters: boolean;
 }
 
 function deadLetterFault(rule: OutboundBridgeRule, ground: RuleGround): string | undefined {
@@ -119,6 +121,11 @@ function deadLetterFault(rule: OutboundBridgeRule, ground: RuleGround): string |
     return isHalf ? 'deadLetterRoutingKey: is for dead letters; set deadLetterExchange' : undefined;
   }
   const { field } = deadLetter;
+  if (deadLetter.target === KEPT_TARGET) {
+    return ground.keepsLetters ? undefined : `${field}: the node keeps no dead letters`;
+  }
+  if (rule.keepDeadLetters === true)
+    return `keepDeadLetters: takes the place of ${field}; remove one`;
   const named = [deadLetter.target, deadLetter.route ?? ''];
   if (named.some((text) => text.includes('${'))) return `${field}: takes no placeholders`;
   const fault = ground.target(deadLetter.target);

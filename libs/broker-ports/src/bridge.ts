@@ -1,4 +1,5 @@
 import type { QoS } from '#libs/mqtt-codec';
+import type { DeadLetter } from './dead-letter-store.ts';
 import type { DefinitionStore } from './definition-store.ts';
 import type { Message } from './message.ts';
 import type { PublishDone } from './hub.ts';
@@ -172,6 +173,11 @@ export interface OutboundRuleFields {
   /** Extra headers: name to template. */
   readonly headers: Readonly<Record<string, string>>;
   readonly spool?: RuleSpool;
+  /**
+   * Whether Skein keeps records itself that can never be delivered, or of which none can be made, instead of a place on the other
+   * side. @defaultValue false
+   */
+  readonly keepDeadLetters?: boolean | undefined;
   /** Whether what rules from Kafka have brought in is of the rule as well. @defaultValue false: it cannot go round in circles */
   readonly allowLoop?: boolean | undefined;
 }
@@ -363,6 +369,12 @@ export interface BridgeTestStep {
   readonly detail: string;
 }
 
+/**
+ * Whether a dead letter has begun its way. `idle`: its rule is not at work here, or carries the other way. `cut`: its value is not whole.
+ * `filtered`: it is not of the rule any more. `unreadable`: it does not say what message it came of.
+ */
+export type ReplayStart = 'begun' | 'idle' | 'cut' | 'filtered' | 'unreadable';
+
 /** The bridge of a node, both directions. */
 export interface Bridge {
   /** Whether no rule takes messages, so that offering them is of no use. */
@@ -402,6 +414,13 @@ export interface Bridge {
   resetMetrics(connector: string): void;
   /** Has a connector and its rules begin anew, as if its settings had changed. */
   restart(connector: string): 'restarting' | 'stopped' | 'absent';
+  /**
+   * Gives a dead letter back to its rule as it is now, if that is at work here. What failed before or at an expression goes through
+   * all of the rule again; else the value is as the rule made it, and target, key and headers are made anew.
+   *
+   * @remarks Calls `done` once, like offer(), when the rule takes it, whatever QoS it had: a letter that comes of it again is another.
+   */
+  replay(letter: DeadLetter, done: PublishDone): ReplayStart;
   /** Tests from this node whether a connector can work, applied or not, up to the first fault, over connections of its own. */
   test(connector: Connector, request: BridgeTest): Promise<readonly BridgeTestStep[]>;
   /** Sends what is buffered in memory within the deadline, then stops; what is in the spool stays there. */

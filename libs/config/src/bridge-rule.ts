@@ -108,6 +108,10 @@ const record = {
     .default({})
     .meta({ description: 'Extra headers of the records.', expects: 'a map of names to templates' }),
   spool: ruleSpool,
+  keepDeadLetters: z.boolean({ error: 'must be true or false' }).exactOptional().meta({
+    description:
+      'Whether Skein keeps records itself that are refused for good, or of which none can be made, to be seen and replayed over REST (`bridge.deadLetters`). Instead of a place for them on the other side.',
+  }),
   allowLoop: z.boolean({ error: 'must be true or false' }).exactOptional().meta({
     description:
       'Whether the rule also takes what rules from Kafka have brought in; by default it does not, so that nothing goes round in circles.',

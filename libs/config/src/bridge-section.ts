@@ -55,6 +55,25 @@ const spool = section({
   ),
 });
 
+const deadLetters = section({
+  lettersMax: whole(
+    'How many dead letters of rules with `keepDeadLetters` are kept, of all rules and nodes together; the oldest go, and are counted.',
+    { default: 10_000, min: 1, max: 1_000_000, unit: 'letters' },
+  ),
+  bytesMax: whole('How many bytes they may take, in the memory of Redis or of the node.', {
+    default: 64 * MIB,
+    min: MIB,
+    max: 16 * GIB,
+    unit: 'bytes',
+  }),
+  ageSecondsMax: whole('For how long they are kept.', {
+    default: 7 * DAY_SECONDS,
+    min: 60,
+    max: 3650 * DAY_SECONDS,
+    unit: 's',
+  }),
+});
+
 const secrets = section({
   dir: z.string().min(1).max(4096).exactOptional().meta({
     description:
@@ -115,6 +134,7 @@ export const bridge = section({
     { default: 30_000, min: 0, max: 3_600_000 },
   ),
   spool,
+  deadLetters,
   secrets,
   allowedHosts,
 });

@@ -78,6 +78,7 @@ function bridgeThat(offer: Bridge['offer'], idle = false): Bridge {
     metrics: () => [],
     resetMetrics: () => undefined,
     restart: () => 'absent',
+    replay: () => 'idle',
     test: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };

@@ -115,6 +115,7 @@ export const REDIS_OPERATIONS: readonly RedisOperation[] = [
   'rules',
   'delayed',
   'exclusive',
+  'dead_letters',
 ];
 
 const BRIDGE_HOLD_ENDS: readonly BridgeHoldEnd[] = ['drained', 'node_gone', 'timed_out'];
@@ -328,6 +329,7 @@ function bridgeSeries(counters: Counters, histograms: Histograms) {
     'spool',
   ];
   return {
+    deadLettersDropped: counters.bridgeDeadLettersDropped.cell(),
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),
     rules: new ByLabel<string, ReturnType<typeof rule>>([], rule, OPEN_LABEL_MAX),
   };

@@ -199,6 +199,10 @@ export const BROKER_COUNTERS = {
     'Records that became dead letters and are stored as such.',
     'bridge',
   ),
+  bridgeDeadLettersDropped: metric(
+    'skein_bridge_dead_letters_dropped_total',
+    'Dead letters kept by Skein that went because they were too old or there were too many.',
+  ),
   bridgeRuleMatches: metric(
     'skein_bridge_rule_matches_total',
     'Messages and records selected by a rule.',

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { DefinitionStore } from '#libs/broker-ports';
 import {
   apiStateSuite,
+  DEAD_LETTER_BOUNDS,
+  deadLetterStoreSuite,
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
@@ -21,7 +23,8 @@ import { openLocalStores, type LocalStores } from './local-stores.ts';
 function inDirectory<Store>(pick: (stores: LocalStores) => Store): StoreFactory<Store> {
   return async () => {
     const dir = await mkdtemp(join(tmpdir(), 'skein-store-'));
-    const open = () => openLocalStores({ dir, clock: Date.now });
+    const deadLetters = DEAD_LETTER_BOUNDS;
+    const open = () => openLocalStores({ dir, clock: Date.now, deadLetters });
     let stores = await open();
     return {
       store: pick(stores),
@@ -62,6 +65,10 @@ definitionStoreSuite(
 delayedStoreSuite(
   'LocalDelayedStore in a file',
   inDirectory(({ delayed }) => delayed),
+);
+deadLetterStoreSuite(
+  'LocalDeadLetterStore in a file',
+  inDirectory(({ deadLetters }) => deadLetters),
 );
 exclusiveStoreSuite(
   'LocalExclusiveStore in a file',

@@ -7,3 +7,4 @@ export { LocalDefinitionStore } from './local-definition-store.ts';
 export { LocalSessionStore } from './local-session-store.ts';
 export type { LocalStoreOptions } from './local-store-options.ts';
 export { openLocalStores, type LocalStores, type LocalStoresOptions } from './local-stores.ts';
+export { LocalDeadLetterStore } from './local-dead-letter-store.ts';

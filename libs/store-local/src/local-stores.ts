@@ -1,14 +1,18 @@
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
-import type {
-  ConnectorStore,
-  DefinitionStore,
-  DelayedStore,
-  ExclusiveStore,
-  RetainedStore,
-  RuleStore,
-  SessionStore,
+import {
+  DEAD_LETTER_BOUNDS_USUAL,
+  type ConnectorStore,
+  type DeadLetterBounds,
+  type DeadLetterStore,
+  type DefinitionStore,
+  type DelayedStore,
+  type ExclusiveStore,
+  type RetainedStore,
+  type RuleStore,
+  type SessionStore,
 } from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
+import { LocalDeadLetterStore } from './local-dead-letter-store.ts';
 import { LocalDefinitionStore } from './local-definition-store.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalExclusiveStore } from './local-exclusive-store.ts';
@@ -21,6 +25,8 @@ export interface LocalStoresOptions {
   readonly dir?: string | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** @defaultValue {@link DEAD_LETTER_BOUNDS_USUAL} */
+  readonly deadLetters?: DeadLetterBounds;
 }
 
 /** The stores of an embedded node. */
@@ -36,6 +42,7 @@ export interface LocalStores {
   readonly settings: DefinitionStore<FlappingDocument>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
+  readonly deadLetters: DeadLetterStore;
   /** Writes what is pending and closes the file, after the stores' own close(). */
   close(): Promise<void>;
 }
@@ -48,7 +55,11 @@ export interface LocalStores {
  *
  * @throws Error when the directory cannot be used, or its file is damaged or of another version.
  */
-export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promise<LocalStores> {
+export async function openLocalStores({
+  dir,
+  clock,
+  deadLetters = DEAD_LETTER_BOUNDS_USUAL,
+}: LocalStoresOptions): Promise<LocalStores> {
   const journal = dir === undefined ? undefined : await LmdbJournal.open(dir);
   try {
     return {
@@ -62,6 +73,7 @@ export async function openLocalStores({ dir, clock }: LocalStoresOptions): Promi
       settings: new LocalDefinitionStore('settings', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
       exclusive: new LocalExclusiveStore({ journal }),
+      deadLetters: new LocalDeadLetterStore(deadLetters, { clock, journal }),
       close: async () => journal?.close(),
     };
   } catch (error) {

@@ -1,6 +1,8 @@
 import type { BridgeRule, Connector } from '#libs/broker-ports';
 import {
   apiStateSuite,
+  DEAD_LETTER_BOUNDS,
+  deadLetterStoreSuite,
   delayedStoreSuite,
   exclusiveStoreSuite,
   retainedStoreSuite,
@@ -11,6 +13,7 @@ import {
   type SampleDefinition,
 } from '#libs/testkit';
 import { openLocalApiState } from './local-api-state.ts';
+import { LocalDeadLetterStore } from './local-dead-letter-store.ts';
 import { LocalDefinitionStore } from './local-definition-store.ts';
 import { LocalDelayedStore } from './local-delayed-store.ts';
 import { LocalExclusiveStore } from './local-exclusive-store.ts';
@@ -46,6 +49,11 @@ definitionStoreSuite('LocalDefinitionStore of users in memory', async () => {
 
 delayedStoreSuite('LocalDelayedStore in memory', async () => {
   const store = new LocalDelayedStore({ clock });
+  return { store, close: () => store.close() };
+});
+
+deadLetterStoreSuite('LocalDeadLetterStore in memory', async () => {
+  const store = new LocalDeadLetterStore(DEAD_LETTER_BOUNDS, { clock });
   return { store, close: () => store.close() };
 });
 

@@ -31,6 +31,7 @@ export const TABLES = {
   settingRevisions: 32,
   removedSettings: 33,
   apiReplies: 28,
+  deadLetters: 29,
   /** The first of three for each kind, in the order of API_DEFINITION_KINDS; up to 999. */
   apiDefinitions: 100,
   /** The first of one for each journal, in the order of API_JOURNALS. */

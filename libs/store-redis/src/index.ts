@@ -5,6 +5,7 @@ export {
   type RedisMeter,
   type RedisStep,
 } from './redis-connection.ts';
+export { RedisDeadLetterStore } from './redis-dead-letter-store.ts';
 export { RedisDelayedStore } from './redis-delayed-store.ts';
 export { RedisExclusiveStore } from './redis-exclusive-store.ts';
 export { RedisRetainedStore } from './redis-retained-store.ts';

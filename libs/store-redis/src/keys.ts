@@ -31,6 +31,8 @@ import type { ApiDefinitionKind, ApiJournalName, NodeRef } from '#libs/broker-po
  *   prefix:{delayed}:once         zset     identity of a QoS 2 message, waiting or due lately -> until when it is remembered (ms)
  *   prefix:{delayed}:claimer      string   who publishes what is due, for as long as its lease
  *   prefix:{exclusive}:holders    hash     filter of an exclusive subscription -> `created client id` of its session
+ *   prefix:{dead-letters}:letters stream   dead letters that Skein keeps: JSON, under the empty field name
+ *   prefix:{dead-letters}:bytes   string   how many bytes they take
  *   prefix:{rules}:rules          hash     rule id -> `revision JSON`
  *   prefix:{rules}:revision       string   counts the changes of the rules
  *   prefix:{rules}:removed        zset     id of a rule that was removed -> when (ms); the latest DEFINITION_REMOVALS_MAX
@@ -123,6 +125,12 @@ export function delayedKeys(prefix: string): {
 /** The key of the holders of exclusive subscriptions. */
 export function exclusiveKey(prefix: string): string {
   return `${tagged(prefix, 'exclusive')}:holders`;
+}
+
+/** The keys of the dead letters that Skein keeps, in the order in which their commands take them. */
+export function deadLetterKeys(prefix: string): readonly [letters: string, bytes: string] {
+  const base = tagged(prefix, 'dead-letters');
+  return [`${base}:letters`, `${base}:bytes`];
 }
 
 /** What is defined through the API. */

@@ -2,6 +2,8 @@ import { afterAll, beforeAll } from '@jest/globals';
 import type { BridgeRule, Connector, Meter } from '#libs/broker-ports';
 import {
   apiStateSuite,
+  DEAD_LETTER_BOUNDS,
+  deadLetterStoreSuite,
   delayedStoreSuite,
   exclusiveStoreSuite,
   partialSessionStoreSuite,
@@ -21,6 +23,7 @@ import { aclRules } from '#libs/redis-client';
 import { sessionKeys } from './keys.ts';
 import { connectRedis, type RedisConnection, type RedisStep } from './redis-connection.ts';
 import { RedisApiState } from './api-state/redis-api-state.ts';
+import { RedisDeadLetterStore } from './redis-dead-letter-store.ts';
 import { RedisDefinitionStore } from './redis-definition-store.ts';
 import { RedisDelayedStore } from './redis-delayed-store.ts';
 import { RedisExclusiveStore } from './redis-exclusive-store.ts';
@@ -121,6 +124,10 @@ delayedStoreSuite(
 sharedDelayedStoreSuite(
   'RedisDelayedStore',
   factoryOf((redis) => new RedisDelayedStore(redis)),
+);
+deadLetterStoreSuite(
+  'RedisDeadLetterStore',
+  factoryOf((redis) => new RedisDeadLetterStore(redis, DEAD_LETTER_BOUNDS)),
 );
 exclusiveStoreSuite(
   'RedisExclusiveStore',

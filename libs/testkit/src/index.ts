@@ -1,6 +1,11 @@
 export { apiStateSuite } from './api-state-suite.ts';
 export { BridgeNode, BridgeNodes, SharedSink, type RuleName } from './bridge-nodes.ts';
 export { countingMeter, type CountingMeter } from './counting-meter.ts';
+export {
+  DEAD_LETTER_BOUNDS,
+  deadLetterOf,
+  deadLetterStoreSuite,
+} from './dead-letter-store-suite.ts';
 export { delayedStoreSuite, sharedDelayedStoreSuite } from './delayed-store-suite.ts';
 export { exclusiveStoreSuite } from './exclusive-store-suite.ts';
 export { fakeClock, FakeClock } from './fake-clock.ts';

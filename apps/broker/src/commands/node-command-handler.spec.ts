@@ -9,8 +9,13 @@ import {
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import type { NodeCommand, WireRule } from '#libs/api-contracts';
 import { loadConfig } from '#libs/config';
-import { RecordingLog } from '#libs/testkit';
-import { LocalDefinitionStore, LocalDelayedStore, LocalRetainedStore } from '#libs/store-local';
+import { DEAD_LETTER_BOUNDS, RecordingLog } from '#libs/testkit';
+import {
+  LocalDeadLetterStore,
+  LocalDefinitionStore,
+  LocalDelayedStore,
+  LocalRetainedStore,
+} from '#libs/store-local';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
 import { FlappingRules } from '../flapping-rules.ts';
 import { GeneralRules } from '../general-rules.ts';
@@ -158,6 +163,11 @@ function setUp() {
     system: { answer: () => ({ checks: [] }) },
     bans: banOptions(),
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
+    deadLetters: {
+      store: new LocalDeadLetterStore(DEAD_LETTER_BOUNDS, { clock: () => 7 }),
+      bridge: { replay: () => 'idle' },
+      log,
+    },
     bridges: {
       definitions: new BridgeDefinitions({ config, connectors, rules }),
       connectors,

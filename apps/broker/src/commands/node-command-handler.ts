@@ -16,6 +16,7 @@ import {
   type MessageCommandsOptions,
 } from './message-commands.ts';
 import type { SystemCommands } from './system-commands.ts';
+import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
 
 /** The parts of a node that commands reach. */
@@ -27,6 +28,7 @@ export interface NodeCommandHandlerOptions {
   readonly bans: BanCommandsOptions;
   readonly users: UserCommandsOptions;
   readonly system: Pick<SystemCommands, 'answer'>;
+  readonly deadLetters: DeadLetterCommandsOptions;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -39,6 +41,7 @@ export class NodeCommandHandler {
   readonly #access: AccessCommands;
   readonly #bans: BanCommands;
   readonly #messages: MessageCommands;
+  readonly #deadLetters: DeadLetterCommands;
   readonly #users: UserCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
@@ -47,6 +50,7 @@ export class NodeCommandHandler {
     this.#access = new AccessCommands(options.access);
     this.#bans = new BanCommands(options.bans);
     this.#messages = new MessageCommands(options.messages);
+    this.#deadLetters = new DeadLetterCommands(options.deadLetters);
     this.#users = new UserCommands(options.users);
   }
 
@@ -108,6 +112,10 @@ export class NodeCommandHandler {
       case 'bridge-metrics':
       case 'reset-bridge-metrics':
         return answerOnBridges(this.#options.bridges.bridge, command);
+      case 'dead-letters':
+      case 'remove-dead-letters':
+      case 'replay-dead-letters':
+        return this.#deadLetters.answer(command);
       case 'put-rule':
         return this.#bridges.put(command);
       case 'remove-rule':

@@ -1,6 +1,8 @@
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import type {
   ConnectorStore,
+  DeadLetterBounds,
+  DeadLetterStore,
   DefinitionStore,
   DelayedStore,
   ExclusiveStore,
@@ -13,6 +15,7 @@ import type {
 import { redisTarget, type Config } from '#libs/config';
 import { openLocalStores } from '#libs/store-local';
 import {
+  RedisDeadLetterStore,
   RedisDelayedStore,
   RedisExclusiveStore,
   RedisRetainedStore,
@@ -33,6 +36,7 @@ export interface Stores {
   readonly settings: DefinitionStore<FlappingDocument>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
+  readonly deadLetters: DeadLetterStore;
   /** Whether they can be reached. */
   readonly ready: boolean;
   /** Closes all of them. */
@@ -44,7 +48,11 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const { redis, data } = config;
   const target = redisTarget(config);
   if (target === undefined) {
-    const local = await openLocalStores({ dir: data.dir, clock: Date.now });
+    const local = await openLocalStores({
+      dir: data.dir,
+      clock: Date.now,
+      deadLetters: letterBoundsOf(config),
+    });
     return {
       ...local,
       ready: true,
@@ -57,6 +65,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
           ...definitions,
           local.delayed,
           local.exclusive,
+          local.deadLetters,
           local,
         ]);
       },
@@ -79,6 +88,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const definitions = [rules, connectors, users, acl, bans, flapping];
   const delayed = new RedisDelayedStore(connection);
   const exclusive = new RedisExclusiveStore(connection);
+  const deadLetters = new RedisDeadLetterStore(connection, letterBoundsOf(config));
   return {
     sessions,
     retained,
@@ -90,13 +100,20 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     settings: flapping,
     delayed,
     exclusive,
+    deadLetters,
     get ready() {
       return connection.isUp;
     },
-    close: () => closeAll([sessions, retained, ...definitions, delayed, exclusive, connection]),
+    close: () =>
+      closeAll([sessions, retained, ...definitions, delayed, exclusive, deadLetters, connection]),
   };
 }
 
 async function closeAll(parts: readonly { close(): Promise<void> | void }[]): Promise<void> {
   for (const part of parts) await part.close();
+}
+
+function letterBoundsOf({ bridge }: Config): DeadLetterBounds {
+  const { lettersMax, bytesMax, ageSecondsMax } = bridge.deadLetters;
+  return { lettersMax, bytesMax, ageMsMax: ageSecondsMax * 1_000 };
 }
