@@ -11,6 +11,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc LICENSE ./
 RUN npm install --omit=dev --no-progress && npm cache clean --force
 COPY --from=build /src/dist dist
+# docker exec API node tools/skein.mjs status
+COPY tools/skein.mjs tools/
 ARG COMMIT=unknown
 ENV NODE_ENV=production \
     SKEIN_NODE_COMMIT=$COMMIT \

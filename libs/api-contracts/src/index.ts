@@ -300,7 +300,7 @@ export {
   type SampleMessage,
   type SampleRecord,
 } from './rule-tests.ts';
-export { openApiDocument, type JsonObject } from './openapi.ts';
+export { openApiDocument, parametersOf, type JsonObject, type ParameterObject } from './openapi.ts';
 export {
   JSON_TYPE,
   REQUEST_HEAD_BYTES_MAX,

@@ -2,12 +2,10 @@ import { z } from 'zod';
 import { JSON_TYPE, REQUEST_HEAD_BYTES_MAX, type Operation, type Reply } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { PROBLEMS, problemSchema, type ProblemCode } from './problem.ts';
-import { SCHEMAS } from './schema.ts';
+import { SCHEMAS, SCHEMA_REFERENCE } from './schema.ts';
 
 /** A JSON object of the document. */
 export type JsonObject = Readonly<Record<string, unknown>>;
-
-const REFERENCE = '#/components/schemas/';
 
 /** What the groups of operations are about. */
 const TAGS: Readonly<Record<string, string>> = {
@@ -81,6 +79,20 @@ export function openApiDocument(version: string): JsonObject {
 function tagObject(name: string): JsonObject {
   const description = TAGS[name];
   return description === undefined ? { name } : { name, description };
+}
+
+/** A parameter of an operation as the document has it. */
+export interface ParameterObject {
+  readonly in: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly required: boolean;
+  readonly schema: JsonObject;
+}
+
+/** The parameters of an operation's path, query and head, for what asks people for them. */
+export function parametersOf(operation: Operation): readonly ParameterObject[] {
+  return parameters(operation) as unknown as readonly ParameterObject[];
 }
 
 function operationObject(operationId: string, operation: Operation): JsonObject {
@@ -219,7 +231,7 @@ function failures(operation: Operation): Record<string, JsonObject> {
 
 function reference(schema: z.ZodType): JsonObject {
   const id = SCHEMAS.get(schema)?.id;
-  return id === undefined ? jsonSchema(schema) : { $ref: `${REFERENCE}${id}` };
+  return id === undefined ? jsonSchema(schema) : { $ref: `${SCHEMA_REFERENCE}${id}` };
 }
 
 /** Generators choose the type of a number by its format. */
@@ -240,7 +252,7 @@ function jsonSchema(schema: z.ZodType): JsonObject {
 function componentSchemas(): JsonObject {
   const { schemas } = z.toJSONSchema(SCHEMAS, {
     ...GENERATION,
-    uri: (id) => `${REFERENCE}${id}`,
+    uri: (id) => `${SCHEMA_REFERENCE}${id}`,
   });
   return Object.fromEntries(
     Object.entries(schemas).map(([id, schema]) => {

@@ -6,6 +6,9 @@ export const MQTT_TEXT_MAX = 65_535;
 /** The schemas that the OpenAPI document lists under components, by name. */
 export const SCHEMAS = z.registry<{ readonly id: string }>();
 
+/** What references to those schemas begin with. */
+export const SCHEMA_REFERENCE = '#/components/schemas/';
+
 /** Gives a schema its name in the OpenAPI document. */
 export function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
   SCHEMAS.add(schema, { id });

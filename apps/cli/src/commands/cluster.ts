@@ -1,0 +1,95 @@
+import type { Command } from '../command.ts';
+import { top } from './top.ts';
+
+/** The cluster, its nodes and listeners. */
+export const CLUSTER_COMMANDS: readonly Command[] = [
+  {
+    words: 'status',
+    operation: 'GET /api/v1/status',
+    examples: ['skein status', 'skein status --json | jq .connections'],
+  },
+  {
+    words: 'nodes list',
+    operation: 'GET /api/v1/nodes',
+    columns: ['id', 'state', 'reachable', 'version', 'zone', 'started_at'],
+    examples: ['skein nodes', 'skein nodes --state draining'],
+  },
+  {
+    words: 'nodes show',
+    operation: 'GET /api/v1/nodes/{}',
+    examples: ['skein nodes show node-1'],
+  },
+  {
+    words: 'nodes stats',
+    operation: 'GET /api/v1/nodes/{}/stats',
+    examples: ['skein nodes stats node-1'],
+  },
+  {
+    words: 'nodes config',
+    operation: 'GET /api/v1/nodes/{}/config',
+    examples: ['skein nodes config node-1 --json'],
+  },
+  {
+    words: 'nodes forget',
+    operation: 'DELETE /api/v1/nodes/{}',
+    done: 'forgotten',
+    examples: ['skein nodes forget node-3'],
+  },
+  {
+    words: 'health',
+    operation: 'GET /api/v1/health/checks',
+    columns: ['name', 'status', 'detail'],
+    examples: ['skein health'],
+  },
+  {
+    words: 'features',
+    operation: 'GET /api/v1/features',
+    examples: ['skein features'],
+  },
+  {
+    words: 'listeners list',
+    operation: 'GET /api/v1/listeners',
+    examples: ['skein listeners'],
+  },
+  {
+    words: 'listeners show',
+    operation: 'GET /api/v1/listeners/{}',
+    examples: ['skein listeners show tls'],
+  },
+  {
+    words: 'listeners start',
+    operation: 'POST /api/v1/listeners/{}/start',
+    done: 'started',
+    examples: ['skein listeners start tls'],
+  },
+  {
+    words: 'listeners stop',
+    operation: 'POST /api/v1/listeners/{}/stop',
+    done: 'stopped',
+    examples: ['skein listeners stop tls'],
+  },
+  {
+    words: 'certificates list',
+    operation: 'GET /api/v1/certificates',
+    examples: ['skein certificates'],
+  },
+  {
+    words: 'certificates reload',
+    operation: 'POST /api/v1/certificates/reloads',
+    examples: ['skein certificates reload'],
+  },
+  {
+    words: 'top',
+    summary: 'Watch the cluster: a view that is drawn anew, or with --json a line each time',
+    options: {
+      interval: {
+        type: 'string',
+        value: 'SECONDS',
+        description: 'How often; 2 unless said otherwise.',
+      },
+      count: { type: 'string', value: 'N', description: 'End after so many views.' },
+    },
+    run: top,
+    examples: ['skein top', 'skein top --json --count 10 --interval 1'],
+  },
+];

@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { numberOption, textOption } from '../arguments.ts';
+import type { Command, Invocation, OptionSpec } from '../command.ts';
+import { LocalError, UsageError } from '../exit-code.ts';
+
+const MESSAGE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  qos: {
+    type: 'string',
+    short: 'q',
+    value: 'N',
+    choices: ['0', '1', '2'],
+    description: '0 unless said otherwise.',
+  },
+  retain: { type: 'boolean', description: 'The message stays for those who subscribe later.' },
+  file: {
+    type: 'string',
+    value: 'FILE',
+    description: 'The payload is this file; - is the standard input.',
+  },
+  'content-type': {
+    type: 'string',
+    value: 'TYPE',
+    description: 'What the payload is, for receivers.',
+  },
+  'response-topic': { type: 'string', value: 'TOPIC', description: 'Where an answer is wanted.' },
+  'correlation-data': { type: 'string', value: 'TEXT', description: 'What an answer repeats.' },
+  'expiry-seconds': { type: 'string', value: 'N', description: 'How long the message is of use.' },
+  'user-property': {
+    type: 'string',
+    multiple: true,
+    value: 'NAME=VALUE',
+    description: 'May be given more than once.',
+  },
+};
+
+/** Publishing, and messages that the cluster keeps. */
+export const MESSAGE_COMMANDS: readonly Command[] = [
+  {
+    words: 'pub',
+    operation: 'POST /api/v1/messages',
+    positionals: ['topic', '[payload]'],
+    options: MESSAGE_OPTIONS,
+    body: messageOf,
+    examples: [
+      'skein pub devices/7/commands reboot --qos 1',
+      'echo \'{"on":true}\' | skein pub devices/7/state --file - --retain --content-type application/json',
+    ],
+  },
+  {
+    words: 'retained list',
+    operation: 'GET /api/v1/retained-messages',
+    columns: ['topic', 'qos', 'payload_bytes', 'payload', 'publisher', 'received_at', 'expires_at'],
+    examples: ["skein retained --filter 'devices/#' --payload text"],
+  },
+  {
+    words: 'retained clear',
+    operation: 'DELETE /api/v1/retained-messages',
+    positionals: ['topic'],
+    done: 'cleared',
+    examples: ['skein retained clear devices/7/state'],
+  },
+];
+
+/** The message that the options describe. */
+async function messageOf(invocation: Invocation): Promise<Readonly<Record<string, unknown>>> {
+  const { options, values } = invocation;
+  const properties = propertiesOf(invocation);
+  return {
+    topic: values['topic'],
+    ...(await payloadOf(invocation)),
+    qos: numberOption(options, 'qos') ?? 0,
+    retain: options['retain'] === true,
+    ...(Object.keys(properties).length === 0 ? {} : { properties }),
+  };
+}
+
+async function payloadOf({ options, values, terminal }: Invocation) {
+  const file = textOption(options, 'file');
+  const { payload } = values;
+  if (file !== undefined && payload !== undefined) {
+    throw new UsageError('give the payload either as a word or with --file');
+  }
+  if (file === undefined) return payload === undefined ? {} : { payload };
+  const bytes = file === '-' ? await terminal.readAll() : await contentOf(file);
+  return { payload: bytes.toString('base64'), payload_encoding: 'base64' };
+}
+
+function contentOf(file: string): Promise<Buffer> {
+  return readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new LocalError(`${file}: cannot be read (${error.code})`);
+  });
+}
+
+function propertiesOf({ options }: Invocation): Readonly<Record<string, unknown>> {
+  const text = (name: string) => textOption(options, name);
+  const correlation = text('correlation-data');
+  const user = options['user-property'];
+  const fields = {
+    content_type: text('content-type'),
+    response_topic: text('response-topic'),
+    correlation_data:
+      correlation === undefined ? undefined : Buffer.from(correlation).toString('base64'),
+    message_expiry_interval: numberOption(options, 'expiry-seconds'),
+    user_properties: Array.isArray(user) ? user.map(userProperty) : undefined,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function userProperty(given: string) {
+  const at = given.indexOf('=');
+  if (at < 1) throw new UsageError(`--user-property: write it NAME=VALUE, not '${given}'`);
+  return { name: given.slice(0, at), value: given.slice(at + 1) };
+}

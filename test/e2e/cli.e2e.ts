@@ -1,0 +1,230 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { until } from '#libs/testkit';
+import { Api } from './harness/api.ts';
+import { Broker } from './harness/broker.ts';
+import { Client } from './harness/client.ts';
+import { Scope } from './harness/scope.ts';
+import { Skein } from './harness/skein.ts';
+
+jest.setTimeout(120_000);
+
+const WAIT_MS = 20_000;
+const KEY = 'open-sesame-open-sesame';
+const ADMINISTRATIVE_ACTION = 0x98;
+const SETTINGS = {
+  AUTH_CHAIN: '[{ kind: stored }]',
+  AUTH_SALT_SECRET: 'salts-of-this-test-alone',
+  AUTH_HASH_COST: 10,
+};
+
+const scope = new Scope();
+afterEach(() => scope.close());
+
+describe('skein', () => {
+  const shared = new Scope();
+  let node: Broker;
+  let skein: Skein;
+  let directory: string;
+
+  const file = async (name: string, text: string): Promise<string> => {
+    const path = join(directory, name);
+    await writeFile(path, text, { mode: 0o600 });
+    return path;
+  };
+  const connect = (clientId: string): Promise<Client> =>
+    Client.connect(scope, node.url, { clientId, username: 'sensor-7', password: 'tide table' });
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'skein-cli-'));
+    shared.add(() => rm(directory, { recursive: true }));
+    node = await Broker.start(shared, SETTINGS);
+    const api = await Api.start(shared, node.settings, KEY);
+    skein = new Skein(scope, { server: api.origin, key: KEY });
+    const password = await file('password', 'tide table\n');
+    const topics = ['--publish', '#', '--subscribe', '#'];
+    const made = await skein.run([
+      'users',
+      'add',
+      'sensor-7',
+      '--password-file',
+      password,
+      ...topics,
+    ]);
+    if (made.code !== 0) throw new Error(made.notes);
+  });
+  afterAll(() => shared.close());
+
+  it('shows the cluster and its nodes to people and to programs', async () => {
+    const { code, out } = await skein.run(['nodes']);
+
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ID +STATE +REACHABLE/);
+    expect(out).toContain(node.id);
+    expect(await skein.json(['status'])).toMatchObject({ mode: 'embedded', nodes: { alive: 1 } });
+    expect(await skein.json(['nodes'])).toMatchObject({
+      items: [{ id: node.id }],
+      has_more: false,
+    });
+    const top = await skein.run(['top', '--count', '2', '--interval', '1', '--json']);
+    const lines = top.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toMatchObject({ received_per_second: expect.any(Number) });
+  });
+
+  it('publishes words, files and what it reads, with properties', async () => {
+    const client = await connect('reader');
+    await client.subscribe('out/#', 1);
+    const bytes = await file('payload', '\u0000binary');
+    await skein.run(['pub', 'out/word', 'reboot', '--qos', '1', '--user-property', 'by=me']);
+    await skein.run(['pub', 'out/file', '--file', bytes, '--content-type', 'x/y']);
+    await skein.run(['pub', 'out/input', '--file', '-', '--retain'], {}, 'piped');
+    await until(() => client.received.length === 3, WAIT_MS);
+
+    expect(client.received.map(({ topic, payload }) => [topic, payload])).toEqual([
+      ['out/word', 'reboot'],
+      ['out/file', '\u0000binary'],
+      ['out/input', 'piped'],
+    ]);
+    expect(client.packets[0]).toMatchObject({
+      qos: 1,
+      properties: { userProperties: { by: 'me' } },
+    });
+    expect(client.packets[1]).toMatchObject({ properties: { contentType: 'x/y' } });
+    const { out } = await skein.run(['retained', '--filter', 'out/#', '--payload', 'text']);
+    expect(out).toMatch(/out\/input +0 +5 B +piped/);
+    expect(await skein.run(['retained', 'clear', 'out/input'])).toMatchObject({
+      code: 0,
+      notes: 'cleared\n',
+    });
+    expect(await skein.json(['retained'])).toMatchObject({ items: [] });
+  });
+
+  it('finds a client by any id, disconnects and bans it', async () => {
+    const id = 'press/+#%?é😀';
+    const client = await connect(id);
+    expect(await skein.json(['clients', '--client-id-like', 'press/'])).toMatchObject({
+      items: [{ client_id: id, state: 'connected' }],
+    });
+    expect((await skein.run(['clients', 'disconnect', id])).notes).toBe('disconnected\n');
+    await until(() => client.closes === 1, WAIT_MS);
+    expect(client.disconnects).toEqual([ADMINISTRATIVE_ACTION]);
+
+    const { code, out } = await skein.run(['bans', 'add', 'client_id', id, '--for', '1h']);
+    const [, ban = ''] = /^id +(.+)$/m.exec(out) ?? [];
+    expect(code).toBe(0);
+    await expect(connect(id)).rejects.toThrow('not connected');
+    expect((await skein.run(['bans', 'remove', ban])).notes).toBe('lifted\n');
+    await until(
+      async () =>
+        connect(id).then(
+          () => true,
+          () => false,
+        ),
+      WAIT_MS,
+    );
+  });
+
+  it('walks a list to the number that is asked for, or to its end', async () => {
+    for (const id of ['walk-1', 'walk-2', 'walk-3']) await connect(id);
+    const walk = ['clients', '--client-id-like', 'walk-'];
+    const two = await skein.run([...walk, '--limit', '2']);
+
+    expect(two.out.trimEnd().split('\n')).toHaveLength(3);
+    expect(two.notes).toBe('the first 2; --all shows all, --limit N more\n');
+    expect(await skein.json([...walk, '--limit', '2'])).toMatchObject({ has_more: true });
+    expect(await skein.json([...walk, '--limit', '3'])).toMatchObject({ has_more: false });
+    expect(await skein.json([...walk, '--all'])).toMatchObject({
+      items: [{ client_id: 'walk-1' }, { client_id: 'walk-2' }, { client_id: 'walk-3' }],
+    });
+  });
+
+  it('says who may do what, and changes rules and users on what they are now', async () => {
+    const rules = await file('rules.yaml', 'rules: [{ effect: deny, topics: [secret/#] }]\n');
+    expect((await skein.run(['acl', 'replace', '--file', rules])).code).toBe(0);
+    const check = ['acl', 'simulate', 'x', 'publish', 'secret/1'];
+    await until(async () => {
+      const answer = (await skein.json(check)) as {
+        readonly results: readonly { allowed: boolean; rule: unknown }[];
+      };
+      return answer.results[0]?.allowed === false && answer.results[0].rule !== null;
+    }, WAIT_MS);
+    const password = await file('new', 'low water\n');
+    expect(
+      (await skein.run(['users', 'set-password', 'sensor-7', '--password-file', password])).code,
+    ).toBe(0);
+    expect(
+      (
+        await skein.run([
+          'users',
+          'set-password',
+          'sensor-7',
+          '--password-file',
+          password,
+          '--if-match',
+          '"1"',
+        ])
+      ).code,
+    ).toBe(5);
+    await file('password', 'tide table\n');
+    await skein.run([
+      'users',
+      'set-password',
+      'sensor-7',
+      '--password-file',
+      join(directory, 'password'),
+    ]);
+  });
+
+  it('calls any operation by its name', async () => {
+    await connect('by-name');
+    const { out } = await skein.run(['api', 'call', 'getClient', '--path', 'client_id=by-name']);
+
+    expect(JSON.parse(out)).toMatchObject({ client_id: 'by-name' });
+    expect((await skein.run(['api', 'call', 'getNothing'])).code).toBe(2);
+  });
+
+  it.each([
+    { args: ['clients', 'show', 'nobody'], code: 3, notes: /^skein: not-found: / },
+    { args: ['clients', 'show'], code: 2, notes: /<client_id> is missing/ },
+    { args: ['clients', 'show', '..'], code: 2, notes: /cannot stand in a path/ },
+    {
+      args: ['status'],
+      env: { SKEINCTL_KEY: 'wrong' },
+      code: 4,
+      notes: /unauthenticated: .*\nfix: give a key/,
+    },
+    {
+      args: ['status'],
+      env: { SKEINCTL_SERVER: 'http://127.0.0.1:1' },
+      code: 6,
+      notes: /no answer from http.*\nfix: /,
+    },
+    { args: ['bans', 'add', 'colour', 'red'], code: 2, notes: /\/kind: / },
+    {
+      args: ['users', 'add', 'x'],
+      code: 2,
+      notes: /password cannot be asked for without a terminal/,
+    },
+    { args: ['nothing'], code: 2, notes: /there is no command 'nothing'/ },
+  ])('ends $args with $env by code $code and says why', async ({ args, env, code, notes }) => {
+    const said = await skein.run(args, env ?? {});
+
+    expect(said.code).toBe(code);
+    expect(said.notes).toMatch(notes);
+    expect(said.out).toBe('');
+    expect(said.notes).not.toContain(KEY);
+  });
+
+  it('ends a view at once when it is told to', async () => {
+    const top = skein.start(['top', '--interval', '60']);
+    await top.says(node.id, WAIT_MS);
+
+    expect(await top.stop()).toBe(0);
+  });
+});
