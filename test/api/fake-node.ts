@@ -35,6 +35,7 @@ import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/conf
 import { FakeSystem } from './fake-system.ts';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
+import { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeMessages, isOnMessages, pageOf } from './fake-messages.ts';
@@ -78,6 +79,7 @@ export class FakeNode {
   mute: Pick<ReadonlySet<NodeCommand['kind']>, 'has'> = new Set<NodeCommand['kind']>();
   fault: 'storage-unavailable' | 'internal' | undefined;
   readonly system = new FakeSystem();
+  auth: AuthBackends;
   readonly messages = new FakeMessages();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
@@ -86,6 +88,7 @@ export class FakeNode {
     private readonly config: Config,
     private readonly members: readonly string[],
   ) {
+    this.auth = new AuthBackends(config, [], ['tcp']);
     this.server = new NodeCommandServer<NodeCommand, NodeReply>({
       channel: commandChannel(config),
       nodeId: id,
@@ -104,6 +107,10 @@ export class FakeNode {
     this.received.push(command);
     if (this.fault !== undefined && command.kind !== 'nodes') {
       return { kind: 'failed', code: this.fault };
+    }
+    if (command.kind === 'try-login') {
+      const { backend, login, withinMs } = command;
+      return { kind: 'done', answer: await this.auth.try(backend, login, withinMs) };
     }
     const answer = BanCommands.takes(command)
       ? await this.bans.answer(command)
@@ -125,7 +132,7 @@ export class FakeNode {
   private answerOnUsers(command: UserCommand): UserAnswers[UserCommand['kind']] {
     switch (command.kind) {
       case 'users':
-        return { items: [...this.users.values()], hasMore: false };
+        return { items: [...this.users.values()] };
       case 'user':
         return { user: this.users.get(command.id) };
       case 'put-user':
@@ -203,13 +210,17 @@ export class FakeNode {
     return { nodeId, incarnation: 1, version: '1', startedAtMs: 0, state: 'alive' as const };
   }
 
-  private answer(command: Exclude<NodeCommand, BanCommand>): NodeAnswers[NodeCommand['kind']] {
+  private answer(
+    command: Exclude<NodeCommand, BanCommand | CommandOf<'try-login'>>,
+  ): NodeAnswers[NodeCommand['kind']] {
     if (isOnUsers(command)) return this.answerOnUsers(command);
     if (isOnBridges(command)) return this.answerOnBridges(command);
     if (this.system.takes(command)) return this.system.answer(command);
     if (isOnMessages(command)) return this.messages.answer(command);
     if (isOnDeadLetters(command)) return this.answerOnDeadLetters(command);
     switch (command.kind) {
+      case 'auth':
+        return this.auth.shown();
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };
       case 'status':

@@ -68,6 +68,31 @@ describe('stored users of a cluster', () => {
     return changed.headers.get('etag') ?? '';
   }
 
+  it('are listed by name and group, and a login is tried without a client', async () => {
+    for (const name of ['crew-1', 'crew-2', 'guest-1']) {
+      await create(name, { groups: [name.slice(0, -2)] });
+    }
+    const namesOf = async (query: Readonly<Record<string, string>>) => {
+      const { body } = await api.call('listUsers', { query });
+      return (body as { items: { name: string }[] }).items.map(({ name }) => name);
+    };
+    expect(await namesOf({ 'username[like]': 'crew-' })).toEqual(['crew-1', 'crew-2']);
+    expect(await namesOf({ 'username[like]': 'crew-1' })).toEqual(['crew-1']);
+    expect(await namesOf({ group: 'guest' })).toEqual(['guest-1']);
+    expect(await namesOf({ 'username[in]': 'guest-1,nobody' })).toEqual(['guest-1']);
+    const test = async (username: string, password: string) => {
+      const body = { client_id: 'trial', username, password };
+      const call = { path: { backend_id: 'stored' }, body };
+      return (await api.call('testAuthBackend', call)).body;
+    };
+    const allowed = { decision: 'allowed', user: 'crew-1', groups: ['crew'], rule_count: 1 };
+    expect(await test('crew-1', PLANTED)).toMatchObject(allowed);
+    expect(await test('crew-1', 'wrong')).toMatchObject({ decision: 'denied' });
+    expect(await test('nobody', PLANTED)).toMatchObject({ decision: 'not_mine' });
+    const chains = await api.call('listAuthChains');
+    expect(chains.body).toMatchObject({ items: [{ backends: ['stored'] }, {}] });
+  });
+
   it('log in at every node, and their clients are held to what is changed', async () => {
     const etag = await create('ann');
     const clients = [await connect(0, 'ann', PLANTED), await connect(1, 'ann', PLANTED)];

@@ -77,7 +77,7 @@ export class AclRulesController {
     const last = end < wanted.length ? items.at(-1) : undefined;
     const position = last && { id: last.id, place: end };
     const slice = { items, after: position, unavailable: [] };
-    return { ...this.pages.list(exchange, query.limit, slice), default: acl.fallback };
+    return { ...this.pages.list(exchange, query.limit, slice), default_effect: acl.fallback };
   }
 
   @Route('createAclRule')

@@ -61,7 +61,7 @@ describe('general rules over REST', () => {
     const second = (await create(RULE)).body as { id: string };
     expect(first.id).not.toBe(second.id);
     expect(await idsOf('')).toEqual(['config:0', 'é/#', first.id, second.id]);
-    expect((await list()).body).toMatchObject({ default: 'deny' });
+    expect((await list()).body).toMatchObject({ default_effect: 'deny' });
     const { who, ...rest } = RULE;
     expect(node.acl.stored[0]).toEqual({
       ...{ ...rest, id: 'é/#', actions: [...BOTH], who: { clientIds: who.client_ids } },

@@ -81,6 +81,9 @@ const PATHS: Partial<Record<OperationId, string>> = {
   getAclRule: '/api/v1/acl-rules/r',
   replaceAclRule: '/api/v1/acl-rules/r',
   deleteAclRule: '/api/v1/acl-rules/r',
+  getAuthChain: '/api/v1/auth/chains/tcp',
+  getAuthBackend: '/api/v1/auth/backends/b',
+  testAuthBackend: '/api/v1/auth/backends/b/test',
   getBan: '/api/v1/bans/b',
   replaceBan: '/api/v1/bans/client_id:b',
   deleteBan: '/api/v1/bans/b',
@@ -114,6 +117,7 @@ const BODIES: Partial<Record<OperationId, object>> = {
   replaceUser: { groups: [] },
   patchUser: { groups: [] },
   createBan: { kind: 'ip', value: '192.0.2.1' },
+  testAuthBackend: { client_id: 'c' },
   replaceBan: {},
   changeBans: [{ kind: 'ip', value: '192.0.2.1' }],
   replaceAutoBanConfig: {

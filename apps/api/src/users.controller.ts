@@ -9,6 +9,7 @@ import type {
   WireAclRule,
   WireUser,
   WireUserChange,
+  WireUserFilter,
 } from '#libs/api-contracts';
 import type { Config } from '#libs/config';
 import type { Cluster } from './cluster/cluster.ts';
@@ -53,13 +54,13 @@ export class UsersController {
   ): Promise<List<UserView>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange);
-    const { items, hasMore } = await this.cluster.inquire().read({
-      ...{ kind: 'users', limit: query.limit },
+    const { items, next } = await this.cluster.inquire().read({
+      ...{ kind: 'users', limit: query.limit, filter: filterOf(query) },
       ...(after !== undefined && { after }),
     });
     return this.pages.list(exchange, query.limit, {
       items: items.map((user) => presentUser(user)),
-      after: hasMore ? items.at(-1)?.id : undefined,
+      after: next,
       unavailable: [],
     });
   }
@@ -187,4 +188,18 @@ function storedOf(change: WireUserChange): WireUser {
   if (change.kind === 'stored') return change.user;
   if (change.kind === 'invalid') throw new ProblemError('unprocessable', change.detail);
   throw USERS.refused(change.kind);
+}
+
+function filterOf(query: Input<'listUsers'>['query']): WireUserFilter {
+  const { username, group } = query;
+  const { 'username[like]': prefix, 'username[in]': names } = query;
+  const wanted = [names, username === undefined ? undefined : [username]].filter(
+    (list): list is readonly string[] => list !== undefined,
+  );
+  const [first, second = first] = wanted;
+  return {
+    names: first?.filter((name) => second?.includes(name) === true),
+    namePrefix: prefix as string | undefined,
+    group: group as string | undefined,
+  };
 }

@@ -33,6 +33,11 @@ export class AuthChain implements Authenticator {
       .filter((directory) => directory !== undefined);
   }
 
+  /** Who is asked, in their order. */
+  get sources(): readonly AuthSource[] {
+    return this.#parts.sources;
+  }
+
   /** Asks the sources in their order; never rejects. */
   async login(login: Login): Promise<LoginVerdict> {
     for (const source of this.#parts.sources) {

@@ -34,7 +34,7 @@ export const aclRuleListSchema = named(
     items: z.array(listedAclRuleSchema).describe('In the order in which they are asked.'),
     page: pageSchema,
     meta: metaSchema,
-    default: z.enum(['allow', 'deny']).describe('What counts where no rule fits.'),
+    default_effect: z.enum(['allow', 'deny']).describe('What counts where no rule fits.'),
   }),
 );
 
@@ -87,7 +87,7 @@ const listExample = {
   items: [example],
   page: { has_more: false, limit: 100 },
   meta: { partial: false, unavailable_nodes: [] },
-  default: 'deny',
+  default_effect: 'deny',
 } as const;
 const rulePath = z.strictObject({ rule_id: ruleId });
 const path = { rule_id: example.id };

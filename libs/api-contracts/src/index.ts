@@ -117,7 +117,13 @@ export {
   type DeadLetterReplay,
   type DeadLetterView,
 } from './dead-letters.ts';
-export type { UserAnswers, UserCommand, WireUser, WireUserChange } from './user-command.ts';
+export type {
+  UserAnswers,
+  UserCommand,
+  WireUser,
+  WireUserChange,
+  WireUserFilter,
+} from './user-command.ts';
 export {
   userCreateSchema,
   userPatchSchema,
@@ -137,6 +143,23 @@ export {
   type BanCreate,
   type BanView,
 } from './bans.ts';
+export {
+  authBackendSchema,
+  authChainSchema,
+  authTestRequestSchema,
+  authTestSchema,
+  type AuthBackendView,
+  type AuthChainView,
+  type AuthTest,
+} from './auth.ts';
+export type {
+  AuthAnswers,
+  AuthCommand,
+  WireAuth,
+  WireAuthBackend,
+  WireLogin,
+  WireLoginTrial,
+} from './auth-command.ts';
 export type {
   BanAnswers,
   BanCommand,

@@ -1,6 +1,7 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
+import type { AuthAnswers, AuthCommand } from './auth-command.ts';
 import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
@@ -338,6 +339,7 @@ export interface WireSubscriptionQuery {
 export type NodeCommand =
   | AccessCommand
   | BridgeCommand
+  | AuthCommand
   | BanCommand
   | MessageCommand
   | DeadLetterCommand
@@ -388,6 +390,7 @@ export type NodeCommand =
 export interface NodeAnswers
   extends
     AccessAnswers,
+    AuthAnswers,
     BanAnswers,
     BridgeAnswers,
     DeadLetterAnswers,

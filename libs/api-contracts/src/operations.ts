@@ -1,5 +1,6 @@
 import { ACCESS_OPERATIONS } from './access.ts';
 import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
+import { AUTH_OPERATIONS } from './auth.ts';
 import { BAN_OPERATIONS } from './bans.ts';
 import { API_KEY_OPERATIONS } from './api-keys.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
@@ -37,6 +38,7 @@ export const OPERATIONS = {
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,
   ...ACL_RULE_OPERATIONS,
+  ...AUTH_OPERATIONS,
   ...BAN_OPERATIONS,
   ...USER_OPERATIONS,
   ...API_KEY_OPERATIONS,

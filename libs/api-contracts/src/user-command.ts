@@ -18,9 +18,21 @@ export type WireUserChange =
   | { readonly kind: 'conflict' | 'absent' }
   | { readonly kind: 'invalid'; readonly detail: string };
 
+/** Which users are wanted: those that meet all of it. */
+export interface WireUserFilter {
+  readonly names?: readonly string[] | undefined;
+  readonly namePrefix?: string | undefined;
+  readonly group?: string | undefined;
+}
+
 /** What the API asks of a node about stored users. */
 export type UserCommand =
-  | { readonly kind: 'users'; readonly after?: string; readonly limit: number }
+  | {
+      readonly kind: 'users';
+      readonly after?: string;
+      readonly limit: number;
+      readonly filter?: WireUserFilter | undefined;
+    }
   | { readonly kind: 'user'; readonly id: string }
   | {
       /** Creates a user without a revision, else replaces exactly that one. */
@@ -36,7 +48,8 @@ export type UserCommand =
 
 /** The answers by kind of command. */
 export interface UserAnswers {
-  readonly users: { readonly items: readonly WireUser[]; readonly hasMore: boolean };
+  /** `next`: the list goes on after this id; a page may be short, and even empty, when few users meet the filter. */
+  readonly users: { readonly items: readonly WireUser[]; readonly next?: string | undefined };
   readonly user: { readonly user?: WireUser | undefined };
   readonly 'put-user': WireUserChange;
   readonly 'remove-user': { readonly kind: 'stored' | 'conflict' | 'absent' };

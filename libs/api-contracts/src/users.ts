@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { userAclRuleSchema } from './access.ts';
+import { filterQuery, textField } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 import { named, timestampSchema } from './schema.ts';
@@ -89,6 +90,12 @@ const example: UserView = {
   password_set_at: '2026-01-02T03:04:05.678Z',
 };
 
+/** What may be asked of stored users. */
+export const USER_FILTERS = {
+  username: textField(['eq', 'like', 'in'], 'The name, in its prepared form.'),
+  group: textField(['eq'], 'A group that it is in.'),
+} as const;
+
 /** Operations on stored users. */
 export const USER_OPERATIONS = {
   listUsers: {
@@ -96,9 +103,10 @@ export const USER_OPERATIONS = {
     path: '/api/v1/users',
     tag: 'Access',
     summary: 'List stored users',
-    description: 'Those of the configuration are not among them.',
+    description:
+      'Those of the configuration are not among them. With a filter a page may hold fewer than `limit`, and even none, while there are more.',
     scope: 'users:read',
-    query: z.strictObject({ ...pageQuery }),
+    query: z.strictObject({ ...pageQuery, ...filterQuery(USER_FILTERS) }),
     replies: { 200: pageReply('A page of users.', listOf('UserList', userSchema)) },
     problems: ['invalid-cursor', ...unavailable],
     example: {

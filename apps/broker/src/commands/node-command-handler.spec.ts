@@ -17,6 +17,7 @@ import {
   LocalRetainedStore,
 } from '#libs/store-local';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
+import { AuthBackends } from '../auth-backends.ts';
 import { FlappingRules } from '../flapping-rules.ts';
 import { GeneralRules } from '../general-rules.ts';
 import type { AccessCommandsOptions } from './access-commands.ts';
@@ -161,6 +162,7 @@ function setUp() {
     },
     access: accessOptions(log),
     system: { answer: () => ({ checks: [] }) },
+    auth: new AuthBackends(loadConfig({ env: {} }), [], []),
     bans: banOptions(),
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     deadLetters: {

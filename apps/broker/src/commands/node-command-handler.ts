@@ -5,6 +5,7 @@ import {
   type NodeCommand,
   type NodeReply,
 } from '#libs/api-contracts';
+import type { AuthBackends } from '../auth-backends.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { bounded } from './bounded.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
@@ -25,6 +26,7 @@ export interface NodeCommandHandlerOptions {
   readonly messages: MessageCommandsOptions;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
+  readonly auth: Pick<AuthBackends, 'shown' | 'try'>;
   readonly bans: BanCommandsOptions;
   readonly users: UserCommandsOptions;
   readonly system: Pick<SystemCommands, 'answer'>;
@@ -122,6 +124,10 @@ export class NodeCommandHandler {
         return this.#bridges.remove(command);
       case 'try-rule':
         return this.#bridges.tryRule(command, { source: this.#source, nowMs: this.#options.now() });
+      case 'auth':
+        return this.#options.auth.shown();
+      case 'try-login':
+        return this.#options.auth.try(command.backend, command.login, command.withinMs);
       case 'acl':
         return this.#access.acl();
       case 'put-acl':

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { deriveScramCredential, formatScramCredential, type StoredUser } from '#libs/access';
 import { NodeScramCrypto } from '#libs/access-sources';
-import type { CommandOf } from '#libs/api-contracts';
+import type { CommandOf, WireUserFilter } from '#libs/api-contracts';
 import { LocalDefinitionStore } from '#libs/store-local';
 import { UserCommands } from './user-commands.ts';
 
@@ -68,8 +68,48 @@ describe('stored users', () => {
     const large = Array.from({ length: 25 }, () => ({ ...RULE, topics }));
     for (const id of ['a', 'b', 'c']) await put(id, { credentials: [HASH], rules: large });
     const first = await commands.users({ kind: 'users', limit: 3 });
-    expect(first).toMatchObject({ items: [{ id: 'a' }], hasMore: true });
+    expect(first).toMatchObject({ items: [{ id: 'a' }], next: 'a' });
     const rest = await commands.users({ kind: 'users', limit: 1, after: 'b' });
-    expect(rest).toMatchObject({ items: [{ id: 'c' }], hasMore: false });
+    expect(rest).toMatchObject({ items: [{ id: 'c' }] });
+    expect(rest.next).toBeUndefined();
+  });
+
+  it('are found by name, by its beginning, and by group, page by page', async () => {
+    const { commands, put } = open();
+    const names = ['a', 'ab', 'abc', 'b', 'ba'];
+    for (const id of names) await put(id, { credentials: [HASH], groups: [`of-${id[0] ?? ''}`] });
+    const walk = async (filter: WireUserFilter): Promise<readonly string[]> => {
+      const seen: string[] = [];
+      let after: string | undefined;
+      do {
+        const own = after === undefined ? {} : { after };
+        const page = await commands.users({ kind: 'users', limit: 1, filter, ...own });
+        seen.push(...page.items.map(({ id }) => id));
+        after = page.next;
+      } while (after !== undefined);
+      return seen;
+    };
+    expect(await walk({})).toEqual(names);
+    expect(await walk({ namePrefix: 'a' })).toEqual(['a', 'ab', 'abc']);
+    expect(await walk({ namePrefix: 'ab' })).toEqual(['ab', 'abc']);
+    expect(await walk({ namePrefix: 'c' })).toEqual([]);
+    expect(await walk({ group: 'of-b' })).toEqual(['b', 'ba']);
+    expect(await walk({ namePrefix: 'a', group: 'of-b' })).toEqual([]);
+    expect(await walk({ names: ['ba', 'x', 'a'] })).toEqual(['ba', 'a']);
+  });
+
+  it('are looked at so many for one page, and not more', async () => {
+    const { store, commands, put } = open();
+    for (let each = 0; each < 6_001; each += 1) {
+      const id = `u${String(each).padStart(4, '0')}`;
+      await put(id, { credentials: [HASH], groups: each === 6_000 ? ['late'] : [] });
+    }
+    expect((await store.list()).length).toBe(6_001);
+    const filter = { group: 'late' };
+    const first = await commands.users({ kind: 'users', limit: 10, filter });
+    expect(first).toMatchObject({ items: [], next: expect.stringMatching(/^u[45]/u) });
+    const own = first.next === undefined ? {} : { after: first.next };
+    const rest = await commands.users({ kind: 'users', limit: 10, filter, ...own });
+    expect(rest.items).toMatchObject([{ id: 'u6000' }]);
   });
 });

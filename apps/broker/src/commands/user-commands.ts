@@ -1,5 +1,11 @@
 import { Acl, parseScramCredential, type StoredUser } from '#libs/access';
-import type { CommandOf, NodeAnswers, WireUser, WireUserChange } from '#libs/api-contracts';
+import type {
+  CommandOf,
+  NodeAnswers,
+  WireUser,
+  WireUserChange,
+  WireUserFilter,
+} from '#libs/api-contracts';
 import type { DefinitionStore, StoredDefinition } from '#libs/broker-ports';
 
 /** What commands on stored users work on. */
@@ -8,6 +14,12 @@ export interface UserCommandsOptions {
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
 }
+
+/** Users read at a time. */
+const READ_AT_ONCE = 500;
+
+/** Users that are looked at for one page: of 100,000 few may be in a group, and an answer has its time. */
+const LOOKED_AT_MAX = 5_000;
 
 /** A page ends where it would be larger than an answer should. */
 const PAGE_CHARACTERS_MAX = 4 * 1024 * 1024;
@@ -20,22 +32,46 @@ export class UserCommands {
     this.#options = options;
   }
 
-  async users({ after, limit }: CommandOf<'users'>): Promise<NodeAnswers['users']> {
-    const found = await this.#options.users.page({ after, limit: limit + 1 });
+  async users({ after, limit, filter = {} }: CommandOf<'users'>): Promise<NodeAnswers['users']> {
+    if (filter.names !== undefined) return { items: await this.#named(filter.names, filter) };
     const items: WireUser[] = [];
     let characters = 0;
-    for (const stored of found.slice(0, limit)) {
-      const user = wireUserOf(stored);
-      characters += JSON.stringify(user).length;
-      if (items.length > 0 && characters > PAGE_CHARACTERS_MAX) break;
-      items.push(user);
+    const prefix = filter.namePrefix ?? '';
+    const isBegun = after !== undefined && after.startsWith(prefix);
+    // Before the prefix there is none that has it, and whoever has just that name is looked up.
+    const first = isBegun || prefix === '' ? undefined : await this.#options.users.get(prefix);
+    let from = isBegun || prefix === '' ? after : prefix;
+    let found = first === undefined ? [] : [first];
+    for (let looked = 0; ; looked += found.length) {
+      for (const stored of found) {
+        const { id } = stored.item;
+        if (!id.startsWith(prefix)) return { items };
+        const user = wireUserOf(stored);
+        const isWanted = meets(user, filter);
+        characters += isWanted ? JSON.stringify(user).length : 0;
+        const isFull = items.length === limit || characters > PAGE_CHARACTERS_MAX;
+        if (isWanted && isFull && items.length > 0) return { items, next: from };
+        if (isWanted) items.push(user);
+        from = id;
+      }
+      if (looked >= LOOKED_AT_MAX) return { items, next: from };
+      found = [...(await this.#options.users.page({ after: from, limit: READ_AT_ONCE }))];
+      if (found.length === 0) return { items };
     }
-    return { items, hasMore: found.length > items.length };
   }
 
   async user({ id }: CommandOf<'user'>): Promise<NodeAnswers['user']> {
     const stored = await this.#options.users.get(id);
     return { user: stored && wireUserOf(stored) };
+  }
+
+  async #named(names: readonly string[], filter: WireUserFilter): Promise<readonly WireUser[]> {
+    const ids = [...new Set(names)].slice(0, READ_AT_ONCE);
+    const found = await Promise.all(ids.map((id) => this.#options.users.get(id)));
+    return found
+      .filter((stored) => stored !== undefined)
+      .map((stored) => wireUserOf(stored))
+      .filter((user) => meets(user, filter));
   }
 
   async put(command: CommandOf<'put-user'>): Promise<WireUserChange> {
@@ -57,6 +93,11 @@ export class UserCommands {
   async remove({ id, revision }: CommandOf<'remove-user'>): Promise<NodeAnswers['remove-user']> {
     return { kind: (await this.#options.users.remove(id, revision)).kind };
   }
+}
+
+function meets({ id, groups }: WireUser, { namePrefix, group }: WireUserFilter): boolean {
+  if (namePrefix !== undefined && !id.startsWith(namePrefix)) return false;
+  return group === undefined || groups.includes(group);
 }
 
 function wireUserOf({ item, revision }: StoredDefinition<StoredUser>): WireUser {

@@ -1,12 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  AuthChain,
-  PasswordCheck,
-  UserSource,
-  hashCostOf,
-  type Authenticator,
-  type AuthSource,
-} from '#libs/access';
+import { AuthChain, PasswordCheck, UserSource, hashCostOf, type AuthSource } from '#libs/access';
 import {
   CertificateSource,
   ConfiguredUsers,
@@ -43,7 +36,7 @@ export async function openAuthenticator(
   config: Config,
   log: Log,
   stored: StoredUsers | undefined,
-): Promise<Authenticator | undefined> {
+): Promise<AuthChain | undefined> {
   const openness = opennessFault(config);
   if (openness !== undefined) throw new ConfigError([openness]);
   const { auth } = config;
