@@ -145,8 +145,8 @@ describe('skein', () => {
   });
 
   it('says who may do what, and changes rules and users on what they are now', async () => {
-    const rules = await file('rules.yaml', 'rules: [{ effect: deny, topics: [secret/#] }]\n');
-    expect((await skein.run(['acl', 'replace', '--file', rules])).code).toBe(0);
+    const rules = await file('rules.yaml', '{ id: secrets, effect: deny, topics: [secret/#] }\n');
+    expect((await skein.run(['acl', 'add', '--file', rules])).code).toBe(0);
     const check = ['acl', 'simulate', 'x', 'publish', 'secret/1'];
     await until(async () => {
       const answer = (await skein.json(check)) as {

@@ -5,6 +5,9 @@ import type { OperationId } from '#libs/api-contracts';
 import { LocalError } from './exit-code.ts';
 import type { Target } from './profile.ts';
 
+/** More than a request to a device may take. */
+const TIMEOUT_MS = 90_000;
+
 /** A call whose operation is only known when the program runs. */
 export type AnyCall = CallParts & CallOptions;
 
@@ -58,7 +61,7 @@ export class Connection {
   async #connect(): Promise<ApiClient> {
     const { server, credential, caFile } = await this.#resolve();
     if (caFile !== undefined) await trust(caFile);
-    return new ApiClient({ server, credential });
+    return new ApiClient({ server, credential, timeoutMs: TIMEOUT_MS });
   }
 }
 

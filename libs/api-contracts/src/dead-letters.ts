@@ -13,6 +13,7 @@ export const DEAD_LETTER_FILTERS = {
 
 const letterId = z
   .string()
+  .max(31)
   .regex(/^\d{1,15}-\d{1,15}$/)
   .describe('The id of a dead letter.');
 

@@ -136,6 +136,24 @@ export const BRIDGE_COMMANDS: readonly Command[] = [
       'skein rules test commands --file record.yaml',
     ],
   },
+  {
+    words: 'rules metrics',
+    operation: 'GET /api/v1/bridge-rules/{}/metrics',
+    examples: ['skein rules metrics telemetry'],
+  },
+  {
+    words: 'dead-letters list',
+    operation: 'GET /api/v1/dead-letters',
+    columns: ['id', 'at', 'bridge', 'rule', 'stage', 'reason', 'error'],
+    examples: ['skein dead-letters --rule telemetry'],
+  },
+  {
+    words: 'dead-letters replay',
+    operation: 'POST /api/v1/dead-letters/replays',
+    positionals: ['id'],
+    body: ({ values }) => ({ ids: [values['id']] }),
+    examples: ['skein dead-letters replay 1767225600000-0'],
+  },
 ];
 
 /** A message of the words, or a whole sample of the file. */

@@ -4,6 +4,7 @@ import { API_COMMANDS } from './api.ts';
 import { BRIDGE_COMMANDS } from './bridge.ts';
 import { CLIENT_COMMANDS } from './clients.ts';
 import { CLUSTER_COMMANDS } from './cluster.ts';
+import { KEY_COMMANDS } from './keys.ts';
 import { MESSAGE_COMMANDS } from './messages.ts';
 import { PROFILE_COMMANDS } from './profiles.ts';
 
@@ -13,6 +14,7 @@ export const COMMANDS: readonly Command[] = [
   ...CLIENT_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...ACCESS_COMMANDS,
+  ...KEY_COMMANDS,
   ...BRIDGE_COMMANDS,
   ...API_COMMANDS,
   ...PROFILE_COMMANDS,

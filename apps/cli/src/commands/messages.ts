@@ -33,6 +33,8 @@ const MESSAGE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
 };
 
+const { retain: _, ...REQUEST_OPTIONS } = MESSAGE_OPTIONS;
+
 /** Publishing, and messages that the cluster keeps. */
 export const MESSAGE_COMMANDS: readonly Command[] = [
   {
@@ -47,6 +49,24 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     ],
   },
   {
+    words: 'request',
+    operation: 'POST /api/v1/message-requests',
+    positionals: ['topic', '[payload]'],
+    options: {
+      ...REQUEST_OPTIONS,
+      timeout: {
+        type: 'string',
+        value: 'SECONDS',
+        description: 'How long to wait for the answer.',
+      },
+    },
+    body: requestOf,
+    examples: [
+      'skein request devices/7/commands state? --timeout 5',
+      'skein request devices/7/commands state? --response-topic devices/7/answers --json',
+    ],
+  },
+  {
     words: 'retained list',
     operation: 'GET /api/v1/retained-messages',
     columns: ['topic', 'qos', 'payload_bytes', 'payload', 'publisher', 'received_at', 'expires_at'],
@@ -55,9 +75,28 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
   {
     words: 'retained clear',
     operation: 'DELETE /api/v1/retained-messages',
-    positionals: ['topic'],
+    positionals: ['[topic]'],
     done: 'cleared',
-    examples: ['skein retained clear devices/7/state'],
+    examples: [
+      'skein retained clear devices/7/state',
+      "skein retained clear --filter 'devices/#' --dry-run",
+    ],
+  },
+  {
+    words: 'delayed list',
+    operation: 'GET /api/v1/delayed-messages',
+    examples: ['skein delayed'],
+  },
+  {
+    words: 'delayed show',
+    operation: 'GET /api/v1/delayed-messages/{}',
+    examples: ['skein delayed show 17'],
+  },
+  {
+    words: 'delayed cancel',
+    operation: 'DELETE /api/v1/delayed-messages/{}',
+    done: 'cancelled',
+    examples: ['skein delayed cancel 17'],
   },
 ];
 
@@ -72,6 +111,21 @@ async function messageOf(invocation: Invocation): Promise<Readonly<Record<string
     retain: options['retain'] === true,
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
   };
+}
+
+/** The request to a device that the options describe. */
+async function requestOf(invocation: Invocation): Promise<Readonly<Record<string, unknown>>> {
+  const { options, values } = invocation;
+  const { response_topic: responseTopic, ...properties } = propertiesOf(invocation);
+  const fields = {
+    topic: values['topic'],
+    ...(await payloadOf(invocation)),
+    qos: numberOption(options, 'qos'),
+    timeout_seconds: numberOption(options, 'timeout'),
+    response_topic: responseTopic,
+    properties: Object.keys(properties).length === 0 ? undefined : properties,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 async function payloadOf({ options, values, terminal }: Invocation) {

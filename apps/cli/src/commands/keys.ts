@@ -1,0 +1,111 @@
+import { listOption, numberOption, textOption } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { untilOf } from './access.ts';
+import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+
+/** Who may call the API, and what they may do. */
+export const KEY_COMMANDS: readonly Command[] = [
+  { words: 'whoami', operation: 'GET /api/v1/whoami', examples: ['skein whoami'] },
+  {
+    words: 'keys list',
+    operation: 'GET /api/v1/api-keys',
+    columns: ['id', 'name', 'prefix', 'role', 'scopes', 'expires_at', 'last_used_at'],
+    examples: ['skein keys'],
+  },
+  {
+    words: 'keys show',
+    operation: 'GET /api/v1/api-keys/{}',
+    examples: ['skein keys show 01J8ZQ'],
+  },
+  {
+    words: 'keys add',
+    operation: 'POST /api/v1/api-keys',
+    positionals: ['name'],
+    options: {
+      role: { type: 'string', value: 'ROLE', description: 'One of skein roles.' },
+      scope: {
+        type: 'string',
+        multiple: true,
+        value: 'A,B',
+        description: 'Besides those of the role, such as clients:read.',
+      },
+      'topic-prefix': {
+        type: 'string',
+        multiple: true,
+        value: 'PREFIX',
+        description: 'Only for topics that begin with these levels.',
+      },
+      cidr: {
+        type: 'string',
+        multiple: true,
+        value: 'NETWORK',
+        description: 'Only from these addresses or networks.',
+      },
+      for: {
+        type: 'string',
+        value: '30d',
+        description: 'How long it is taken: 10m, 2h, 30d. Without it, for ever.',
+      },
+    },
+    body: ({ values, options }) =>
+      present({
+        name: values['name'],
+        role: textOption(options, 'role'),
+        scopes: listOption(options, 'scope'),
+        topic_prefixes: listOption(options, 'topic-prefix'),
+        allowed_cidrs: listOption(options, 'cidr'),
+        expires_at: untilOf(textOption(options, 'for')),
+      }),
+    examples: [
+      'skein keys add dashboard --role viewer --for 30d',
+      'skein keys add shop --scope messages:publish --topic-prefix shop --cidr 192.0.2.0/24',
+    ],
+  },
+  {
+    words: 'keys rotate',
+    operation: 'POST /api/v1/api-keys/{}/rotations',
+    options: {
+      'overlap-seconds': {
+        type: 'string',
+        value: 'N',
+        description: 'For how long the secret before is taken too.',
+      },
+    },
+    body: ({ options }) => present({ overlap_seconds: numberOption(options, 'overlap-seconds') }),
+    examples: ['skein keys rotate 01J8ZQ --overlap-seconds 3600'],
+  },
+  {
+    words: 'keys remove',
+    operation: 'DELETE /api/v1/api-keys/{}',
+    done: 'removed',
+    examples: ['skein keys remove 01J8ZQ'],
+  },
+  {
+    words: 'roles list',
+    operation: 'GET /api/v1/roles',
+    examples: ['skein roles'],
+  },
+  {
+    words: 'roles show',
+    operation: 'GET /api/v1/roles/{}',
+    examples: ['skein roles show operator'],
+  },
+  {
+    words: 'roles add',
+    operation: 'POST /api/v1/roles',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein roles add --file role.yaml'],
+  },
+  {
+    words: 'roles remove',
+    operation: 'DELETE /api/v1/roles/{}',
+    done: 'removed',
+    examples: ['skein roles remove night-shift'],
+  },
+];
+
+/** The fields that there are values for. */
+function present(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
