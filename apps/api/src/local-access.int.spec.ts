@@ -34,6 +34,10 @@ describe('without a key', () => {
     [{ host: 'localhost.evil.example:8080' }, 403],
     [{ host: 'localhost:8080', origin: 'http://evil.example' }, 403],
     [{ host: 'localhost:8080', origin: 'null' }, 403],
+    [{ host: 'localhost:8080', 'x-forwarded-for': '198.51.100.7' }, 403],
+    [{ host: 'localhost:8080', forwarded: 'for=198.51.100.7' }, 403],
+    [{ host: 'localhost:8080', 'x-real-ip': '198.51.100.7' }, 403],
+    [{ host: 'localhost:8080', via: '1.1 proxy' }, 403],
   ])('treats %j as %i', async (headers, status) => {
     expect(await statusFor(headers)).toBe(status);
   });

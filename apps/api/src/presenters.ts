@@ -30,6 +30,7 @@ import type {
   WireSubscription,
   WireTestStep,
 } from '#libs/api-contracts';
+import { ProblemError } from './http/problem-error.ts';
 
 const NEVER_EXPIRES = 0xffff_ffff;
 const VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5' } as const;
@@ -169,10 +170,23 @@ export function wireMessageOf(message: MessageContent): WireMessage {
 /** A payload of a request as nodes take it. */
 export function base64Of(payload: unknown, encoding: MessagePublish['payload_encoding']): string {
   if (payload === undefined) return '';
-  if (encoding === 'json') return Buffer.from(JSON.stringify(payload)).toString('base64');
+  if (encoding === 'json') return Buffer.from(jsonOf(payload)).toString('base64');
   // The contract has checked that it is a text.
   const text = payload as string;
   return encoding === 'base64' ? text : Buffer.from(text).toString('base64');
+}
+
+/** A value as JSON; the parser takes more levels than can be written again. @throws ProblemError */
+function jsonOf(payload: unknown): string {
+  try {
+    return JSON.stringify(payload);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const detail = 'The payload has too many levels';
+    throw new ProblemError('validation-failed', detail, {
+      errors: [{ pointer: '/payload', code: 'too-deep', detail }],
+    });
+  }
 }
 
 /** A bridge rule as the API shows it. */

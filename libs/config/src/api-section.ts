@@ -90,12 +90,15 @@ const rateLimits = section({
   requestsPerSecond: rate('Requests a second that each caller may send for long.', 500),
   requestBurst: burst('Requests that each caller may send at once after a rest.', 1_000),
   publishesPerSecond: rate(
-    'Requests a second that publish, of each caller; they are counted apart from the others.',
+    'Messages a second that each caller may publish for long, one by one or in bulk; they are counted apart from other requests.',
     2_000,
   ),
-  publishBurst: burst('Requests that publish, at once after a rest.', 4_000),
+  publishBurst: burst(
+    'Messages that each caller may publish at once after a rest; a larger bulk request leaves a debt.',
+    4_000,
+  ),
   failuresPerSecond: rate(
-    'Credentials that are refused, a second and address; beyond, 429 takes the place of 401.',
+    'Credentials that are refused, a second and address (of IPv6: a /64); beyond, 429 takes the place of 401 and 403.',
     5,
   ),
   failureBurst: burst('Credentials that are refused, at once after a rest.', 50),

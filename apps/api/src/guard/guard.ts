@@ -8,7 +8,7 @@ import { isLoopback, requireLocal } from '../http/access.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { Admins } from './admins.ts';
 import { ApiKeys } from './api-keys.ts';
-import { requireScope, setCaller, type Caller } from './caller.ts';
+import { callerOf, requireScope, setCaller, type Caller } from './caller.ts';
 import { credentialOf } from './credential.ts';
 import { isSame } from './key-secret.ts';
 import { RateLimits } from './rate-limits.ts';
@@ -84,6 +84,13 @@ export class Guard {
     for (const more of operation?.alsoNeeds ?? []) requireScope(caller, more);
   }
 
+  /** Counts what a request holds, once that is known. @throws ProblemError 429 or 503. */
+  async weigh({ request, reply }: Exchange, operation: Operation | undefined): Promise<void> {
+    const caller = callerOf(request);
+    if (caller === undefined || !Array.isArray(request.body)) return;
+    await this.limits.takeMore(caller, operation, { reply, messages: request.body.length });
+  }
+
   /** Whether this machine is served without a credential: on loopback, as long as there is none that it could show. */
   async #isOpen(isPublic: boolean): Promise<boolean> {
     const { key, host } = this.#options.config.api;
@@ -122,12 +129,13 @@ export class Guard {
   }
 
   /** A caller that is who it says; it has to be where it may be. */
-  #arrived(
+  async #arrived(
     caller: Caller,
     { kind, address }: { readonly kind: 'api_key' | 'jwt'; readonly address: string },
-  ): Caller {
+  ): Promise<Caller> {
     const { meter } = this.#options;
     if (caller.cidrs.length > 0 && !caller.cidrs.some((each) => isWithin(each, address))) {
+      await this.limits.failed(address);
       meter.authenticated(kind, 'denied');
       throw new ProblemError('ip-not-allowed', 'The key may not be used from this address');
     }

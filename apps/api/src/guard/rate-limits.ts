@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { Operation } from '#libs/api-contracts';
+import { networkOf } from '#libs/access';
 import { StoreUnavailableError, type ApiState, type BucketTaken } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import type { ApiMeter } from '#libs/metrics-prom';
@@ -43,7 +44,7 @@ export class RateLimits {
   }
 
   /**
-   * Counts a request, or several that came as one, and tells the caller how much is left.
+   * Counts a request and tells the caller how much is left.
    *
    * @throws ProblemError 429 when it is too much; StoreUnavailableError when nobody can count, unless the caller is known
    * without the store: it must be able to look when Redis is away.
@@ -51,16 +52,43 @@ export class RateLimits {
   async take(
     caller: Caller,
     operation: Pick<Operation, 'scope'> | undefined,
-    { reply, count = 1 }: { readonly reply: FastifyReply; readonly count?: number },
+    { reply }: { readonly reply: FastifyReply },
   ): Promise<void> {
     const policy = operation?.scope === 'messages:publish' ? 'publishes' : 'requests';
     const limit = this.#limits.get(policy);
-    if (limit === undefined) return;
+    if (limit !== undefined) await this.#take(caller, { limit, count: 1 }, reply);
+  }
+
+  /**
+   * Counts the messages of a request that publishes many, all but the one that it was counted as before its body was read.
+   * More than the burst leave a debt.
+   *
+   * @throws as take().
+   */
+  async takeMore(
+    caller: Caller,
+    operation: Pick<Operation, 'scope'> | undefined,
+    { reply, messages }: { readonly reply: FastifyReply; readonly messages: number },
+  ): Promise<void> {
+    const limit = this.#limits.get('publishes');
+    if (operation?.scope !== 'messages:publish' || limit === undefined || messages < 2) return;
+    // A bucket from which one was just taken is never full: without this a small one would refuse every such request.
+    const burst = limit.burst - 1;
+    if (burst > 0)
+      await this.#take(caller, { limit: { ...limit, burst }, count: messages - 1 }, reply);
+  }
+
+  async #take(
+    caller: Caller,
+    { limit, count }: { readonly limit: RateLimit; readonly count: number },
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { policy } = limit;
     const taking = this.#state.buckets.take(`${policy} ${caller.id}`, limit, count);
     const needsStore = caller.kind === 'api_key' || caller.kind === 'jwt';
     const taken = needsStore ? await taking : await patiently(taking);
     if (taken === undefined) return;
-    const { ratePerSecond, burst } = limit;
+    const { ratePerSecond, burst } = this.#limits.get(policy) ?? limit;
     void reply.headers({
       'ratelimit-limit': String(burst),
       'ratelimit-remaining': String(taken.remaining),
@@ -71,14 +99,16 @@ export class RateLimits {
   }
 
   /**
-   * Counts a credential that was refused.
+   * Counts a credential that was refused. Whoever has an IPv6 address has a whole network of them, which counts as one.
    *
    * @throws ProblemError 429 in place of the refusal, when too many came from one address.
    */
   async failed(address: string): Promise<void> {
     const limit = this.#limits.get('failures');
     if (limit === undefined) return;
-    const taken = await patiently(this.#state.buckets.take(`failures ${address}`, limit, 1));
+    const taken = await patiently(
+      this.#state.buckets.take(`failures ${networkOf(address)}`, limit, 1),
+    );
     if (taken?.allowed === false) throw this.#refusal('failures', taken);
   }
 

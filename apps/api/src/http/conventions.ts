@@ -12,7 +12,7 @@ import { routeOf } from './route.ts';
 
 /** What holds for every request. */
 export interface ConventionsOptions {
-  readonly guard: Pick<Guard, 'admit'>;
+  readonly guard: Pick<Guard, 'admit' | 'weigh'>;
   readonly meter: ApiMeter;
   readonly log: Log;
 }
@@ -68,6 +68,9 @@ export function installConventions(
       throw new ProblemError('not-acceptable', 'Replies are application/json');
     }
   });
+  server.addHook('preHandler', (request, reply) =>
+    guard.weigh({ request, reply }, operationOf(request)),
+  );
   server.addHook('onResponse', async (request, reply) => {
     const start = begun.get(request.raw);
     if (start === undefined) return;

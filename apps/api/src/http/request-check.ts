@@ -39,7 +39,10 @@ export function checkRequest(operation: Operation, request: UncheckedRequest): C
   const check = (schema: z.ZodType | undefined, value: unknown, root: string): unknown => {
     const parsed = schema?.safeParse(value);
     if (parsed?.success === false) {
-      faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, root)));
+      // Not spread: there may be more of them than a call has arguments.
+      for (const issue of parsed.error.issues) {
+        for (const fault of faultsOf(issue, root)) faults.push(fault);
+      }
     }
     return parsed?.data;
   };

@@ -1,0 +1,93 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { KEY, call, configOf, expectProblem, open } from '../../../../test/api/api-harness.ts';
+import { bearer, makeKey, whoami } from '../../../../test/api/callers.ts';
+import { FakeNode } from '../../../../test/api/fake-node.ts';
+import type { ApiProcess } from '../api-process.ts';
+
+let api: ApiProcess;
+let node: FakeNode;
+
+beforeAll(async () => {
+  const config = await configOf({ SKEIN_API_KEY: KEY, SKEIN_API_NODE_TIMEOUT_MS: '7000' });
+  node = new FakeNode('n1', config, ['n1']);
+  await node.server.open();
+  api = await open(config);
+});
+
+afterAll(async () => {
+  await api.stop();
+  await node.server.close();
+});
+
+const send = (path: string, body: string, type = 'application/json') =>
+  call(api, path, { method: 'POST', body, headers: { 'content-type': type } });
+
+it('a body of very many unknown fields is refused as one of few', async () => {
+  const fields = Array.from({ length: 160_000 }, (_, index) => `"${index.toString(36)}":0`);
+  const answer = await send('/api/v1/api-keys', `{${fields.join(',')}}`);
+  expect(answer.status).toBe(400);
+  expectProblem(answer);
+});
+
+it.each(['json', 'plain'])(
+  'a payload of very many levels is no fault of the API (%s)',
+  async (encoding) => {
+    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    const message = `{"topic":"a","payload_encoding":"${encoding}","payload":${deep}}`;
+    const answer = await send('/api/v1/messages', message);
+    expect([400, 413]).toContain(answer.status);
+    const bulk = await send('/api/v1/messages/bulk', `[${message}]`);
+    expect(bulk.status).toBe(200);
+  },
+);
+
+it('a request for a whole URL is answered as any other', async () => {
+  const line = await new Promise<string>((resolve, reject) => {
+    const { hostname, port } = new URL(api.url);
+    const socket = connect(Number(port), hostname);
+    socket.once('error', reject);
+    socket.once('data', (data) => {
+      resolve(data.toString().split('\r\n', 1)[0] ?? '');
+      socket.destroy();
+    });
+    socket.write(
+      `GET http://[/api/v1/api-keys HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${KEY}\r\n\r\n`,
+    );
+  });
+  expect(line).toMatch(/^HTTP\/1.1 (?:200|400)/);
+});
+
+it('many messages in one request count as many, and a key from elsewhere as a failure', async () => {
+  const config = await configOf({
+    ...{ SKEIN_API_KEY: KEY },
+    ...{
+      SKEIN_API_RATE_LIMITS_PUBLISHES_PER_SECOND: '1',
+      SKEIN_API_RATE_LIMITS_PUBLISH_BURST: '100',
+    },
+    ...{
+      SKEIN_API_RATE_LIMITS_FAILURES_PER_SECOND: '1',
+      SKEIN_API_RATE_LIMITS_FAILURE_BURST: '2',
+    },
+  });
+  const limited = await open(config);
+  const publish = (messages: number) =>
+    call(limited, '/api/v1/messages/bulk', {
+      method: 'POST',
+      // Refused one by one: no node is needed.
+      json: Array.from({ length: messages }, () => ({ topic: '#' })),
+    });
+  expect((await publish(1_000)).status).toBe(200);
+  const second = await publish(1);
+  expect([second.status, second.headers.get('ratelimit-remaining')]).toEqual([429, '0']);
+  expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(60);
+
+  const elsewhere = await makeKey(limited, { role: 'viewer', allowed_cidrs: ['10.0.0.0/8'] });
+  const statuses: number[] = [];
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    statuses.push((await whoami(limited, bearer(elsewhere.secret))).status);
+  }
+  expect(statuses.slice(0, 2)).toEqual([403, 403]);
+  expect(statuses).toContain(429);
+  await limited.stop();
+});
