@@ -63,9 +63,11 @@ function open(saltSecret = SALT_SECRET) {
   const login = async (
     username: string | undefined,
     password: string | Uint8Array | undefined,
+    address = CLIENT.address,
   ): Promise<LoginVerdict> =>
     await chain.login({
       ...CLIENT,
+      address,
       username,
       password: password === undefined ? undefined : Buffer.from(password),
     });
@@ -120,7 +122,7 @@ describe('a login', () => {
     const { crypto, login } = open();
     let goOn = (): void => undefined;
     crypto.held = new Promise((resolve) => (goOn = resolve));
-    const verdicts = Array.from({ length: 1000 }, () => login('ann', 'wrong'));
+    const verdicts = Array.from({ length: 1000 }, (_, n) => login('ann', 'wrong', `10.1.0.${n}`));
     expect(await login('bob', 'secret')).toEqual({ kind: 'busy', backend: 'password' });
     goOn();
     expect(new Set((await Promise.all(verdicts)).map(({ kind }) => kind))).toEqual(

@@ -26,6 +26,7 @@ const LABELS = new Set([
     'node_id',
     'node_version',
     'op',
+    'policy',
   ],
   ...['operation', 'outcome', 'path', 'persistent', 'qos', 'reason', 'role', 'route', 'rule'],
   ...['resumed', 'scope', 'source', 'stage', 'state', 'transport', 'type', 'version'],
