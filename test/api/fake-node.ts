@@ -17,9 +17,7 @@ import type {
   WireBridge,
   WireBridgeChange,
   WireClient,
-  WireClientQuery,
   WireDeadLetter,
-  WirePage,
   WireRuleChange,
   WireRuleMetrics,
   WireRuleState,
@@ -27,10 +25,9 @@ import type {
   WireStoredRule,
   WireUser,
   WireUserChange,
-  WireSubscription,
-  WireSubscriptionQuery,
   WireTestStep,
 } from '#libs/api-contracts';
+import { isSessionCommand } from '#libs/api-contracts';
 import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
 import { FakeSystem } from './fake-system.ts';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
@@ -38,7 +35,8 @@ import { silentLog } from '#libs/testkit';
 import { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
 import { FakeBans } from './fake-bans.ts';
-import { FakeMessages, isOnMessages, pageOf } from './fake-messages.ts';
+import { FakeMessages, isOnMessages } from './fake-messages.ts';
+import { FakeSessions } from './fake-sessions.ts';
 
 /** A client's session with its id and nothing remarkable. */
 export const clientOf = (
@@ -51,6 +49,8 @@ export const clientOf = (
   cleanStart: true,
   keepAliveSeconds: 60,
   connectedAtMs: 1_000,
+  createdAtMs: 1_000,
+  isDurable: true,
   sessionExpirySeconds: 0xffff_ffff,
   subscriptionCount: 1,
   queueMessages: 0,
@@ -61,7 +61,8 @@ export const clientOf = (
 /** A node with a few clients in memory, behind a real command server. */
 export class FakeNode {
   readonly received: NodeCommand[] = [];
-  readonly clients = new Map<string, WireClient>();
+  readonly sessions = new FakeSessions();
+  readonly clients = this.sessions.clients;
   readonly bans = new FakeBans();
   acl: Omit<WireAcl, 'fallback'> = { configured: [], stored: [], revision: 0 };
   readonly users = new Map<string, WireUser>();
@@ -213,6 +214,7 @@ export class FakeNode {
   private answer(
     command: Exclude<NodeCommand, BanCommand | CommandOf<'try-login'>>,
   ): NodeAnswers[NodeCommand['kind']] {
+    if (isSessionCommand(command)) return this.sessions.answer(command);
     if (isOnUsers(command)) return this.answerOnUsers(command);
     if (isOnBridges(command)) return this.answerOnBridges(command);
     if (this.system.takes(command)) return this.system.answer(command);
@@ -234,14 +236,6 @@ export class FakeNode {
           messagesReceived: 1,
           messagesSent: 2,
         };
-      case 'clients':
-        return this.listClients(command.query);
-      case 'client':
-        return { client: this.clients.get(command.clientId) };
-      case 'disconnect':
-        return { found: this.clients.delete(command.clientId) };
-      case 'subscriptions':
-        return this.listSubscriptions(command.query);
       case 'bridges':
         return { bridges: this.bridges };
       case 'test-bridge':
@@ -276,44 +270,6 @@ export class FakeNode {
     const known = typeof rule !== 'string' || this.rules.has(id);
     if (!known) return { kind: 'absent' };
     return this.trials.get(id) ?? { kind: 'invalid', detail: `takes no ${sample.kind}` };
-  }
-
-  private listClients(query: WireClientQuery): WirePage<WireClient> {
-    const { after = '', limit, clientIdPrefix = '', state } = query;
-    const { clientId } = query;
-    return pageOf(
-      [...this.clients.values()].filter(
-        (client) =>
-          client.clientId > after &&
-          client.clientId.startsWith(clientIdPrefix) &&
-          (clientId ?? client.clientId) === client.clientId &&
-          (state ?? client.state) === client.state,
-      ),
-      limit,
-    );
-  }
-
-  private listSubscriptions(query: WireSubscriptionQuery): WirePage<WireSubscription> {
-    const { after, limit, clientId } = query;
-    const all = [...this.clients.keys()].flatMap((id) =>
-      ['a/#', 'b'].map((filter) => ({
-        clientId: id,
-        filter,
-        qos: 1 as const,
-        noLocal: false,
-        retainAsPublished: false,
-        retainHandling: 0 as const,
-        subscriptionIdentifier: 0,
-      })),
-    );
-    const rest = all.filter(
-      (each) =>
-        (clientId ?? each.clientId) === each.clientId &&
-        (after === undefined ||
-          each.clientId > after.clientId ||
-          (each.clientId === after.clientId && each.filter > after.filter)),
-    );
-    return pageOf(rest, limit);
   }
 
   private testBridge(command: CommandOf<'test-bridge'>): NodeAnswers['test-bridge'] {

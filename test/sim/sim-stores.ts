@@ -138,6 +138,7 @@ function describe(operation: SessionOperation): string {
     case 'subscribe':
     case 'unsubscribe':
     case 'disconnect':
+    case 'expiry':
     case 'forget-will':
     case 'claim-will':
     case 'discard':

@@ -78,6 +78,8 @@ describe('with one embedded node and a key', () => {
     expect(node.received).toContainEqual({
       kind: 'disconnect',
       clientId: 'gone',
+      reasonCode: 0x98,
+      withWill: true,
       endSession: true,
     });
     expect((await operate(api, 'disconnectClient', target)).status).toBe(404);

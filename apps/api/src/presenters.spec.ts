@@ -10,13 +10,13 @@ import {
 } from '#libs/api-contracts';
 import {
   presentBridge,
-  presentClient,
   presentNode,
   presentRetained,
   presentRule,
   wireMessageOf,
   wireRuleOf,
 } from './presenters.ts';
+import { presentClient } from './client-presenter.ts';
 
 it('shows a client that was taken over without its connection', () => {
   const client = presentClient(
@@ -26,6 +26,8 @@ it('shows a client that was taken over without its connection', () => {
       cleanStart: false,
       keepAliveSeconds: 0,
       disconnectedAtMs: 0,
+      createdAtMs: 0,
+      isDurable: true,
       sessionExpirySeconds: 10,
       subscriptionCount: 0,
       queueMessages: 2,

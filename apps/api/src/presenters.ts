@@ -5,7 +5,6 @@ import type {
   BridgeRuleState,
   BridgeRuleView,
   BridgeView,
-  Client,
   ClusterNode,
   ConnectivityTest,
   MessageContent,
@@ -13,7 +12,6 @@ import type {
   MessagePublish,
   RetainedMessage,
   Subscription,
-  WireClient,
   WireKafkaTls,
   WireMessage,
   WireNode,
@@ -32,34 +30,7 @@ import type {
 } from '#libs/api-contracts';
 import { ProblemError } from './http/problem-error.ts';
 
-const NEVER_EXPIRES = 0xffff_ffff;
-const VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5' } as const;
-
 const time = (ms: number): string => new Date(ms).toISOString();
-const timeOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : time(ms));
-
-/** A client as the API shows it. */
-export function presentClient(client: WireClient, node: string): Client {
-  return {
-    client_id: client.clientId,
-    username: client.username ?? null,
-    node,
-    state: client.state,
-    listener: client.listener ?? null,
-    remote_address: client.remoteAddress ?? null,
-    mqtt_version: client.version === undefined ? null : VERSIONS[client.version],
-    clean_start: client.cleanStart,
-    keep_alive_seconds: client.keepAliveSeconds,
-    connected_at: timeOrNull(client.connectedAtMs),
-    disconnected_at: timeOrNull(client.disconnectedAtMs),
-    session_expiry_seconds:
-      client.sessionExpirySeconds === NEVER_EXPIRES ? null : client.sessionExpirySeconds,
-    subscription_count: client.subscriptionCount,
-    queue_messages: client.queueMessages,
-    queue_bytes: client.queueBytes,
-    inflight_messages: client.inflightMessages,
-  };
-}
 
 /** A subscription as the API shows it. */
 export function presentSubscription(subscription: WireSubscription, node: string): Subscription {
@@ -113,7 +84,7 @@ export function presentRetained(
   };
 }
 
-/** A payload in a reply, in the form asked for. */
+/** A payload in the form asked for; base64 where it is no text. */
 export function presentPayload(base64: string, form: 'base64' | 'text') {
   if (form === 'text') {
     try {

@@ -5,6 +5,7 @@ import type {
   Input,
   List,
   NodeAnswers,
+  SubscribeResult,
   Subscription,
   WireSubscriptionQuery,
 } from '#libs/api-contracts';
@@ -12,8 +13,10 @@ import type { Cluster } from './cluster/cluster.ts';
 import type { Answers } from './cluster/inquiry.ts';
 import { compareText, mergePages } from './cluster/merge.ts';
 import type { Exchange, Pages } from './http/pages.ts';
+import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
 import { presentSubscription } from './presenters.ts';
+import { presentGrant, wireSubscriptionOf } from './subscription-presenter.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
 
 type Question = CommandOf<'subscriptions'>;
@@ -39,6 +42,29 @@ export class SubscriptionsController {
     return this.page(exchange, wanted, await inquiry.askSome([node], wanted));
   }
 
+  @Route('subscribeClient')
+  async subscribe(@Checked() { path, body }: Input<'subscribeClient'>): Promise<SubscribeResult> {
+    const { client_id: clientId } = path;
+    const wanted = Array.isArray(body) ? body : [body];
+    const requests = wanted.map((each) => wireSubscriptionOf(each));
+    const { answer } = await this.cluster.inquire().atOwner(clientId, {
+      ...{ kind: 'subscribe-client', clientId, requests },
+    });
+    const codes = answer.reasonCodes ?? gone();
+    const items = wanted.map(({ filter }, index) => presentGrant(filter, codes[index] ?? 0x80));
+    return { items: items.map((item, index) => ({ index, ...item })) };
+  }
+
+  @Route('unsubscribeClient')
+  async unsubscribe(@Checked() { path, query }: Input<'unsubscribeClient'>): Promise<void> {
+    const { client_id: clientId } = path;
+    const { answer } = await this.cluster.inquire().atOwner(clientId, {
+      ...{ kind: 'unsubscribe-client', clientId, filters: [query.filter] },
+    });
+    const [code] = answer.reasonCodes ?? gone();
+    if (code !== 0) throw new ProblemError('not-found', 'The client has no such subscription');
+  }
+
   @Route('listSubscriptions')
   async list(
     @Checked() { query }: Input<'listSubscriptions'>,
@@ -48,12 +74,8 @@ export class SubscriptionsController {
     const exchange = { request, reply };
     const inquiry = this.cluster.inquire();
     const { limit, filter, match_topic: matchTopic, client_id: clientId } = query;
-    const wanted = this.query(exchange, {
-      limit,
-      ...(filter === undefined ? {} : { filter }),
-      ...(matchTopic === undefined ? {} : { matchTopic }),
-      ...(clientId === undefined ? {} : { clientId }),
-    });
+    const { qos, shared_group: group } = query;
+    const wanted = this.query(exchange, { limit, filter, matchTopic, clientId, qos, group });
     const nodes = (await inquiry.nodes()).filter(({ nodeId }) => (query.node ?? nodeId) === nodeId);
     return this.page(exchange, wanted, await inquiry.askSome(nodes, wanted));
   }
@@ -81,6 +103,10 @@ export class SubscriptionsController {
       unavailable,
     });
   }
+}
+
+function gone(): never {
+  throw new ProblemError('not-found', 'The session has ended, or has gone to another node');
 }
 
 function bySubscriber(a: Subscription, b: Subscription): number {

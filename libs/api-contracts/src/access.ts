@@ -94,19 +94,23 @@ const placeSchema = z.object({
   rule: aclRuleSchema,
 });
 
+/** Whether somebody may do something, and what says so. */
+export const aclSimulationResultSchema = named(
+  'AclVerdict',
+  z.object({
+    allowed: z.boolean(),
+    rule: placeSchema.nullable().describe('Null: the default has decided.'),
+    except: placeSchema
+      .nullable()
+      .describe('Denies some topics of a filter that is allowed: these are not delivered.'),
+  }),
+);
+
 /** What somebody may do, and which rules say so. */
 export const aclSimulationSchema = named(
   'AclSimulation',
   z.object({
-    results: z.array(
-      z.object({
-        allowed: z.boolean(),
-        rule: placeSchema.nullable().describe('Null: the default has decided.'),
-        except: placeSchema
-          .nullable()
-          .describe('Denies some topics of a filter that is allowed: these are not delivered.'),
-      }),
-    ),
+    results: z.array(aclSimulationResultSchema),
   }),
 );
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CLIENT_FILTERS } from './client-filters.ts';
+import { fieldsQuery, filterQuery, sortQuery } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
@@ -28,6 +30,13 @@ export const clientSchema = named(
 
 /** A client's session, connected or not. */
 export type Client = z.infer<typeof clientSchema>;
+
+/** What a DISCONNECT of an administrator may say (MQTT 5, table 3-10). */
+const REASON_CODES = [0, 128, 131, 135, 137, 139, 142, 150, 151, 152, 156, 157, 159] as const;
+const ADMINISTRATIVE_ACTION = 152;
+
+/** What a DISCONNECT of an administrator may say. */
+export const disconnectReasonCode = z.literal(REASON_CODES);
 
 /** The path parameter of one client. */
 export const clientPath = z.strictObject({
@@ -62,20 +71,25 @@ export const CLIENT_OPERATIONS = {
     tag: 'Clients',
     summary: 'List clients',
     description:
-      'Sessions of all nodes, connected or not, in the order of their client ids. All filters given must hold.',
+      'Sessions of all nodes, connected or not, in the order of their client ids unless `sort` says otherwise. All filters given must hold; of a client without the value that is compared, none does. By connection time, a client that reconnects meanwhile may come twice or not at all.',
     scope: 'clients:read',
     query: z.strictObject({
       ...pageQuery,
-      client_id: z.string().min(1).optional(),
-      'client_id[like]': z.string().min(1).optional().describe('Client ids that begin with this.'),
-      username: z.string().optional(),
-      state: z.enum(['connected', 'disconnected']).optional(),
-      node: z.string().min(1).optional().describe('Only sessions that this node owns.'),
+      ...filterQuery(CLIENT_FILTERS),
+      node: z.string().min(1).max(256).optional().describe('Only sessions that this node has.'),
+      ...sortQuery(['client_id', 'connected_at']),
+      ...fieldsQuery(clientSchema),
     }),
     replies: {
-      200: pageReply('A page of clients.', listOf('ClientList', clientSchema)),
+      200: pageReply(
+        'A page of clients.',
+        listOf(
+          'ClientList',
+          named('ClientItem', clientSchema.partial().required({ client_id: true })),
+        ),
+      ),
     },
-    problems: ['invalid-cursor', 'node-unavailable'],
+    problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {
       query: { 'client_id[like]': 'press/', state: 'connected' },
       reply: {
@@ -105,10 +119,19 @@ export const CLIENT_OPERATIONS = {
     tag: 'Clients',
     summary: 'Disconnect a client',
     description:
-      'Closes the connection; an MQTT 5 client is told 0x98 (administrative action). The session stays unless `clear_session` is true. When a node that might hold the client does not answer, the reply is 503 and the outcome unknown.',
+      'Closes the connection; an MQTT 5 client is told the reason code, 0x98 (administrative action) if none is given. The session stays unless `clear_session` is true. When a node that might hold the client does not answer, the reply is 503 and the outcome unknown.',
     scope: 'clients:execute',
     pathParameters: clientPath,
     query: z.strictObject({
+      reason_code: z
+        .enum(REASON_CODES.map(String) as [string, ...string[]])
+        .optional()
+        .transform((text = String(ADMINISTRATIVE_ACTION)) => Number(text))
+        .describe(`What an MQTT 5 client is told, 152 if absent: ${REASON_CODES.join(', ')}.`),
+      publish_will: flagSchema
+        .optional()
+        .transform((flag) => flag ?? true)
+        .describe('Whether the will becomes due; else it is dropped. True if absent.'),
       clear_session: flagSchema
         .default(false)
         .describe('Also end the session: its subscriptions and its queue are removed.'),

@@ -101,5 +101,6 @@ it('orders by a field in either direction, and shows some fields', () => {
   expect(fields.parse('size,name')).toEqual(['size', 'name']);
   expect(fields.safeParse('size,state').success).toBe(false);
   expect(sparse({ name: 'a', size: 1 }, ['size'])).toEqual({ size: 1 });
+  expect(sparse({ name: 'a', size: 1 }, ['size'], 'name')).toEqual({ name: 'a', size: 1 });
   expect(sparse({ name: 'a' }, undefined)).toEqual({ name: 'a' });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MQTT_TEXT_MAX } from './schema.ts';
 
 /** How a value is compared: equal, begins with, at least, at most, one of. */
 export type FilterOperator = 'eq' | 'like' | 'gte' | 'lte' | 'in';
@@ -55,7 +56,7 @@ export function textField<const Operators extends readonly FilterOperator[]>(
   operators: Operators,
   description: string,
 ): FilterField & { readonly operators: Operators } {
-  return { type: z.string().min(1), operators, description };
+  return { type: z.string().min(1).max(MQTT_TEXT_MAX), operators, description };
 }
 
 /** A field with a whole number. */
@@ -65,6 +66,7 @@ export function countField<const Operators extends readonly FilterOperator[]>(
 ): FilterField & { readonly operators: Operators } {
   const type = z
     .string()
+    .max(15)
     .regex(/^\d{1,15}$/, 'A whole number of at most 15 digits')
     .transform(Number);
   return { type, operators, description };
@@ -75,7 +77,10 @@ export function timeField<const Operators extends readonly FilterOperator[]>(
   operators: Operators,
   description: string,
 ): FilterField & { readonly operators: Operators } {
-  const type = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+  const type = z.iso
+    .datetime({ offset: true })
+    .max(40)
+    .transform((text) => Date.parse(text));
   return { type, operators, description };
 }
 
@@ -156,33 +161,36 @@ export function fieldsQuery(schema: z.ZodObject) {
     fields: z
       .string()
       .min(1)
+      .max(1_024)
       .transform((text) => text.split(','))
-      .pipe(z.array(z.enum(names)).min(1))
+      .pipe(z.array(z.enum(names)).min(1).max(names.length))
       .optional()
-      .describe(`Only these fields of each item, separated by commas: ${names.join(', ')}.`),
+      .describe(
+        `Only these fields of each item besides its id, separated by commas: ${names.join(', ')}.`,
+      ),
   };
 }
 
-/** An item with the wanted fields only, or as it is. */
-export function sparse<Item extends object>(
+/** An item with the wanted fields only, and those that tell it from others; or as it is. */
+export function sparse<Item extends object, Key extends keyof Item>(
   item: Item,
   wanted: readonly string[] | undefined,
-): Partial<Item> {
+  ...keys: readonly Key[]
+): Partial<Item> & Pick<Item, Key> {
   if (wanted === undefined) return item;
-  const entries = Object.entries(item).filter(([name]) => wanted.includes(name));
-  return Object.fromEntries(entries) as Partial<Item>;
+  const names = new Set<PropertyKey>([...wanted, ...keys]);
+  const entries = Object.entries(item).filter(([name]) => names.has(name));
+  return Object.fromEntries(entries) as Partial<Item> & Pick<Item, Key>;
 }
 
 /** The `sort` parameter of a list: one of the fields, upwards, or downwards with a minus before it. */
 export function sortQuery<const Names extends readonly [string, ...string[]]>(names: Names) {
   type Value = Names[number] | `-${Names[number]}`;
   const values = names.flatMap((name) => [name, `-${name}`]) as [Value, ...Value[]];
-  const sort: z.ZodType<Value, Value | undefined> = z
-    .enum(values)
-    .optional()
-    .transform((value) => value ?? values[0]);
+  // The compiler does not follow values of a type that is made of names.
+  const value: z.ZodType<Value, Value> = z.enum(values) as never;
   return {
-    sort: sort.describe(`The order, ${names[0]} if absent; a minus turns it around.`),
+    sort: value.default(names[0] as never).describe('The order; a minus turns it around.'),
   };
 }
 
@@ -195,6 +203,7 @@ function typeOf(type: FilterField['type'], operator: FilterOperator): z.ZodType 
   return z
     .string()
     .min(1)
+    .max(MQTT_TEXT_MAX)
     .transform((text) => text.split(','))
     .pipe(z.array(type).min(1).max(IN_MAX));
 }

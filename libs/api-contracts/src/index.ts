@@ -26,6 +26,7 @@ export {
   ACL_RULES_MAX,
   aclRuleSchema,
   aclSimulationRequestSchema,
+  aclSimulationResultSchema,
   aclSimulationSchema,
   userAclRuleSchema,
   type AclRuleView,
@@ -125,6 +126,24 @@ export type {
   WireUserFilter,
 } from './user-command.ts';
 export {
+  isSessionCommand,
+  type SessionAnswers,
+  type SessionCommand,
+  type WireClient,
+  type WireClientPosition,
+  type WireClientQuery,
+  type WireDelivery,
+  type WireInflight,
+  type WireQueuePosition,
+  type WireSubscription,
+  type WireSubscriptionQuery,
+  type WireSubscriptionRequest,
+  type WireUnownedSession,
+  type WireVerdict,
+  type WireWaiting,
+} from './session-command.ts';
+export { CLIENT_FILTERS, MQTT_VERSIONS, SESSION_FILTERS, clientValue } from './client-filters.ts';
+export {
   userCreateSchema,
   userPatchSchema,
   userReplaceSchema,
@@ -207,7 +226,20 @@ export {
   type RoleBindingView,
   type RoleView,
 } from './roles.ts';
-export { clientSchema, type Client } from './clients.ts';
+export { itemFields, itemProblemSchema, itemResultsOf, type ItemProblem } from './item-results.ts';
+export {
+  authorizationCheckSchema,
+  rememberedVerdictSchema,
+  type RememberedVerdictView,
+} from './client-access.ts';
+export {
+  inflightMessageSchema,
+  queuedMessageSchema,
+  type InflightMessageView,
+  type QueuedMessageView,
+} from './client-queues.ts';
+export { sessionPatchSchema, sessionSchema, type SessionView } from './sessions.ts';
+export { disconnectReasonCode, clientSchema, type Client } from './clients.ts';
 export {
   choiceField,
   conditionsOf,
@@ -287,8 +319,6 @@ export type {
   WireConnectorDraft,
   WireFieldFault,
   WireStoredBridge,
-  WireClient,
-  WireClientQuery,
   WireConnector,
   WireKafkaSasl,
   WireKafkaTls,
@@ -308,10 +338,8 @@ export type {
   WireValueSchema,
   WireSecret,
   WireStoredRule,
-  WireSubscription,
   WireTestStep,
   WireTrialRecord,
-  WireSubscriptionQuery,
 } from './node-command.ts';
 export {
   ruleSampleSchema,
@@ -353,5 +381,12 @@ export {
   type Scope,
   type ScopeResource,
 } from './scope.ts';
-export { subscriptionSchema, type Subscription } from './subscriptions.ts';
+export {
+  subscribeRequestSchema,
+  subscribeResultSchema,
+  subscriptionSchema,
+  type SubscribeResult,
+  type Subscription,
+  type WantedSubscription,
+} from './subscriptions.ts';
 export { isTopicFilter, isTopicName } from './topic.ts';

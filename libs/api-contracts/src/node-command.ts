@@ -5,8 +5,9 @@ import type { AuthAnswers, AuthCommand } from './auth-command.ts';
 import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
+import type { SessionAnswers, SessionCommand } from './session-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
-import type { WireMessage, WirePage, WireQoS } from './wire-message.ts';
+import type { WireMessage, WireQoS } from './wire-message.ts';
 
 /** A node as its lease describes it. */
 export interface WireNode {
@@ -27,39 +28,6 @@ export interface WireNodeStatus {
   readonly retainedMessages: number;
   readonly messagesReceived: number;
   readonly messagesSent: number;
-}
-
-/** A client's session on a node. */
-export interface WireClient {
-  readonly clientId: string;
-  readonly username?: string | undefined;
-  readonly state: 'connected' | 'disconnected';
-  readonly listener?: string | undefined;
-  readonly remoteAddress?: string | undefined;
-  /** The protocol level: 3, 4 or 5. */
-  readonly version?: 3 | 4 | 5 | undefined;
-  readonly cleanStart: boolean;
-  readonly keepAliveSeconds: number;
-  readonly connectedAtMs?: number | undefined;
-  readonly disconnectedAtMs?: number | undefined;
-  /** 0xFFFFFFFF never expires. */
-  readonly sessionExpirySeconds: number;
-  readonly subscriptionCount: number;
-  readonly queueMessages: number;
-  readonly queueBytes: number;
-  readonly inflightMessages: number;
-}
-
-/** A subscription with its holder. */
-export interface WireSubscription {
-  readonly clientId: string;
-  readonly filter: string;
-  readonly qos: WireQoS;
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  readonly retainHandling: 0 | 1 | 2;
-  /** 0 when the client gave none. */
-  readonly subscriptionIdentifier: number;
 }
 
 /** Where a secret is kept. */
@@ -316,25 +284,6 @@ export type WireRuleTrial =
   | { readonly kind: 'absent' }
   | { readonly kind: 'invalid'; readonly detail: string };
 
-/** Which clients to list. */
-export interface WireClientQuery {
-  readonly after?: string;
-  readonly limit: number;
-  readonly clientId?: string;
-  readonly clientIdPrefix?: string;
-  readonly username?: string;
-  readonly state?: 'connected' | 'disconnected';
-}
-
-/** Which subscriptions to list. */
-export interface WireSubscriptionQuery {
-  readonly after?: { readonly clientId: string; readonly filter: string };
-  readonly limit: number;
-  readonly clientId?: string;
-  readonly filter?: string;
-  readonly matchTopic?: string;
-}
-
 /** What the API asks of a node. Only `nodes` may be asked of whoever is there; all else is addressed to one node. */
 export type NodeCommand =
   | AccessCommand
@@ -343,14 +292,11 @@ export type NodeCommand =
   | BanCommand
   | MessageCommand
   | DeadLetterCommand
+  | SessionCommand
   | UserCommand
   | SystemCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
-  | { readonly kind: 'clients'; readonly query: WireClientQuery }
-  | { readonly kind: 'client'; readonly clientId: string }
-  | { readonly kind: 'disconnect'; readonly clientId: string; readonly endSession: boolean }
-  | { readonly kind: 'subscriptions'; readonly query: WireSubscriptionQuery }
   | { readonly kind: 'bridges' }
   | {
       readonly kind: 'test-bridge';
@@ -395,14 +341,11 @@ export interface NodeAnswers
     BridgeAnswers,
     DeadLetterAnswers,
     MessageAnswers,
+    SessionAnswers,
     UserAnswers,
     SystemAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
-  readonly clients: WirePage<WireClient>;
-  readonly client: { readonly client?: WireClient | undefined };
-  readonly disconnect: { readonly found: boolean };
-  readonly subscriptions: WirePage<WireSubscription>;
   readonly bridges: { readonly bridges: readonly WireBridge[] };
   /** Without steps the node has no such bridge, or finds these faults in it. */
   readonly 'test-bridge': {

@@ -13,6 +13,7 @@ const TAGS: Readonly<Record<string, string>> = {
   System: 'What runs, and whether it is well.',
   Listeners: 'Where clients connect, and the certificates that they are shown there.',
   Clients: 'Clients, connected or not, and what belongs to each.',
+  Sessions: 'What the broker keeps of clients.',
   Subscriptions: 'Who receives what.',
   Messages: 'Publishing, and messages that the cluster keeps.',
   Bridge: 'What is carried to and from other systems, and by which rules.',

@@ -6,6 +6,8 @@ import { API_KEY_OPERATIONS } from './api-keys.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
 import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
+import { CLIENT_ACCESS_OPERATIONS } from './client-access.ts';
+import { CLIENT_QUEUE_OPERATIONS } from './client-queues.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
@@ -17,6 +19,7 @@ import type { InputOf } from './operation.ts';
 import { RETAINED_OPERATIONS } from './retained.ts';
 import { ROLE_OPERATIONS } from './roles.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
+import { SESSION_OPERATIONS } from './sessions.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
 import { USER_OPERATIONS } from './users.ts';
@@ -27,6 +30,9 @@ export const OPERATIONS = {
   ...SYSTEM_OPERATIONS,
   ...LISTENER_OPERATIONS,
   ...CLIENT_OPERATIONS,
+  ...CLIENT_QUEUE_OPERATIONS,
+  ...CLIENT_ACCESS_OPERATIONS,
+  ...SESSION_OPERATIONS,
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,
   ...RETAINED_OPERATIONS,

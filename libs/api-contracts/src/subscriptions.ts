@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { BULK_ITEMS_MAX } from './bulk.ts';
+import { itemResultsOf } from './item-results.ts';
 import { clientPath } from './clients.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
-import { countSchema, named } from './schema.ts';
-import { topicNameSchema } from './topic.ts';
+import { MQTT_TEXT_MAX, countSchema, named } from './schema.ts';
+import { topicFilterSchema, topicNameSchema } from './topic.ts';
 
 /** A subscription with its holder. */
 export const subscriptionSchema = named(
@@ -22,6 +24,33 @@ export const subscriptionSchema = named(
 
 /** A subscription with its holder. */
 export type Subscription = z.infer<typeof subscriptionSchema>;
+
+const wantedSchema = z.strictObject({
+  filter: topicFilterSchema.describe('A `$share` prefix included.'),
+  qos: z.literal([0, 1, 2]).default(0),
+  no_local: z.boolean().default(false),
+  retain_as_published: z.boolean().default(false),
+  retain_handling: z.literal([0, 1, 2]).default(0),
+  subscription_identifier: z.int().min(1).max(268_435_455).optional(),
+});
+
+/** Subscriptions that are wanted for a client. */
+export const subscribeRequestSchema = named(
+  'SubscribeRequest',
+  z.union([wantedSchema, z.array(wantedSchema).min(1).max(BULK_ITEMS_MAX)]),
+);
+
+/** A subscription that is wanted for a client. */
+export type WantedSubscription = z.output<typeof wantedSchema>;
+
+/** What became of subscriptions that were wanted. */
+export const subscribeResultSchema = itemResultsOf('SubscribeResult', {
+  filter: z.string(),
+  qos: z.literal([0, 1, 2]).optional().describe('What was granted.'),
+});
+
+/** What became of subscriptions that were wanted. */
+export type SubscribeResult = z.infer<typeof subscribeResultSchema>;
 
 const list = listOf('SubscriptionList', subscriptionSchema);
 
@@ -58,6 +87,41 @@ export const SUBSCRIPTION_OPERATIONS = {
     problems: ['not-found', 'invalid-cursor', 'node-unavailable'],
     example: { path: { client_id: 'dashboard' }, reply: example },
   },
+  subscribeClient: {
+    method: 'post',
+    path: '/api/v1/clients/{client_id}/subscriptions',
+    tag: 'Clients',
+    summary: 'Subscribe a client',
+    description:
+      'One subscription or up to 1,000. The client gets no SUBACK; what is retained is sent to it as for its own. The access control is asked whether it may. A filter that it has already is replaced. Exclusive subscriptions are refused: only a client can ask for them.',
+    scope: 'subscriptions:write',
+    pathParameters: clientPath,
+    query: z.strictObject({}),
+    body: subscribeRequestSchema,
+    replies: {
+      200: { description: 'What became of each, in order.', schema: subscribeResultSchema },
+    },
+    problems: ['not-found', 'invalid-filter', 'node-unavailable', 'storage-unavailable'],
+    example: {
+      path: { client_id: 'press/7' },
+      body: { filter: 'presses/7/commands', qos: 1 },
+      reply: { items: [{ index: 0, status: 200, filter: 'presses/7/commands', qos: 1 }] },
+    },
+  },
+  unsubscribeClient: {
+    method: 'delete',
+    path: '/api/v1/clients/{client_id}/subscriptions',
+    tag: 'Clients',
+    summary: 'End a subscription of a client',
+    scope: 'subscriptions:write',
+    pathParameters: clientPath,
+    query: z.strictObject({
+      filter: z.string().min(1).max(MQTT_TEXT_MAX).describe('Exactly this filter.'),
+    }),
+    replies: { 204: { description: 'Ended.' } },
+    problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
+    example: { path: { client_id: 'press/7' }, query: { filter: 'presses/7/commands' } },
+  },
   listSubscriptions: {
     method: 'get',
     path: '/api/v1/subscriptions',
@@ -71,8 +135,19 @@ export const SUBSCRIPTION_OPERATIONS = {
       match_topic: topicNameSchema
         .optional()
         .describe('Only subscriptions that a message on this topic reaches.'),
-      client_id: z.string().min(1).optional(),
-      node: z.string().min(1).optional(),
+      client_id: z.string().min(1).max(MQTT_TEXT_MAX).optional(),
+      qos: z
+        .enum(['0', '1', '2'])
+        .transform((text) => Number(text) as 0 | 1 | 2)
+        .optional()
+        .describe('The QoS that was granted.'),
+      shared_group: z
+        .string()
+        .min(1)
+        .max(MQTT_TEXT_MAX)
+        .optional()
+        .describe('Only members of shared subscriptions of this group.'),
+      node: z.string().min(1).max(256).optional(),
     }),
     replies: {
       200: pageReply('A page of subscriptions.', list),

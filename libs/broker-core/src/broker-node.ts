@@ -6,7 +6,6 @@ import {
   type Message,
   type BegunMessage,
   type MessageIdentity,
-  type NodeAdmin,
   type NodeGauges,
   type PublishDone,
   type QueuedMessage,
@@ -74,7 +73,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** @internal */
   readonly nowMs: () => number;
   /** What the admin API may see and do of this node. */
-  readonly admin: NodeAdmin;
+  readonly admin: NodeAdminView;
   /** @internal */
   readonly traffic = { received: 0, sent: 0 };
   readonly #parts: NodeParts;
@@ -150,14 +149,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       willsSettled: (clientId) => this.#keeper.willsSettled(clientId),
       onLeaseLost,
     });
-    this.admin = new NodeAdminView(parts, {
-      sessions: this.#sessions,
-      router: this.#router,
-      endSession: (entry) => this.#keeper.endSession(entry),
-      identify: (message, publisher) => this.#identify(message, 'admin', publisher),
-      publish: (message, entry, done) => this.#publishAs(message, entry, done),
-      counts: () => this.traffic,
-    });
+    this.admin = this.#adminView();
     turn.join({ flush: () => this.#flushSettled() });
     const flushed = [this.#retained, this.writer, this.#delayed, this.#outbox, this.#router];
     for (const each of [...flushed, this.#keeper]) turn.join(each);
@@ -224,8 +216,7 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */
   async stop(): Promise<void> {
-    const { serverReference } = this.#parts;
-    const canSendAway = serverReference !== undefined;
+    const canSendAway = this.#parts.serverReference !== undefined;
     this.#router.seal();
     this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
     // No client is told any more what becomes of its messages: they are sent again.
@@ -462,6 +453,15 @@ export class BrokerNode implements SessionHost, HubHandler {
     return { source: this.#parts.bus.self, sequence: this.#sequence };
   }
 
+  #adminView(): NodeAdminView {
+    return new NodeAdminView(this.#parts, {
+      ...{ sessions: this.#sessions, router: this.#router, subscriber: this.#subscriber },
+      ...{ node: this, keeper: this.#keeper },
+      identify: (message, publisher) => this.#identify(message, 'admin', publisher),
+      publish: (message, entry, done) => this.#publishAs(message, entry, done),
+    });
+  }
+
   #subscribeUnasked(entry: SessionEntry): void {
     if (this.#autoSubscriptions.isEmpty || entry.client === undefined) return;
     const requests = this.#autoSubscriptions.of(entry.client, entry.names);
@@ -470,12 +470,8 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** What the node holds at this moment; one pass over connections and sessions. */
   gauges(): NodeGauges {
-    const own = {
-      sessions: this.#sessions,
-      router: this.#router,
-      keeper: this.#keeper,
-    };
-    return gaugesOf(this.#parts, own);
+    const own = { sessions: this.#sessions, router: this.#router };
+    return gaugesOf(this.#parts, { ...own, keeper: this.#keeper });
   }
 
   #sysTopics(): SysTopics | undefined {

@@ -1,3 +1,4 @@
+import type { SessionEntry } from './session-entry.ts';
 import type { Identity, Principal } from '#libs/access';
 import type { Connection } from './connection.ts';
 
@@ -24,4 +25,12 @@ export function principalOf(
     ...(certificate && { certificate }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
   };
+}
+
+/** Who the client of a session is to the access control: as it has shown, or as its record says. */
+export function knownPrincipalOf(entry: SessionEntry | undefined): Principal | undefined {
+  if (entry?.access !== undefined || entry === undefined) return entry?.access?.principal;
+  const { clientId, client, user } = entry;
+  const { username = user, remoteAddress: address = '', listener = '' } = client ?? {};
+  return { user: username, clientId, address, listener, groups: [], rules: [] };
 }

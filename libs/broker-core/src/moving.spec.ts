@@ -441,7 +441,11 @@ describe('an administrator who disconnects a client that is moving', () => {
     const connecting = after.connect({ clientId: 'client', ...DURABLE });
     await before.closed();
     const kicked = Promise.all(
-      [a, b, c].map(({ node }) => node.admin.disconnect('client', endSession)),
+      [a, b, c].map(({ node }) =>
+        node.admin.sessions.disconnect('client', {
+          ...{ reasonCode: 0x98, withWill: true, endSession },
+        }),
+      ),
     );
     goOn();
     await connecting;

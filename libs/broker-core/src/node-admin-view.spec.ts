@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { ClientInfo } from '#libs/broker-ports';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { MemoryNode, quiet } from '#libs/testkit';
 
@@ -32,15 +33,16 @@ describe('NodeAdminView', () => {
   it('lists clients by id, a page at a time', () => {
     const first = admin.clients({ limit: 3 });
     expect([idsOf(first), first.hasMore]).toEqual([['a', 'ab', 'b'], true]);
-    const second = admin.clients({ limit: 3, after: 'b' });
+    const second = admin.clients({ limit: 3, after: { clientId: 'b' } });
     expect([idsOf(second), second.hasMore]).toEqual([['c'], false]);
   });
 
   it('lists those that were asked for', () => {
     expect(idsOf(admin.clients({ limit: 9, clientId: 'ab' }))).toEqual(['ab']);
-    expect(idsOf(admin.clients({ limit: 9, clientIdPrefix: 'a' }))).toEqual(['a', 'ab']);
-    expect(idsOf(admin.clients({ limit: 9, username: 'user-b' }))).toEqual(['b']);
-    expect(idsOf(admin.clients({ limit: 9, state: 'disconnected' }))).toEqual(['c']);
+    expect(idsOf(admin.clients({ limit: 9, clientId: 'nobody' }))).toEqual([]);
+    const isWanted = ({ state }: ClientInfo): boolean => state === 'connected';
+    expect(idsOf(admin.clients({ limit: 2, isWanted }))).toEqual(['a', 'ab']);
+    expect(admin.clients({ limit: 2, isWanted }).hasMore).toBe(true);
     expect(admin.client('nobody')).toBeUndefined();
     expect(admin.client('c')).toMatchObject({
       username: 'user-c',
@@ -49,6 +51,25 @@ describe('NodeAdminView', () => {
       sessionExpirySeconds: 60,
       subscriptionCount: 2,
     });
+  });
+
+  it('lists in the order that was asked for', async () => {
+    const down = { descending: true } as const;
+    const first = admin.clients({ limit: 3, ...down });
+    expect([idsOf(first), first.hasMore]).toEqual([['c', 'b', 'ab'], true]);
+    expect(idsOf(admin.clients({ limit: 3, ...down, after: { clientId: 'ab' } }))).toEqual(['a']);
+
+    const timed = newNode();
+    for (const clientId of ['late', 'later', 'latest']) {
+      await timed.connected(clientId);
+      if (clientId === 'late') timed.clock.advance(5);
+    }
+    const order = 'connected_at' as const;
+    const page = timed.node.admin.clients({ limit: 2, order, ...down });
+    expect(idsOf(page)).toEqual(['latest', 'later']);
+    const after = page.items.at(-1);
+    expect(idsOf(timed.node.admin.clients({ limit: 2, order, ...down, after }))).toEqual(['late']);
+    expect(idsOf(timed.node.admin.clients({ limit: 1, order }))).toEqual(['late']);
   });
 
   it('lists subscriptions by client and filter, a page at a time', () => {
@@ -66,6 +87,8 @@ describe('NodeAdminView', () => {
     expect(admin.subscriptions({ limit: 9, clientId: 'b' }).items).toHaveLength(2);
     expect(admin.subscriptions({ limit: 9, filter: 't/+' }).items).toHaveLength(4);
     expect(admin.subscriptions({ limit: 9, matchTopic: 't/2' }).items).toHaveLength(4);
+    expect(admin.subscriptions({ limit: 9, qos: 2 }).items).toHaveLength(4);
+    expect(admin.subscriptions({ limit: 9, group: 'g' }).items).toHaveLength(0);
   });
 
   it('tells the state of the node', () => {
@@ -80,13 +103,15 @@ describe('NodeAdminView', () => {
 
   it('disconnects a client, and ends its session when asked', async () => {
     const own = newNode();
+    const stay = { reasonCode: 0x97, withWill: true, endSession: false };
+    const end = { ...stay, endSession: true };
     const client = own.client();
     await client.connect(DURABLE);
-    expect(await own.node.admin.disconnect('client', false)).toBe(true);
-    expect(await client.next('disconnect')).toMatchObject({ reasonCode: 0x98 });
+    expect(await own.node.admin.sessions.disconnect('client', stay)).toBe(true);
+    expect(await client.next('disconnect')).toMatchObject({ reasonCode: 0x97 });
     expect(own.node.admin.status()).toMatchObject({ connections: 0, sessions: 1 });
-    expect(await own.node.admin.disconnect('client', true)).toBe(true);
+    expect(await own.node.admin.sessions.disconnect('client', end)).toBe(true);
     expect(own.node.admin.status().sessions).toBe(0);
-    expect(await own.node.admin.disconnect('client', true)).toBe(false);
+    expect(await own.node.admin.sessions.disconnect('client', end)).toBe(false);
   });
 });

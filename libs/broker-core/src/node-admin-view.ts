@@ -1,7 +1,9 @@
+import type { Principal } from '#libs/access';
 import type {
   AdminPublication,
   AdminRequest,
   ClientInfo,
+  ClientPosition,
   ClientQuery,
   InjectedMessage,
   Message,
@@ -11,45 +13,51 @@ import type {
   NodeStatus,
   PendingRequest,
   PublishDone,
+  SessionAdmin,
   SubscriptionInfo,
   SubscriptionQuery,
 } from '#libs/broker-ports';
-import { REASON } from '#libs/mqtt-codec';
 import { matches, parseShare, plainFilter } from '#libs/topic-index';
+import type { ConnectionKeeper } from './connection-keeper.ts';
+import { knownPrincipalOf } from './credential.ts';
 import type { NodeParts } from './parts.ts';
 import { Requests } from './requests.ts';
 import type { Router } from './router.ts';
-import type { SessionEntry } from './session-entry.ts';
+import { SessionAdminView } from './session-admin-view.ts';
+import type { SessionEntry, SessionHost } from './session-entry.ts';
+import type { Subscriber } from './subscriber.ts';
 import type { Sessions } from './sessions.ts';
+import { SmallestItems } from './smallest-items.ts';
 import { storedForm } from './subscription.ts';
 
 /** What the view needs of the node's core. */
 export interface AdminViewHost {
   readonly sessions: Sessions;
   readonly router: Router;
-  readonly endSession: (entry: SessionEntry) => void;
+  readonly subscriber: Subscriber;
+  readonly node: Pick<SessionHost, 'load' | 'traffic'>;
+  readonly keeper: Pick<ConnectionKeeper, 'endSession'>;
   readonly identify: (message: InjectedMessage, publisher: string) => Message;
   /** Publishes a message, as that of a client if one is given. */
   readonly publish: (message: Message, entry: SessionEntry | undefined, done: PublishDone) => void;
-  readonly counts: () => { readonly received: number; readonly sent: number };
 }
 
 /** What administrators see of a node and may ask of it. */
 export class NodeAdminView implements NodeAdmin {
+  readonly sessions: SessionAdmin;
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #router: Router;
-  readonly #endSession: (entry: SessionEntry) => void;
   readonly #publish: AdminViewHost['publish'];
   readonly #identify: AdminViewHost['identify'];
   readonly #requests: Requests;
-  readonly #counts: () => { readonly received: number; readonly sent: number };
+  readonly #traffic: { readonly received: number; readonly sent: number };
 
   constructor(parts: NodeParts, own: AdminViewHost) {
     this.#parts = parts;
     this.#sessions = own.sessions;
     this.#router = own.router;
-    this.#endSession = own.endSession;
+    this.sessions = new SessionAdminView(parts, own);
     this.#publish = own.publish;
     this.#identify = own.identify;
     this.#requests = new Requests({
@@ -57,7 +65,7 @@ export class NodeAdminView implements NodeAdmin {
       nodeId: () => parts.bus.self.nodeId,
       publish: (message, asClientId) => this.publish(message, asClientId),
     });
-    this.#counts = own.counts;
+    this.#traffic = own.node.traffic;
   }
 
   status(): NodeStatus {
@@ -66,7 +74,7 @@ export class NodeAdminView implements NodeAdmin {
     let connections = 0;
     for (const entry of this.#sessions.all()) if (entry.connection !== undefined) connections += 1;
     const { plain, wildcard, shared } = this.#router.counts;
-    const counts = this.#counts();
+    const counts = this.#traffic;
     return {
       node: node ?? { ...bus.self, version: '', startedAtMs: 0, state: 'alive' },
       mode,
@@ -84,15 +92,19 @@ export class NodeAdminView implements NodeAdmin {
   }
 
   clients(query: ClientQuery): NodePage<ClientInfo> {
-    const ids = this.#idsAfter(query.after);
-    const items: ClientInfo[] = [];
-    for (const clientId of ids) {
-      const info = this.client(clientId);
-      if (info === undefined || !isWanted(info, query)) continue;
-      if (items.length === query.limit) return { items, hasMore: true };
-      items.push(info);
+    const { after, limit, clientId, isWanted } = query;
+    const compare = orderOf(query);
+    // One more than the page: whether there are more.
+    const page = new SmallestItems<ClientInfo, ClientPosition>(limit + 1, compare);
+    for (const entry of this.#entries(clientId)) {
+      const key = { clientId: entry.clientId, connectedAtMs: entry.connectedAtMs };
+      if (after !== undefined && compare(key, after) <= 0) continue;
+      if (!page.takes(key)) continue;
+      const info = clientInfoOf(entry);
+      if (isWanted === undefined || isWanted(info)) page.add(info);
     }
-    return { items, hasMore: false };
+    const items = page.sorted();
+    return { items: items.slice(0, limit), hasMore: items.length > limit };
   }
 
   client(clientId: string): ClientInfo | undefined {
@@ -100,14 +112,9 @@ export class NodeAdminView implements NodeAdmin {
     return entry && clientInfoOf(entry);
   }
 
-  async disconnect(clientId: string, endSession: boolean): Promise<boolean> {
-    const entry = await this.#sessions.settled(clientId);
-    if (entry === undefined) return false;
-    entry.connection?.close(REASON.administrativeAction, 'disconnected by an administrator');
-    if (endSession && this.#sessions.get(clientId) === entry) {
-      this.#endSession(entry);
-    }
-    return true;
+  /** Who a client of this node is to the access control; undefined when it has no session here. */
+  principalOf(clientId: string): Principal | undefined {
+    return knownPrincipalOf(this.#sessions.get(clientId));
   }
 
   subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo> {
@@ -122,7 +129,10 @@ export class NodeAdminView implements NodeAdmin {
         if (subscription === undefined) continue;
         if (after?.clientId === clientId && filter <= after.filter) continue;
         if (query.filter !== undefined && filter !== query.filter) continue;
-        const matched = parseShare(filter)?.filter ?? plainFilter(filter);
+        if (query.qos !== undefined && subscription.qos !== query.qos) continue;
+        const share = parseShare(filter);
+        if (query.group !== undefined && share?.group !== query.group) continue;
+        const matched = share?.filter ?? plainFilter(filter);
         if (query.matchTopic !== undefined && !matches(matched, query.matchTopic)) continue;
         if (items.length === query.limit) return { items, hasMore: true };
         items.push({ clientId, ...storedForm(subscription) });
@@ -163,6 +173,12 @@ export class NodeAdminView implements NodeAdmin {
     return this.#parts.bus.nodes().find(({ nodeId }) => nodeId === self.nodeId);
   }
 
+  #entries(clientId: string | undefined): Iterable<SessionEntry> {
+    if (clientId === undefined) return this.#sessions.all();
+    const entry = this.#sessions.get(clientId);
+    return entry === undefined ? [] : [entry];
+  }
+
   #idsAfter(after: string | undefined, inclusive = false): string[] {
     const ids: string[] = [];
     for (const { clientId } of this.#sessions.all()) {
@@ -178,13 +194,14 @@ function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-function isWanted(info: ClientInfo, query: ClientQuery): boolean {
-  if (query.clientId !== undefined && info.clientId !== query.clientId) return false;
-  if (query.clientIdPrefix !== undefined && !info.clientId.startsWith(query.clientIdPrefix)) {
-    return false;
-  }
-  if (query.username !== undefined && info.username !== query.username) return false;
-  return query.state === undefined || info.state === query.state;
+type Order = (a: ClientPosition, b: ClientPosition) => number;
+
+/** A client that never has connected here comes before those that have. */
+function orderOf({ order, descending }: Pick<ClientQuery, 'order' | 'descending'>): Order {
+  const sign = descending === true ? -1 : 1;
+  if (order !== 'connected_at') return (a, b) => sign * byCodeUnit(a.clientId, b.clientId);
+  return (a, b) =>
+    sign * ((a.connectedAtMs ?? 0) - (b.connectedAtMs ?? 0) || byCodeUnit(a.clientId, b.clientId));
 }
 
 function clientInfoOf(entry: SessionEntry): ClientInfo {
@@ -200,6 +217,9 @@ function clientInfoOf(entry: SessionEntry): ClientInfo {
     keepAliveSeconds: entry.terms?.keepAliveSeconds ?? 0,
     connectedAtMs: entry.connectedAtMs,
     disconnectedAtMs: entry.disconnectedAtMs,
+    createdAtMs: entry.createdAtMs,
+    expiresAtMs: Number.isFinite(entry.expiresAtMs) ? entry.expiresAtMs : undefined,
+    isDurable: entry.durable,
     sessionExpirySeconds: entry.expirySeconds,
     subscriptionCount: entry.subscriptions.size,
     queueMessages: entry.durable ? entry.queueMessages : outbound.queueCount,

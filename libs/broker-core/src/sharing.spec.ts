@@ -236,10 +236,13 @@ describe('a shared subscription', () => {
   });
 });
 
+const ENDING = { reasonCode: 0x98, withWill: true, endSession: true };
+
 describe('a durable member whose session ends', () => {
   const ends = {
     'by a clean start': (node: FleetNode) => node.connected('leaving'),
-    'by an administrator': (node: FleetNode) => node.node.admin.disconnect('leaving', true),
+    'by an administrator': (node: FleetNode) =>
+      node.node.admin.sessions.disconnect('leaving', ENDING),
     'because it has expired': async (node: FleetNode) => node.sweepAfter(3_601_000),
   };
 
@@ -272,7 +275,7 @@ describe('a durable member whose session ends', () => {
       await quiet();
       await publish(await a.connected('publisher'), ['queued']);
       const far = others ? await worker(b, 'far') : undefined;
-      await a.node.admin.disconnect('leaving', true);
+      await a.node.admin.sessions.disconnect('leaving', ENDING);
       await quiet(30);
       expect(await fleet.sessions.load('leaving')).toBeUndefined();
       expect(far?.takeTexts()).toEqual(others ? ['queued'] : undefined);

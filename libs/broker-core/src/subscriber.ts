@@ -1,4 +1,9 @@
-import type { HubClient, Message, StoredSubscription } from '#libs/broker-ports';
+import {
+  StoreUnavailableError,
+  type HubClient,
+  type Message,
+  type StoredSubscription,
+} from '#libs/broker-ports';
 import {
   REASON,
   type QoS,
@@ -134,19 +139,7 @@ export class Subscriber {
   /** Subscribes a client to what it has not asked for: the access control is asked whether it may, and no SUBACK tells it. */
   async grant(entry: SessionEntry, requests: readonly SubscriptionRequest[]): Promise<void> {
     const { connection } = entry;
-    const { qosMax = 2 } = entry.terms?.rules ?? {};
-    const verdicts = await this.#locks.run(entry.clientId, async () =>
-      requests.map((request): Verdict => {
-        const { filter } = request;
-        const isValid = filterFault(filter, this.#parts.limits.topicLevelsMax) === undefined;
-        // A rewrite rule may have made it exclusive: every client would ask for it.
-        if (!isValid || isExclusive(filter)) return REASON.topicFilterInvalid;
-        const qos = request.qos < qosMax ? request.qos : qosMax;
-        if (!this.#guard.admits(entry, { filter, qos })) return REASON.notAuthorized;
-        return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier: 0, entry });
-      }),
-    );
-    const { kept, reasonCodes } = await this.#settle(entry, verdicts);
+    const { kept, reasonCodes } = await this.#grant(entry, requests);
     if (entry.connection !== connection) return;
     if (reasonCodes.includes(REASON.unspecifiedError)) {
       return entry.close(REASON.implementationSpecificError, 'a subscription could not be kept');
@@ -154,12 +147,55 @@ export class Subscriber {
     await this.#sendRetained(entry, kept);
   }
 
-  async #unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
-    const { connection } = entry;
+  /** As grant(), for somebody who wants to know what came of it: resolves before retained messages are sent. */
+  async request(
+    entry: SessionEntry,
+    requests: readonly StoredSubscription[],
+  ): Promise<readonly ReasonCode[]> {
+    const { kept, reasonCodes } = await this.#grant(entry, requests);
+    this.#sendRetained(entry, kept).catch((error: unknown) =>
+      this.#parts.log.warn('retained-unsent', { reason: String(error) }),
+    );
+    return reasonCodes;
+  }
+
+  /** Ends subscriptions that somebody else has asked to end. @throws StoreUnavailableError when the store does not know of it. */
+  async withdraw(entry: SessionEntry, filters: readonly string[]): Promise<readonly ReasonCode[]> {
+    const { reasonCodes, removed } = await this.#remove(entry, filters);
+    if (removed.length > 0 && !(await this.#forget(entry, removed))) {
+      throw new StoreUnavailableError('the session store did not answer');
+    }
+    return reasonCodes;
+  }
+
+  async #grant(
+    entry: SessionEntry,
+    requests: readonly (SubscriptionRequest & { readonly subscriptionIdentifier?: number })[],
+  ): Promise<{ readonly kept: readonly Granted[]; readonly reasonCodes: readonly ReasonCode[] }> {
+    const { qosMax = 2 } = entry.terms?.rules ?? {};
+    const verdicts = await this.#locks.run(entry.clientId, async () =>
+      requests.map((request): Verdict => {
+        const { filter, noLocal, subscriptionIdentifier = 0 } = request;
+        const isValid = filterFault(filter, this.#parts.limits.topicLevelsMax) === undefined;
+        // A rewrite rule may have made it exclusive: every client would ask for it.
+        if (!isValid || isExclusive(filter)) return REASON.topicFilterInvalid;
+        if (noLocal && isShared(filter)) return REASON.protocolError;
+        const qos = request.qos < qosMax ? request.qos : qosMax;
+        if (!this.#guard.admits(entry, { filter, qos })) return REASON.notAuthorized;
+        return this.#admitOne(entry, { ...request, qos, subscriptionIdentifier, entry });
+      }),
+    );
+    return this.#settle(entry, verdicts);
+  }
+
+  async #remove(
+    entry: SessionEntry,
+    filters: readonly string[],
+  ): Promise<{ readonly reasonCodes: readonly ReasonCode[]; readonly removed: readonly string[] }> {
     const reasonCodes: ReasonCode[] = [];
     const removed: string[] = [];
     await this.#locks.run(entry.clientId, async () => {
-      for (const filter of packet.filters) {
+      for (const filter of filters) {
         const subscription = entry.subscriptions.get(filter);
         reasonCodes.push(subscription ? REASON.success : REASON.noSubscriptionExisted);
         if (subscription === undefined) continue;
@@ -167,6 +203,12 @@ export class Subscriber {
         removed.push(filter);
       }
     });
+    return { reasonCodes, removed };
+  }
+
+  async #unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): Promise<void> {
+    const { connection } = entry;
+    const { reasonCodes, removed } = await this.#remove(entry, packet.filters);
     if (removed.length > 0) {
       const isDone = await this.#forget(entry, removed);
       if (entry.connection !== connection) return;

@@ -407,8 +407,22 @@ describe('a will that is held', () => {
 describe('an administrator who ends a session', () => {
   it('makes its will due', async () => {
     await a.connected('client', { ...DURABLE, will: will(30) });
-    expect(await a.node.admin.disconnect('client', true)).toBe(true);
+    const ending = { reasonCode: 0x98, withWill: true, endSession: true };
+    expect(await a.node.admin.sessions.disconnect('client', ending)).toBe(true);
     await quiet(30);
     expect(watcher.takeTexts()).toEqual(['gone']);
+  });
+  it.each([
+    ['connected', false],
+    ['away, and its will waits', true],
+  ])('keeps the will of a client that is %s from being published', async (_, isAway) => {
+    const client = await a.connected('client', { ...DURABLE, will: will(isAway ? 30 : 0) });
+    if (isAway) client.cut();
+    await quiet();
+    const silently = { reasonCode: 0x98, withWill: false, endSession: true };
+    expect(await a.node.admin.sessions.disconnect('client', silently)).toBe(true);
+    await quiet(30);
+    expect(watcher.takeTexts()).toEqual([]);
+    expect(await fleet.sessions.load('client')).toBeUndefined();
   });
 });

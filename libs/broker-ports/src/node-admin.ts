@@ -2,6 +2,7 @@ import type { ProtocolVersion } from '#libs/mqtt-codec';
 import type { PublishError } from './hub.ts';
 import type { InjectedMessage, Message, MessageIdentity } from './message.ts';
 import type { NodeInfo } from './cluster-bus.ts';
+import type { SessionAdmin } from './session-admin.ts';
 import type { StoredSubscription } from './session-store.ts';
 
 /** A session on this node, connected or not, as admins see it. */
@@ -17,6 +18,12 @@ export interface ClientInfo {
   readonly keepAliveSeconds: number;
   readonly connectedAtMs: number | undefined;
   readonly disconnectedAtMs: number | undefined;
+  /** When the session has begun. */
+  readonly createdAtMs: number;
+  /** When it ends if its client stays away; undefined for never, and while it is connected. */
+  readonly expiresAtMs: number | undefined;
+  /** Whether it is stored, and may outlive its connection. */
+  readonly isDurable: boolean;
   /** 0xFFFFFFFF never expires. */
   readonly sessionExpirySeconds: number;
   readonly subscriptionCount: number;
@@ -36,25 +43,38 @@ export interface NodePage<Item> {
   readonly hasMore: boolean;
 }
 
-/** Which clients to list; all conditions must hold. */
+/** Where a page of clients ends: the key of its last item. */
+export interface ClientPosition {
+  readonly clientId: string;
+  /** By connection time: of that client. */
+  readonly connectedAtMs?: number | undefined;
+}
+
+/** Which clients to list. */
 export interface ClientQuery {
-  /** Continue after this client id. */
-  readonly after?: string;
+  /** Continue after this one. */
+  readonly after?: ClientPosition | undefined;
   readonly limit: number;
-  readonly clientId?: string;
-  readonly clientIdPrefix?: string;
-  readonly username?: string;
-  readonly state?: 'connected' | 'disconnected';
+  /** Only this one. */
+  readonly clientId?: string | undefined;
+  /** What comes first; clients that have connected at the same time are ordered by their ids. A client that never has comes before all. */
+  readonly order?: 'client_id' | 'connected_at' | undefined;
+  readonly descending?: boolean | undefined;
+  /** Whether a client is wanted; all by default. */
+  readonly isWanted?: ((client: ClientInfo) => boolean) | undefined;
 }
 
 /** Which subscriptions to list. */
 export interface SubscriptionQuery {
-  readonly after?: { readonly clientId: string; readonly filter: string };
+  readonly after?: { readonly clientId: string; readonly filter: string } | undefined;
   readonly limit: number;
-  readonly clientId?: string;
-  readonly filter?: string;
+  readonly clientId?: string | undefined;
+  readonly filter?: string | undefined;
   /** Only subscriptions that this topic name matches. */
-  readonly matchTopic?: string;
+  readonly matchTopic?: string | undefined;
+  /** Only those of this shared subscription. */
+  readonly group?: string | undefined;
+  readonly qos?: 0 | 1 | 2 | undefined;
 }
 
 /** A node in numbers. */
@@ -79,15 +99,10 @@ export interface NodeAdmin {
   clients(query: ClientQuery): NodePage<ClientInfo>;
   /** One client of this node. */
   client(clientId: string): ClientInfo | undefined;
-  /**
-   * Closes the connection (0x98 for MQTT 5) and, when asked, ends the session. False when the client is not here.
-   *
-   * @remarks A client that is about to connect here, or to go to another node, is waited for: of all nodes that are asked at
-   * once, the one that has it in the end acts.
-   */
-  disconnect(clientId: string, endSession: boolean): Promise<boolean>;
   /** A page of the subscriptions of this node. */
   subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo>;
+  /** Does something with one session. */
+  readonly sessions: SessionAdmin;
   /**
    * Publishes through the pipeline; resolves with the receivers this node knows of, when responsibility is taken.
    *

@@ -153,6 +153,8 @@ export type SessionOperation = { readonly clientId: string; readonly epoch: numb
         readonly willDueAtMs?: number;
         readonly will?: StoredWill;
       }
+    /** Another interval: a connected session keeps it for the end of its connection, of another one it begins at `nowMs`. */
+    | { readonly kind: 'expiry'; readonly nowMs: number; readonly expiryIntervalSeconds: number }
     /** The will is about to be published: whoever takes the session from now on finds it due. */
     | { readonly kind: 'claim-will'; readonly dueAtMs: number }
     /** The will was published, or never will be. */

@@ -10,7 +10,13 @@ export {
   type ConnectionTerms,
   type Negotiation,
 } from './negotiate.ts';
-export { Outbound, READ_AHEAD_MESSAGES, type Delivery, type OutboundTerms } from './outbound.ts';
+export {
+  Outbound,
+  READ_AHEAD_MESSAGES,
+  type Delivery,
+  type Inflight,
+  type OutboundTerms,
+} from './outbound.ts';
 export type {
   EngineDropReason,
   EngineObserver,

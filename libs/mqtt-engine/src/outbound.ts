@@ -31,10 +31,12 @@ export interface OutboundTerms {
   readonly mountpoint?: string;
 }
 
-interface Inflight {
+/** A message that was sent. */
+export interface Inflight {
   /** Undefined when only PUBCOMP is awaited and the message is gone. */
   readonly delivery: Delivery | undefined;
   readonly qos: 1 | 2;
+  /** What is awaited; `releasing`: that the store releases the message. */
   state: 'puback' | 'pubrec' | 'releasing' | 'pubcomp';
 }
 
@@ -62,6 +64,8 @@ export class Outbound {
   #durable = false;
   readonly #queue = new Fifo<Delivery>();
   #queueBytes = 0;
+  /** How many messages have left the queue in memory since it began. */
+  #left = 0;
   readonly #inflight = new Map<number, Inflight>();
   #lastPacketId = 0;
   /** The load under way; an answer to any other, of an earlier connection, is ignored. */
@@ -94,6 +98,27 @@ export class Outbound {
 
   get queueBytes(): number {
     return this.#queueBytes;
+  }
+
+  /** What waits in memory, oldest first; each message has a number, and later ones higher numbers. */
+  *waiting(): IterableIterator<{ readonly number: number; readonly delivery: Delivery }> {
+    let number = this.#left;
+    for (const delivery of this.#queue) yield { number: (number += 1), delivery };
+  }
+
+  /** What was sent and is not done with. */
+  *sent(): IterableIterator<Inflight & { readonly packetId: number }> {
+    for (const [packetId, inflight] of this.#inflight) yield { packetId, ...inflight };
+  }
+
+  /** Drops what waits in memory, and what is being read of the stored queue; the caller settles it, then calls pump(). */
+  drop(): readonly Delivery[] {
+    const dropped = [...this.#queue];
+    this.#left += dropped.length;
+    this.#queue.clear();
+    this.#queueBytes = 0;
+    this.#load = undefined;
+    return dropped;
   }
 
   /** Begins a connection. Of a durable session, everything unacknowledged is sent again, oldest first [MQTT-4.4.0-1]. */
@@ -298,6 +323,7 @@ export class Outbound {
 
   #shift(delivery: Delivery): void {
     this.#queue.shift();
+    this.#left += 1;
     this.#queueBytes -= delivery.publish.size;
   }
 

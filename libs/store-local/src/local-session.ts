@@ -193,6 +193,11 @@ export class LocalSession {
         const expiresAtMs = expiryOf(nowMs, expiryIntervalSeconds);
         return this.change({ connected: false, expiryIntervalSeconds, expiresAtMs });
       }
+      case 'expiry': {
+        const { nowMs, expiryIntervalSeconds } = operation;
+        const expiresAtMs = this.#head.connected ? 0 : expiryOf(nowMs, expiryIntervalSeconds);
+        return this.change({ expiryIntervalSeconds, expiresAtMs });
+      }
       case 'claim-will':
         if (this.#will) this.#putWill({ ...this.#will, dueAtMs: operation.dueAtMs });
         return;

@@ -121,6 +121,11 @@ export class SessionCall {
         this.#discards ||= expiryIntervalSeconds === 0 && willDueAtMs === '';
         return;
       }
+      case 'expiry': {
+        const values = [operation.nowMs, operation.expiryIntervalSeconds].map(String);
+        this.#departure = [...this.#departure, 'expiry', '2', ...values];
+        return;
+      }
       case 'claim-will':
         this.#departure = [...this.#departure, 'claim-will', '1', String(operation.dueAtMs)];
         return;

@@ -43,6 +43,39 @@ export function sessionExpiryCases(current: Current): void {
       });
     });
 
+    it('gives an offline session another interval, from now on, or none', async () => {
+      const { store } = current();
+      const record = await taken(store);
+      await store.write([disconnectOf(record, NOW_MS, 60)]);
+      const { epoch } = record;
+      const expiry = { clientId: CLIENT, epoch, kind: 'expiry' } as const;
+      const later = { ...expiry, nowMs: NOW_MS + 10_000, expiryIntervalSeconds: 600 };
+      expect(await store.write([later])).toEqual(['done']);
+      expect(await store.load(CLIENT)).toMatchObject({
+        connected: false,
+        expiryIntervalSeconds: 600,
+        expiresAtMs: NOW_MS + 610_000,
+      });
+      await store.write([{ ...expiry, nowMs: NOW_MS, expiryIntervalSeconds: NEVER }]);
+      expect(await store.load(CLIENT)).toMatchObject({ expiresAtMs: 0 });
+      expect(await store.take(takeRequest({ nowMs: NOW_MS * 2 }))).toMatchObject({
+        sessionPresent: true,
+      });
+    });
+
+    it('keeps another interval of a connected session for whoever has it when the connection ends', async () => {
+      const { store } = current();
+      const record = await taken(store);
+      const { epoch } = record;
+      const operation = { clientId: CLIENT, epoch, kind: 'expiry', nowMs: NOW_MS } as const;
+      expect(await store.write([{ ...operation, expiryIntervalSeconds: 900 }])).toEqual(['done']);
+      expect(await store.load(CLIENT)).toMatchObject({
+        connected: true,
+        expiryIntervalSeconds: 900,
+        expiresAtMs: 0,
+      });
+    });
+
     it('counts an expired session as absent, whoever owned it', async () => {
       const { store } = current();
       const first = await taken(store);

@@ -5,6 +5,7 @@ import type {
   NodeReply,
   WireClient,
   WireNode,
+  WireUnownedSession,
 } from '#libs/api-contracts';
 import type { NodeCallResult } from '#libs/nest-support';
 import { ProblemError } from '../http/problem-error.ts';
@@ -161,17 +162,75 @@ export class Inquiry {
   }
 
   /**
+   * As findClient(), and a session whose node has gone, until another one takes it over.
+   *
+   * @throws ProblemError as findClient().
+   */
+  async findSession(
+    clientId: string,
+  ): Promise<{ readonly client: WireClient; readonly node: string }> {
+    try {
+      const { node, answer } = await this.findClient(clientId);
+      return { client: answer, node: node.nodeId };
+    } catch (error) {
+      const unowned = await this.#unownedAfter(error, clientId);
+      if (unowned === undefined) throw error;
+      return { client: unowned.session, node: unowned.nodeId };
+    }
+  }
+
+  /**
+   * Asks the node that has a client's session something, or has it do something.
+   *
+   * @throws ProblemError 404 when no node has it, 503 when the node does not answer, or nobody has it for the moment.
+   */
+  async atOwner<K extends Kind>(
+    clientId: string,
+    command: CommandOf<K>,
+  ): Promise<NodeAnswer<NodeAnswers[K]>> {
+    const { node } = await this.#owned(clientId, () => this.findClient(clientId));
+    return { node, answer: await this.askOne(node, command) };
+  }
+
+  /** Asks one node. @throws ProblemError when it does not answer, or cannot. */
+  async askOne<K extends Kind>(node: WireNode, command: CommandOf<K>): Promise<NodeAnswers[K]> {
+    const result = await this.#caller.ask(node.nodeId, command, this.leftMs);
+    const sent = result.kind === 'unreachable' && result.sent;
+    return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
+  }
+
+  /**
    * Disconnects a client wherever it is.
    *
    * @throws ProblemError 404 when no node has it, 503 when one that may have it does not answer.
    */
-  async disconnect(clientId: string, endSession: boolean): Promise<void> {
-    const { answered, unavailable } = await this.askAll(await this.nodes(), {
-      kind: 'disconnect',
-      clientId,
-      endSession,
+  disconnect(
+    clientId: string,
+    how: Omit<CommandOf<'disconnect'>, 'kind' | 'clientId'>,
+  ): Promise<void> {
+    return this.#owned(clientId, async () => {
+      const { answered, unavailable } = await this.askAll(await this.nodes(), {
+        ...{ kind: 'disconnect', clientId, ...how },
+      });
+      if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN);
     });
-    if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN);
+  }
+
+  /** Does something to a session, and says so when it is nobody's for the moment. */
+  async #owned<Result>(clientId: string, act: () => Promise<Result>): Promise<Result> {
+    try {
+      return await act();
+    } catch (error) {
+      const unowned = await this.#unownedAfter(error, clientId);
+      if (unowned === undefined) throw error;
+      const detail = `Not done: ${unowned.nodeId}, which had the session, has gone, and no node has taken it over yet`;
+      throw new ProblemError('node-unavailable', detail);
+    }
+  }
+
+  async #unownedAfter(error: unknown, clientId: string): Promise<WireUnownedSession | undefined> {
+    if (!(error instanceof ProblemError) || error.code !== 'not-found') return undefined;
+    return (await this.read({ kind: 'unowned-session', clientId })).unowned;
   }
 
   /** How long the operation may still take. */

@@ -1,4 +1,10 @@
-import { PROBLEMS, type FieldError, type Problem, type ProblemCode } from '#libs/api-contracts';
+import {
+  PROBLEMS,
+  type FieldError,
+  type ItemProblem,
+  type Problem,
+  type ProblemCode,
+} from '#libs/api-contracts';
 
 /** What a problem may say beyond its code and detail. */
 export interface ProblemExtras {
@@ -21,6 +27,12 @@ export class ProblemError extends Error {
 
   get status(): number {
     return PROBLEMS[this.code].status;
+  }
+
+  /** As the problem of one item of many. */
+  item(): ItemProblem {
+    const { type: _, instance: __, request_id: ___, ...problem } = this.body('', '');
+    return problem;
   }
 
   /** The body of the reply. */

@@ -12,7 +12,9 @@ import type { GeneralRules } from '../general-rules.ts';
 
 /** What commands on access work on. */
 export interface AccessCommandsOptions {
-  readonly node: Pick<BrokerNode, 'decide'>;
+  readonly node: Pick<BrokerNode, 'decide'> & {
+    readonly admin: Pick<BrokerNode['admin'], 'principalOf'>;
+  };
   readonly rules: GeneralRules;
   /** What a user has besides the general rules, be it of the configuration or stored. */
   readonly accessOf: (user: string) => Promise<UserAccess | undefined>;
@@ -44,7 +46,7 @@ export class AccessCommands {
     subject,
     requests,
   }: CommandOf<'simulate-access'>): Promise<NodeAnswers['simulate-access']> {
-    const { node, rules, accessOf } = this.#options;
+    const { accessOf } = this.#options;
     const { clientId, username, address, certificateName } = subject;
     const own = username === undefined ? undefined : await accessOf(username);
     const principal: Principal = {
@@ -55,10 +57,33 @@ export class AccessCommands {
         certificate: { commonName: certificateName, sans: [] },
       }),
     };
+    return { verdicts: await this.#verdicts(principal, requests) };
+  }
+
+  /** For a client of this node, with the groups and rules that it has shown. */
+  async check({
+    clientId,
+    requests,
+  }: CommandOf<'check-access'>): Promise<NodeAnswers['check-access']> {
+    const { node, accessOf } = this.#options;
+    const known = node.admin.principalOf(clientId);
+    if (known === undefined) return {};
+    const hasNone = known.groups.length === 0 && known.rules.length === 0;
+    const own =
+      hasNone && known.user !== undefined && known.user !== ''
+        ? await accessOf(known.user)
+        : undefined;
+    return { verdicts: await this.#verdicts({ ...known, ...own }, requests) };
+  }
+
+  async #verdicts(
+    principal: Principal,
+    requests: CommandOf<'check-access'>['requests'],
+  ): Promise<readonly WireAccessVerdict[]> {
+    const { node, rules } = this.#options;
     const stored = (await rules.stored()).rules;
     const lists = { user: principal.rules, config: rules.configured, api: stored };
-    const verdicts = requests.map((request) => verdictOf(node.decide(principal, request), lists));
-    return { verdicts };
+    return requests.map((request) => verdictOf(node.decide(principal, request), lists));
   }
 }
 

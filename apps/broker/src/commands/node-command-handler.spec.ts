@@ -4,6 +4,7 @@ import {
   type Connector,
   type NodeAdmin,
   type RuleStatus,
+  type SessionAdmin,
   type DefinitionStore,
 } from '#libs/broker-ports';
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
@@ -15,6 +16,7 @@ import {
   LocalDefinitionStore,
   LocalDelayedStore,
   LocalRetainedStore,
+  LocalSessionStore,
 } from '#libs/store-local';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
 import { AuthBackends } from '../auth-backends.ts';
@@ -44,6 +46,8 @@ const rule = (id: string): WireRule & BridgeRule => ({
 });
 
 class FakeAdmin implements NodeAdmin {
+  /** Served by commands of their own: session-commands.spec.ts. */
+  readonly sessions = {} as SessionAdmin;
   limit = 0;
 
   status() {
@@ -70,10 +74,6 @@ class FakeAdmin implements NodeAdmin {
 
   client(): undefined {
     throw new TypeError('a bug with a secret');
-  }
-
-  disconnect(clientId: string): Promise<boolean> {
-    return Promise.resolve(clientId === 'here');
   }
 
   subscriptions() {
@@ -128,7 +128,10 @@ const FLAPPING = {
 function accessOptions(log: RecordingLog): AccessCommandsOptions {
   const store = new LocalDefinitionStore<AclDocument>('acl');
   return {
-    node: { decide: () => ({ allowed: true, rule: undefined }) },
+    node: {
+      decide: () => ({ allowed: true, rule: undefined }),
+      admin: { principalOf: () => undefined },
+    },
     rules: new GeneralRules({ configured: [], fallback: 'deny', store, log }),
     accessOf: async () => undefined,
   };
@@ -160,6 +163,7 @@ function setUp() {
       ...{ admin, retained, delayed: new LocalDelayedStore({ clock }) },
       ...{ delays: undefined, topicLevelsMax: 32 },
     },
+    sessions: new LocalSessionStore({ clock: () => 0 }),
     access: accessOptions(log),
     system: { answer: () => ({ checks: [] }) },
     auth: new AuthBackends(loadConfig({ env: {} }), [], []),
@@ -370,7 +374,10 @@ describe('a change of bridges', () => {
 it('bounds a page, whatever was asked', async () => {
   const { admin, handler } = setUp();
 
-  await handler.handle({ kind: 'clients', query: { limit: 1e9 } });
+  await handler.handle({
+    kind: 'clients',
+    query: { limit: 1e9, order: 'client_id', descending: false, where: [] },
+  });
 
   expect(admin.limit).toBe(1_000);
 });

@@ -1,5 +1,6 @@
 import type { Log, NodeAdmin, NodeRef } from '#libs/broker-ports';
 import {
+  isSessionCommand,
   isSystemCommand,
   type NodeAnswers,
   type NodeCommand,
@@ -19,11 +20,13 @@ import {
 import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
+import { SessionCommands, type SessionCommandsOptions } from './session-commands.ts';
 
 /** The parts of a node that commands reach. */
 export interface NodeCommandHandlerOptions {
   readonly admin: NodeAdmin;
   readonly messages: MessageCommandsOptions;
+  readonly sessions: SessionCommandsOptions['store'];
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly auth: Pick<AuthBackends, 'shown' | 'try'>;
@@ -45,6 +48,7 @@ export class NodeCommandHandler {
   readonly #messages: MessageCommands;
   readonly #deadLetters: DeadLetterCommands;
   readonly #users: UserCommands;
+  readonly #sessions: SessionCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
     this.#options = options;
@@ -54,6 +58,10 @@ export class NodeCommandHandler {
     this.#messages = new MessageCommands(options.messages);
     this.#deadLetters = new DeadLetterCommands(options.deadLetters);
     this.#users = new UserCommands(options.users);
+    this.#sessions = new SessionCommands({
+      ...{ admin: options.admin, store: options.sessions },
+      checkAccess: (command) => this.#access.check(command),
+    });
   }
 
   /** Whether every node may answer the command at once. */
@@ -85,19 +93,12 @@ export class NodeCommandHandler {
     if (isSystemCommand(command)) return system.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
+    if (isSessionCommand(command)) return this.#sessions.answer(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };
       case 'status':
         return admin.status();
-      case 'clients':
-        return admin.clients(bounded(command.query));
-      case 'client':
-        return { client: admin.client(command.clientId) };
-      case 'disconnect':
-        return { found: await admin.disconnect(command.clientId, command.endSession) };
-      case 'subscriptions':
-        return admin.subscriptions(bounded(command.query));
       case 'bridges':
         return { bridges: await this.#bridges.bridges() };
       case 'test-bridge':

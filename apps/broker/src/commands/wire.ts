@@ -62,3 +62,11 @@ function present<T extends object>(
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
+
+/** A node bounds its own work, whatever it is asked. */
+const PAGE_LIMIT_MAX = 1_000;
+
+/** A query with a limit that a node can serve. */
+export function bounded<Query extends { readonly limit: number }>(query: Query): Query {
+  return { ...query, limit: Math.min(Math.max(query.limit, 1), PAGE_LIMIT_MAX) };
+}

@@ -96,6 +96,35 @@ export class ClientAccess {
     return this.#current().decide({ kind: 'subscribe', filter, qos });
   }
 
+  /** The verdicts that are remembered. */
+  *remembered(): IterableIterator<{
+    readonly topic: string;
+    readonly request: { readonly kind: 'publish' | 'receive'; readonly qos: 0 | 1 | 2 };
+    readonly retain: boolean | undefined;
+    readonly isAllowed: boolean;
+  }> {
+    if (this.#version !== this.#control.version) return;
+    for (const [topic, known] of this.#known ?? []) {
+      for (const qos of [0, 1, 2] as const) {
+        const slots = [
+          { kind: 'publish', retain: false, slot: publishSlot(qos, false) },
+          { kind: 'publish', retain: true, slot: publishSlot(qos, true) },
+          { kind: 'receive', retain: undefined, slot: subscribeSlot(qos) },
+        ] as const;
+        for (const { kind, retain, slot } of slots) {
+          if ((known & (1 << slot)) === 0) continue;
+          const isAllowed = (known & (1 << (slot + ALLOWED_SHIFT))) !== 0;
+          yield { topic, request: { kind, qos }, retain, isAllowed };
+        }
+      }
+    }
+  }
+
+  /** Forgets every verdict: each is asked for anew. */
+  forget(): void {
+    this.#forget();
+  }
+
   #allows(topic: string, slot: number): boolean {
     const onAll = this.#current().verdictOnAll;
     if (onAll !== undefined) {

@@ -11,6 +11,7 @@
 --          release n, n packet ids                  complete n, n packet ids
 --          disconnect 4, now (ms), interval (s), when the will is due (ms) or empty: there is none, another will that
 --                        stands in its place or empty
+--          expiry 2, now (ms), interval (s): for the end of the connection, or from now
 --          claim-will 1, when it is due (ms): now
 --          forget-will 0                            discard 0 (nothing may follow)
 --
@@ -96,6 +97,14 @@ local function perform(kind, from, to)
     else
       if ARGV[from + 3] ~= '' then redis.call('HSET', record, 'w', ARGV[from + 3]) end
       redis.call('HSET', record, 'v', ARGV[from + 2])
+    end
+  elseif kind == 'expiry' then
+    local intervalSeconds = tonumber(ARGV[from + 1])
+    if connected == '0' then
+      for key = 1, 5 do redis.call('PERSIST', KEYS[key]) end
+      depart(tonumber(ARGV[from]), intervalSeconds, tonumber(ARGV[2]))
+    else
+      redis.call('HSET', record, 'x', intervalSeconds)
     end
   elseif kind == 'claim-will' then
     if redis.call('HEXISTS', record, 'w') == 1 then redis.call('HSET', record, 'v', ARGV[from]) end
