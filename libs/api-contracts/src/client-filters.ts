@@ -14,7 +14,7 @@ const EXACT_OR_LIKE = ['eq', 'like', 'in'] as const;
 const AT_LEAST_OR_MOST = ['gte', 'lte'] as const;
 
 const addressField = {
-  type: z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]),
+  type: z.union([z.ipv4().max(50), z.ipv6().max(50), z.cidrv4().max(50), z.cidrv6().max(50)]),
   operators: ['eq'],
   description: 'The address of the client, or the network that it is in, such as 10.0.0.0/8.',
 } as const satisfies FilterField;

@@ -387,6 +387,7 @@ export {
   subscriptionSchema,
   type SubscribeResult,
   type Subscription,
+  wantedSubscriptionSchema,
   type WantedSubscription,
 } from './subscriptions.ts';
 export { isTopicFilter, isTopicName } from './topic.ts';

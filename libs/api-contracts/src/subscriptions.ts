@@ -25,7 +25,8 @@ export const subscriptionSchema = named(
 /** A subscription with its holder. */
 export type Subscription = z.infer<typeof subscriptionSchema>;
 
-const wantedSchema = z.strictObject({
+/** A subscription that is wanted for a client. */
+export const wantedSubscriptionSchema = z.strictObject({
   filter: topicFilterSchema.describe('A `$share` prefix included.'),
   qos: z.literal([0, 1, 2]).default(0),
   no_local: z.boolean().default(false),
@@ -37,11 +38,11 @@ const wantedSchema = z.strictObject({
 /** Subscriptions that are wanted for a client. */
 export const subscribeRequestSchema = named(
   'SubscribeRequest',
-  z.union([wantedSchema, z.array(wantedSchema).min(1).max(BULK_ITEMS_MAX)]),
+  z.union([wantedSubscriptionSchema, z.array(wantedSubscriptionSchema).min(1).max(BULK_ITEMS_MAX)]),
 );
 
 /** A subscription that is wanted for a client. */
-export type WantedSubscription = z.output<typeof wantedSchema>;
+export type WantedSubscription = z.output<typeof wantedSubscriptionSchema>;
 
 /** What became of subscriptions that were wanted. */
 export const subscribeResultSchema = itemResultsOf('SubscribeResult', {

@@ -6,6 +6,7 @@ import {
   type Message,
   type BegunMessage,
   type MessageIdentity,
+  type NodeAdmin,
   type NodeGauges,
   type PublishDone,
   type QueuedMessage,
@@ -73,7 +74,10 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** @internal */
   readonly nowMs: () => number;
   /** What the admin API may see and do of this node. */
-  readonly admin: NodeAdminView;
+  readonly admin: NodeAdmin & {
+    /** Who a client of this node is to the access control; undefined when it has no session here. */
+    principalOf(clientId: string): Principal | undefined;
+  };
   /** @internal */
   readonly traffic = { received: 0, sent: 0 };
   readonly #parts: NodeParts;
