@@ -33,6 +33,9 @@ const FAILED = 'authentication_failed';
 
 const OTHER_USER: AuthVerdict = { kind: 'denied', detail: 'the exchange proves another user' };
 
+/** A source that works every other time is no news each time. */
+const TELL_AGAIN_MS = 60_000;
+
 /**
  * Decides which clients may connect, and as whom: the node's users first, if it has any, then the hook of the hub.
  *
@@ -41,8 +44,10 @@ const OTHER_USER: AuthVerdict = { kind: 'denied', detail: 'the exchange proves a
  */
 export class Admission {
   readonly #parts: Pick<NodeParts, 'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs'>;
-  /** Those that could not tell the last time. */
+  /** Those of which the log says that they cannot tell. */
   readonly #failing = new Set<AuthBackend>();
+  /** When it last began to say so. */
+  readonly #toldAtMs = new Map<AuthBackend, number>();
 
   constructor(parts: Pick<NodeParts, 'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs'>) {
     this.#parts = parts;
@@ -174,11 +179,14 @@ export class Admission {
     if (this.#failing.delete(backend)) this.#parts.log.info('authentication-works', { backend });
   }
 
-  /** Logged once until somebody can tell again. */
+  /** Logged once until somebody can tell again, and of one that fails now and then once a minute. */
   #fail(connection: Connection, backend: AuthBackend, reason: string): void {
     this.#parts.meter.authenticated(backend, 'error');
-    if (!this.#failing.has(backend)) {
+    const nowMs = this.#parts.nowMs();
+    const toldAtMs = this.#toldAtMs.get(backend) ?? -Infinity;
+    if (!this.#failing.has(backend) && nowMs - toldAtMs >= TELL_AGAIN_MS) {
       this.#failing.add(backend);
+      this.#toldAtMs.set(backend, nowMs);
       this.#parts.log.warn('authentication-failed', { backend, reason });
     }
     // DISCONNECT has no 0x88.
