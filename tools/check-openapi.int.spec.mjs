@@ -88,6 +88,7 @@ it('finds a violation of each rule of our own, and of a linter of others', async
     'skein-collections-plural',
     'skein-enums-lower-case',
     'skein-times-are-dates',
+    'skein-rate-limit',
     'skein-scope-stated',
   ]) {
     expect(printed).toContain(rule);

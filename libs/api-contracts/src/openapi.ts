@@ -64,6 +64,7 @@ export function openApiDocument(version: string): JsonObject {
     paths,
     components: {
       schemas: componentSchemas(),
+      headers: componentHeaders(),
       securitySchemes: {
         apiKey: {
           type: 'http',
@@ -119,7 +120,7 @@ function operationObject(operationId: string, operation: Operation): JsonObject 
             ),
           },
         }),
-    responses: { ...successes(operation), ...failures(operation) },
+    responses: limited(operation, { ...successes(operation), ...failures(operation) }),
   };
 }
 
@@ -228,6 +229,46 @@ function failures(operation: Operation): Record<string, JsonObject> {
     };
   }
   return replies;
+}
+
+/** What tells callers how much they may send; the bucket of publishing is one of its own. */
+const RATE_HEADERS = {
+  'RateLimit-Limit': 'How many requests may come at once.',
+  'RateLimit-Remaining': 'How many more may come at once now.',
+  'RateLimit-Reset': 'Seconds until as many may come as at first.',
+  'RateLimit-Policy': 'The limit, its window in seconds, and its name.',
+} as const;
+
+const RETRY_HEADER = { 'Retry-After': 'Seconds after which to try again.' } as const;
+
+function componentHeaders(): JsonObject {
+  return Object.fromEntries(
+    Object.entries({ ...RATE_HEADERS, ...RETRY_HEADER }).map(([name, description]) => [
+      name,
+      { description, schema: { type: 'string' } },
+    ]),
+  );
+}
+
+const headerReferences = (names: object): JsonObject =>
+  Object.fromEntries(
+    Object.keys(names).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+
+/** Adds to the replies of an operation that is counted what they say of that. */
+function limited(operation: Operation, replies: Record<string, JsonObject>): JsonObject {
+  if (operation.scope === 'none') return replies;
+  const rates = headerReferences(RATE_HEADERS);
+  return Object.fromEntries(
+    Object.entries(replies).map(([status, reply]) => {
+      if (!/^[24]/.test(status)) return [status, reply];
+      const retry = status === '429' ? headerReferences(RETRY_HEADER) : {};
+      return [
+        status,
+        { ...reply, headers: { ...(reply['headers'] as object), ...rates, ...retry } },
+      ];
+    }),
+  );
 }
 
 function reference(schema: z.ZodType): JsonObject {
