@@ -171,7 +171,8 @@ export class ApiKeysController {
     if (key.role !== undefined && (await roles.find(key.role)) === undefined) {
       throw faulty('/role', `There is no role ${key.role}`);
     }
-    await roles.made.refresh();
+    // As they are now: what another replica has just given to the key counts.
+    await Promise.all([roles.made.refresh(), roles.bindings.refresh()]);
     const own = key.role === undefined ? [] : [key.role];
     const { scopes } = await roles.of(own, [{ kind: 'api_key', name: key.id }]);
     for (const scope of key.scopes) scopes.add(scope);

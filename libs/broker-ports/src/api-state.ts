@@ -18,6 +18,7 @@ export const API_DEFINITION_KINDS = [
   'schedules',
   'backups',
   'api-key-uses',
+  'secrets',
 ] as const;
 
 /** A kind of definition that is the API's own. */

@@ -13,6 +13,7 @@ import { credentialOf } from './credential.ts';
 import { isSame } from './key-secret.ts';
 import { RateLimits } from './rate-limits.ts';
 import { Roles } from './roles.ts';
+import { SharedSecret } from './shared-secret.ts';
 import type { StoredApiKey } from './stored.ts';
 import { TokenLogin } from './token-login.ts';
 
@@ -53,6 +54,8 @@ export class Guard {
   readonly roles: Roles;
   readonly limits: RateLimits;
   readonly admins: Admins;
+  /** Loaded for whoever was let pass. */
+  readonly secret: SharedSecret;
   readonly #options: GuardOptions;
   readonly #tokens: TokenLogin | undefined;
 
@@ -62,6 +65,7 @@ export class Guard {
     this.keys = new ApiKeys(state, now);
     this.roles = new Roles(state);
     this.limits = new RateLimits(config.api.rateLimits, state, meter);
+    this.secret = new SharedSecret(state, config.api.key);
     this.admins = new Admins({ config, state, keys: this.keys, roles: this.roles, now });
     this.#tokens = TokenLogin.of(config.api.jwt, this.roles, log);
   }
@@ -80,6 +84,7 @@ export class Guard {
     const caller = isOpen ? LOCAL : await this.#authenticate(exchange.request);
     setCaller(exchange.request, caller);
     await this.limits.take(caller, operation, exchange);
+    await this.secret.load();
     if (scope !== 'any') requireScope(caller, scope);
     for (const more of operation?.alsoNeeds ?? []) requireScope(caller, more);
   }

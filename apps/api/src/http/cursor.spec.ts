@@ -2,11 +2,11 @@ import { expect, it } from '@jest/globals';
 import { Cursors } from './cursor.ts';
 
 let nowMs = 1_000;
-const cursors = new Cursors({ secret: 's', now: () => nowMs });
+const cursors = new Cursors({ secret: () => 's', now: () => nowMs });
 
 it('names a position of the query it was made for, on every replica', () => {
   const cursor = cursors.encode('q', { clientId: 'é', filter: 'a/#' });
-  const replica = new Cursors({ secret: 's', now: () => nowMs });
+  const replica = new Cursors({ secret: () => 's', now: () => nowMs });
 
   expect(cursor).toMatch(/^[\w-]+$/);
   expect(replica.decode('q', cursor)).toEqual({ clientId: 'é', filter: 'a/#' });
@@ -14,7 +14,7 @@ it('names a position of the query it was made for, on every replica', () => {
 
 it('is refused for another query, by another key, altered, cut, or empty', () => {
   const cursor = cursors.encode('q', 'a');
-  const other = new Cursors({ secret: 't', now: () => nowMs });
+  const other = new Cursors({ secret: () => 't', now: () => nowMs });
 
   expect(() => cursors.decode('p', cursor)).toThrow(/does not belong/);
   expect(() => other.decode('q', cursor)).toThrow(/does not belong/);

@@ -7,18 +7,18 @@ const MAC_BYTES = 16;
 /** What cursors are made with. */
 export interface CursorsOptions {
   /** The same on every replica of the API. */
-  readonly secret: string;
+  readonly secret: () => string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 /** Makes and reads cursors: signed, bound to the query they continue, valid for an hour. */
 export class Cursors {
-  readonly #key: Buffer;
+  readonly #secret: () => string;
   readonly #now: () => number;
 
   constructor({ secret, now }: CursorsOptions) {
-    this.#key = createHash('sha256').update(`skein-cursor\0${secret}`).digest();
+    this.#secret = secret;
     this.#now = now;
   }
 
@@ -48,7 +48,8 @@ export class Cursors {
   }
 
   #mac(query: string, content: Buffer): Buffer {
-    const mac = createHmac('sha256', this.#key).update(`${query.length}:${query}`).update(content);
+    const key = createHash('sha256').update(`skein-cursor\0${this.#secret()}`).digest();
+    const mac = createHmac('sha256', key).update(`${query.length}:${query}`).update(content);
     return mac.digest().subarray(0, MAC_BYTES);
   }
 }
