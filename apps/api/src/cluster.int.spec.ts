@@ -78,6 +78,7 @@ describe('with two nodes behind Redis', () => {
       source: 'config',
       brokers: ['k:9092'],
       client_id: 's',
+      enabled: true,
       compression: 'lz4',
       states: [
         { node: 'n1', state: 'connected', last_error: null },
