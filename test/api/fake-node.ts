@@ -66,6 +66,7 @@ export class FakeNode {
   readonly bans = new FakeBans();
   acl: Omit<WireAcl, 'fallback'> = { configured: [], stored: [], revision: 0 };
   readonly users = new Map<string, WireUser>();
+  readonly credentials = new Map<string, readonly string[]>();
   readonly rules = new Map<string, WireStoredRule>();
   /** What a rule makes of any sample, by its id. */
   readonly trials = new Map<string, WireRuleTrial>();
@@ -134,6 +135,13 @@ export class FakeNode {
     switch (command.kind) {
       case 'users':
         return { items: [...this.users.values()] };
+      case 'users-with-credentials': {
+        const items = [...this.users.values()].map((user) => ({
+          ...user,
+          credentials: this.credentials.get(user.id) ?? [],
+        }));
+        return { items, hasMore: false };
+      }
       case 'user':
         return { user: this.users.get(command.id) };
       case 'put-user':
@@ -204,6 +212,7 @@ export class FakeNode {
     const hasScram = credentials ? credentials.length > 1 : present?.hasScram === true;
     const user = { id, groups, rules, hasScram, passwordSetAtMs: 0, revision: (revision ?? 0) + 1 };
     this.users.set(id, user);
+    if (credentials !== undefined) this.credentials.set(id, credentials);
     return { kind: 'stored', user };
   }
 
@@ -315,7 +324,9 @@ export class FakeNode {
   }
 }
 function isOnUsers(command: NodeCommand): command is UserCommand {
-  return ['users', 'user', 'put-user', 'remove-user'].includes(command.kind);
+  return ['users', 'users-with-credentials', 'user', 'put-user', 'remove-user'].includes(
+    command.kind,
+  );
 }
 
 function isOnBridges(command: NodeCommand): command is BridgeCommand {

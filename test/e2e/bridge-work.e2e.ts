@@ -84,7 +84,7 @@ it('letters of a rule are kept over the death of its node, and replayed when it 
   const [node] = nodes;
   if (node === undefined) throw new Error('there is no node');
   const client = await Client.connect(scope, node.url, { clientId: 'c' });
-  await client.publish('a/1', 'seven');
+  await client.publish('a/1', '"seven"');
   await client.publish('a/2', '8');
   await until(() => expect(bodies(server)).toEqual(['{"n":8}']), WAIT_MS);
   const list = async () => {
@@ -93,12 +93,12 @@ it('letters of a rule are kept over the death of its node, and replayed when it 
   };
   await until(async () => {
     expect(await list()).toMatchObject([
-      { rule: 'r', stage: 'value', value: 'seven', headers: { 'mqtt-topic': ['a/1'] } },
+      { rule: 'r', stage: 'value', value: '"seven"', headers: { 'mqtt-topic': ['a/1'] } },
     ]);
   }, WAIT_MS);
   await node.kill();
   const [letter] = await list();
-  expect(letter).toMatchObject({ value: 'seven' });
+  expect(letter).toMatchObject({ value: '"seven"' });
 
   const path = { rule_id: 'r' };
   const { body, headers } = await api.call('getBridgeRule', { path });

@@ -118,9 +118,19 @@ export {
   type DeadLetterReplay,
   type DeadLetterView,
 } from './dead-letters.ts';
+export {
+  definitionsImportedSchema,
+  definitionsSchema,
+  definedUserSchema,
+  type DefinedUser,
+  type DefinitionResult,
+  type DefinitionsImported,
+  type DefinitionsView,
+} from './definitions.ts';
 export type {
   UserAnswers,
   UserCommand,
+  WireDefinedUser,
   WireUser,
   WireUserChange,
   WireUserFilter,

@@ -12,6 +12,7 @@ import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
 import { DEAD_LETTER_OPERATIONS } from './dead-letters.ts';
+import { DEFINITIONS_OPERATIONS } from './definitions.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
@@ -40,6 +41,7 @@ export const OPERATIONS = {
   ...BRIDGE_OPERATIONS,
   ...BRIDGE_WORK_OPERATIONS,
   ...DEAD_LETTER_OPERATIONS,
+  ...DEFINITIONS_OPERATIONS,
   ...BRIDGE_RULE_OPERATIONS,
   ...RULE_TEST_OPERATIONS,
   ...ACCESS_OPERATIONS,

@@ -12,6 +12,15 @@ export interface WireUser {
   readonly revision: number;
 }
 
+/** A stored user with what its password is checked by. */
+export interface WireDefinedUser {
+  readonly id: string;
+  readonly credentials: readonly string[];
+  readonly groups: readonly string[];
+  readonly rules: readonly WireAclRule[];
+  readonly revision: number;
+}
+
 /** What came of a change of a user. `conflict`: it exists, or has another revision. `invalid`: a rule of it cannot be. */
 export type WireUserChange =
   | { readonly kind: 'stored'; readonly user: WireUser }
@@ -33,6 +42,8 @@ export type UserCommand =
       readonly limit: number;
       readonly filter?: WireUserFilter | undefined;
     }
+  /** For export alone: hashes are in it. */
+  | { readonly kind: 'users-with-credentials'; readonly after?: string; readonly limit: number }
   | { readonly kind: 'user'; readonly id: string }
   | {
       /** Creates a user without a revision, else replaces exactly that one. */
@@ -50,6 +61,10 @@ export type UserCommand =
 export interface UserAnswers {
   /** `next`: the list goes on after this id; a page may be short, and even empty, when few users meet the filter. */
   readonly users: { readonly items: readonly WireUser[]; readonly next?: string | undefined };
+  readonly 'users-with-credentials': {
+    readonly items: readonly WireDefinedUser[];
+    readonly hasMore: boolean;
+  };
   readonly user: { readonly user?: WireUser | undefined };
   readonly 'put-user': WireUserChange;
   readonly 'remove-user': { readonly kind: 'stored' | 'conflict' | 'absent' };

@@ -137,6 +137,8 @@ export class NodeCommandHandler {
         return this.#access.simulate(command);
       case 'users':
         return this.#users.users(bounded(command));
+      case 'users-with-credentials':
+        return this.#users.defined(command);
       case 'user':
         return this.#users.user(command);
       case 'put-user':

@@ -39,6 +39,19 @@ describe('stored users', () => {
     expect(await commands.user({ kind: 'user', id: 'ann' })).toEqual({ user: undefined });
   });
 
+  it('are given with their credentials for export, page by page', async () => {
+    const { commands, put } = open();
+    for (const id of ['ann', 'bob']) await put(id, { credentials: [HASH, SCRAM] });
+    const command = { kind: 'users-with-credentials', limit: 1 } as const;
+    const ann = { groups: ['crew'], rules: [RULE], credentials: [HASH, SCRAM] };
+    expect(await commands.defined(command)).toEqual({
+      ...{ items: [{ id: 'ann', ...ann, revision: 1 }], hasMore: true },
+    });
+    expect(await commands.defined({ ...command, after: 'ann' })).toMatchObject({
+      ...{ items: [{ id: 'bob' }], hasMore: false },
+    });
+  });
+
   it('keep their password unless there is another one', async () => {
     const { store, put } = open();
     await put('ann', { credentials: [HASH] });

@@ -2,6 +2,7 @@ import { Acl, parseScramCredential, type StoredUser } from '#libs/access';
 import type {
   CommandOf,
   NodeAnswers,
+  WireDefinedUser,
   WireUser,
   WireUserChange,
   WireUserFilter,
@@ -58,6 +59,24 @@ export class UserCommands {
       found = [...(await this.#options.users.page({ after: from, limit: READ_AT_ONCE }))];
       if (found.length === 0) return { items };
     }
+  }
+
+  /** Users with their hashes, for export. */
+  async defined({
+    after,
+    limit,
+  }: CommandOf<'users-with-credentials'>): Promise<NodeAnswers['users-with-credentials']> {
+    const found = await this.#options.users.page({ after, limit: limit + 1 });
+    const items: WireDefinedUser[] = [];
+    let characters = 0;
+    for (const { item, revision } of found.slice(0, limit)) {
+      const { id, credentials, groups, rules } = item;
+      const user = { id, credentials, groups, rules, revision };
+      characters += JSON.stringify(user).length;
+      if (items.length > 0 && characters > PAGE_CHARACTERS_MAX) break;
+      items.push(user);
+    }
+    return { items, hasMore: found.length > items.length };
   }
 
   async user({ id }: CommandOf<'user'>): Promise<NodeAnswers['user']> {

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DefinitionsView, WireBridge } from '#libs/api-contracts';
+import { formatPasswordHash } from '#libs/access';
+import { KEY, configOf, open, operate } from '../../../test/api/api-harness.ts';
+import { FakeNode } from '../../../test/api/fake-node.ts';
+import type { ApiProcess } from './api-process.ts';
+
+const HASH = formatPasswordHash({
+  ...{ cost: 10, blockSize: 8, parallelism: 1 },
+  ...{ salt: Buffer.alloc(16, 1), key: Buffer.alloc(32, 2) },
+});
+
+const FIXED: WireBridge = {
+  connector: { id: 'fixed', kind: 'kafka', brokers: ['k:1'], clientId: 's', compression: 'lz4' },
+  ...{ source: 'config', revision: 0, state: 'connected' },
+};
+
+const DOCUMENT = {
+  format: 'skein-definitions',
+  version: 1,
+  users: [{ name: 'ann', credentials: [HASH], groups: ['g'], acl: [] }],
+  acl_rules: [{ effect: 'allow', actions: ['publish'], topics: ['a/#'] }],
+  bridges: [{ id: 'hook', kind: 'webhook', url: 'https://h/x' }],
+  bridge_rules: [
+    { id: 'r', bridge: 'hook', direction: 'mqtt-to-webhook', filter: 'a/#', where: 'true' },
+  ],
+};
+
+describe('definitions', () => {
+  let api: ApiProcess;
+  let node: FakeNode;
+
+  beforeAll(async () => {
+    const config = await configOf({ SKEIN_API_KEY: KEY });
+    node = new FakeNode('n1', config, ['n1']);
+    await node.server.open();
+    api = await open(config);
+  });
+
+  beforeEach(() => {
+    node.bridges = [FIXED];
+    node.rules.clear();
+    node.users.clear();
+    node.acl = { ...node.acl, stored: [], revision: 0 };
+  });
+
+  afterAll(async () => {
+    await api.stop();
+    await node.server.close();
+  });
+
+  const post = (json: object, query = '') =>
+    operate(api, 'importDefinitions', { json, path: query });
+  const exported = async () => (await operate(api, 'exportDefinitions')).body as DefinitionsView;
+  const outcomesOf = ({ body }: { readonly body: unknown }) =>
+    (body as { results: { section: string; id: string; outcome: string }[] }).results.map(
+      ({ section, id, outcome }) => `${section} ${id} ${outcome}`,
+    );
+
+  it('come back from an empty cluster as they were, without what the configuration has', async () => {
+    expect(outcomesOf(await post(DOCUMENT))).toEqual([
+      'bridges hook created',
+      'bridge_rules r created',
+      'acl_rules general replaced',
+      'users ann created',
+    ]);
+    const document = await exported();
+    expect(document).toMatchObject(DOCUMENT);
+    expect(document.bridges).toHaveLength(1);
+    node.bridges = [FIXED];
+    node.rules.clear();
+    node.users.clear();
+    node.acl = { ...node.acl, stored: [], revision: 0 };
+    await post(document);
+    expect({ ...(await exported()), exported_at: '' }).toEqual({ ...document, exported_at: '' });
+  });
+
+  it('change nothing with dry_run, and nothing the second time', async () => {
+    const before = await exported();
+    const tried = await post(DOCUMENT, '?dry_run=true');
+    expect(tried).toMatchObject({ status: 200, body: { dry_run: true } });
+    expect(outcomesOf(tried)).toContain('users ann created');
+    expect({ ...(await exported()), exported_at: '' }).toEqual({ ...before, exported_at: '' });
+    await post(DOCUMENT);
+    const document = await exported();
+    const again = outcomesOf(await post(document));
+    expect(again).toEqual([
+      'bridges hook unchanged',
+      'bridge_rules r unchanged',
+      'acl_rules general unchanged',
+      'users ann unchanged',
+    ]);
+  });
+
+  it('keep what they do not name, unless they take the place of all of a section', async () => {
+    await post(DOCUMENT);
+    const { format, version } = DOCUMENT;
+    const acl_rules = [{ effect: 'deny', actions: ['subscribe'], topics: ['b'] }];
+    expect(outcomesOf(await post({ format, version, acl_rules, users: [] }))).toEqual([
+      'acl_rules general replaced',
+    ]);
+    expect((await exported()).acl_rules).toMatchObject([{ effect: 'allow' }, { effect: 'deny' }]);
+    const replaced = await post(
+      { format, version, acl_rules, users: [], bridges: [], bridge_rules: [] },
+      '?mode=replace',
+    );
+    expect(outcomesOf(replaced)).toEqual([
+      'bridge_rules r removed',
+      'bridges hook removed',
+      'acl_rules general replaced',
+      'users ann removed',
+    ]);
+    expect(await exported()).toMatchObject({ users: [], bridges: [], acl_rules });
+    expect(node.bridges).toEqual([FIXED]);
+  });
+
+  it('know a rule again whose fields are in another order', async () => {
+    const { format, version } = DOCUMENT;
+    const who = { groups: ['g'], users: ['u'] };
+    const rule = { effect: 'allow', actions: ['publish'], topics: ['a'], who };
+    await post({ format, version, acl_rules: [rule] });
+    const turned = Object.fromEntries(Object.entries(rule).toReversed());
+    expect(outcomesOf(await post({ format, version, acl_rules: [turned] }))).toEqual([
+      'acl_rules general unchanged',
+    ]);
+  });
+
+  it('say of each item why it has failed, and take the others', async () => {
+    const imported = await post({
+      ...DOCUMENT,
+      users: [{ ...DOCUMENT.users[0], credentials: ['in the clear'] }],
+      bridges: [{ id: 'fixed', kind: 'webhook', url: 'https://h' }, ...DOCUMENT.bridges],
+    });
+    expect(outcomesOf(imported)).toEqual([
+      'bridges fixed failed',
+      'bridges hook created',
+      'bridge_rules r created',
+      'acl_rules general replaced',
+      'users ann failed',
+    ]);
+    expect(JSON.stringify(imported.body)).not.toContain('in the clear');
+    expect(JSON.stringify(imported.body)).toContain('credentials: one is no hash');
+  });
+
+  it('of another version, or with what nobody knows, are refused as a whole', async () => {
+    expect((await post({ ...DOCUMENT, version: 2 })).status).toBe(400);
+    expect((await post({ ...DOCUMENT, colours: [] })).status).toBe(400);
+    expect((await post(DOCUMENT, '?mode=append')).status).toBe(400);
+    expect(await exported()).toMatchObject({ users: [], bridges: [] });
+  });
+});
