@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
@@ -12,13 +12,14 @@ import type {
 import type { Config } from '#libs/config';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Inquiry } from './cluster/inquiry.ts';
+import type { Guard } from './guard/guard.ts';
 import { namesTag } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
 import { checkedWireMessage, refused } from './message-problem.ts';
 import { presentRetained } from './presenters.ts';
-import { CLUSTER, CONFIG, PAGES } from './tokens.ts';
+import { CLUSTER, CONFIG, GUARD, PAGES } from './tokens.ts';
 
 const REMOVED_AT_ONCE = 1000;
 const NAMED_MAX = 100;
@@ -35,6 +36,7 @@ export class RetainedController {
     @Inject(CLUSTER) private readonly cluster: Cluster,
     @Inject(PAGES) private readonly pages: Pages,
     @Inject(CONFIG) config: Config,
+    @Inject(GUARD) private readonly guard: Guard,
   ) {
     this.#bytesMax = config.limits.packetBytesMax;
   }
@@ -93,7 +95,7 @@ export class RetainedController {
   ): Promise<RetainedMessage | undefined> {
     const message = await messageOf(this.cluster.inquire(), query.topic);
     if (message === undefined) throw absent();
-    const tag = tagOf(message);
+    const tag = this.tagOf(message);
     void reply.header('etag', tag);
     if (known === undefined || !namesTag(known, tag))
       return presentRetained(message, query.payload);
@@ -111,15 +113,15 @@ export class RetainedController {
     const message = checkedWireMessage({ ...body, topic, retain: true }, this.#bytesMax);
     const inquiry = this.cluster.inquire();
     const before = await messageOf(inquiry, topic);
-    requireTag(headers['if-match'], before);
-    if (headers['if-none-match'] === '*' && before !== undefined) throw changed(before);
+    this.requireTag(headers['if-match'], before);
+    if (headers['if-none-match'] === '*' && before !== undefined) throw this.changed(before);
     const outcome = await inquiry.change({ kind: 'publish', message });
     if (outcome.kind === 'refused') throw refused(outcome.code);
     const stored = await messageOf(inquiry, topic);
     if (stored === undefined) {
       throw new ProblemError('conflict', 'Published, and removed again by somebody else');
     }
-    void reply.status(before === undefined ? 201 : 200).header('etag', tagOf(stored));
+    void reply.status(before === undefined ? 201 : 200).header('etag', this.tagOf(stored));
     return presentRetained(stored, 'none');
   }
 
@@ -130,8 +132,30 @@ export class RetainedController {
   ): Promise<void> {
     const { topic } = query;
     const inquiry = this.cluster.inquire();
-    if (ifMatch !== undefined) requireTag(ifMatch, await messageOf(inquiry, topic));
+    if (ifMatch !== undefined) this.requireTag(ifMatch, await messageOf(inquiry, topic));
     await this.remove(inquiry, topic);
+  }
+
+  /**
+   * MQTT knows no revision of a retained message; whatever differs makes another tag. It is keyed: whoever may not see a
+   * payload could find out by its tag whether it guesses right.
+   */
+  private tagOf(message: WireRetained): string {
+    const mac = createHmac('sha256', `skein-retained-etag\0${this.guard.secret.value}`);
+    return `"${mac.update(JSON.stringify(message)).digest('base64url').slice(0, 22)}"`;
+  }
+
+  /** @throws ProblemError when a tag is given and is not that of the message. */
+  private requireTag(given: string | undefined, message: WireRetained | undefined): void {
+    if (given === undefined) return;
+    if (message === undefined || !namesTag(given, this.tagOf(message))) throw this.changed(message);
+  }
+
+  private changed(message: WireRetained | undefined): ProblemError {
+    const detail = message ? 'The topic retains another message' : 'The topic retains no message';
+    return new ProblemError('precondition-failed', detail, {
+      ...(message === undefined ? {} : { headers: { etag: this.tagOf(message) } }),
+    });
   }
 
   private async remove(inquiry: Inquiry, topic: string): Promise<void> {
@@ -164,25 +188,6 @@ export class RetainedController {
 async function messageOf(inquiry: Inquiry, topic: string): Promise<WireRetained | undefined> {
   const query = { filter: topic, limit: 1, payload: true };
   return (await inquiry.read({ kind: 'retained', query })).items[0];
-}
-
-/** MQTT knows no revision of a retained message; whatever differs makes another tag. */
-function tagOf(message: WireRetained): string {
-  const digest = createHash('sha256').update(JSON.stringify(message)).digest('base64url');
-  return `"${digest.slice(0, 22)}"`;
-}
-
-/** @throws ProblemError when a tag is given and is not that of the message. */
-function requireTag(given: string | undefined, message: WireRetained | undefined): void {
-  if (given === undefined) return;
-  if (message === undefined || !namesTag(given, tagOf(message))) throw changed(message);
-}
-
-function changed(message: WireRetained | undefined): ProblemError {
-  const detail = message ? 'The topic retains another message' : 'The topic retains no message';
-  return new ProblemError('precondition-failed', detail, {
-    ...(message === undefined ? {} : { headers: { etag: tagOf(message) } }),
-  });
 }
 
 function absent(): ProblemError {

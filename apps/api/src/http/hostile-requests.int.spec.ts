@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { KEY, call, configOf, expectProblem, open } from '../../../../test/api/api-harness.ts';
@@ -90,4 +91,16 @@ it('many messages in one request count as many, and a key from elsewhere as a fa
   expect(statuses.slice(0, 2)).toEqual([403, 403]);
   expect(statuses).toContain(429);
   await limited.stop();
+});
+
+it('the tag of a retained message does not tell who guesses its payload', async () => {
+  const path = '/api/v1/retained-messages/by-topic?topic=doors/1';
+  await call(api, path, { method: 'PUT', json: { payload: 'shut' } });
+  const { secret } = await makeKey(api, { role: 'viewer' });
+  const shown = await call(api, path, { headers: bearer(secret) });
+  expect([shown.status, JSON.stringify(shown.body).includes('payload"')]).toEqual([200, false]);
+  const guess = JSON.stringify(node.messages.retained.get('doors/1'));
+  const digest = createHash('sha256').update(guess).digest('base64url');
+  expect(shown.headers.get('etag')).toMatch(/^"[\w-]{22}"$/);
+  expect(shown.headers.get('etag')).not.toBe(`"${digest.slice(0, 22)}"`);
 });
