@@ -316,6 +316,22 @@ describe('API keys', () => {
     }
   });
 
+  it('subscribe clients below their topics only', async () => {
+    const prefixes = { scopes: ['subscriptions:write'], topic_prefixes: ['plants/7'] };
+    const { secret } = await makeKey(api, prefixes);
+    const path = '/api/v1/clients/c1/subscriptions';
+    const ask = async (id: 'subscribeClient' | 'unsubscribeClient', json?: unknown, query = '') =>
+      codeOf(await operate(api, id, { path: `${path}${query}`, headers: bearer(secret), json }));
+    const ours = { filter: 'plants/7/#' };
+    for (const body of [{ filter: '#' }, [ours, { filter: '$share/g/plants/8' }]]) {
+      expect(await ask('subscribeClient', body)).toBe('topic-not-allowed');
+    }
+    expect(await ask('unsubscribeClient', undefined, '?filter=%23')).toBe('topic-not-allowed');
+    for (const body of [ours, [ours, { filter: '$share/g/plants/7/x' }]]) {
+      expect(await ask('subscribeClient', body)).not.toBe('topic-not-allowed');
+    }
+  });
+
   it('have cursors of their own', async () => {
     const first = await makeKey(api, { role: 'viewer', scopes: ['api_keys:read'] });
     const second = await makeKey(api, { role: 'viewer', scopes: ['api_keys:read'] });

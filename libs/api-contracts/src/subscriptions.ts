@@ -96,6 +96,10 @@ export const SUBSCRIPTION_OPERATIONS = {
     description:
       'One subscription or up to 1,000. The client gets no SUBACK; what is retained is sent to it as for its own. The access control is asked whether it may. A filter that it has already is replaced. Exclusive subscriptions are refused: only a client can ask for them.',
     scope: 'subscriptions:write',
+    topics: [
+      { in: 'body', field: 'filter' },
+      { in: 'body', field: '*.filter' },
+    ],
     pathParameters: clientPath,
     query: z.strictObject({}),
     body: subscribeRequestSchema,
@@ -115,6 +119,7 @@ export const SUBSCRIPTION_OPERATIONS = {
     tag: 'Clients',
     summary: 'End a subscription of a client',
     scope: 'subscriptions:write',
+    topics: [{ in: 'query', field: 'filter' }],
     pathParameters: clientPath,
     query: z.strictObject({
       filter: z.string().min(1).max(MQTT_TEXT_MAX).describe('Exactly this filter.'),
