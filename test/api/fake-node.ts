@@ -29,6 +29,7 @@ import type {
 } from '#libs/api-contracts';
 import { isSessionCommand } from '#libs/api-contracts';
 import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
+import { FakeDrains } from './fake-drains.ts';
 import { FakeSystem } from './fake-system.ts';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
@@ -83,6 +84,7 @@ export class FakeNode {
   readonly system = new FakeSystem();
   auth: AuthBackends;
   readonly messages = new FakeMessages();
+  readonly drains = new FakeDrains();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
   constructor(
@@ -229,6 +231,7 @@ export class FakeNode {
     if (this.system.takes(command)) return this.system.answer(command);
     if (isOnMessages(command)) return this.messages.answer(command);
     if (isOnDeadLetters(command)) return this.answerOnDeadLetters(command);
+    if (this.drains.takes(command)) return this.drains.answer(command);
     switch (command.kind) {
       case 'auth':
         return this.auth.shown();

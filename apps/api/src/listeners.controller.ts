@@ -23,7 +23,7 @@ import { Checked, Route } from './http/route.ts';
 import { presentCertificate, presentListener } from './system-presenter.ts';
 import { CLUSTER, PAGES } from './tokens.ts';
 
-type Switch = 'start' | 'stop' | 'restart';
+type Switch = 'start' | 'stop' | 'restart' | 'drain';
 
 /** Listeners and the certificates that they show. */
 @Controller()
@@ -75,7 +75,7 @@ export class ListenersController {
     @Checked() input: Input<'stopListener'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ListenerReply> {
-    return this.#switch('stop', input, reply);
+    return this.#switch(input.query.drain ? 'drain' : 'stop', input, reply);
   }
 
   @Route('restartListener')
@@ -141,13 +141,24 @@ export class ListenersController {
 
   async #switch(
     action: Switch,
-    { path, query }: Input<'startListener'>,
+    { path, query }: Pick<Input<'startListener' | 'stopListener'>, 'path' | 'query'>,
     reply: FastifyReply,
   ): Promise<ListenerReply> {
     const inquiry = this.cluster.inquire();
     const nodes = await nodesFor(inquiry, query.node);
-    const command = { kind: 'switch-listener', name: path.listener_id, action } as const;
+    const name = path.listener_id;
+    const command = {
+      kind: 'switch-listener' as const,
+      name,
+      action: action === 'drain' ? ('stop' as const) : action,
+      ...(action === 'drain' && { drain: true }),
+    };
     const { answered, unavailable } = await inquiry.askSome(nodes, command);
+    const busy = answered.filter(({ answer }) => answer.isDraining === true);
+    if (busy.length > 0) {
+      const names = busy.map(({ node }) => node.nodeId).join(', ');
+      throw new ProblemError('conflict', `Not stopped where clients are being sent away: ${names}`);
+    }
     const places = answered.flatMap(({ node, answer: { listener } }) => {
       return listener === undefined ? [] : [placeOf(node, listener)];
     });

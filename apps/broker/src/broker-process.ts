@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerNode } from '#libs/broker-core';
 import type { RuleBridge } from '#libs/bridge';
 import type { ClusterBus, Log } from '#libs/broker-ports';
@@ -6,6 +7,7 @@ import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type NodeCommandServer } from '#libs/nest-support';
 import type { ListenerSet } from './listeners/listener-set.ts';
+import type { NodeDrain } from './node-drain.ts';
 import type { Readiness } from './readiness.ts';
 import type { FlappingRules } from './flapping-rules.ts';
 import type { GeneralRules } from './general-rules.ts';
@@ -16,6 +18,8 @@ import type { NodeSpool } from './wiring/spool.ts';
 import type { Stores } from './wiring/stores.ts';
 
 const SWEEP_MS = 1_000;
+/** How long the end may take when all clients have gone. */
+const STOP_MS = 25_000;
 
 /** What a node's process is made of. */
 export interface BrokerProcessParts {
@@ -39,6 +43,7 @@ export interface BrokerProcessParts {
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: ListenerSet;
   readonly readiness: Readiness;
+  readonly drain: NodeDrain;
   /** Looks at Redis; undefined without one. */
   readonly inspectRedis: RedisCheck['inspect'] | undefined;
 }
@@ -60,6 +65,8 @@ export class BrokerProcess {
   readonly #parts: BrokerProcessParts;
   readonly #ops: OpsServer;
   #sweeper: NodeJS.Timeout | undefined;
+  #hurry: () => void = () => undefined;
+  readonly #hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
 
   constructor(parts: BrokerProcessParts) {
     this.#parts = parts;
@@ -103,20 +110,51 @@ export class BrokerProcess {
     log.info('node-ready', { nodeId: config.node.id });
   }
 
-  /** Stops: no new clients, 0x8B to those connected, everything taken is handed over, then the ports and stores close. */
+  /** How long stop() may take, from now on. */
+  get stopMsMax(): number {
+    const { config, drain, readiness } = this.#parts;
+    const { lameDuckSeconds, deadlineSeconds } = config.drain;
+    if (readiness.phase !== 'serving') return STOP_MS;
+    const shedSeconds = deadlineSeconds === 0 ? drain.secondsMax : deadlineSeconds;
+    return STOP_MS + (lameDuckSeconds + shedSeconds) * 1_000;
+  }
+
+  /** Has stop() wait for no client any more. */
+  hurry(): void {
+    this.#hurry();
+    this.#parts.drain.hurry();
+  }
+
+  /** Stops: no new clients, those connected are sent away, everything taken is handed over, then the ports and stores close. */
   async stop(): Promise<void> {
-    const { node, bridge, spool, commands, listeners, stores, readiness } = this.#parts;
-    readiness.phase = 'draining';
+    const { node, bridge, spool, commands, stores } = this.#parts;
+    const closed = await this.#leave();
     clearInterval(this.#sweeper);
-    const closed = listeners.close();
     await node.stop();
     await spool.disinherit();
     await bridge.close();
     await spool.close();
-    await closed;
+    await closed.listeners;
     await commands.close();
     await stores.close();
     await this.#ops.close();
+  }
+
+  /** Sends the clients away. What it returns resolves in its field when the last connection has ended. */
+  async #leave(): Promise<{ readonly listeners: Promise<void> }> {
+    const { config, drain, listeners, log, readiness } = this.#parts;
+    const wasServing = readiness.phase === 'serving';
+    readiness.phase = 'draining';
+    if (!wasServing) return { listeners: listeners.close() };
+    const { lameDuckSeconds: waitSeconds } = config.drain;
+    drain.start({ kind: 'shutdown', waitSeconds });
+    if (waitSeconds > 0) {
+      log.info('lame-duck', { seconds: waitSeconds });
+      await Promise.race([delay(waitSeconds * 1_000, undefined, { ref: false }), this.#hurried]);
+    }
+    const closed = listeners.close();
+    await drain.idle();
+    return { listeners: closed };
   }
 
   async #checkRedis(): Promise<void> {

@@ -13,6 +13,10 @@ export interface ReadinessParts {
 /** Whether a node is to be sent clients: for its probe, and for the API. */
 export class Readiness {
   phase: NodePhase = 'starting';
+  /** Why clients are sent away, if they are. */
+  drain: string | undefined;
+  /** Since when an administrator has kept new clients away, in milliseconds since 1970. */
+  maintenanceSinceMs: number | undefined;
   readonly #parts: ReadinessParts;
 
   constructor(parts: ReadinessParts) {
@@ -36,8 +40,13 @@ export class Readiness {
     const node = { starting: 'starting', serving: 'ok', draining: 'draining' }[this.phase];
     // Who is refused here had better be sent elsewhere.
     const load = overload.level === 0 ? 'ok' : `level ${String(overload.level)}`;
-    if (!this.hasRedis) return { node, overload: load };
-    return { node, overload: load, redis: this.reachesRedis ? 'ok' : 'unavailable' };
+    const own = {
+      ...{ node, overload: load },
+      ...(this.drain !== undefined && { drain: this.drain }),
+      ...(this.maintenanceSinceMs !== undefined && { maintenance: 'on' }),
+    };
+    if (!this.hasRedis) return own;
+    return { ...own, redis: this.reachesRedis ? 'ok' : 'unavailable' };
   }
 
   /** What keeps clients away; empty when nothing does. */

@@ -101,6 +101,20 @@ it('stops a listener, whose clients stay, and starts it again', async () => {
   expect(await failing()).toEqual([]);
 });
 
+it('sends the clients of a listener away when it is to', async () => {
+  const guest = await connect();
+  const { listener } = await ask({
+    ...{ kind: 'switch-listener', name: 'tcp', action: 'stop', drain: true },
+  });
+  expect(['stopping', 'stopped']).toContain(listener?.state);
+  await until(() => !guest.connected, DEADLINE_MS);
+  await until(async () => {
+    const { listeners } = await ask({ kind: 'listeners' });
+    expect(listeners[0]).toMatchObject({ state: 'stopped', connections: 0 });
+  }, DEADLINE_MS);
+  expect(await failing()).toEqual(['listeners']);
+});
+
 it('says why a listener cannot be started, and has none of another name', async () => {
   await ask({ kind: 'switch-listener', name: 'tls', action: 'stop' });
   await writeFile(file, 'no certificate');

@@ -58,6 +58,25 @@ export {
   type RuleCounts,
 } from './bridge-work.ts';
 export {
+  drainCreateSchema,
+  drainSchema,
+  maintenanceSchema,
+  rebalanceCreateSchema,
+  rebalanceRunSchema,
+  rebalanceSchema,
+  type DrainReply,
+  type MaintenanceView,
+  type RebalanceRun,
+  type RebalanceView,
+} from './drains.ts';
+export {
+  isDrainCommand,
+  type DrainAnswers,
+  type DrainCommand,
+  type WireDrain,
+  type WireDrainRequest,
+} from './drain-command.ts';
+export {
   CERTIFICATE_FIELDS,
   LISTENER_FIELDS,
   certificateSchema,

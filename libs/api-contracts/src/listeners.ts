@@ -3,7 +3,7 @@ import { nodePath } from './cluster.ts';
 import { choiceField, filterQuery, textField, timeField } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, metaSchema, pageQuery, pageReply } from './page.ts';
-import { countSchema, named, timestampSchema } from './schema.ts';
+import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
 
 const STATES = ['listening', 'stopping', 'stopped', 'failed'] as const;
 const TYPES = ['tcp', 'ws', 'tls', 'wss'] as const;
@@ -184,7 +184,13 @@ export const LISTENER_OPERATIONS = {
       'Stop a listener',
       'Has it accept no more connections, until it is started or its node is. Its clients stay, unless they are to be drained.',
     ),
-    query: z.strictObject(nodeQuery),
+    query: z.strictObject({
+      ...nodeQuery,
+      drain: flagSchema
+        .default(false)
+        .describe('Whether its clients are sent away, as a drain of the node does.'),
+    }),
+    problems: ['not-found', 'conflict', 'node-unavailable'],
   },
   restartListener: {
     ...switched(

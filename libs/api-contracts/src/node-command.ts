@@ -1,5 +1,6 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
+import type { DrainAnswers, DrainCommand } from './drain-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { AuthAnswers, AuthCommand } from './auth-command.ts';
 import type { BanAnswers, BanCommand } from './ban-command.ts';
@@ -295,6 +296,7 @@ export type NodeCommand =
   | SessionCommand
   | UserCommand
   | SystemCommand
+  | DrainCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
   | { readonly kind: 'bridges' }
@@ -343,7 +345,8 @@ export interface NodeAnswers
     MessageAnswers,
     SessionAnswers,
     UserAnswers,
-    SystemAnswers {
+    SystemAnswers,
+    DrainAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;
   readonly bridges: { readonly bridges: readonly WireBridge[] };

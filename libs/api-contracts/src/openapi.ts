@@ -11,6 +11,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 const TAGS: Readonly<Record<string, string>> = {
   Cluster: 'The cluster and its nodes.',
   System: 'What runs, and whether it is well.',
+  Drains: 'Sending clients away from nodes, and keeping them away.',
   Listeners: 'Where clients connect, and the certificates that they are shown there.',
   Clients: 'Clients, connected or not, and what belongs to each.',
   Sessions: 'What the broker keeps of clients.',

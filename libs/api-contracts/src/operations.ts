@@ -14,6 +14,7 @@ import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
 import { DEAD_LETTER_OPERATIONS } from './dead-letters.ts';
 import { DEFINITIONS_OPERATIONS } from './definitions.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
+import { DRAIN_OPERATIONS } from './drains.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
@@ -30,6 +31,7 @@ export const OPERATIONS = {
   ...CLUSTER_OPERATIONS,
   ...SYSTEM_OPERATIONS,
   ...LISTENER_OPERATIONS,
+  ...DRAIN_OPERATIONS,
   ...CLIENT_OPERATIONS,
   ...CLIENT_QUEUE_OPERATIONS,
   ...CLIENT_ACCESS_OPERATIONS,

@@ -127,6 +127,8 @@ export type SystemCommand =
       readonly kind: 'switch-listener';
       readonly name: string;
       readonly action: 'start' | 'stop' | 'restart';
+      /** Whether its clients are sent away when it has stopped. */
+      readonly drain?: boolean;
     }
   | { readonly kind: 'certificates' }
   | { readonly kind: 'reload-certificates' };
@@ -163,7 +165,11 @@ export interface SystemAnswers {
   /** `taken-over`: what the node has left is being taken over, if that was not done before. */
   readonly 'forget-node': { readonly kind: 'alive' | 'absent' | 'taken-over' };
   readonly listeners: { readonly listeners: readonly WireListener[] };
-  readonly 'switch-listener': { readonly listener?: WireListener | undefined };
+  /** `isDraining`: nothing was done, as clients of the node are being sent away already. */
+  readonly 'switch-listener': {
+    readonly listener?: WireListener | undefined;
+    readonly isDraining?: boolean;
+  };
   readonly certificates: { readonly certificates: readonly WireCertificate[] };
   /** By listener; a fault says why the certificates before stay. */
   readonly 'reload-certificates': {

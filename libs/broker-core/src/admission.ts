@@ -8,7 +8,8 @@ import {
 import { REASON, type ConnectPacket } from '#libs/mqtt-codec';
 import { takesConnack, type ConnectionTerms } from '#libs/mqtt-engine';
 import { Authentication, type AuthVerdict } from './authentication.ts';
-import { hubClientOf, type Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { hubClientOf } from './explanation.ts';
 import type { NodeParts } from './parts.ts';
 
 /** A client that wants to connect. */

@@ -47,8 +47,10 @@ import { identified } from './identified.ts';
 import { digestOf } from './message-digest.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
+import { Shedding, type ShedPlan } from './shedding.ts';
 import { Subscriber } from './subscriber.ts';
-import { SysTopics, isSysFilter, isSysPublish } from './sys/sys-topics.ts';
+import { sysTopicsOf } from './sys/sys-of-node.ts';
+import { isSysFilter, isSysPublish, type SysTopics } from './sys/sys-topics.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { Turn } from './turn.ts';
 import { Wills } from './wills.ts';
@@ -117,7 +119,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       ...{ router: this.#router, writer: this.writer, exclusives, host: this },
       gaveUp: (record) => this.#member.gaveUp(record),
     });
-    this.#sys = this.#sysTopics();
+    this.#sys = sysTopicsOf(parts, this, () => [this.#router, this.#keeper]);
     this.#autoSubscriptions = new AutoSubscriptions(parts.topics.autoSubscribe);
     this.#guard = new AccessGuard(parts, {
       sessions: () => this.#sessions.all(),
@@ -211,6 +213,16 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** Replaces the general rules of the access control; live subscriptions that they do not allow end, and queued messages stay away. */
   setAcl(acl: Acl): void {
     this.#guard.replace(acl);
+  }
+
+  /** Prepares to send connected clients away: call `step` a few times a second. */
+  shed(plan: ShedPlan): Shedding {
+    return new Shedding(plan, this.#keeper.all(), this.nowMs());
+  }
+
+  /** Whether clients that come are told to go elsewhere. */
+  turnAway(isOn: boolean): void {
+    this.#keeper.turnsAway = isOn;
   }
 
   /** What a client may do, and which rule says so. */
@@ -476,21 +488,6 @@ export class BrokerNode implements SessionHost, HubHandler {
   gauges(): NodeGauges {
     const own = { sessions: this.#sessions, router: this.#router };
     return gaugesOf(this.#parts, { ...own, keeper: this.#keeper });
-  }
-
-  #sysTopics(): SysTopics | undefined {
-    const { bus, meter, topics } = this.#parts;
-    if (topics.sysIntervalSeconds === 0) return undefined;
-    const startedAtMs = this.nowMs();
-    return new SysTopics({
-      intervalMs: topics.sysIntervalSeconds * 1000,
-      snapshot: (nowMs) => ({
-        ...{ nodeId: bus.self.nodeId, nodes: bus.nodes(), uptimeMs: nowMs - startedAtMs },
-        ...{ gauges: this.gauges(), totals: meter.totals(), sockets: this.#keeper.accepted },
-      }),
-      identify: (message) => this.identify(message),
-      publish: (message) => this.#router.routeHere(message),
-    });
   }
 
   #fail(error: unknown): void {

@@ -1,8 +1,20 @@
 import type { DisconnectReason, HeldReason } from '#libs/broker-ports';
 import type { Packet, PublishTemplate, ReasonCode } from '#libs/mqtt-codec';
 
-/** Why reading from a client is held: HeldReason, and while it connects. */
-export type HoldReason = 'connecting' | HeldReason;
+/** Why reading from a client is held: HeldReason, while it connects, and when it is about to be sent away. */
+export type HoldReason = 'connecting' | 'retiring' | HeldReason;
+
+/** One bit for each reason. */
+export const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
+  connecting: 1,
+  window: 2,
+  output: 4,
+  requests: 8,
+  share: 16,
+  rate: 32,
+  overload: 64,
+  retiring: 128,
+};
 
 /** What a session asks of its client's connection. */
 export interface ClientLink {

@@ -6,7 +6,7 @@ import type {
 } from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
-import { isShared, topicNameFault } from '#libs/topic-index';
+import { topicNameFault } from '#libs/topic-index';
 import type { ClientAccess, Identity } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
@@ -14,12 +14,14 @@ import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
 import { Admission } from './admission.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Bans } from './bans.ts';
-import { Connection, hubClientOf, type ConnectionEnd } from './connection.ts';
+import { Connection } from './connection.ts';
 import { principalOf, setCredential } from './credential.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
 import { EndedSessions } from './ended-sessions.ts';
 import { Expulsion, candidateOf } from './expulsion.ts';
+import { hubClientOf, type ConnectionEnd } from './explanation.ts';
 import { Naming } from './naming/naming.ts';
+import { Orphans } from './orphans.ts';
 import type { NodeParts } from './parts.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
@@ -69,6 +71,8 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly bans: Bans | undefined;
   /** What bounds its clients besides the limits. */
   readonly bounds: Bounds;
+  /** Whether clients that come are told to go elsewhere. */
+  turnsAway = false;
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #wills: Wills;
@@ -79,6 +83,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #admission: Admission;
   readonly #naming: Naming;
   readonly #flapping: Flapping | undefined;
+  readonly #orphans: Orphans;
   readonly #logins: StoredLogins | undefined;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
@@ -120,6 +125,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     });
     this.#turn = own.turn;
     this.#host = own.host;
+    this.#orphans = new Orphans(parts.log, own.host);
     this.#guard = own.guard;
     const { storedUsers, log } = parts;
     this.#logins = storedUsers && new StoredLogins(storedUsers, own.guard, log);
@@ -147,6 +153,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
 
   connect(connection: Connection, packet: ConnectPacket): void {
     // Whoever is turned away costs no more than this.
+    if (this.turnsAway) return connection.refuse(this.#elsewhere(), 'the node is being drained');
     if (this.bounds.refusesClients) return connection.refuse(this.#elsewhere(), BUSY);
     const negotiation = negotiate(packet, this.limits, {
       rules: this.#parts.rulesOf(connection.transport.listener),
@@ -370,13 +377,13 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     // One that ends with its connection leaves them then; for whom it is not to have, nothing is read.
     const isLeft = existing !== undefined && existing.expirySeconds !== 0;
     const isOwn = user === undefined || existing?.user === undefined || existing.user === user;
-    const orphans = isLeft && isOwn ? this.#orphansOf(existing) : undefined;
+    const orphans = isLeft && isOwn ? this.#orphans.of(existing) : undefined;
     const connecting = { terms, will, user, isOpen: () => connection.isOpen };
     this.#sessions
       .acquire(connecting, (acquired) => {
         this.#isFailing = false;
         acquired.entry.names = names;
-        if (orphans !== undefined) void this.#regroup(orphans);
+        if (orphans !== undefined) void this.#orphans.regroup(orphans);
         this.#join(connection, { ...connecting, access }, acquired);
       })
       .catch((error: unknown) => {
@@ -432,7 +439,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (entry.client !== undefined) this.#parts.hub.unregister(entry.client);
     // After the lease the session is for its heir, and so is its will.
     if (end.reason === 'lease_lost') return;
-    this.#wills.end(entry, end.withWill);
+    this.#wills.end(entry, end.withWill, end.willHoldSeconds);
     this.#leaveBehind(entry);
     for (const { publish } of orphans) {
       if (publish instanceof GroupPublish) this.#host.regroup(publish);
@@ -443,50 +450,30 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   #leaveBehind(entry: SessionEntry): void {
     const nowMs = this.nowMs();
     entry.disconnectedAtMs = nowMs;
-    if (!entry.durable || entry.expirySeconds === 0) return this.#end(entry, 'discarded');
-    entry.expiresAtMs = expiryOf(nowMs, entry.expirySeconds);
+    const isOver = !entry.durable || entry.expirySeconds === 0;
+    const held = entry.will?.will.isHeld === true ? entry.will : undefined;
+    if (isOver && held === undefined) return this.#end(entry, 'discarded');
+    entry.expiresAtMs = isOver ? nowMs : expiryOf(nowMs, entry.expirySeconds);
     const disconnect = {
       kind: 'disconnect',
       nowMs,
-      expiryIntervalSeconds: entry.expirySeconds,
+      expiryIntervalSeconds: isOver ? 0 : entry.expirySeconds,
       ...(entry.will && { willDueAtMs: entry.will.dueAtMs }),
+      ...(held && { will: held.will }),
     } as const;
     entry.write(disconnect, (result) => {
       if (result === 'fenced') this.#host.fenced(entry);
     });
+    if (isOver) return this.#end(entry, 'discarded');
     this.#wills.settle(entry);
   }
 
   #end(entry: SessionEntry, event: 'discarded' | 'expired'): void {
     // Asked for before the queue goes, as the store keeps the order of calls.
-    const orphans = this.#orphansOf(entry);
-    if (orphans !== undefined) void this.#regroup(orphans);
+    const orphans = this.#orphans.of(entry);
+    if (orphans !== undefined) void this.#orphans.regroup(orphans);
     entry.account?.sessionEnded();
     this.#sessions.end(entry, event);
     this.#wills.conclude(entry, this.#ended.keep(entry));
-  }
-
-  /**
-   * What is queued for a session that ends, and that other members of its shared subscriptions are to get; undefined when it
-   * has none. A message of QoS 2 goes to nobody else: it may have been sent [MQTT-4.8.2-5].
-   */
-  #orphansOf(entry: SessionEntry): Promise<readonly GroupPublish[]> | undefined {
-    if (!entry.durable || entry.queueMessages === 0) return undefined;
-    const isMember = entry.hasLostShare || [...entry.subscriptions.keys()].some(isShared);
-    if (!isMember) return undefined;
-    return this.#host.queued(entry).then(
-      (queued) =>
-        queued.flatMap(({ message, qos, group }) =>
-          group === undefined || qos === 2 ? [] : [new GroupPublish(message, false, group)],
-        ),
-      (error: unknown) => {
-        this.log.warn('queue-unread', { clientId: entry.clientId, reason: String(error) });
-        return [];
-      },
-    );
-  }
-
-  async #regroup(orphans: Promise<readonly GroupPublish[]>): Promise<void> {
-    for (const orphan of await orphans) this.#host.regroup(orphan);
   }
 }

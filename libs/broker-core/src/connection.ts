@@ -12,25 +12,12 @@ import {
 import type { Throttle } from './abuse/throttle.ts';
 import type { UserAccount } from './abuse/user-accounts.ts';
 import type { Authentication } from './authentication.ts';
-import type { ClientLink, HoldReason } from './client-link.ts';
+import { HOLD_BITS, type ClientLink, type HoldReason } from './client-link.ts';
 import { disconnectReasonOf } from './disconnect-reason.ts';
+import { explanationOf, type ConnectionEnd, type Explanation } from './explanation.ts';
 import type { CoreLimits } from './limits.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { Transport, TransportEvents } from './transport.ts';
-
-/** How a connection ended, for its session and the metrics. */
-export interface ConnectionEnd {
-  readonly initiator: 'client' | 'server' | 'network';
-  readonly reason: DisconnectReason;
-  /** Whether the will is due: not after a DISCONNECT that drops it [MQTT-3.14.4-3]. */
-  readonly withWill: boolean;
-}
-
-/** What CONNACK and DISCONNECT say of a refusal. */
-interface Explanation {
-  readonly reasonCode: ReasonCode;
-  readonly properties?: { readonly reasonString?: string; readonly serverReference?: string };
-}
 
 /** What a connection asks of its node. */
 export interface ConnectionHost {
@@ -51,16 +38,6 @@ export interface ConnectionHost {
   /** Calls Connection.resume() in this turn or the next, not from within. */
   resumeLater(connection: Connection): void;
 }
-
-const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
-  connecting: 1,
-  window: 2,
-  output: 4,
-  requests: 8,
-  share: 16,
-  rate: 32,
-  overload: 64,
-};
 
 /** A client's share of a turn: whoever floods has its packets handled between those of the others. */
 const PACKETS_PER_TURN_MAX = 256;
@@ -99,6 +76,9 @@ export class Connection implements TransportEvents, ClientLink {
   /** Whether the client wants to be told in words why something is refused [MQTT-3.1.2-29]. */
   #tellsReasons = true;
   #isDirty = false;
+  #isRetiring = false;
+  /** Where the client is sent, if not where all are. */
+  #referral: string | undefined;
   #congestedSinceMs = 0;
   /** Bytes of what is no delivery, since the client last took what was sent. */
   #answerBytes = 0;
@@ -136,8 +116,13 @@ export class Connection implements TransportEvents, ClientLink {
     return this.#entry;
   }
 
-  /** Whether the client does not take what is sent: QoS 0 is dropped for it then, the rest waits in its queue. */
+  /** Whether the client does not take what is sent, or is to get no more: QoS 0 is dropped for it then, the rest waits in its queue. */
   get congested(): boolean {
+    return this.#isRetiring || this.isSlow;
+  }
+
+  /** Whether the client does not take what is sent. */
+  get isSlow(): boolean {
     return (
       this.transport.bufferedBytes + this.#writer.pendingBytes >
       this.#host.limits.socketBufferBytesMax
@@ -237,6 +222,39 @@ export class Connection implements TransportEvents, ClientLink {
     this.#closeAfterOutput({ initiator: 'server', reason, withWill: true });
   }
 
+  /** Whether nothing is under way with the client: no acknowledgement is awaited, and none is due. */
+  get isQuiet(): boolean {
+    const session = this.#entry?.session;
+    return !session?.outbound.inflightCount && !session?.inbound.pendingCount;
+  }
+
+  /** Begins nothing more with the client: what it has in flight comes to its end. */
+  retire(): void {
+    this.#isRetiring = true;
+    if (!this.#entry?.session.outbound.inflightCount) this.hold('retiring', true);
+  }
+
+  /** Goes on with a client that was to be sent away. */
+  stay(): void {
+    this.#isRetiring = false;
+    this.hold('retiring', false);
+    this.#entry?.session.outbound.pump(this.#host.nowMs());
+  }
+
+  /** Ends the connection of a client that is to go to another node. */
+  sendAway(
+    reasonCode: ReasonCode,
+    by: Pick<ConnectionEnd, 'reason' | 'willHoldSeconds'> & {
+      readonly serverReference: string | undefined;
+    },
+  ): void {
+    if (!this.isConnected) return;
+    this.#referral = by.serverReference;
+    this.send({ kind: 'disconnect', ...this.#explained(reasonCode, 'connect to another node') });
+    const { reason, willHoldSeconds = 0 } = by;
+    this.#closeAfterOutput({ initiator: 'server', reason, withWill: true, willHoldSeconds });
+  }
+
   /** The client has said DISCONNECT. */
   leave(withWill: boolean): void {
     this.#closeAfterOutput({
@@ -251,7 +269,8 @@ export class Connection implements TransportEvents, ClientLink {
     const bit = HOLD_BITS[reason];
     const before = this.#holds;
     this.#holds = held ? before | bit : before & ~bit;
-    if (this.#holds > before && reason !== 'connecting') this.#host.meter.readingHeld(reason);
+    if (this.#holds > before && reason !== 'connecting' && reason !== 'retiring')
+      this.#host.meter.readingHeld(reason);
     if ((before === 0) === (this.#holds === 0)) return;
     if (this.#holds !== 0) return this.transport.hold(true);
     // The silence was ours.
@@ -335,10 +354,10 @@ export class Connection implements TransportEvents, ClientLink {
     if (this.#phase === 'closed') return;
     const bytes = this.#writer.pendingBytes;
     if (bytes > 0) {
-      const wasCongested = this.congested;
+      const wasCongested = this.isSlow;
       this.transport.send(this.#writer.take());
       this.#host.meter.bytesSent(this.transport.listener, bytes);
-      if (this.congested) {
+      if (this.isSlow) {
         if (this.#congestedSinceMs === 0) this.#congestedSinceMs = this.#host.nowMs();
         // Deliveries stop while the socket is congested; answers stop when nothing is read that asks for them.
         if (this.#answerBytes > this.#host.limits.socketBufferBytesMax) this.hold('output', true);
@@ -424,18 +443,9 @@ export class Connection implements TransportEvents, ClientLink {
     this.cut(disconnectReasonOf(reasonCode));
   }
 
-  /** A reason, and what MQTT 5 clients are told with it. */
   #explained(reasonCode: ReasonCode, detail: string): Explanation {
-    const isReferral = reasonCode === REASON.useAnotherServer || reasonCode === REASON.serverMoved;
-    const serverReference = isReferral ? this.#host.serverReference : undefined;
-    if (!this.#tellsReasons && serverReference === undefined) return { reasonCode };
-    return {
-      reasonCode,
-      properties: {
-        ...(this.#tellsReasons && { reasonString: detail }),
-        ...(serverReference !== undefined && { serverReference }),
-      },
-    };
+    const reference = this.#referral ?? this.#host.serverReference;
+    return explanationOf(reasonCode, this.#tellsReasons ? detail : undefined, reference);
   }
 
   #endCongestion(nowMs: number): void {
@@ -454,7 +464,7 @@ export class Connection implements TransportEvents, ClientLink {
   /** Whether a client that is not read from for its own sake has taken nothing for too long. */
   #isStalled(nowMs: number): boolean {
     const bytes = this.transport.bufferedBytes;
-    const isHeld = (this.#holds & HOLD_BITS.output) !== 0 && this.congested;
+    const isHeld = (this.#holds & HOLD_BITS.output) !== 0 && this.isSlow;
     if (!isHeld) this.#stalled = undefined;
     else if (this.#stalled === undefined || bytes < this.#stalled.bytes) {
       this.#stalled = { bytes, sinceMs: nowMs };
@@ -485,14 +495,4 @@ export class Connection implements TransportEvents, ClientLink {
     this.#wake();
     this.#host.ended(this, end, wasOpen === 'connected');
   }
-}
-
-/** A client as hooks see it, from its connection. */
-export function hubClientOf(
-  connection: Connection,
-  clientId: string,
-  username: string | undefined,
-): HubClient {
-  const { listener, remoteAddress } = connection.transport;
-  return { clientId, username, listener, remoteAddress };
 }

@@ -23,7 +23,7 @@ export function gaugesOf(
     const versions = byListener.get(connection.transport.listener) ?? new Map();
     byListener.set(connection.transport.listener, versions);
     versions.set(connection.version, (versions.get(connection.version) ?? 0) + 1);
-    if (connection.congested) slowConsumers += 1;
+    if (connection.isSlow) slowConsumers += 1;
     inflightIn += connection.entry?.session.inbound.pendingCount ?? 0;
   }
   const sessions = { connected: [0, 0], disconnected: [0, 0] };

@@ -19,6 +19,7 @@ export {
 export { BrokerNode } from './broker-node.ts';
 export type { CoreLimits } from './limits.ts';
 export type { DelayedParts, NodeParts } from './parts.ts';
+export { Shedding, type ShedConnection, type ShedPlan, type ShedProgress } from './shedding.ts';
 export type { ShareStrategy } from './share-group.ts';
 export type { RewriteAction, RewriteRule } from './naming/topic-rewriter.ts';
 export type { AutoSubscription, TopicSettings } from './topic-settings.ts';

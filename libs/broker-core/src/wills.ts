@@ -25,6 +25,12 @@ export interface WillHolder {
   will: PendingWill | undefined;
 }
 
+/** A will of a session that is over, for whose client it is held back. */
+interface Held extends PendingWill {
+  readonly epoch: number;
+  readonly ending: 'forget-will' | 'discard';
+}
+
 /** A will on its way. */
 interface Departing {
   readonly will: StoredWill;
@@ -55,6 +61,8 @@ export class Wills {
   readonly #publish: (will: StoredWill, done: PublishDone) => void;
   /** By client. */
   readonly #departing = new Map<string, Departing[]>();
+  /** Of sessions that are over: the wills that are held back, by client. */
+  readonly #held = new Map<string, Held>();
 
   constructor(
     parts: Pick<NodeParts, 'bus' | 'log' | 'meter' | 'nowMs'>,
@@ -70,14 +78,19 @@ export class Wills {
 
   /** A connection has begun: what was pending is dropped, and its own will is held from now on. */
   begin(entry: WillHolder, will: StoredWill | undefined): void {
-    if (entry.will !== undefined) this.#parts.meter.will('cancelled');
+    const isCancelled = this.#held.delete(entry.clientId) || entry.will !== undefined;
+    if (isCancelled) this.#parts.meter.will('cancelled');
     entry.will = will && { will, dueAtMs: Infinity };
   }
 
-  /** A connection has ended: its will is dropped, or is due when its delay has passed. */
-  end(entry: WillHolder, withWill: boolean): void {
+  /**
+   * A connection has ended: its will is dropped, or is due when its delay has passed.
+   *
+   * @param holdSeconds - the least delay of a will whose client was sent elsewhere.
+   */
+  end(entry: WillHolder, withWill: boolean, holdSeconds = 0): void {
     if (entry.will === undefined) return;
-    const { will } = entry.will;
+    const will = holdSeconds > 0 ? heldWillOf(entry.will.will, holdSeconds) : entry.will.will;
     const delayMs = will.delaySeconds * 1000;
     entry.will = withWill ? { will, dueAtMs: this.#parts.nowMs() + delayMs } : undefined;
     if (withWill && delayMs > 0) this.#parts.meter.will('delayed');
@@ -98,13 +111,17 @@ export class Wills {
   conclude(entry: WillHolder, isKept: boolean): void {
     const { clientId, epoch, will } = entry;
     const ending = isKept ? 'forget-will' : 'discard';
+    if (will !== undefined && isHeldBack(will, this.#parts.nowMs())) {
+      entry.will = undefined;
+      return void this.#held.set(clientId, { ...will, epoch, ending });
+    }
     if (will !== undefined) return this.#depart(entry, will.will, ending);
     if (!isKept) this.#writer.add({ clientId, epoch, kind: 'discard' });
   }
 
   /** Whether none of a client's wills is on its way. */
   isSettled(clientId: string): boolean {
-    return !this.#departing.has(clientId);
+    return !this.#departing.has(clientId) && !this.#held.has(clientId);
   }
 
   /**
@@ -123,6 +140,11 @@ export class Wills {
 
   /** Goes on with what a store could not take, or what had to wait for the lease; called by the sweep. */
   sweep(): void {
+    for (const [clientId, { will, dueAtMs, epoch, ending }] of this.#held) {
+      if (dueAtMs > this.#parts.nowMs()) continue;
+      this.#held.delete(clientId);
+      this.#start({ clientId, epoch, will, ending });
+    }
     for (const departing of this.#departing.values()) {
       for (const each of departing) if (!each.isUnderWay) this.#goOn(each);
     }
@@ -262,6 +284,19 @@ export function pendingWillOf({ will, dueAtMs }: FormerWill, nowMs: number): Pen
   return { will, dueAtMs: dueAtMs === 0 ? nowMs + will.delaySeconds * 1000 : dueAtMs };
 }
 
+/** The will of a client that the broker has sent elsewhere. */
+function heldWillOf(will: StoredWill, holdSeconds: number): StoredWill {
+  return { ...will, delaySeconds: Math.max(will.delaySeconds, holdSeconds), isHeld: true };
+}
+
+/** Whether any connection of its client cancels a will now. */
+function isHeldBack(
+  { will, dueAtMs }: { readonly will: StoredWill; readonly dueAtMs: number },
+  nowMs: number,
+): boolean {
+  return will.isHeld === true && dueAtMs > nowMs;
+}
+
 /** What a session that was here has of a will that its new connection does not cancel. */
 export function leftWillOf(
   existing: WillHolder,
@@ -270,6 +305,7 @@ export function leftWillOf(
 ): StoredWill | undefined {
   const { will } = existing;
   if (will === undefined || (existing === entry && will.dueAtMs > nowMs)) return undefined;
+  if (isHeldBack(will, nowMs)) return undefined;
   existing.will = undefined;
   return will.will;
 }
@@ -287,6 +323,7 @@ export function willAtTake(
 ): 'due' | 'cancelled' | 'absent' {
   if (formerWill === undefined) return 'absent';
   const { will, dueAtMs } = formerWill;
+  if (isHeldBack(formerWill, nowMs)) return 'cancelled';
   const wasConnected = dueAtMs === 0;
   if (wasConnected && !isOrphan) return 'absent';
   // When another node has noted when it is due, that was by its own clock.

@@ -8,6 +8,11 @@ export interface StoredWill {
   readonly identity: MessageIdentity;
   /** Seconds between the end of the connection and the will; the end of the session cuts them short. */
   readonly delaySeconds: number;
+  /**
+   * The broker has ended the connection to have the client go elsewhere: whatever connection it makes before the will is due
+   * cancels it.
+   */
+  readonly isHeld?: boolean;
   /** Whose will it is: hooks are asked about it when the will is published. */
   readonly client: HubClient;
 }

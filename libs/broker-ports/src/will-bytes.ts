@@ -13,7 +13,7 @@ import type { StoredWill } from './stored-will.ts';
  * How a will is kept. All integers are big-endian.
  *
  *   byte 1   format
- *   byte     flags: QoS 1-0, retain 2, user name 3, reserved 7-4
+ *   byte     flags: QoS 1-0, retain 2, user name 3, held 4, reserved 7-5
  *   4 bytes  delay in seconds
  *   identity: text node id, 6 bytes incarnation, 6 bytes sequence
  *   text client id, text user name (with flag 3 only), text listener, text remote address
@@ -25,18 +25,21 @@ const FORMAT = 2;
 const QOS = 0x03;
 const RETAIN = 0x04;
 const USERNAME = 0x08;
-const RESERVED = 0xf0;
+const HELD = 0x10;
+const RESERVED = 0xe0;
 
 /** What a will takes besides texts and payload, generously; user properties may make it grow. */
 const WILL_BYTES = 256;
 
 /** Encodes a will to be stored. */
-export function encodeWill({ message, identity, delaySeconds, client }: StoredWill): Uint8Array {
+export function encodeWill(will: StoredWill): Uint8Array {
+  const { message, identity, delaySeconds, client, isHeld = false } = will;
   const { clientId, username, listener, remoteAddress } = client;
   const writer = new ByteWriter(WILL_BYTES + message.topic.length + message.payload.length);
   writer.byte(FORMAT);
   const retain = message.retain ? RETAIN : 0;
-  writer.byte(message.qos | retain | (username === undefined ? 0 : USERNAME));
+  const flags = retain | (username === undefined ? 0 : USERNAME) | (isHeld ? HELD : 0);
+  writer.byte(message.qos | flags);
   writer.fourBytes(delaySeconds);
   writeNode(writer, identity.source);
   writeSixBytes(writer, identity.sequence);
@@ -64,5 +67,6 @@ export function decodeWill(bytes: Uint8Array): StoredWill | undefined {
     return undefined;
   }
   const message = { ...content, qos, retain: (flags & RETAIN) !== 0 };
-  return { message, identity, delaySeconds, client };
+  const isHeld = (flags & HELD) !== 0;
+  return { message, identity, delaySeconds, client, ...(isHeld && { isHeld }) };
 }

@@ -4,6 +4,7 @@ import { auth } from './auth-section.ts';
 import { api } from './api-section.ts';
 import { z } from 'zod';
 import { bridge, bridgeRules, bridges } from './bridge-section.ts';
+import { drain } from './drain-section.ts';
 import { file, flag, host, milliseconds, name, port, section, whole } from './kinds.ts';
 import { listeners } from './listener-section.ts';
 import { redis } from './redis-section.ts';
@@ -287,6 +288,7 @@ export const schema = z.strictObject({
   quotas,
   flapping,
   overload,
+  drain,
   topics,
   sharedSubscriptions,
   exclusiveSubscriptions,

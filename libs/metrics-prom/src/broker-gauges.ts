@@ -25,6 +25,8 @@ export function brokerGauges(
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
     overloadLevel: gauges.overloadLevel.cell(),
+    draining: gauges.draining.cell(),
+    drainRemaining: gauges.drainRemaining.cell(),
     bridgeSpoolLimit: gauges.bridgeSpoolLimit.cell(),
     bridgeSpoolUnclaimed: gauges.bridgeSpoolUnclaimed.cell(),
     bridges: new ByLabel<string, ReturnType<typeof bridge>>([], bridge, OPEN_LABEL_MAX),

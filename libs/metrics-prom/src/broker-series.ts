@@ -40,6 +40,8 @@ const DISCONNECT_REASONS: readonly DisconnectReason[] = [
   'kicked',
   'banned',
   'shutdown',
+  'drain',
+  'rebalance',
   'quota',
   'protocol_error',
   'malformed_packet',

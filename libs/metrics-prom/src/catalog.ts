@@ -297,6 +297,11 @@ export const BROKER_GAUGES = {
     'skein_broker_overload_level',
     'What the node leaves because it has too much to do: 0 nothing, 1 new clients, 2 also QoS 0, 3 also reading from who publishes.',
   ),
+  draining: metric('skein_broker_draining', 'Whether the node sends its clients away, 0 or 1.'),
+  drainRemaining: metric(
+    'skein_broker_drain_remaining_connections',
+    'Clients that are still to be sent away.',
+  ),
   bridgeConnected: metric(
     'skein_bridge_connected',
     'Whether the other side serves every rule of the bridge, 0 or 1.',

@@ -4,22 +4,30 @@ import type { Log } from '#libs/broker-ports';
 export interface ShutdownOptions {
   /** Releases everything; called once. */
   readonly close: () => Promise<void>;
-  /** How long it may take. */
-  readonly deadlineMs: number;
+  /** How long it may take; asked when it begins. */
+  readonly deadlineMs: number | (() => number);
+  /** Asked for by a second signal; without it the process ends at once then. */
+  readonly hurry?: () => void;
   readonly log: Log;
 }
 
 /**
- * Closes the process on SIGINT or SIGTERM and exits with code 0; with 1 when closing fails, exceeds its deadline, or a
- * second signal asks for haste.
+ * Closes the process on SIGINT or SIGTERM and exits with code 0; with 1 when closing fails, exceeds its deadline, or one
+ * signal more than can be obeyed asks for haste.
  *
  * @remarks Nest's own hooks raise the signal again (exit code 143) or know no deadline.
  */
-export function closeOnSignal({ close, deadlineMs, log }: ShutdownOptions): void {
-  let closing = false;
+export function closeOnSignal({ close, hurry, log, ...options }: ShutdownOptions): void {
+  let signals = 0;
   const stop = (signal: NodeJS.Signals): void => {
-    if (closing) process.exit(1);
-    closing = true;
+    signals += 1;
+    if (signals === 2 && hurry !== undefined) {
+      log.info('shutdown-hurried', { signal });
+      return hurry();
+    }
+    if (signals > 1) process.exit(1);
+    const { deadlineMs: given } = options;
+    const deadlineMs = typeof given === 'number' ? given : given();
     log.info('shutdown-begun', { signal });
     setTimeout(() => {
       log.error('shutdown-too-slow', { deadlineMs });

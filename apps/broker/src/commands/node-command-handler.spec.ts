@@ -168,6 +168,7 @@ function setUp() {
     system: { answer: () => ({ checks: [] }) },
     auth: new AuthBackends(loadConfig({ env: {} }), [], []),
     bans: banOptions(),
+    drains: { answer: () => ({}) },
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     deadLetters: {
       store: new LocalDeadLetterStore(DEAD_LETTER_BOUNDS, { clock: () => 7 }),

@@ -1,6 +1,7 @@
 import type { Log, NodeAdmin, NodeRef } from '#libs/broker-ports';
 import {
   isSessionCommand,
+  isDrainCommand,
   isSystemCommand,
   type NodeAnswers,
   type NodeCommand,
@@ -17,6 +18,7 @@ import {
   isMessageCommand,
   type MessageCommandsOptions,
 } from './message-commands.ts';
+import type { DrainCommands } from './drain-commands.ts';
 import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
@@ -34,6 +36,7 @@ export interface NodeCommandHandlerOptions {
   readonly users: UserCommandsOptions;
   readonly system: Pick<SystemCommands, 'answer'>;
   readonly deadLetters: DeadLetterCommandsOptions;
+  readonly drains: Pick<DrainCommands, 'answer'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -87,13 +90,27 @@ export class NodeCommandHandler {
     }
   }
 
-  /** Undefined for a command of a later version of the API. */
-  async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { admin, system } = this.#options;
+  /** Has a command of a group carried out by its own; undefined for any other. */
+  #delegate(
+    command: NodeCommand,
+  ):
+    | Promise<NodeAnswers[NodeCommand['kind']] | undefined>
+    | NodeAnswers[NodeCommand['kind']]
+    | undefined {
+    const { system, drains } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
+    if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
+    return undefined;
+  }
+
+  /** Undefined for a command of a later version of the API. */
+  async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
+    const { admin } = this.#options;
+    const delegated = this.#delegate(command);
+    if (delegated !== undefined) return delegated;
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };

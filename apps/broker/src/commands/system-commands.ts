@@ -12,6 +12,7 @@ import { settingsInForce, type Config } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import { featuresOf } from '../features.ts';
 import type { HealthChecks } from '../health-checks.ts';
+import type { NodeDrain } from '../node-drain.ts';
 import type { ListenerSet } from '../listeners/listener-set.ts';
 
 /** What commands on the system work on. */
@@ -20,6 +21,7 @@ export interface SystemCommandsOptions {
   readonly node: Pick<BrokerNode, 'gauges' | 'forget' | 'admin'>;
   readonly overload: { readonly level: number };
   readonly listeners: ListenerSet;
+  readonly drain: Pick<NodeDrain, 'start' | 'view' | 'isActive'>;
   readonly health: Pick<HealthChecks, 'run'>;
   readonly meter: Pick<PromMeter, 'samples'>;
   readonly connectors: () => Promise<readonly StoredDefinition<Connector>[]>;
@@ -108,20 +110,29 @@ export class SystemCommands {
   }
 
   #listeners(): readonly WireListener[] {
-    const { listeners, node } = this.#options;
+    const { listeners, node, drain } = this.#options;
+    const stopping = drain.isActive ? drain.view?.listener : undefined;
     const { connections } = node.gauges();
     return listeners.views().map((view) => ({
       ...view,
+      ...(view.name === stopping && view.state === 'stopped' && { state: 'stopping' as const }),
       connections: connections
         .filter(({ listener }) => listener === view.name)
         .reduce((sum, { count }) => sum + count, 0),
     }));
   }
 
-  async #switch({ name, action }: CommandOf<'switch-listener'>) {
-    const { listeners } = this.#options;
+  async #switch({
+    name,
+    action,
+    drain: sendsAway = false,
+  }: CommandOf<'switch-listener'>): Promise<SystemAnswers['switch-listener']> {
+    const { listeners, drain } = this.#options;
+    if (listeners.view(name) === undefined) return {};
+    if (sendsAway && drain.isActive) return { isDraining: true };
     if (action !== 'start') await listeners.stop(name);
     if (action !== 'stop') await listeners.start(name);
+    if (sendsAway) drain.start({ kind: 'listener', listener: name });
     return { listener: this.#listeners().find((each) => each.name === name) };
   }
 

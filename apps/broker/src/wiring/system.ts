@@ -1,13 +1,14 @@
 import { getHeapStatistics } from 'node:v8';
 import type { RuleBridge } from '#libs/bridge';
 import type { BrokerNode } from '#libs/broker-core';
-import type { ClusterBus } from '#libs/broker-ports';
+import type { ClusterBus, Log } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import type { BridgeDefinitions } from '../bridge-definitions.ts';
 import { SystemCommands, type ProcessFigures } from '../commands/system-commands.ts';
 import { HealthChecks } from '../health-checks.ts';
 import type { ListenerSet } from '../listeners/listener-set.ts';
+import { NodeDrain } from '../node-drain.ts';
 import type { Readiness } from '../readiness.ts';
 import type { OverloadWatch } from './overload.ts';
 
@@ -21,11 +22,13 @@ type Inputs = [
   OverloadWatch,
   ListenerSet,
   Readiness,
+  NodeDrain,
 ];
 
 /** What commands on the system reach of a node. */
 export function openSystem(...inputs: Inputs): SystemCommands {
-  const [config, meter, bus, node, bridge, definitions, overload, listeners, readiness] = inputs;
+  const [config, meter, bus, node, bridge, definitions, overload, listeners, readiness, drain] =
+    inputs;
   const health = new HealthChecks({
     ...{ readiness, listeners },
     connectors: () => {
@@ -38,10 +41,20 @@ export function openSystem(...inputs: Inputs): SystemCommands {
     nowMs: Date.now,
   });
   return new SystemCommands({
-    ...{ config, meter, node, overload, listeners, health },
+    ...{ config, meter, node, overload, listeners, health, drain },
     connectors: () => definitions.connectors(),
     process: processFigures,
   });
+}
+
+type DrainInputs = [Config, Log, PromMeter, ClusterBus, BrokerNode, Readiness];
+
+/** What sends the clients of a node away. */
+export function openDrain(...[config, log, meter, bus, node, readiness]: DrainInputs): NodeDrain {
+  const { drain: settings, node: own } = config;
+  const { serverReference } = own;
+  const parts = { settings, serverReference, node, bus, readiness, meter, log };
+  return new NodeDrain({ ...parts, nowMs: Date.now });
 }
 
 function processFigures(): ProcessFigures {

@@ -34,6 +34,8 @@ const BY_NODE: ReadonlySet<DisconnectReason> = new Set([
   'banned',
   'kicked',
   'shutdown',
+  'drain',
+  'rebalance',
   'storage_unavailable',
   'lease_lost',
   'credential_expired',
