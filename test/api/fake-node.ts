@@ -9,6 +9,7 @@ import type {
   DeadLetterCommand,
   NodeAnswers,
   NodeCommand,
+  StreamCommand,
   NodeReply,
   UserAnswers,
   UserCommand,
@@ -38,6 +39,7 @@ import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeMessages, isOnMessages } from './fake-messages.ts';
 import { FakeSessions } from './fake-sessions.ts';
+import { FakeStreams, isOnStreams } from './fake-streams.ts';
 
 /** A client's session with its id and nothing remarkable. */
 export const clientOf = (
@@ -85,6 +87,7 @@ export class FakeNode {
   auth: AuthBackends;
   readonly messages = new FakeMessages();
   readonly drains = new FakeDrains();
+  readonly streams = new FakeStreams();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
   constructor(
@@ -112,6 +115,7 @@ export class FakeNode {
     if (this.fault !== undefined && command.kind !== 'nodes') {
       return { kind: 'failed', code: this.fault };
     }
+    if (isOnStreams(command)) return { kind: 'done', answer: await this.streams.answer(command) };
     if (command.kind === 'try-login') {
       const { backend, login, withinMs } = command;
       return { kind: 'done', answer: await this.auth.try(backend, login, withinMs) };
@@ -223,7 +227,7 @@ export class FakeNode {
   }
 
   private answer(
-    command: Exclude<NodeCommand, BanCommand | CommandOf<'try-login'>>,
+    command: Exclude<NodeCommand, BanCommand | StreamCommand | CommandOf<'try-login'>>,
   ): NodeAnswers[NodeCommand['kind']] {
     if (isSessionCommand(command)) return this.sessions.answer(command);
     if (isOnUsers(command)) return this.answerOnUsers(command);

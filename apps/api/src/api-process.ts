@@ -14,6 +14,7 @@ import {
   type Health,
 } from '#libs/nest-support';
 import { ApiModule } from './api.module.ts';
+import { Streams } from './streams/streams.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { FirstKey } from './guard/first-key.ts';
 import { Guard } from './guard/guard.ts';
@@ -35,6 +36,7 @@ export class ApiProcess {
   readonly #config: Config;
   readonly #log: Log;
   readonly #meter = new ApiMeter();
+  readonly #streams = new Streams(this.#meter);
   readonly #client: NodeCommandClient<NodeCommand, NodeReply>;
   readonly #cluster: Cluster;
   readonly #ops: OpsServer;
@@ -109,7 +111,10 @@ export class ApiProcess {
   /** Stops listening, ends requests under way and leaves the nodes. */
   async stop(): Promise<void> {
     this.#firstKey?.close();
-    await this.#app?.close();
+    // The server waits for requests under way, of which streams are some.
+    const closed = this.#app?.close();
+    await this.#streams.close();
+    await closed;
     await this.#client.close();
     await this.#state?.close();
     await this.#ops.close();
@@ -132,7 +137,10 @@ export class ApiProcess {
     });
     installConventions(adapter.getInstance(), { guard, meter: this.#meter, log });
     const app = await NestFactory.create<NestFastifyApplication>(
-      ApiModule.with({ config: this.#config, cluster: this.#cluster, state, guard }),
+      ApiModule.with({
+        ...{ config: this.#config, cluster: this.#cluster, state, guard },
+        streams: this.#streams,
+      }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
       { bodyParser: false, logger: new NestLogger(log), abortOnError: false },

@@ -28,6 +28,7 @@ import { Cluster } from './cluster/cluster.ts';
 import type { NodeClient } from './cluster/node-caller.ts';
 import { Guard } from './guard/guard.ts';
 import { installConventions } from './http/conventions.ts';
+import { Streams } from './streams/streams.ts';
 import { ProblemFilter } from './http/problem-filter.ts';
 import { openState } from './state/open-state.ts';
 
@@ -143,7 +144,7 @@ describe('while nodes fall silent in the middle of an operation', () => {
     installConventions(adapter.getInstance(), { guard, meter, log: silentLog });
     const options = { bodyParser: false, logger: false } as const;
     app = await NestFactory.create(
-      ApiModule.with({ config, cluster, state, guard }),
+      ApiModule.with({ config, cluster, state, guard, streams: new Streams(meter) }),
       adapter,
       options,
     );

@@ -15,6 +15,7 @@ import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
 import type { OverloadWatch } from './wiring/overload.ts';
 import type { NodeSpool } from './wiring/spool.ts';
+import type { NodeStreams } from './streams/node-streams.ts';
 import type { Stores } from './wiring/stores.ts';
 
 const SWEEP_MS = 1_000;
@@ -40,6 +41,8 @@ export interface BrokerProcessParts {
   /** Says whether the node has too much to do. */
   readonly overload: OverloadWatch;
   readonly node: BrokerNode;
+  /** What those read who follow it over REST. */
+  readonly streams: NodeStreams;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: ListenerSet;
   readonly readiness: Readiness;
@@ -88,7 +91,7 @@ export class BrokerProcess {
    * @throws ConfigError when a file of a listener cannot be used.
    */
   async start(): Promise<void> {
-    const { config, log, overload, node, commands, listeners } = this.#parts;
+    const { config, log, overload, node, streams, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
     for (const listener of listeners.all) await listener.prepare();
@@ -105,6 +108,7 @@ export class BrokerProcess {
     this.#sweeper = setInterval(() => {
       overload.look();
       node.sweep();
+      streams.sweep();
     }, SWEEP_MS);
     this.#parts.readiness.phase = 'serving';
     log.info('node-ready', { nodeId: config.node.id });
@@ -127,7 +131,7 @@ export class BrokerProcess {
 
   /** Stops: no new clients, those connected are sent away, everything taken is handed over, then the ports and stores close. */
   async stop(): Promise<void> {
-    const { node, bridge, spool, commands, stores } = this.#parts;
+    const { node, bridge, spool, commands, stores, streams } = this.#parts;
     const closed = await this.#leave();
     clearInterval(this.#sweeper);
     await node.stop();
@@ -135,6 +139,7 @@ export class BrokerProcess {
     await bridge.close();
     await spool.close();
     await closed.listeners;
+    streams.close();
     await commands.close();
     await stores.close();
     await this.#ops.close();

@@ -318,6 +318,15 @@ export {
   delayedMessageSchema,
   type DelayedMessageView,
 } from './delayed-messages.ts';
+export { EVENT_STREAM_TYPE, EVENT_TYPES } from './streams.ts';
+export type {
+  StreamAnswers,
+  StreamCommand,
+  WireEventPosition,
+  WireEventType,
+  WireNodeEvent,
+  WireWatchedMessage,
+} from './stream-command.ts';
 export type {
   MessageAnswers,
   MessageCommand,

@@ -7,6 +7,7 @@ import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
 import type { SessionAnswers, SessionCommand } from './session-command.ts';
+import type { StreamAnswers, StreamCommand } from './stream-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 import type { WireMessage, WireQoS } from './wire-message.ts';
 
@@ -294,6 +295,7 @@ export type NodeCommand =
   | MessageCommand
   | DeadLetterCommand
   | SessionCommand
+  | StreamCommand
   | UserCommand
   | SystemCommand
   | DrainCommand
@@ -344,6 +346,7 @@ export interface NodeAnswers
     DeadLetterAnswers,
     MessageAnswers,
     SessionAnswers,
+    StreamAnswers,
     UserAnswers,
     SystemAnswers,
     DrainAnswers {

@@ -16,6 +16,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Clients: 'Clients, connected or not, and what belongs to each.',
   Sessions: 'What the broker keeps of clients.',
   Subscriptions: 'Who receives what.',
+  Streams: 'What happens, as it happens.',
   Messages: 'Publishing, and messages that the cluster keeps.',
   Bridge: 'What is carried to and from other systems, and by which rules.',
   Access: 'Who may connect, and who may do what.',

@@ -22,6 +22,7 @@ import { RETAINED_OPERATIONS } from './retained.ts';
 import { ROLE_OPERATIONS } from './roles.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SESSION_OPERATIONS } from './sessions.ts';
+import { STREAM_OPERATIONS } from './streams.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
 import { USER_OPERATIONS } from './users.ts';
@@ -38,6 +39,7 @@ export const OPERATIONS = {
   ...SESSION_OPERATIONS,
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,
+  ...STREAM_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,

@@ -14,6 +14,7 @@ import type {
   DefinitionStore,
   DefinitionWriteResult,
   Log,
+  NodeEvents,
   StoredDefinition,
 } from '#libs/broker-ports';
 
@@ -55,6 +56,15 @@ export const NO_BANS: Readonly<Record<BanKind, number>> = {
 /** More changes than this are read as a whole. */
 const CHANGES_MAX = 100;
 
+/** What bans need of their node. */
+export interface BansParts {
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** Told of bans that are made and removed; without it nobody is. */
+  readonly events?: NodeEvents | undefined;
+}
+
 /**
  * Who may not connect, on every node of the cluster within two seconds.
  *
@@ -62,7 +72,7 @@ const CHANGES_MAX = 100;
  * read when it is back.
  */
 export class Bans {
-  readonly #parts: { readonly log: Log; readonly nowMs: () => number };
+  readonly #parts: BansParts;
   readonly #store: DefinitionStore<Ban>;
   readonly #bansMax: number;
   readonly #patterns: ClientIdPatterns | undefined;
@@ -80,7 +90,7 @@ export class Bans {
   /** @param banned - called with bans that were not there before. */
   constructor(
     { store, bansMax, patterns }: BanParts,
-    parts: { readonly log: Log; readonly nowMs: () => number },
+    parts: BansParts,
     banned: (fresh: readonly Ban[]) => void,
   ) {
     this.#parts = parts;
@@ -137,6 +147,7 @@ export class Bans {
     if (result.kind !== 'stored') return this.add(wanted);
     this.#set(ban, result.stored.revision);
     this.#parts.log.info('ban-made', { kind: ban.kind, by: ban.by, id: ban.id });
+    this.#tell('ban.added', ban.id);
     return { kind: 'stored', stored: result.stored };
   }
 
@@ -147,7 +158,9 @@ export class Bans {
     const before = revision === undefined ? undefined : await this.#store.get(ban.id);
     const item = { ...ban, ...(before && { createdAtMs: before.item.createdAtMs }) };
     const result = await this.#store.put(item, revision);
-    if (result.kind === 'stored') this.#set(item, result.stored.revision);
+    if (result.kind !== 'stored') return result;
+    this.#set(item, result.stored.revision);
+    this.#tell('ban.added', item.id);
     return result;
   }
 
@@ -160,8 +173,15 @@ export class Bans {
   /** Lets somebody in again; see {@link DefinitionStore.remove}. */
   async remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Ban>> {
     const result = await this.#store.remove(id, revision);
-    if (result.kind === 'stored') this.#delete(id);
+    if (result.kind === 'stored') {
+      this.#delete(id);
+      this.#tell('ban.removed', id);
+    }
     return result;
+  }
+
+  #tell(type: 'ban.added' | 'ban.removed', banId: string): void {
+    this.#parts.events?.emit({ type, detail: { ban_id: banId } });
   }
 
   /** Removes bans that have ended, and reads and stores what could not be before. Called about once a second. */

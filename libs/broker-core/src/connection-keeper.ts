@@ -12,6 +12,7 @@ import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
 import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
 import { Admission } from './admission.ts';
+import { ClientEvents } from './client-events.ts';
 import type { ConnectionHost } from './connection.ts';
 import { Bans } from './bans.ts';
 import { Connection } from './connection.ts';
@@ -85,6 +86,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
   readonly #flapping: Flapping | undefined;
   readonly #orphans: Orphans;
   readonly #logins: StoredLogins | undefined;
+  readonly #events: ClientEvents;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
   #dirty: Connection[] = [];
@@ -127,6 +129,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#host = own.host;
     this.#orphans = new Orphans(parts.log, own.host);
     this.#guard = own.guard;
+    this.#events = new ClientEvents(parts);
     const { storedUsers, log } = parts;
     this.#logins = storedUsers && new StoredLogins(storedUsers, own.guard, log);
   }
@@ -206,6 +209,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { listener } = connection.transport;
     if (wasConnected) {
       this.meter.disconnected(listener, end.initiator, end.reason);
+      this.#events.disconnected(connection, end);
       const lastedMs = this.nowMs() - connection.acceptedAtMs;
       this.meter.connectionDuration(lastedMs / 1000);
       const { client } = connection;
@@ -424,6 +428,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#parts.hub.register(entry.client);
     this.#host.presenceChanged(entry);
     this.#host.connected(entry);
+    this.#events.connected(entry, sessionPresent);
     const { listener } = connection.transport;
     this.meter.connectFinished(listener, terms.version, 'success');
     this.meter.connectDuration(listener, (nowMs - connection.acceptedAtMs) / 1000);
@@ -474,6 +479,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     if (orphans !== undefined) void this.#orphans.regroup(orphans);
     entry.account?.sessionEnded();
     this.#sessions.end(entry, event);
+    this.#events.sessionEnded(entry, event);
     this.#wills.conclude(entry, this.#ended.keep(entry));
   }
 }

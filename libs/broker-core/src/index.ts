@@ -10,6 +10,7 @@ export type { UserQuotas } from './abuse/user-accounts.ts';
 export type { AccessParts, DeniedPublish } from './access-parts.ts';
 export {
   Bans,
+  type BansParts,
   type BanChange,
   type BanParts,
   type BanRefusal,

@@ -7,6 +7,7 @@ import type {
   ClientQuery,
   InjectedMessage,
   Message,
+  MessageTap,
   NodeAdmin,
   NodeInfo,
   NodePage,
@@ -162,6 +163,10 @@ export class NodeAdminView implements NodeAdmin {
 
   request(request: AdminRequest): PendingRequest {
     return this.#requests.begin(request);
+  }
+
+  tap(filter: string, tap: MessageTap): () => void {
+    return this.#router.taps.add(filter, tap);
   }
 
   identify(message: InjectedMessage): Message {

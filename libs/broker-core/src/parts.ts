@@ -7,6 +7,7 @@ import type {
   Hub,
   Log,
   Meter,
+  NodeEvents,
   RetainedStore,
   SessionStore,
 } from '#libs/broker-ports';
@@ -55,6 +56,8 @@ export interface NodeParts extends BoundParts {
   /** Keeps the order of records of clients that change nodes; without it nothing is bridged. */
   readonly moves?: BridgeMoves | undefined;
   readonly meter: Meter;
+  /** Told of what administrators want to hear of; without it nobody is. */
+  readonly events?: NodeEvents | undefined;
   readonly log: Log;
   readonly limits: CoreLimits;
   /** The rules of a listener, by its name. */

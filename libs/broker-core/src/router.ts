@@ -26,6 +26,7 @@ import { FULL, type Receiver } from './receiver.ts';
 import { GroupPublish, type ShareGroup, type ShareStrategy } from './share-group.ts';
 import { Shares, type Share } from './shares.ts';
 import { targetOf, type Subscription, type Target } from './subscription.ts';
+import { Taps } from './taps.ts';
 import type { Flushable, Turn } from './turn.ts';
 
 interface Match {
@@ -68,6 +69,7 @@ const OVERLAP_BYTES = 512;
 /** Where messages go: the local subscriptions, the routes of other nodes, and the fan-out over both. */
 export class Router implements Flushable {
   readonly routes = new RouteTable();
+  readonly taps = new Taps();
   readonly #local = new TopicTrie<Subscription>();
   readonly #cache = new MatchCache<Match>(MATCH_CACHE_TOPICS, {
     bytesMax: MATCH_CACHE_BYTES,
@@ -273,6 +275,7 @@ export class Router implements Flushable {
 
   /** Serves every receiver of a message taken by this node; done when each obligation is met. */
   route(message: Message, done: PublishDone): void {
+    if (this.taps.size > 0) this.taps.show(message);
     const match = this.#match(message.topic);
     const receivers = match.targets.length + match.nodes.length + match.shares.length;
     this.#meter.fanout(receivers);

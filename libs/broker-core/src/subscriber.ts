@@ -369,6 +369,7 @@ export class Subscriber {
     // The new one first: a filter that stays is no route change.
     this.#router.add(subscription);
     if (replaced !== undefined) this.#router.remove(replaced);
+    else this.#tell('subscription.added', entry, subscription);
   }
 
   /** What was before a SUBSCRIBE that could not be kept, and before others that could not either. */
@@ -387,6 +388,15 @@ export class Subscriber {
     if (entry.subscriptions.get(subscription.filter) !== subscription) return;
     entry.subscriptions.delete(subscription.filter);
     this.#router.remove(subscription);
+    this.#tell('subscription.removed', entry, subscription);
+  }
+
+  #tell(
+    type: 'subscription.added' | 'subscription.removed',
+    { clientId }: SessionEntry,
+    { filter, qos }: Subscription,
+  ): void {
+    this.#parts.events?.emit({ type, clientId, detail: { filter, qos } });
   }
 
   /** Retained messages of a SUBSCRIBE, for each filter as if it had come alone [MQTT-3.8.4-5]. */

@@ -1,6 +1,7 @@
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import type { PublishError } from './hub.ts';
 import type { InjectedMessage, Message, MessageIdentity } from './message.ts';
+import type { MessageTap } from './node-events.ts';
 import type { NodeInfo } from './cluster-bus.ts';
 import type { SessionAdmin } from './session-admin.ts';
 import type { StoredSubscription } from './session-store.ts';
@@ -111,6 +112,8 @@ export interface NodeAdmin {
   publish(message: InjectedMessage, asClientId?: string): Promise<AdminPublication>;
   /** Publishes a request and waits for the answer to it, until the caller ends the wait. */
   request(request: AdminRequest): PendingRequest;
+  /** Shows the messages that this node takes and whose topic a filter matches, until the returned function is called. */
+  tap(filter: string, tap: MessageTap): () => void;
   /** Gives identity and time to a message of an administrator. */
   identify(message: InjectedMessage): Message;
 }

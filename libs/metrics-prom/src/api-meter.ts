@@ -17,12 +17,21 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 const CODES = [200, 500, 503];
 const CODES_MAX = 20;
 
+/** The kinds of streams. */
+const STREAM_KINDS: readonly StreamKind[] = ['events', 'messages'];
+
+/** The kind of a stream. */
+export type StreamKind = 'events' | 'messages';
+
 /** Counts what the API process does; one registry of its own, rendered for a scrape. */
 export class ApiMeter {
   readonly #registry = openRegistry();
   readonly #counters = counterFamilies(this.#registry, API_COUNTERS);
   readonly #histograms = histogramFamilies(this.#registry, API_HISTOGRAMS);
-  readonly #inFlight = gaugeFamilies(this.#registry, API_GAUGES).inFlight.cell();
+  readonly #gauges = gaugeFamilies(this.#registry, API_GAUGES);
+  readonly #inFlight = this.#gauges.inFlight.cell();
+  readonly #streams = this.#gauges.eventStreams.by('kind', STREAM_KINDS);
+  readonly #streamDropped = this.#counters.eventStreamDropped.by('kind', STREAM_KINDS);
   readonly #nodeCallDuration = this.#histograms.nodeCallDuration.cell();
   readonly #nodeCalls = this.#counters.nodeCalls.by('outcome', ['ok', 'timeout', 'error'] as const);
   readonly #authentications = {
@@ -63,6 +72,16 @@ export class ApiMeter {
   nodeCalled(outcome: 'ok' | 'timeout' | 'error', seconds: number): void {
     this.#nodeCalls.get(outcome).value += 1;
     this.#nodeCallDuration.observe(seconds);
+  }
+
+  /** A stream has begun, or ended. */
+  streamed(kind: StreamKind, by: 1 | -1): void {
+    this.#streams.get(kind).value += by;
+  }
+
+  /** So much could not be sent to the reader of a stream. */
+  streamDropped(kind: StreamKind, count: number): void {
+    this.#streamDropped.get(kind).value += count;
   }
 
   /** Renders all series in the format that the scraper's Accept header asks for: Prometheus text or OpenMetrics. */

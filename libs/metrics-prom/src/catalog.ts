@@ -453,12 +453,18 @@ export const API_COUNTERS = {
     'Requests refused because their caller sends too many.',
     'policy',
   ),
+  eventStreamDropped: metric(
+    'skein_api_event_stream_dropped_total',
+    'Events and messages that were gone, or came too fast, before they could be sent to the reader of a stream.',
+    'kind',
+  ),
   nodeCalls: metric('skein_api_node_calls_total', 'Commands sent to nodes.', 'outcome'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 
 /** Every gauge of the API process. */
 export const API_GAUGES = {
   inFlight: metric('skein_api_http_requests_in_flight', 'Requests being answered.'),
+  eventStreams: metric('skein_api_event_streams', 'Streams that are open.', 'kind'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 
 /** Every histogram of the API process. */

@@ -5,6 +5,7 @@ import type {
   ExclusiveStore,
   Hub,
   Meter,
+  NodeEvents,
   OverloadLevel,
   RetainedStore,
   SessionStore,
@@ -72,6 +73,7 @@ export interface MemoryNodeOptions {
   readonly flapping?: FlappingSettings;
   readonly bus?: ClusterBus;
   readonly moves?: BridgeMoves;
+  readonly events?: NodeEvents;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
   /** Nothing of the kind, and no `$SYS`, unless a test says so. */
@@ -122,6 +124,7 @@ export class MemoryNode {
       moves: options.moves,
       meter: this.#recording(meter),
       log: this.log,
+      events: options.events,
       limits: { ...WIDE_LIMITS, ...options.limits },
       rulesOf: (listener: string) => {
         const { rules } = options;

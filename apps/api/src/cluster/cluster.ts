@@ -17,6 +17,11 @@ export class Cluster {
     this.#timeoutMs = options.timeoutMs;
   }
 
+  /** How long an operation may take. */
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
   /** Begins an operation: from now on its time runs. */
   inquire(): Inquiry {
     return new Inquiry(this.#caller, this.#timeoutMs);

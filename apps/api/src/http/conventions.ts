@@ -4,7 +4,13 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Log } from '#libs/broker-ports';
 import type { ApiMeter } from '#libs/metrics-prom';
-import { OPERATIONS, type Operation, type ProblemCode } from '#libs/api-contracts';
+import {
+  EVENT_STREAM_TYPE,
+  JSON_TYPE,
+  OPERATIONS,
+  type Operation,
+  type ProblemCode,
+} from '#libs/api-contracts';
 import { parseLines } from './ndjson.ts';
 import type { Guard } from '../guard/guard.ts';
 import { ProblemError } from './problem-error.ts';
@@ -64,8 +70,10 @@ export function installConventions(
     void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
     const operation = operationOf(request);
     await guard.admit({ request, reply }, operation);
-    if (operation?.scope !== 'none' && !acceptsJson(request.headers.accept)) {
-      throw new ProblemError('not-acceptable', 'Replies are application/json');
+    const isStream = operation?.replies[200]?.contentType === EVENT_STREAM_TYPE;
+    const type = isStream ? EVENT_STREAM_TYPE : JSON_TYPE;
+    if (operation?.scope !== 'none' && !accepts(type, request.headers.accept)) {
+      throw new ProblemError('not-acceptable', `Replies are ${type}`);
     }
   });
   server.addHook('preHandler', (request, reply) =>
@@ -82,11 +90,12 @@ export function installConventions(
   });
 }
 
-function acceptsJson(accept = '*/*'): boolean {
+function accepts(type: string, accept = '*/*'): boolean {
+  const family = `${type.split('/', 1)[0] ?? ''}/*`;
   return accept.split(',').some((range) => {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    const [given = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
     const refused = parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
-    return !refused && ['*/*', 'application/*', 'application/json'].includes(type);
+    return !refused && ['*/*', family, type].includes(given);
   });
 }
 

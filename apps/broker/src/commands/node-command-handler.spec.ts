@@ -24,6 +24,8 @@ import { FlappingRules } from '../flapping-rules.ts';
 import { GeneralRules } from '../general-rules.ts';
 import type { AccessCommandsOptions } from './access-commands.ts';
 import type { BanCommandsOptions } from './ban-commands.ts';
+import { EventLog } from '../streams/event-log.ts';
+import { NodeStreams } from '../streams/node-streams.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
 
 const info = {
@@ -81,6 +83,10 @@ class FakeAdmin implements NodeAdmin {
   }
 
   publish(): never {
+    throw new Error('not asked here');
+  }
+
+  tap(): never {
     throw new Error('not asked here');
   }
 
@@ -159,6 +165,10 @@ function setUp() {
   const config = { bridge: policy, bridges: [connector], bridgeRules: [rule('fixed')] };
   const handler = new NodeCommandHandler({
     admin,
+    streams: new NodeStreams({
+      ...{ events: new EventLog({ nowMs: clock, life: 1 }), admin },
+      ...{ nodeId: 'n1', nowMs: clock },
+    }),
     messages: {
       ...{ admin, retained, delayed: new LocalDelayedStore({ clock }) },
       ...{ delays: undefined, topicLevelsMax: 32 },

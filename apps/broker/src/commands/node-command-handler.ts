@@ -19,6 +19,7 @@ import {
   type MessageCommandsOptions,
 } from './message-commands.ts';
 import type { DrainCommands } from './drain-commands.ts';
+import { answerStream, isStreamCommand, type StreamCommandsOptions } from './stream-commands.ts';
 import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
@@ -29,6 +30,7 @@ export interface NodeCommandHandlerOptions {
   readonly admin: NodeAdmin;
   readonly messages: MessageCommandsOptions;
   readonly sessions: SessionCommandsOptions['store'];
+  readonly streams: StreamCommandsOptions;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly auth: Pick<AuthBackends, 'shown' | 'try'>;
@@ -103,6 +105,7 @@ export class NodeCommandHandler {
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
+    if (isStreamCommand(command)) return answerStream(this.#options.streams, command);
     return undefined;
   }
 

@@ -1,0 +1,65 @@
+import type { FastifyReply } from 'fastify';
+import type { ApiMeter, StreamKind } from '#libs/metrics-prom';
+import { EVENT_STREAM_TYPE } from '#libs/api-contracts';
+import { ProblemError } from '../http/problem-error.ts';
+import { SseWriter } from './sse-writer.ts';
+
+/** How many streams a replica of the API serves at once. */
+const STREAMS_MAX = 256;
+
+/** The streams that are open, so that they are counted, bounded, and end with the process. */
+export class Streams {
+  readonly #meter: ApiMeter;
+  readonly #open = new Set<SseWriter>();
+  readonly #running = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(meter: ApiMeter) {
+    this.#meter = meter;
+  }
+
+  /** @throws ProblemError when no more streams can be served. */
+  admit(): void {
+    if (this.#isClosed || this.#open.size >= STREAMS_MAX) {
+      throw new ProblemError('overloaded', `${this.#open.size} streams are open already`);
+    }
+  }
+
+  /** Answers with a stream, and feeds it until it ends. */
+  serve(reply: FastifyReply, kind: StreamKind, feed: (writer: SseWriter) => Promise<void>): void {
+    reply.hijack();
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    // The connection ends with the stream: an idle one would hold up the end of the process.
+    reply.raw.writeHead(200, {
+      ...{ 'content-type': EVENT_STREAM_TYPE, 'x-accel-buffering': 'no' },
+      connection: 'close',
+    });
+    const writer = new SseWriter(reply.raw);
+    this.#open.add(writer);
+    this.#meter.streamed(kind, 1);
+    const running = feed(writer)
+      .catch(() => undefined)
+      .then(() => writer.end())
+      .then(() => writer.ended)
+      .finally(() => {
+        this.#open.delete(writer);
+        this.#running.delete(running);
+        this.#meter.streamed(kind, -1);
+      });
+    this.#running.add(running);
+  }
+
+  /** Tells that so much could not be sent. */
+  dropped(kind: StreamKind, count: number): void {
+    this.#meter.streamDropped(kind, count);
+  }
+
+  /** Ends all streams, and resolves when they have. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const writer of this.#open) writer.end();
+    await Promise.all(this.#running);
+  }
+}
