@@ -3,7 +3,7 @@ import type { AuthSource, Login, SourceVerdict } from '#libs/access';
 import { loadConfig } from '#libs/config';
 import { KEY, configOf, open, operate } from '../../../test/api/api-harness.ts';
 import { FakeNode } from '../../../test/api/fake-node.ts';
-import { AuthBackends } from '../../broker/src/auth-backends.ts';
+import { fakeAuth } from '../../../test/api/fake-auth.ts';
 import type { ApiProcess } from './api-process.ts';
 
 const PLANTED = 'planted-secret-of-a-webhook';
@@ -39,7 +39,7 @@ describe('who is asked who a client is', () => {
     node = new FakeNode('n1', config, ['n1']);
     const env = { SKEIN_AUTH_CHAIN: JSON.stringify(CHAIN), SKEIN_AUTH_SALT_SECRET: 'x'.repeat(16) };
     const sources = [new Source(), source, new Source()];
-    node.auth = new AuthBackends(loadConfig({ env }), sources, ['tcp', 'tls']);
+    node.auth = fakeAuth(loadConfig({ env }), sources, ['tcp', 'tls']);
     await node.server.open();
     api = await open(config);
   });

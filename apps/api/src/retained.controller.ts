@@ -31,12 +31,12 @@ const REMOVED_MAX = 100_000;
 @Controller()
 export class RetainedController {
   readonly #bytesMax: number;
+  @Inject(GUARD) private readonly guard!: Guard;
 
   constructor(
     @Inject(CLUSTER) private readonly cluster: Cluster,
     @Inject(PAGES) private readonly pages: Pages,
     @Inject(CONFIG) config: Config,
-    @Inject(GUARD) private readonly guard: Guard,
   ) {
     this.#bytesMax = config.limits.packetBytesMax;
   }
