@@ -92,28 +92,15 @@ export class NodeCommandHandler {
     }
   }
 
-  /** Has a command of a group carried out by its own; undefined for any other. */
-  #delegate(
-    command: NodeCommand,
-  ):
-    | Promise<NodeAnswers[NodeCommand['kind']] | undefined>
-    | NodeAnswers[NodeCommand['kind']]
-    | undefined {
-    const { system, drains } = this.#options;
+  /** Undefined for a command of a later version of the API. */
+  async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
+    const { system, drains, streams, admin } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
     if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
-    if (isStreamCommand(command)) return answerStream(this.#options.streams, command);
-    return undefined;
-  }
-
-  /** Undefined for a command of a later version of the API. */
-  async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { admin } = this.#options;
-    const delegated = this.#delegate(command);
-    if (delegated !== undefined) return delegated;
+    if (isStreamCommand(command)) return answerStream(streams, command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };
