@@ -108,6 +108,7 @@ export const DEAD_LETTER_OPERATIONS = {
     description:
       'Records of rules with `keep_dead_letters` that could not be carried, in the order in which they came. A page may have fewer than asked for although more follow.',
     scope: 'dead_letters:read',
+    topics: [],
     query: z.strictObject({
       ...pageQuery,
       ...filterQuery(DEAD_LETTER_FILTERS),
@@ -135,6 +136,7 @@ export const DEAD_LETTER_OPERATIONS = {
     summary: 'Delete dead letters',
     description: 'All that meet the filters; without filters all. At most 2,000 are looked at.',
     scope: 'dead_letters:write',
+    topics: [],
     query: z.strictObject({
       ...filterQuery(DEAD_LETTER_FILTERS),
       dry_run: flagSchema.optional().describe('Only says how many there are.'),
@@ -154,6 +156,7 @@ export const DEAD_LETTER_OPERATIONS = {
     description:
       'Gives letters back to their rules as these are now: mend the rule first. What failed at an expression goes through all of the rule; else the value is as it was made, and target, key and headers are made anew. A letter that is stored then is removed; one that fails at the same place again becomes a new letter. When a node dies on the way, a record may be stored twice: `mqtt-msg-id` is as it was.',
     scope: 'dead_letters:execute',
+    topics: [],
     query: z.strictObject({}),
     body: replayRequest,
     replies: {

@@ -7,7 +7,6 @@ it.each([
   ['a/b/c/#', true],
   ['a/b/#', true],
   ['a/b/+', true],
-  ['$share/group/a/b/#', true],
   ['c', true],
   ['a/bc', false],
   ['a', false],
@@ -18,9 +17,7 @@ it.each([
   ['', false],
   ['/a/b', false],
   ['A/b', false],
-  ['$share/a/b', false],
-  ['$share/a/b/c/x', false],
-  ['$share/group/#', false],
+  ['$share/group/a/b', false],
   ['$SYS/a/b', false],
 ])('whoever has a/b and c/ has %s: %j', (topic, expected) => {
   expect(isBelow(topic, ['a/b', 'c/'])).toBe(expected);
@@ -52,6 +49,20 @@ it('finds topics wherever an operation says that they are', () => {
   expect(allowed('items.*.topic')).toBe(true);
   expect(allowed('?filter', 'topic')).toBe(true);
   expect(allowed('list.*')).toBe(false);
+});
+
+it('looks behind the group of a shared subscription, and of nothing else', () => {
+  const asks = (field: 'filter' | 'topic', value: string) => () =>
+    requireTopics(
+      { topics: [{ in: 'body', field }] },
+      { path: {}, query: {}, body: { [field]: value } },
+      { topicPrefixes: ['a/b'] },
+    );
+  expect(asks('filter', '$share/group/a/b/#')).not.toThrow();
+  for (const filter of ['$share/a/b', '$share/a/b/c/x', '$share/group/#']) {
+    expect(asks('filter', filter)).toThrow('other topics');
+  }
+  expect(asks('topic', '$share/group/a/b')).toThrow('other topics');
 });
 
 it('lets nobody with topics pass who names none, or what is no topic', () => {

@@ -11,10 +11,9 @@ const SHARED = /^\$share\/[^/]+\//;
  * prefix would reach beyond.
  */
 export function isBelow(topic: string, prefixes: readonly string[]): boolean {
-  const name = topic.replace(SHARED, '');
   return prefixes.some((prefix) => {
     const levels = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
-    return name === levels || name.startsWith(`${levels}/`);
+    return topic === levels || topic.startsWith(`${levels}/`);
   });
 }
 
@@ -29,10 +28,19 @@ export function requireTopics(
   { topicPrefixes }: Pick<Caller, 'topicPrefixes'>,
 ): void {
   if (topics === undefined || topicPrefixes === undefined) return;
-  const named = topics.flatMap((place) => valuesAt(place, request));
+  const named = topics.flatMap((place) => {
+    const values = valuesAt(place, request);
+    // `$share/...` as a topic name is no subscription.
+    const isFilter = place.field.endsWith('filter');
+    return isFilter ? values.map((value) => unshared(value)) : values;
+  });
   const isOurs = (topic: unknown) => typeof topic === 'string' && isBelow(topic, topicPrefixes);
   if (named.length > 0 && named.every(isOurs)) return;
   throw new ProblemError('topic-not-allowed', 'The key of the caller is for other topics');
+}
+
+function unshared(filter: unknown): unknown {
+  return typeof filter === 'string' ? filter.replace(SHARED, '') : filter;
 }
 
 function valuesAt(place: TopicPlace, request: CheckedRequest): readonly unknown[] {
