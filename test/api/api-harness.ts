@@ -38,7 +38,7 @@ export async function call(
     ...(json === undefined ? {} : { body: JSON.stringify(json) }),
   });
   const text = await response.text();
-  const isJson = text !== '' && response.headers.get('content-type')?.includes('json') === true;
+  const isJson = text !== '' && /[/+]json/.test(response.headers.get('content-type') ?? '');
   return {
     status: response.status,
     headers: response.headers,

@@ -15,6 +15,7 @@ import {
 } from '#libs/nest-support';
 import { ApiModule } from './api.module.ts';
 import { Streams } from './streams/streams.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { FirstKey } from './guard/first-key.ts';
 import { Guard } from './guard/guard.ts';
@@ -41,6 +42,7 @@ export class ApiProcess {
   readonly #cluster: Cluster;
   readonly #ops: OpsServer;
   #app: NestFastifyApplication | undefined;
+  #audit: AuditLog | undefined;
   #state: ApiState | undefined;
   #firstKey: FirstKey | undefined;
   readonly #announce: (text: string) => void;
@@ -115,6 +117,7 @@ export class ApiProcess {
     const closed = this.#app?.close();
     await this.#streams.close();
     await closed;
+    await this.#audit?.close();
     await this.#client.close();
     await this.#state?.close();
     await this.#ops.close();
@@ -135,11 +138,14 @@ export class ApiProcess {
       frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
         answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
     });
-    installConventions(adapter.getInstance(), { guard, meter: this.#meter, log });
+    const meter = this.#meter;
+    const audit = new AuditLog({ config: this.#config, state, meter, log });
+    this.#audit = audit;
+    installConventions(adapter.getInstance(), { guard, audit, meter, log });
     const app = await NestFactory.create<NestFastifyApplication>(
       ApiModule.with({
         ...{ config: this.#config, cluster: this.#cluster, state, guard },
-        streams: this.#streams,
+        ...{ streams: this.#streams, audit },
       }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.

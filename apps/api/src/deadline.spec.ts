@@ -24,6 +24,7 @@ import { silentLog } from '#libs/testkit';
 import { TIMEOUT_MS, configOf } from '../../../test/api/api-harness.ts';
 import { FakeNode, clientOf } from '../../../test/api/fake-node.ts';
 import { ApiModule } from './api.module.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { NodeClient } from './cluster/node-caller.ts';
 import { Guard } from './guard/guard.ts';
@@ -141,10 +142,11 @@ describe('while nodes fall silent in the middle of an operation', () => {
     const state = await openState(config, silentLog);
     const adapter = new FastifyAdapter();
     const guard = new Guard({ config, state, meter, log: silentLog, now: Date.now });
-    installConventions(adapter.getInstance(), { guard, meter, log: silentLog });
+    const audit = new AuditLog({ config, state, meter, log: silentLog });
+    installConventions(adapter.getInstance(), { guard, audit, meter, log: silentLog });
     const options = { bodyParser: false, logger: false } as const;
     app = await NestFactory.create(
-      ApiModule.with({ config, cluster, state, guard, streams: new Streams(meter) }),
+      ApiModule.with({ config, cluster, state, guard, streams: new Streams(meter), audit }),
       adapter,
       options,
     );

@@ -429,3 +429,4 @@ export {
   type WantedSubscription,
 } from './subscriptions.ts';
 export { isTopicFilter, isTopicName } from './topic.ts';
+export { AUDIT_FILTERS, auditRecordSchema, type AuditRecord } from './audit.ts';

@@ -207,6 +207,9 @@ function success(reply: Reply, example: unknown): JsonObject {
               schema: reference(reply.schema),
               ...(example === undefined ? {} : { example }),
             },
+            ...Object.fromEntries(
+              (reply.otherTypes ?? []).map((type) => [type, { schema: { type: 'string' } }]),
+            ),
           },
         }),
   };

@@ -15,6 +15,8 @@ export interface Reply {
   readonly schema?: z.ZodType;
   /** @defaultValue `application/json` */
   readonly contentType?: string;
+  /** Types besides, for callers that accept no other. */
+  readonly otherTypes?: readonly string[];
   /** Response headers: name to description. */
   readonly headers?: Readonly<Record<string, string>>;
 }

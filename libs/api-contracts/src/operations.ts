@@ -1,5 +1,6 @@
 import { ACCESS_OPERATIONS } from './access.ts';
 import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
+import { AUDIT_OPERATIONS } from './audit.ts';
 import { AUTH_OPERATIONS } from './auth.ts';
 import { BAN_OPERATIONS } from './bans.ts';
 import { API_KEY_OPERATIONS } from './api-keys.ts';
@@ -55,6 +56,7 @@ export const OPERATIONS = {
   ...USER_OPERATIONS,
   ...API_KEY_OPERATIONS,
   ...ROLE_OPERATIONS,
+  ...AUDIT_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isKeysUrl, PUBLIC_ALGORITHMS } from './auth-source.ts';
 import type { ConfigFault } from './config-error.ts';
-import { file, host, milliseconds, port, section, whole } from './kinds.ts';
+import { file, flag, host, milliseconds, port, section, whole } from './kinds.ts';
 import { isNetwork } from './network.ts';
 
 const NETWORK_FAULT = 'must be an IP address or a network such as 10.0.0.0/8';
@@ -104,6 +104,22 @@ const rateLimits = section({
   failureBurst: burst('Credentials that are refused, at once after a rest.', 50),
 });
 
+/** Who changed what through the admin API. */
+const audit = section({
+  recordsMax: whole('Most records that are kept; the oldest go.', {
+    default: 100_000,
+    min: 100,
+    max: 10_000_000,
+    unit: 'records',
+  }),
+  days: whole('For how long a record is kept.', { default: 90, min: 1, max: 3_650, unit: 'days' }),
+  log: flag('Whether each record is a line of the log besides (`audit`).', false),
+  required: flag(
+    'Whether a change is refused (503) while the audit log cannot be written, before anything is done.',
+    false,
+  ),
+});
+
 /** The settings of the admin API. */
 export const api = section({
   host: host(
@@ -122,6 +138,7 @@ export const api = section({
   keyFile: file('File with that key in its first line, read at the start, instead of `api.key`.'),
   jwt,
   rateLimits,
+  audit,
   trustedProxies: z
     .array(z.string().refine(isNetwork, { error: NETWORK_FAULT }))
     .max(64)

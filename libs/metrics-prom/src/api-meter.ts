@@ -43,6 +43,7 @@ export class ApiMeter {
     'publishes',
     'failures',
   ] as const);
+  readonly #auditRecords = this.#counters.auditRecords.by('outcome', ['stored', 'failed'] as const);
   readonly #routes = new ByLabel([], (route: string) => this.#routeSeries(route), OPEN_LABEL_MAX);
 
   /** A request came in. */
@@ -72,6 +73,11 @@ export class ApiMeter {
   nodeCalled(outcome: 'ok' | 'timeout' | 'error', seconds: number): void {
     this.#nodeCalls.get(outcome).value += 1;
     this.#nodeCallDuration.observe(seconds);
+  }
+
+  /** A record for the audit log was stored, or could not be. */
+  audited(outcome: 'stored' | 'failed'): void {
+    this.#auditRecords.get(outcome).value += 1;
   }
 
   /** A stream has begun, or ended. */

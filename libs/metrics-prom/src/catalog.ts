@@ -458,6 +458,11 @@ export const API_COUNTERS = {
     'Events and messages that were gone, or came too fast, before they could be sent to the reader of a stream.',
     'kind',
   ),
+  auditRecords: metric(
+    'skein_api_audit_records_total',
+    'Records for the audit log: stored, or not, since its store was away.',
+    'outcome',
+  ),
   nodeCalls: metric('skein_api_node_calls_total', 'Commands sent to nodes.', 'outcome'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

@@ -5,6 +5,7 @@ import { loadConfig } from '#libs/config';
 import { ApiMeter } from '#libs/metrics-prom';
 import { openLocalApiState } from '#libs/store-local';
 import { silentLog } from '#libs/testkit';
+import { AuditLog } from '../audit/audit-log.ts';
 import { installConventions } from '../http/conventions.ts';
 import { answerProblem } from '../http/problem-filter.ts';
 import { problemOf } from '../http/problem-of.ts';
@@ -52,9 +53,11 @@ beforeAll(async () => {
   };
   const state = await openLocalApiState({ clock: Date.now });
   const parts = { meter: new ApiMeter(), log: silentLog };
-  guard = new Guard({ ...parts, config: loadConfig({ env }), state, now: Date.now });
+  const config = loadConfig({ env });
+  guard = new Guard({ ...parts, config, state, now: Date.now });
   server = fastify();
-  installConventions(server, { ...parts, guard });
+  const audit = new AuditLog({ ...parts, config, state });
+  installConventions(server, { ...parts, guard, audit });
   server.setErrorHandler((error, request, reply) =>
     answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
   );

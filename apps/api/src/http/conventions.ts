@@ -12,6 +12,7 @@ import {
   type ProblemCode,
 } from '#libs/api-contracts';
 import { parseLines } from './ndjson.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Guard } from '../guard/guard.ts';
 import { ProblemError } from './problem-error.ts';
 import { routeOf } from './route.ts';
@@ -19,6 +20,7 @@ import { routeOf } from './route.ts';
 /** What holds for every request. */
 export interface ConventionsOptions {
   readonly guard: Pick<Guard, 'admit' | 'weigh'>;
+  readonly audit: Pick<AuditLog, 'requireWritable' | 'ended'>;
   readonly meter: ApiMeter;
   readonly log: Log;
 }
@@ -53,7 +55,7 @@ export function requestIdOf(request: IncomingMessage): string {
 /** Adds to a server what holds for every request: ids, headers, access, metrics, log. */
 export function installConventions(
   server: FastifyInstance,
-  { guard, meter, log }: ConventionsOptions,
+  { guard, audit, meter, log }: ConventionsOptions,
 ): void {
   const begun = new WeakMap<IncomingMessage, number>();
   server.removeContentTypeParser('text/plain');
@@ -72,9 +74,14 @@ export function installConventions(
     await guard.admit({ request, reply }, operation);
     const isStream = operation?.replies[200]?.contentType === EVENT_STREAM_TYPE;
     const type = isStream ? EVENT_STREAM_TYPE : JSON_TYPE;
-    if (operation?.scope !== 'none' && !accepts(type, request.headers.accept)) {
-      throw new ProblemError('not-acceptable', `Replies are ${type}`);
+    const types = [type, ...(operation?.replies[200]?.otherTypes ?? [])];
+    if (
+      operation?.scope !== 'none' &&
+      !types.some((each) => accepts(each, request.headers.accept))
+    ) {
+      throw new ProblemError('not-acceptable', `Replies are ${types.join(' or ')}`);
     }
+    await audit.requireWritable(operation);
   });
   server.addHook('preHandler', (request, reply) =>
     guard.weigh({ request, reply }, operationOf(request)),
@@ -86,6 +93,7 @@ export function installConventions(
     const { method } = request;
     const route = request.routeOptions.url ?? 'none';
     meter.requestFinished({ route, method, code: reply.statusCode, seconds });
+    audit.ended({ request, reply }, operationOf(request), seconds);
     log.debug('request', { requestId: request.id, method, route, code: reply.statusCode, seconds });
   });
 }

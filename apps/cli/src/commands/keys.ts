@@ -5,6 +5,12 @@ import { FILE_OPTION, bodyOfFile } from './file-body.ts';
 
 /** Who may call the API, and what they may do. */
 export const KEY_COMMANDS: readonly Command[] = [
+  {
+    words: 'audit list',
+    operation: 'GET /api/v1/audit-records',
+    columns: ['time', 'actor', 'action', 'resource', 'outcome', 'status', 'remote_address'],
+    examples: ['skein audit', 'skein audit --action deleteUser --outcome done'],
+  },
   { words: 'whoami', operation: 'GET /api/v1/whoami', examples: ['skein whoami'] },
   {
     words: 'keys list',

@@ -11,11 +11,7 @@ import type { Panel } from './panel.ts';
 
 /** On panels, and not exposed yet. */
 const MISSING = new Set([
-  'skein_api_audit_records_total',
-  'skein_api_event_stream_dropped_total',
-  'skein_api_event_streams',
   'skein_api_operations',
-  'skein_api_rate_limited_total',
   'skein_broker_authentication_duration_seconds',
   'skein_broker_ban_hits_total',
   'skein_broker_cluster_backlog_messages',
@@ -23,8 +19,6 @@ const MISSING = new Set([
   'skein_broker_config_last_reload_success_timestamp_seconds',
   'skein_broker_config_reloads_total',
   'skein_broker_connects_throttled_total',
-  'skein_broker_drain_remaining_connections',
-  'skein_broker_draining',
   'skein_broker_evictions_total',
   'skein_broker_redis_pool_waiting',
 ]);
