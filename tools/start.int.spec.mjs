@@ -31,7 +31,8 @@ describe('npm start', () => {
     expect(run('start', ['--dat', 'x'])).toEqual({
       status: 2,
       stdout: '',
-      stderr: '--dat: is not a known flag; the nearest is --data, see --help\n',
+      stderr:
+        '--dat: is not a known flag; the nearest is --data, see --help; settings are keys of the file and SKEIN_* variables, see docs/configuration.md\n',
     });
   });
 

@@ -173,9 +173,10 @@ describe('wills of QoS 2', () => {
   });
 });
 
-describe('wills of a node that stops', () => {
+describe('wills of a node that stops and holds none back', () => {
   it('are published at once, and with a delay by the next that has the session', async () => {
-    const { nodes } = await startCluster(scope, { REDIS_LEASE_MS: LEASE_MS });
+    const settings = { REDIS_LEASE_MS: LEASE_MS, DRAIN_WILL_HOLD_SECONDS: '0' };
+    const { nodes } = await startCluster(scope, settings);
     const [first, second] = nodes;
     const sub = await MosquittoSub.open(scope, second.port, ['-q', '1', '-t', 'gone/#']);
     await Client.connect(scope, first.url, withWill('plain', 0));

@@ -112,9 +112,19 @@ async function ask(origin: string, key: string | undefined): Promise<void> {
         ...(key !== undefined && { headers: { authorization: `Bearer ${key}` } }),
         signal: AbortSignal.timeout(DEADLINE_MS),
       });
-      told.push(JSON.stringify([...response.headers]), await response.text());
+      told.push(JSON.stringify([...response.headers]), await beginningOf(response));
     }
   }
+}
+
+/** The body of a reply; of a stream, which has no end, what comes first. */
+async function beginningOf(response: Response): Promise<string> {
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+  if (isStream !== true || response.body === null) return response.text();
+  const reader = response.body.getReader();
+  const { value } = await reader.read();
+  await reader.cancel();
+  return Buffer.from(value ?? []).toString();
 }
 
 /** Makes a user, or does not, and keeps the answer. */

@@ -20,6 +20,7 @@ import { Cluster } from './cluster/cluster.ts';
 import { FirstKey } from './guard/first-key.ts';
 import { Guard } from './guard/guard.ts';
 import { answerClientError, installConventions, requestIdOf } from './http/conventions.ts';
+import { Idempotency } from './http/idempotency.ts';
 import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
 import { problemOf } from './http/problem-of.ts';
 import { openState } from './state/open-state.ts';
@@ -141,7 +142,8 @@ export class ApiProcess {
     const meter = this.#meter;
     const audit = new AuditLog({ config: this.#config, state, meter, log });
     this.#audit = audit;
-    installConventions(adapter.getInstance(), { guard, audit, meter, log });
+    const idempotency = new Idempotency({ state, secret: () => guard.secret.value, log });
+    installConventions(adapter.getInstance(), { guard, audit, idempotency, meter, log });
     const app = await NestFactory.create<NestFastifyApplication>(
       ApiModule.with({
         ...{ config: this.#config, cluster: this.#cluster, state, guard },

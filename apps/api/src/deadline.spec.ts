@@ -29,6 +29,7 @@ import { Cluster } from './cluster/cluster.ts';
 import type { NodeClient } from './cluster/node-caller.ts';
 import { Guard } from './guard/guard.ts';
 import { installConventions } from './http/conventions.ts';
+import { Idempotency } from './http/idempotency.ts';
 import { Streams } from './streams/streams.ts';
 import { ProblemFilter } from './http/problem-filter.ts';
 import { openState } from './state/open-state.ts';
@@ -143,7 +144,9 @@ describe('while nodes fall silent in the middle of an operation', () => {
     const adapter = new FastifyAdapter();
     const guard = new Guard({ config, state, meter, log: silentLog, now: Date.now });
     const audit = new AuditLog({ config, state, meter, log: silentLog });
-    installConventions(adapter.getInstance(), { guard, audit, meter, log: silentLog });
+    const log = silentLog;
+    const idempotency = new Idempotency({ state, secret: () => guard.secret.value, log });
+    installConventions(adapter.getInstance(), { guard, audit, idempotency, meter, log });
     const options = { bodyParser: false, logger: false } as const;
     app = await NestFactory.create(
       ApiModule.with({ config, cluster, state, guard, streams: new Streams(meter), audit }),

@@ -5,6 +5,7 @@ import { checkRedis } from './redis-check.ts';
 
 const WARNING: RedisFinding = { kind: 'warning', problem: 'it may be lost', fix: 'keep it' };
 const FAULT: RedisFinding = { kind: 'fault', problem: 'it will be lost', fix: 'keep it' };
+const OTHER: RedisFinding = { kind: 'fault', problem: 'it is too old', fix: 'renew it' };
 
 describe('the check of Redis', () => {
   it('logs what is doubtful and goes on', async () => {
@@ -16,11 +17,11 @@ describe('the check of Redis', () => {
   });
 
   it('refuses what is wrong, in one line each', async () => {
-    const inspect = () => Promise.resolve([FAULT, WARNING, FAULT]);
+    const inspect = () => Promise.resolve([FAULT, WARNING, OTHER]);
     const check = checkRedis({ inspect, log: new RecordingLog(), isStopping: () => false });
 
     await expect(check).rejects.toThrow(
-      'redis: it will be lost; keep it\nredis: it will be lost; keep it',
+      'redis: it will be lost; keep it\nredis: it is too old; renew it',
     );
   });
 

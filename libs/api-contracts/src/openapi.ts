@@ -145,7 +145,7 @@ function parameters(operation: Operation): readonly JsonObject[] {
       required,
       ...(example.query?.[name] === undefined ? {} : { example: example.query[name] }),
     })),
-    ...Object.entries(operation.headers ?? {}).map(([name, description]) => ({
+    ...Object.entries(headersOf(operation)).map(([name, description]) => ({
       in: 'header',
       name,
       description,
@@ -153,6 +153,21 @@ function parameters(operation: Operation): readonly JsonObject[] {
       schema: bounded({ type: 'string' }),
     })),
   ];
+}
+
+const IDEMPOTENCY_KEY =
+  '1 to 128 visible ASCII characters, best a UUID. The same request under the same key is carried out once within 24 hours; a repetition gets the first answer, with `Idempotency-Replayed: true`.';
+
+/** Whether a repetition of an operation can be told from another request. */
+function takesKey({ method, scope }: Operation): boolean {
+  return method === 'post' && scope !== 'none';
+}
+
+function headersOf(operation: Operation): Readonly<Record<string, string>> {
+  return {
+    ...operation.headers,
+    ...(takesKey(operation) && { 'Idempotency-Key': IDEMPOTENCY_KEY }),
+  };
 }
 
 function parameter(place: string, name: string, schema: JsonObject): JsonObject {
@@ -224,6 +239,7 @@ function failures(operation: Operation): Record<string, JsonObject> {
     ...(operation.body === undefined
       ? []
       : (['payload-too-large', 'unsupported-media-type'] as const)),
+    ...(takesKey(operation) ? (['idempotency-in-progress', 'idempotency-mismatch'] as const) : []),
     ...operation.problems,
   ]);
   const replies: Record<string, JsonObject> = {};

@@ -105,6 +105,11 @@ export const PROBLEMS = {
     title: 'Conflict',
     text: 'The resource does not permit the change in its present state; the detail says why.',
   },
+  'idempotency-in-progress': {
+    status: 409,
+    title: 'Request in progress',
+    text: 'A request with this `Idempotency-Key` is being carried out. Ask again in a second: the answer will be that of the first.',
+  },
   'precondition-failed': {
     status: 412,
     title: 'Precondition failed',
@@ -124,6 +129,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'Unprocessable',
     text: 'The request is well-formed but refers to what does not exist or cannot be; the detail says what.',
+  },
+  'idempotency-mismatch': {
+    status: 422,
+    title: 'Idempotency-Key used before',
+    text: 'Another body was sent under this `Idempotency-Key` within 24 hours. Take a new key for a new request.',
   },
   'precondition-required': {
     status: 428,

@@ -9,6 +9,7 @@ import { openLocalApiState } from '#libs/store-local';
 import { silentLog } from '#libs/testkit';
 import { Guard } from '../guard/guard.ts';
 import { installConventions } from '../http/conventions.ts';
+import { Idempotency } from '../http/idempotency.ts';
 import { problemOf } from '../http/problem-of.ts';
 import { answerProblem } from '../http/problem-filter.ts';
 import { routeOf } from '../http/route.ts';
@@ -28,7 +29,9 @@ async function open(env: Readonly<Record<string, string>>, change?: (state: ApiS
   const parts = { config, state, meter: new ApiMeter(), log: silentLog };
   const audit = new AuditLog(parts);
   const server = fastify();
-  installConventions(server, { ...parts, audit, guard: new Guard({ ...parts, now: Date.now }) });
+  const guard = new Guard({ ...parts, now: Date.now });
+  const idempotency = new Idempotency({ ...parts, secret: () => guard.secret.value });
+  installConventions(server, { ...parts, audit, idempotency, guard });
   server.setErrorHandler((error, request, reply) =>
     answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
   );

@@ -7,6 +7,7 @@ import { openLocalApiState } from '#libs/store-local';
 import { silentLog } from '#libs/testkit';
 import { AuditLog } from '../audit/audit-log.ts';
 import { installConventions } from '../http/conventions.ts';
+import { Idempotency } from '../http/idempotency.ts';
 import { answerProblem } from '../http/problem-filter.ts';
 import { problemOf } from '../http/problem-of.ts';
 import { routeOf } from '../http/route.ts';
@@ -57,7 +58,8 @@ beforeAll(async () => {
   guard = new Guard({ ...parts, config, state, now: Date.now });
   server = fastify();
   const audit = new AuditLog({ ...parts, config, state });
-  installConventions(server, { ...parts, guard, audit });
+  const idempotency = new Idempotency({ ...parts, state, secret: () => guard.secret.value });
+  installConventions(server, { ...parts, guard, audit, idempotency });
   server.setErrorHandler((error, request, reply) =>
     answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
   );

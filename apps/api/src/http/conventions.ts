@@ -11,6 +11,7 @@ import {
   type Operation,
   type ProblemCode,
 } from '#libs/api-contracts';
+import type { Idempotency } from './idempotency.ts';
 import { parseLines } from './ndjson.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Guard } from '../guard/guard.ts';
@@ -21,6 +22,7 @@ import { routeOf } from './route.ts';
 export interface ConventionsOptions {
   readonly guard: Pick<Guard, 'admit' | 'weigh'>;
   readonly audit: Pick<AuditLog, 'requireWritable' | 'ended'>;
+  readonly idempotency: Pick<Idempotency, 'begin' | 'end'>;
   readonly meter: ApiMeter;
   readonly log: Log;
 }
@@ -55,7 +57,7 @@ export function requestIdOf(request: IncomingMessage): string {
 /** Adds to a server what holds for every request: ids, headers, access, metrics, log. */
 export function installConventions(
   server: FastifyInstance,
-  { guard, audit, meter, log }: ConventionsOptions,
+  { guard, audit, idempotency, meter, log }: ConventionsOptions,
 ): void {
   const begun = new WeakMap<IncomingMessage, number>();
   server.removeContentTypeParser('text/plain');
@@ -83,9 +85,15 @@ export function installConventions(
     }
     await audit.requireWritable(operation);
   });
-  server.addHook('preHandler', (request, reply) =>
-    guard.weigh({ request, reply }, operationOf(request)),
-  );
+  server.addHook('preHandler', async (request, reply) => {
+    const operation = operationOf(request);
+    await guard.weigh({ request, reply }, operation);
+    return (await idempotency.begin({ request, reply }, operation)) ? reply : undefined;
+  });
+  server.addHook('onSend', async (request, reply, payload) => {
+    await idempotency.end({ request, reply }, payload);
+    return payload;
+  });
   server.addHook('onResponse', async (request, reply) => {
     const start = begun.get(request.raw);
     if (start === undefined) return;

@@ -13,6 +13,9 @@ export interface ProblemExtras {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** How details begin that say so: a node that was asked, and did not answer, may have done it. */
+const NOTHING_DONE = /^(?:Not done|No node answers)/;
+
 /** A call that failed in a way the contract knows; becomes the reply. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
@@ -27,6 +30,11 @@ export class ProblemError extends Error {
 
   get status(): number {
     return PROBLEMS[this.code].status;
+  }
+
+  /** Whether it is certain that nothing was done, so that the same may be asked again. Details say so in these words. */
+  get changedNothing(): boolean {
+    return this.code === 'overloaded' || NOTHING_DONE.test(this.message);
   }
 
   /** As the problem of one item of many. */

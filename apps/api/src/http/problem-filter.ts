@@ -25,6 +25,13 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+const answered = new WeakMap<FastifyRequest, ProblemError>();
+
+/** The problem that a request was answered with, if it was. */
+export function problemAnswered(request: FastifyRequest): ProblemError | undefined {
+  return answered.get(request);
+}
+
 /** Sends a problem as the reply. */
 export function answerProblem(
   problem: ProblemError,
@@ -36,6 +43,7 @@ export function answerProblem(
     void reply.code(204).header('allow', allow).send();
     return;
   }
+  answered.set(request, problem);
   void reply
     .code(problem.status)
     .headers({ 'x-request-id': request.id, ...problem.extras.headers })
