@@ -111,7 +111,9 @@ export class DrainsController {
     const members = membersOf(await inquiry.nodes(), body.nodes);
     const { answered, unavailable } = await inquiry.askAll(members, { kind: 'status' });
     if (unavailable.length > 0) {
-      throw new ProblemError('node-unavailable', `Not done: silent: ${unavailable.join(', ')}`);
+      throw new ProblemError('node-unavailable', `Not done: silent: ${unavailable.join(', ')}`, {
+        nothingDone: true,
+      });
     }
     const loads = answered.map(({ node, answer }) => {
       return { node: node.nodeId, connections: answer.connections };

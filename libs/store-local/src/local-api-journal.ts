@@ -8,16 +8,12 @@ import {
 } from '#libs/broker-ports';
 import { jsonFormat, Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
+import { comparePlaces, placeId, placeOf, type JournalPlace } from './journal-place.ts';
 import { TABLES } from './tables.ts';
 
-interface Kept<Entry> {
-  readonly atMs: number;
-  /** Tells those of one millisecond apart. */
-  readonly number: number;
+interface Kept<Entry> extends JournalPlace {
   readonly entry: Entry;
 }
-
-type Place = Pick<Kept<unknown>, 'atMs' | 'number'>;
 
 /** A journal of the API of a single node: all in memory, and in a file when it is to survive the process. */
 export class LocalApiJournal<Entry> implements ApiJournal<Entry> {
@@ -52,7 +48,7 @@ export class LocalApiJournal<Entry> implements ApiJournal<Entry> {
     this.#table.put([place.atMs, place.number], entry);
     this.#drop();
     await this.#journal?.committed();
-    return idOf(place);
+    return placeId(place);
   }
 
   async page({
@@ -67,11 +63,11 @@ export class LocalApiJournal<Entry> implements ApiJournal<Entry> {
       from === undefined
         ? this.#kept.slice(Math.max(to - limit, 0), to).reverse()
         : this.#kept.slice(from, from + limit);
-    return found.map((kept) => ({ id: idOf(kept), atMs: kept.atMs, entry: kept.entry }));
+    return found.map((kept) => ({ id: placeId(kept), atMs: kept.atMs, entry: kept.entry }));
   }
 
   /** Later than all before, also when the clock was set back. */
-  #next(): Place {
+  #next(): JournalPlace {
     const last = this.#kept.at(-1);
     const nowMs = this.#clock();
     if (last === undefined || last.atMs < nowMs) return { atMs: nowMs, number: 0 };
@@ -87,16 +83,16 @@ export class LocalApiJournal<Entry> implements ApiJournal<Entry> {
     for (const { atMs, number } of this.#kept.splice(0, count)) this.#table.remove([atMs, number]);
   }
 
-  #placeBefore(place: Place): number {
-    return this.#count((kept) => compare(kept, place) < 0);
+  #placeBefore(place: JournalPlace): number {
+    return this.#count((kept) => comparePlaces(kept, place) < 0);
   }
 
-  #placeAfter(place: Place): number {
-    return this.#count((kept) => compare(kept, place) <= 0);
+  #placeAfter(place: JournalPlace): number {
+    return this.#count((kept) => comparePlaces(kept, place) <= 0);
   }
 
   /** How many there are at the beginning of which something holds. */
-  #count(holds: (kept: Place) => boolean): number {
+  #count(holds: (kept: JournalPlace) => boolean): number {
     let low = 0;
     let high = this.#kept.length;
     while (low < high) {
@@ -107,17 +103,4 @@ export class LocalApiJournal<Entry> implements ApiJournal<Entry> {
     }
     return low;
   }
-}
-
-function compare(one: Place, other: Place): number {
-  return one.atMs - other.atMs || one.number - other.number;
-}
-
-function idOf({ atMs, number }: Place): string {
-  return `${atMs}-${number}`;
-}
-
-function placeOf(id: string): Place {
-  const [atMs = 0, number = 0] = id.split('-').map(Number);
-  return { atMs, number };
 }

@@ -7,15 +7,10 @@ import type {
 } from '#libs/broker-ports';
 import { jsonFormat, Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
+import { comparePlaces, placeId, placeOf, type JournalPlace } from './journal-place.ts';
 import { TABLES } from './tables.ts';
 
-/** Where a letter is: when it came, and which of that millisecond it is. */
-interface Place {
-  readonly atMs: number;
-  readonly number: number;
-}
-
-interface Kept extends Place {
+interface Kept extends JournalPlace {
   readonly letter: DeadLetter;
   /** What it takes in JSON. */
   readonly bytes: number;
@@ -29,7 +24,7 @@ export class LocalDeadLetterStore implements DeadLetterStore {
   readonly #table: Table<DeadLetter>;
   /** By id, in the order of their coming. */
   readonly #kept = new Map<string, Kept>();
-  #last: Place = { atMs: 0, number: 0 };
+  #last: JournalPlace = { atMs: 0, number: 0 };
   #bytes = 0;
 
   constructor(bounds: DeadLetterBounds, { clock, journal }: LocalStoreOptions) {
@@ -60,7 +55,7 @@ export class LocalDeadLetterStore implements DeadLetterStore {
     const found: KeptDeadLetter[] = [];
     for (const kept of this.#kept.values()) {
       if (found.length >= limit) break;
-      if (compare(kept, from) > 0 && kept.atMs >= fromMs) found.push(letterOf(kept));
+      if (comparePlaces(kept, from) > 0 && kept.atMs >= fromMs) found.push(letterOf(kept));
     }
     return found;
   }
@@ -82,9 +77,9 @@ export class LocalDeadLetterStore implements DeadLetterStore {
     await this.#journal?.committed();
   }
 
-  #hold(place: Place, letter: DeadLetter): void {
+  #hold(place: JournalPlace, letter: DeadLetter): void {
     const bytes = Buffer.byteLength(JSON.stringify(letter));
-    this.#kept.set(idOf(place), { ...place, letter, bytes });
+    this.#kept.set(placeId(place), { ...place, letter, bytes });
     this.#bytes += bytes;
     this.#last = place;
   }
@@ -98,7 +93,7 @@ export class LocalDeadLetterStore implements DeadLetterStore {
   }
 
   /** Later than all before, also when the clock was set back. */
-  #next(): Place {
+  #next(): JournalPlace {
     const { atMs, number } = this.#last;
     const nowMs = this.#clock();
     return atMs < nowMs ? { atMs: nowMs, number: 0 } : { atMs, number: number + 1 };
@@ -120,18 +115,5 @@ export class LocalDeadLetterStore implements DeadLetterStore {
 }
 
 function letterOf({ letter, ...place }: Kept): KeptDeadLetter {
-  return { ...letter, id: idOf(place), atMs: place.atMs };
-}
-
-function compare(one: Place, other: Place): number {
-  return one.atMs - other.atMs || one.number - other.number;
-}
-
-function idOf({ atMs, number }: Place): string {
-  return `${atMs}-${number}`;
-}
-
-function placeOf(id: string): Place {
-  const [atMs = 0, number = 0] = id.split('-').map(Number);
-  return { atMs, number };
+  return { ...letter, id: placeId(place), atMs: place.atMs };
 }

@@ -1,50 +1,16 @@
-import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { fastify, type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { OPERATIONS, type Operation, type OperationId } from '#libs/api-contracts';
 import { StoreUnavailableError, type ApiState } from '#libs/broker-ports';
-import { loadConfig } from '#libs/config';
-import { ApiMeter } from '#libs/metrics-prom';
-import { openLocalApiState } from '#libs/store-local';
-import { silentLog } from '#libs/testkit';
-import { Guard } from '../guard/guard.ts';
-import { installConventions } from '../http/conventions.ts';
-import { Idempotency } from '../http/idempotency.ts';
-import { problemOf } from '../http/problem-of.ts';
-import { answerProblem } from '../http/problem-filter.ts';
-import { routeOf } from '../http/route.ts';
-import { AuditLog } from './audit-log.ts';
+import type { ApiMeter } from '#libs/metrics-prom';
+import { KEY } from '../../../../test/api/api-harness.ts';
+import { everyOperation } from '../../../../test/api/every-operation.ts';
+import type { AuditLog } from './audit-log.ts';
 
-const KEY = 'a-key-for-tests-0123456789';
 const PLANTED = 'planted-secret-of-a-body';
 
 const CHANGES = Object.entries<Operation>(OPERATIONS).filter(([, { method }]) => method !== 'get');
 const READS = Object.entries<Operation>(OPERATIONS).filter(([, { method }]) => method === 'get');
-
-/** A server with every operation, each of which answers 204 at once. */
-async function open(env: Readonly<Record<string, string>>, change?: (state: ApiState) => ApiState) {
-  const config = loadConfig({ env: { SKEIN_API_KEY: KEY, ...env } });
-  const made = await openLocalApiState({ clock: Date.now });
-  const state = change?.(made) ?? made;
-  const parts = { config, state, meter: new ApiMeter(), log: silentLog };
-  const audit = new AuditLog(parts);
-  const server = fastify();
-  const guard = new Guard({ ...parts, now: Date.now });
-  const idempotency = new Idempotency({ ...parts, secret: () => guard.secret.value });
-  installConventions(server, { ...parts, audit, idempotency, guard });
-  server.setErrorHandler((error, request, reply) =>
-    answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
-  );
-  for (const operation of Object.values<Operation>(OPERATIONS)) {
-    server.route({
-      method: operation.method.toUpperCase(),
-      url: routeOf(operation),
-      handler: (_, reply) => reply.code(204).header('etag', '"2"').send(),
-    });
-  }
-  await server.ready();
-  return { server, audit, meter: parts.meter };
-}
 
 async function recordsOf(audit: AuditLog) {
   await audit.close();
@@ -76,11 +42,7 @@ describe('the audit log', () => {
   let meter: ApiMeter;
 
   beforeAll(async () => {
-    ({ server, audit, meter } = await open({
-      SKEIN_API_RATE_LIMITS_REQUESTS_PER_SECOND: '0',
-      SKEIN_API_RATE_LIMITS_PUBLISHES_PER_SECOND: '0',
-      SKEIN_API_RATE_LIMITS_FAILURES_PER_SECOND: '0',
-    }));
+    ({ server, audit, meter } = await everyOperation());
   });
   afterAll(() => server.close());
 
@@ -135,7 +97,7 @@ describe('an audit log whose store is away', () => {
   const [, read] = READS[0] ?? [];
 
   it('lets changes pass, and counts what it could not store', async () => {
-    const { server, audit, meter } = await open({}, withoutJournal);
+    const { server, audit, meter } = await everyOperation({}, withoutJournal);
     if (change === undefined) throw new Error('there is no change');
     expect((await send(server, change, `Bearer ${KEY}`)).statusCode).toBe(204);
     await audit.close();
@@ -145,7 +107,7 @@ describe('an audit log whose store is away', () => {
   });
 
   it('lets none pass where records are required, and only reads', async () => {
-    const { server } = await open({ SKEIN_API_AUDIT_REQUIRED: 'true' }, withoutJournal);
+    const { server } = await everyOperation({ SKEIN_API_AUDIT_REQUIRED: 'true' }, withoutJournal);
     if (change === undefined || read === undefined) throw new Error('there is nothing');
     const refused = await send(server, change, `Bearer ${KEY}`);
     expect(refused.statusCode).toBe(503);

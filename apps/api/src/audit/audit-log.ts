@@ -62,6 +62,7 @@ export class AuditLog {
       throw new ProblemError(
         'storage-unavailable',
         'Not done: the audit log cannot be written, and the configuration asks for it',
+        { nothingDone: true },
       );
     }
   }

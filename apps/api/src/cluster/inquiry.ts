@@ -33,8 +33,18 @@ export interface ChangeOptions {
   readonly waitsMs?: number;
 }
 
-const NOT_DONE = 'Not done: no node can be reached';
-const UNKNOWN = 'The node did not answer in time; whether the change was made is unknown';
+/** What the silence of a node means. */
+interface Silence {
+  readonly detail: string;
+  readonly nothingDone: boolean;
+}
+
+const NOT_DONE: Silence = { detail: 'Not done: no node can be reached', nothingDone: true };
+const NOT_SENT: Silence = { detail: 'Not done: the node cannot be reached', nothingDone: true };
+const UNKNOWN: Silence = {
+  detail: 'The node did not answer in time; whether the change was made is unknown',
+  nothingDone: false,
+};
 
 /** A call that comes too late is still made: a node that answers at once is heard. */
 const LEAST_MS = 10;
@@ -49,6 +59,8 @@ export class Inquiry {
   readonly #caller: NodeCaller;
   readonly #deadlineMs: number;
   #nodes: Promise<readonly WireNode[]> | undefined;
+  /** Whether a node was asked for more than an answer. */
+  #mayHaveChanged = false;
 
   constructor(caller: NodeCaller, timeoutMs: number) {
     this.#caller = caller;
@@ -70,6 +82,7 @@ export class Inquiry {
     nodes: readonly WireNode[],
     command: CommandOf<K>,
   ): Promise<Answers<NodeAnswers[K]>> {
+    this.#mayHaveChanged = true;
     return this.#gather(nodes, command, this.leftMs);
   }
 
@@ -84,7 +97,7 @@ export class Inquiry {
   ): Promise<Answers<NodeAnswers[K]>> {
     const answers = await this.askAll(nodes, command);
     if (nodes.length > 0 && answers.answered.length === 0) {
-      throw new ProblemError('node-unavailable', 'No node answers');
+      throw silent(this.#unanswered);
     }
     return answers;
   }
@@ -98,10 +111,10 @@ export class Inquiry {
     const [first, second] = await this.#candidates();
     const result = await this.#caller.ask(first.nodeId, command, this.leftMs / 2);
     if (result.kind === 'reply' || second === undefined) {
-      return answerOf<K>(result, 'No node answers');
+      return answerOf<K>(result, this.#unanswered);
     }
     const other = await this.#caller.ask(second.nodeId, command, this.leftMs / 2);
-    return answerOf<K>(other, 'No node answers');
+    return answerOf<K>(other, this.#unanswered);
   }
 
   /**
@@ -114,6 +127,7 @@ export class Inquiry {
     { node, waitsMs = 0 }: ChangeOptions = {},
   ): Promise<NodeAnswers[K]> {
     const { nodeId } = node ?? (await this.#candidates())[0];
+    this.#mayHaveChanged = true;
     const result = await this.#caller.ask(nodeId, command, this.leftMs + waitsMs);
     const sent = result.kind === 'unreachable' && result.sent;
     return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
@@ -131,10 +145,13 @@ export class Inquiry {
     isChange = false,
   ): Promise<NodeAnswers[K]> {
     await this.requireNode(nodeId);
+    this.#mayHaveChanged ||= isChange;
     const result = await this.#caller.ask(nodeId, command, this.leftMs);
-    if (!isChange) return answerOf<K>(result, 'The node does not answer');
+    if (!isChange) {
+      return answerOf<K>(result, { ...this.#unanswered, detail: 'The node does not answer' });
+    }
     const sent = result.kind === 'unreachable' && result.sent;
-    return answerOf<K>(result, sent ? UNKNOWN : 'Not done: the node cannot be reached');
+    return answerOf<K>(result, sent ? UNKNOWN : NOT_SENT);
   }
 
   /** The node of this id. @throws ProblemError 404 when none with a lease has it. */
@@ -194,6 +211,7 @@ export class Inquiry {
 
   /** Asks one node. @throws ProblemError when it does not answer, or cannot. */
   async askOne<K extends Kind>(node: WireNode, command: CommandOf<K>): Promise<NodeAnswers[K]> {
+    this.#mayHaveChanged = true;
     const result = await this.#caller.ask(node.nodeId, command, this.leftMs);
     const sent = result.kind === 'unreachable' && result.sent;
     return answerOf<K>(result, sent ? UNKNOWN : NOT_DONE);
@@ -212,7 +230,7 @@ export class Inquiry {
       const { answered, unavailable } = await this.askAll(await this.nodes(), {
         ...{ kind: 'disconnect', clientId, ...how },
       });
-      if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN);
+      if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN.detail);
     });
   }
 
@@ -224,7 +242,7 @@ export class Inquiry {
       const unowned = await this.#unownedAfter(error, clientId);
       if (unowned === undefined) throw error;
       const detail = `Not done: ${unowned.nodeId}, which had the session, has gone, and no node has taken it over yet`;
-      throw new ProblemError('node-unavailable', detail);
+      throw silent({ detail, nothingDone: true });
     }
   }
 
@@ -238,9 +256,13 @@ export class Inquiry {
     return Math.max(this.#deadlineMs - performance.now(), LEAST_MS);
   }
 
+  get #unanswered(): Silence {
+    return { detail: 'No node answers', nothingDone: !this.#mayHaveChanged };
+  }
+
   async #findNodes(): Promise<readonly WireNode[]> {
     const result = await this.#caller.askAny({ kind: 'nodes' }, this.leftMs / 2);
-    const { nodes } = answerOf<'nodes'>(result, 'No node answers');
+    const { nodes } = answerOf<'nodes'>(result, this.#unanswered);
     return nodes.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }
 
@@ -267,16 +289,16 @@ export class Inquiry {
 
   async #candidates(): Promise<readonly [WireNode, WireNode | undefined]> {
     const [first, second] = this.#caller.rank(await this.nodes());
-    if (first === undefined) throw new ProblemError('node-unavailable', NOT_DONE);
+    if (first === undefined) throw silent(NOT_DONE);
     return [first, second];
   }
 }
 
 function answerOf<K extends Kind>(
   result: NodeCallResult<NodeReply>,
-  silence: string,
+  silence: Silence,
 ): NodeAnswers[K] {
-  if (result.kind === 'unreachable') throw new ProblemError('node-unavailable', silence);
+  if (result.kind === 'unreachable') throw silent(silence);
   const { reply } = result;
   // The one place where JSON of a node enters: nodes and API are of one release.
   if (reply.kind === 'done') return reply.answer as NodeAnswers[K];
@@ -284,6 +306,10 @@ function answerOf<K extends Kind>(
     throw new ProblemError('storage-unavailable', 'The store behind the node did not answer');
   }
   throw new ProblemError('internal', 'The node failed; its log holds the cause');
+}
+
+function silent({ detail, nothingDone }: Silence): ProblemError {
+  return new ProblemError('node-unavailable', detail, { nothingDone });
 }
 
 function absent(unavailable: readonly string[], silence?: string): ProblemError {

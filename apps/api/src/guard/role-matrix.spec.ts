@@ -1,17 +1,8 @@
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { OPERATIONS, SCOPES, type Operation, type Scope } from '#libs/api-contracts';
-import { loadConfig } from '#libs/config';
-import { ApiMeter } from '#libs/metrics-prom';
-import { openLocalApiState } from '#libs/store-local';
-import { silentLog } from '#libs/testkit';
-import { AuditLog } from '../audit/audit-log.ts';
-import { installConventions } from '../http/conventions.ts';
-import { Idempotency } from '../http/idempotency.ts';
-import { answerProblem } from '../http/problem-filter.ts';
-import { problemOf } from '../http/problem-of.ts';
-import { routeOf } from '../http/route.ts';
-import { Guard } from './guard.ts';
+import { everyOperation } from '../../../../test/api/every-operation.ts';
+import type { Guard } from './guard.ts';
 import { newId } from './key-secret.ts';
 
 /** What the contract of the API says that each role may do, written down once more. */
@@ -46,31 +37,7 @@ let guard: Guard;
 const secrets = new Map<string, string>();
 
 beforeAll(async () => {
-  const env = {
-    SKEIN_API_KEY: 'a-key-for-tests-0123456789',
-    SKEIN_API_RATE_LIMITS_REQUESTS_PER_SECOND: '0',
-    SKEIN_API_RATE_LIMITS_PUBLISHES_PER_SECOND: '0',
-    SKEIN_API_RATE_LIMITS_FAILURES_PER_SECOND: '0',
-  };
-  const state = await openLocalApiState({ clock: Date.now });
-  const parts = { meter: new ApiMeter(), log: silentLog };
-  const config = loadConfig({ env });
-  guard = new Guard({ ...parts, config, state, now: Date.now });
-  server = fastify();
-  const audit = new AuditLog({ ...parts, config, state });
-  const idempotency = new Idempotency({ ...parts, state, secret: () => guard.secret.value });
-  installConventions(server, { ...parts, guard, audit, idempotency });
-  server.setErrorHandler((error, request, reply) =>
-    answerProblem(problemOf(error, { method: request.method, path: '' }), request, reply),
-  );
-  for (const [, operation] of ALL) {
-    server.route({
-      method: operation.method.toUpperCase(),
-      url: routeOf(operation),
-      handler: (_, reply) => reply.code(204).send(),
-    });
-  }
-  await server.ready();
+  ({ server, guard } = await everyOperation());
   for (const role of Object.keys(ROLES)) secrets.set(role, await secretOf({ role }));
   secrets.set('expired', await secretOf({ role: 'admin', expiresAtMs: 1 }));
 });

@@ -11,10 +11,9 @@ export interface ProblemExtras {
   readonly errors?: readonly FieldError[];
   readonly mqttReasonCode?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Nothing was changed for certain. A node that was asked and did not answer may have done it. */
+  readonly nothingDone?: boolean;
 }
-
-/** How details begin that say so: a node that was asked, and did not answer, may have done it. */
-const NOTHING_DONE = /^(?:Not done|No node answers)/;
 
 /** A call that failed in a way the contract knows; becomes the reply. */
 export class ProblemError extends Error {
@@ -32,9 +31,10 @@ export class ProblemError extends Error {
     return PROBLEMS[this.code].status;
   }
 
-  /** Whether it is certain that nothing was done, so that the same may be asked again. Details say so in these words. */
+  /** Whether it failed without any effect, so that the same may be asked again. What was refused (4xx) is an answer. */
   get changedNothing(): boolean {
-    return this.code === 'overloaded' || NOTHING_DONE.test(this.message);
+    const { nothingDone = this.code === 'overloaded' } = this.extras;
+    return this.status >= 500 && nothingDone;
   }
 
   /** As the problem of one item of many. */
