@@ -7,19 +7,21 @@ import { loadConfig } from '#libs/config';
 import { buildIfStale } from './build.mjs';
 import { curlKey, mosquittoLogin, variablesNeeded } from './credentials.mjs';
 import { ensurePrograms } from './debian-packages.mjs';
+import { startPrometheus } from './observe.mjs';
 import { listening } from './ports.mjs';
 import { ProcessGroup, onStopSignal } from './process-group.mjs';
 import { step } from './progress.mjs';
 import { awaitReady } from './readiness.mjs';
 import { createTopics, openKafka, startRedis } from './services.mjs';
 
-const HELP = `usage: npm run cluster [-- --no-kafka | --help]
+const HELP = `usage: npm run cluster [-- [--no-kafka] [--observe] | --help]
 
 Starts three broker nodes, the admin API, a Redis and a Kafka on this machine, without containers, and stops them on
 Ctrl-C. Kafka comes as jars through Maven (Java 17), or is the one of KAFKA_BROKERS. All data is in a directory that is
 removed at the end.
 
   --no-kafka   without Kafka and bridge rules
+  --observe    with a Prometheus that scrapes all of them every 5 s and evaluates the alerts of deploy/monitoring
   --help       print this and exit`;
 
 const EXIT_USAGE = 2;
@@ -27,6 +29,7 @@ const EXIT_USAGE = 2;
 const EXIT_LEASE_LOST = 75;
 const HOST = '127.0.0.1';
 const API = { port: 8080, opsPort: 9467 };
+const PROMETHEUS_PORT = 9090;
 const NODES = [1, 2, 3].map((number) => ({
   id: `node${number}`,
   tcp: 1882 + number,
@@ -61,17 +64,30 @@ function startApp(app, name, env) {
   return group.start(process.execPath, ['--enable-source-maps', main], options);
 }
 
-async function takenPorts() {
+async function takenPorts(observed) {
   const wanted = [API.port, API.opsPort, ...NODES.flatMap(({ tcp, ws, ops }) => [tcp, ws, ops])];
+  if (observed) wanted.push(PROMETHEUS_PORT);
   const taken = await Promise.all(wanted.map((port) => listening(port)));
   return wanted.filter((_, index) => taken[index]);
 }
 
-const summary = (kafka, config) => `
+/** Starts a Prometheus that scrapes all that was started; returns its URL. */
+function observe(directory) {
+  const nodes = NODES.map(({ id, ops }) => ({ pod: id, port: ops }));
+  const apis = [{ pod: 'api', port: API.opsPort }];
+  const where = { port: PROMETHEUS_PORT, nodes, apis, namespace: 'local' };
+  return step('starting Prometheus', () => startPrometheus(servers, directory, where));
+}
+
+const summary = ({ kafka, prometheus, config }) => `
 Skein runs as a cluster of ${NODES.length} nodes
 ${NODES.map(({ id, tcp, ws, ops }) => `  ${id}      mqtt://${HOST}:${tcp}  ws://${HOST}:${ws}/mqtt  http://${HOST}:${ops}/metrics`).join('\n')}
   Admin API  http://${HOST}:${API.port}/api/v1, Swagger UI http://${HOST}:${API.port}/api/docs${
     kafka === undefined ? '' : `\n  Kafka      ${kafka}`
+  }${
+    prometheus === undefined
+      ? ''
+      : `\n  Prometheus ${prometheus}/alerts; dashboards for Grafana are in deploy/monitoring/dashboards`
   }
 Try, each in a terminal of its own${variablesNeeded(config)}:
   receive on node 3:       mosquitto_sub -p ${NODES[2].tcp}${mosquittoLogin(config)} -V 5 -t 'devices/+/telemetry' -q 1 -v
@@ -87,8 +103,8 @@ Try, each in a terminal of its own${variablesNeeded(config)}:
 Ctrl-C drains and stops everything.
 `;
 
-async function main({ withKafka }) {
-  const taken = await takenPorts();
+async function main({ withKafka, observed }) {
+  const taken = await takenPorts(observed);
   if (taken.length > 0) {
     console.error(`port ${taken.join(', ')}: already in use; stop what listens there`);
     return EXIT_USAGE;
@@ -125,7 +141,8 @@ async function main({ withKafka }) {
     ]),
   );
   if (!all.every(Boolean)) return Number(await failed) || 1;
-  console.log(summary(brokers, loadConfig({ env: shared })));
+  const prometheus = observed ? await observe(join(directory, 'prometheus')) : undefined;
+  console.log(summary({ kafka: brokers, prometheus, config: loadConfig({ env: shared }) }));
   // A node that is killed on purpose is part of trying a cluster; the others go on.
   await Promise.all(apps.map(({ ended }) => ended));
   return 0;
@@ -137,9 +154,11 @@ async function stopAll() {
 }
 
 const argv = process.argv.slice(2);
-const unknown = argv.find((flag) => !['--no-kafka', '--help'].includes(flag));
+const unknown = argv.find((flag) => !['--no-kafka', '--observe', '--help'].includes(flag));
 if (unknown !== undefined) {
-  console.error(`${unknown}: is not a known flag; the known ones are --no-kafka and --help`);
+  console.error(
+    `${unknown}: is not a known flag; the known ones are --no-kafka, --observe and --help`,
+  );
   process.exit(EXIT_USAGE);
 }
 if (argv.includes('--help')) {
@@ -156,7 +175,8 @@ onStopSignal(
   },
   () => group.kill(),
 );
-const code = await main({ withKafka: !argv.includes('--no-kafka') }).catch((error) => {
+const wishes = { withKafka: !argv.includes('--no-kafka'), observed: argv.includes('--observe') };
+const code = await main(wishes).catch((error) => {
   console.error(error.message);
   return 1;
 });

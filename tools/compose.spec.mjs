@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
@@ -96,6 +97,24 @@ describe('images', () => {
       expect(read(dockerfile)).toContain(`dist/apps/${app}/src/main.js`);
     },
   );
+});
+
+it('shows the dashboards where Grafana looks for them, under the password of the caller', () => {
+  const { grafana, prometheus } = services;
+  const folder = parse(read('deploy/compose/grafana/dashboards.yml')).providers[0].options.path;
+  const rules = parse(read('deploy/compose/prometheus.yml')).rule_files;
+
+  expect(grafana.volumes).toContain(`../monitoring/dashboards:${folder}:ro`);
+  expect(grafana.environment.GF_SECURITY_ADMIN_PASSWORD).toBe(
+    '${GRAFANA_PASSWORD:?set GRAFANA_PASSWORD}',
+  );
+  expect(prometheus.volumes).toContain(`../monitoring/rules:${dirname(rules[0])}:ro`);
+});
+
+it('labels what it scrapes as rules and dashboards count it', () => {
+  const labels = scrapes.flatMap((scrape) => scrape.static_configs.map((each) => each.labels));
+
+  expect(labels).toEqual([...nodes, 'api'].map((pod) => ({ namespace: 'compose', pod })));
 });
 
 it('scrapes every node and the API under the job names of the dashboards', () => {
