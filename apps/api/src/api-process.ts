@@ -14,6 +14,8 @@ import {
   type Health,
 } from '#libs/nest-support';
 import { ApiModule } from './api.module.ts';
+import { OPERATION_KINDS } from './operations/kinds.ts';
+import { Operations } from './operations/operations.ts';
 import { Streams } from './streams/streams.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { Cluster } from './cluster/cluster.ts';
@@ -45,6 +47,7 @@ export class ApiProcess {
   #app: NestFastifyApplication | undefined;
   #audit: AuditLog | undefined;
   #state: ApiState | undefined;
+  #operations: Operations | undefined;
   #firstKey: FirstKey | undefined;
   readonly #announce: (text: string) => void;
   #url = '';
@@ -64,7 +67,10 @@ export class ApiProcess {
     this.#ops = new OpsServer({
       host: config.ops.host,
       port: config.api.opsPort,
-      metrics: (accept) => this.#meter.expose(accept),
+      metrics: async (accept) => {
+        await this.#operations?.measure();
+        return this.#meter.expose(accept);
+      },
       ready: () => this.#ready(),
       started: () => ({ http: this.#url === '' ? 'not listening' : 'ok' }),
       log,
@@ -102,6 +108,7 @@ export class ApiProcess {
     // Not through Nest, which logs a taken port in its own words too.
     const server = app.getHttpAdapter().getInstance();
     this.#url = await opening('api.port', server.listen({ port, host }));
+    this.#operations?.open();
     this.#log.info('api-listening', {
       url: this.#url,
       docs: `${this.#url}/api/docs`,
@@ -117,6 +124,7 @@ export class ApiProcess {
     // The server waits for requests under way, of which streams are some.
     const closed = this.#app?.close();
     await this.#streams.close();
+    await this.#operations?.close();
     await closed;
     await this.#audit?.close();
     await this.#client.close();
@@ -144,11 +152,13 @@ export class ApiProcess {
     this.#audit = audit;
     const idempotency = new Idempotency({ state, secret: () => guard.secret.value, log });
     installConventions(adapter.getInstance(), { guard, audit, idempotency, meter, log });
+    const parts = { config: this.#config, cluster: this.#cluster, state, guard };
+    const operations = new Operations({
+      ...{ parts: { ...parts, log }, kinds: OPERATION_KINDS, meter },
+    });
+    this.#operations = operations;
     const app = await NestFactory.create<NestFastifyApplication>(
-      ApiModule.with({
-        ...{ config: this.#config, cluster: this.#cluster, state, guard },
-        ...{ streams: this.#streams, audit },
-      }),
+      ApiModule.with({ ...parts, streams: this.#streams, audit, operations }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
       { bodyParser: false, logger: new NestLogger(log), abortOnError: false },

@@ -430,3 +430,12 @@ export {
 } from './subscriptions.ts';
 export { isTopicFilter, isTopicName } from './topic.ts';
 export { AUDIT_FILTERS, auditRecordSchema, type AuditRecord } from './audit.ts';
+export {
+  ACCEPTED,
+  LONG_OPERATION_FILTERS,
+  acceptedExample,
+  longOperationSchema,
+  longOperationSummarySchema,
+  type LongOperation,
+  type LongOperationSummary,
+} from './long-operations.ts';

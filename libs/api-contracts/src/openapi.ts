@@ -21,6 +21,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Bridge: 'What is carried to and from other systems, and by which rules.',
   Access: 'Who may connect, and who may do what.',
   Administrators: 'Who may use the API, and for what.',
+  Operations: 'What takes longer than a request: how far it is, and what it came to.',
   Configuration: 'What is set, and what is defined over REST as a whole.',
   Documents: 'The API about itself.',
 };

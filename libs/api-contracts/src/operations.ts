@@ -17,6 +17,7 @@ import { DEFINITIONS_OPERATIONS } from './definitions.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
 import { DRAIN_OPERATIONS } from './drains.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
+import { LONG_OPERATION_OPERATIONS } from './long-operations.ts';
 import { MESSAGE_OPERATIONS } from './messages.ts';
 import type { InputOf } from './operation.ts';
 import { RETAINED_OPERATIONS } from './retained.ts';
@@ -57,6 +58,7 @@ export const OPERATIONS = {
   ...API_KEY_OPERATIONS,
   ...ROLE_OPERATIONS,
   ...AUDIT_OPERATIONS,
+  ...LONG_OPERATION_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

@@ -19,6 +19,7 @@ export const API_DEFINITION_KINDS = [
   'backups',
   'api-key-uses',
   'secrets',
+  'job-results',
 ] as const;
 
 /** A kind of definition that is the API's own. */

@@ -97,7 +97,7 @@ export interface JobStore {
   create(draft: JobDraft): Promise<Job | 'full'>;
   /** One of them; undefined when there is none. */
   get(id: string): Promise<Job | undefined>;
-  /** All there are, the latest first. */
+  /** All there are, the latest first, without what they came to. */
   list(): Promise<readonly Job[]>;
   /** The oldest that waits, or whose worker was not heard of in time; undefined when there is nothing to do. */
   claim(seeker: JobSeeker): Promise<ClaimedJob | undefined>;
@@ -105,6 +105,6 @@ export interface JobStore {
   update(claimed: ClaimedJob, update: JobUpdate): Promise<JobHold>;
   /** Ends a job; false when it was lost. */
   finish(claimed: ClaimedJob, outcome: JobOutcome): Promise<boolean>;
-  /** Cancels a job that waits; one that runs is told with its next update. */
+  /** Cancels a job that waits, or whose worker was not heard of in time; one that runs is told with its next update. */
   cancel(id: string): Promise<'requested' | 'cancelled' | 'ended' | 'absent'>;
 }

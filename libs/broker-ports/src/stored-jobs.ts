@@ -18,10 +18,17 @@ export interface JobInput {
   readonly input: unknown;
 }
 
+/** What a job came to, apart for the same reason. */
+export interface JobResult {
+  readonly id: string;
+  readonly result: unknown;
+}
+
 /** What jobs are kept with. */
 export interface StoredJobsOptions {
   readonly jobs: DefinitionStore<Job>;
   readonly inputs: DefinitionStore<JobInput>;
+  readonly results: DefinitionStore<JobResult>;
   /** Milliseconds since 1970, by a clock that all replicas share. */
   readonly now: () => Promise<number>;
   /** A text that was never given before. */
@@ -59,7 +66,11 @@ export class StoredJobs implements JobStore {
   }
 
   async get(id: string): Promise<Job | undefined> {
-    return (await this.#options.jobs.get(id))?.item;
+    const { jobs, results } = this.#options;
+    const job = (await jobs.get(id))?.item;
+    if (job === undefined || isOpen(job)) return job;
+    const found = await results.get(id);
+    return found === undefined ? job : { ...job, result: found.item.result };
   }
 
   async list(): Promise<readonly Job[]> {
@@ -97,10 +108,18 @@ export class StoredJobs implements JobStore {
   }
 
   async finish(claimed: ClaimedJob, outcome: JobOutcome): Promise<boolean> {
-    const job = await this.#change(claimed.job.id, (current, nowMs) =>
-      current.worker?.claim === claimed.claim && isOpen(current)
-        ? ended({ ...current, ...outcome }, nowMs)
-        : undefined,
+    const { id } = claimed.job;
+    const isHeld = (current: Job): boolean =>
+      current.worker?.claim === claimed.claim && isOpen(current);
+    const { result, ...rest } = { result: undefined, ...outcome };
+    // First, so that nobody finds a job without what it came to. Whoever has lost it may leave one, for the next to replace.
+    if (result !== undefined) {
+      const current = await this.#options.jobs.get(id);
+      if (current === undefined || !isHeld(current.item)) return false;
+      await this.#keepResult({ id, result });
+    }
+    const job = await this.#change(id, (current, nowMs) =>
+      isHeld(current) ? ended({ ...current, ...rest }, nowMs) : undefined,
     );
     if (job === undefined) return false;
     await this.#options.inputs.remove(job.id, undefined);
@@ -110,13 +129,21 @@ export class StoredJobs implements JobStore {
   async cancel(id: string): Promise<'requested' | 'cancelled' | 'ended' | 'absent'> {
     const job = await this.#change(id, (current, nowMs) => {
       if (!isOpen(current)) return undefined;
-      if (current.state === 'queued') return ended({ ...current, state: 'cancelled' }, nowMs);
+      // Also one whose worker has gone: perhaps nobody is left who can do it.
+      if (isFree(current, nowMs)) return ended({ ...current, state: 'cancelled' }, nowMs);
       return { ...current, isCancelRequested: true, updatedAtMs: nowMs };
     });
     if (job === undefined) return (await this.get(id)) === undefined ? 'absent' : 'ended';
     if (isOpen(job)) return 'requested';
     await this.#options.inputs.remove(id, undefined);
     return 'cancelled';
+  }
+
+  async #keepResult(result: JobResult): Promise<void> {
+    const { results } = this.#options;
+    await results.remove(result.id, undefined);
+    const stored = await results.put(result, undefined);
+    if (stored.kind !== 'stored') throw new Error(`two workers end the job ${result.id} at once`);
   }
 
   /** The job after a change; undefined when it is not there, or the change does not apply any more. */
@@ -134,13 +161,14 @@ export class StoredJobs implements JobStore {
 
   /** Removes ended jobs beyond those that are kept, the oldest. */
   async #drop(all: readonly StoredDefinition<Job>[]): Promise<void> {
-    const { jobs, inputs } = this.#options;
+    const { jobs, inputs, results } = this.#options;
     const done = all.filter(({ item }) => !isOpen(item));
     done.sort((one, other) => byLatest(one.item, other.item));
     for (const { item, revision } of done.slice(JOBS_ENDED_MAX - 1)) {
       await jobs.remove(item.id, revision);
       // Gone already, unless its worker died right after it had ended the job.
       await inputs.remove(item.id, undefined);
+      await results.remove(item.id, undefined);
     }
   }
 }

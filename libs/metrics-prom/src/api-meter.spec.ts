@@ -48,3 +48,14 @@ it('counts node calls and authentications from 0', async () => {
   expect(text).toContain('skein_api_rate_limited_total{policy="requests"} 0');
   expect(text).toContain('skein_api_node_call_duration_seconds_count 1');
 });
+
+it('shows long operations by state, from 0', async () => {
+  const meter = new ApiMeter();
+  expect(await page(meter)).toContain('skein_api_operations{state="failed"} 0');
+  meter.operations(['running', 'failed', 'failed']);
+  expect(await page(meter)).toContain('skein_api_operations{state="failed"} 2');
+  meter.operations(['running']);
+  const text = await page(meter);
+  expect(text).toContain('skein_api_operations{state="running"} 1');
+  expect(text).toContain('skein_api_operations{state="failed"} 0');
+});

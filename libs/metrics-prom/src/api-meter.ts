@@ -23,6 +23,11 @@ const STREAM_KINDS: readonly StreamKind[] = ['events', 'messages'];
 /** The kind of a stream. */
 export type StreamKind = 'events' | 'messages';
 
+const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+
+/** Where a long operation is. */
+export type OperationState = (typeof OPERATION_STATES)[number];
+
 /** Counts what the API process does; one registry of its own, rendered for a scrape. */
 export class ApiMeter {
   readonly #registry = openRegistry();
@@ -31,6 +36,7 @@ export class ApiMeter {
   readonly #gauges = gaugeFamilies(this.#registry, API_GAUGES);
   readonly #inFlight = this.#gauges.inFlight.cell();
   readonly #streams = this.#gauges.eventStreams.by('kind', STREAM_KINDS);
+  readonly #operations = this.#gauges.operations.by('state', OPERATION_STATES);
   readonly #streamDropped = this.#counters.eventStreamDropped.by('kind', STREAM_KINDS);
   readonly #nodeCallDuration = this.#histograms.nodeCallDuration.cell();
   readonly #nodeCalls = this.#counters.nodeCalls.by('outcome', ['ok', 'timeout', 'error'] as const);
@@ -78,6 +84,13 @@ export class ApiMeter {
   /** A record for the audit log was stored, or could not be. */
   audited(outcome: 'stored' | 'failed'): void {
     this.#auditRecords.get(outcome).value += 1;
+  }
+
+  /** There are these long operations: the state of each. */
+  operations(states: readonly OperationState[]): void {
+    for (const state of OPERATION_STATES) {
+      this.#operations.get(state).value = states.filter((each) => each === state).length;
+    }
   }
 
   /** A stream has begun, or ended. */

@@ -470,6 +470,11 @@ export const API_COUNTERS = {
 export const API_GAUGES = {
   inFlight: metric('skein_api_http_requests_in_flight', 'Requests being answered.'),
   eventStreams: metric('skein_api_event_streams', 'Streams that are open.', 'kind'),
+  operations: metric(
+    'skein_api_operations',
+    'Long operations that are known, of the whole cluster: the same at every replica. Of those that have ended, the latest 400.',
+    'state',
+  ),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 
 /** Every histogram of the API process. */

@@ -9,6 +9,7 @@ import {
   type DefinitionStore,
   type Job,
   type JobInput,
+  type JobResult,
   type JobStore,
 } from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
@@ -37,6 +38,7 @@ class LocalApiState implements ApiState {
     this.jobs = new StoredJobs({
       jobs: this.definitions<Job>('jobs'),
       inputs: this.definitions<JobInput>('job-inputs'),
+      results: this.definitions<JobResult>('job-results'),
       now: async () => clock(),
       uniqueId: randomUUID,
     });

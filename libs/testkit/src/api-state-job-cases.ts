@@ -59,7 +59,8 @@ export function jobCases(current: () => StoreUnderTest<ApiState>): void {
       const ended = await store.jobs.get('j1');
       expect(ended).toMatchObject({ ...outcome, endedAtMs: expect.any(Number) });
       expect(ended?.worker).toBeUndefined();
-      expect(await store.jobs.list()).toEqual([ended]);
+      const { result: _, ...listed } = ended ?? { result: undefined };
+      expect(await store.jobs.list()).toEqual([listed]);
       expect(await other.jobs.finish(work, outcome)).toBe(false);
       expect(await other.jobs.update(work, update)).toEqual({ kind: 'lost' });
       expect(await store.jobs.get('j2')).toBeUndefined();
@@ -109,6 +110,16 @@ export function jobCases(current: () => StoreUnderTest<ApiState>): void {
         true,
       );
       expect(await other.jobs.get('j2')).toMatchObject({ state: 'cancelled' });
+    });
+
+    it('are cancelled at once when their worker has gone', async () => {
+      const { store, other } = await replicas();
+      await made(store, 'j1');
+      const work = await claimed(store);
+      await store.jobs.update(work, { leaseMs: 0 });
+      expect(await other.jobs.cancel('j1')).toBe('cancelled');
+      expect(await store.jobs.finish(work, { state: 'succeeded', result: 1 })).toBe(false);
+      expect(await store.jobs.get('j1')).not.toHaveProperty('result');
     });
 
     it('wait in a bounded number, and as many that have ended are kept', async () => {

@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Operation } from '#libs/api-contracts';
 import type { ApiState, KeptReply, Log, ReplyClaim } from '#libs/broker-ports';
 import { callerOf } from '../guard/caller.ts';
+import { decipher, encipher } from './cipher.ts';
 import { ProblemError } from './problem-error.ts';
 import { problemAnswered } from './problem-filter.ts';
 
@@ -138,22 +139,4 @@ function kept(reply: FastifyReply, body: string): KeptReply {
     if (typeof value === 'string') headers[name] = value;
   }
   return { status: reply.statusCode, headers, body };
-}
-
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-
-function encipher(text: string, key: Buffer): string {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', key, iv);
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64');
-}
-
-function decipher(text: string, key: Buffer): string {
-  const bytes = Buffer.from(text, 'base64');
-  const decipherer = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
-  decipherer.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-  const sealed = bytes.subarray(IV_BYTES + TAG_BYTES);
-  return Buffer.concat([decipherer.update(sealed), decipherer.final()]).toString('utf8');
 }

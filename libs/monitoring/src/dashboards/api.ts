@@ -103,8 +103,12 @@ export const API: Board = {
         ),
         series(
           ['Long operations', 'short'],
-          [['sum by (state) (skein_api_operations{~})', '{{state}}']],
-          ['Operations by state.', 'They end.', 'failed: GET /api/v1/operations says why.'],
+          [['max by (state) (skein_api_operations{~})', '{{state}}']],
+          [
+            'Operations of the cluster by state, as each replica sees them.',
+            'They end.',
+            'failed: GET /api/v1/operations says why.',
+          ],
         ),
         areas(
           ['Audit records', 'cps'],

@@ -11,7 +11,6 @@ import type { Panel } from './panel.ts';
 
 /** On panels, and not exposed yet. */
 const MISSING = new Set([
-  'skein_api_operations',
   'skein_broker_authentication_duration_seconds',
   'skein_broker_ban_hits_total',
   'skein_broker_cluster_backlog_messages',

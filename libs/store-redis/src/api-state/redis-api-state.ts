@@ -9,6 +9,7 @@ import {
   type BucketStore,
   type DefinitionStore,
   type JobInput,
+  type JobResult,
   type Job,
   type JobStore,
   type ReplyStore,
@@ -43,6 +44,7 @@ export class RedisApiState implements ApiState {
     this.jobs = new StoredJobs({
       jobs: this.definitions<Job>('jobs'),
       inputs: this.definitions<JobInput>('job-inputs'),
+      results: this.definitions<JobResult>('job-results'),
       now: () => this.#now(),
       uniqueId: randomUUID,
     });
