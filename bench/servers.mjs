@@ -24,7 +24,7 @@ export async function startProcess(group, { name, core, command, ports, env = {}
     name,
     async () => {
       if (isOver) throw new Error(`${name} has ended:\n${output.join('\n')}`);
-      return listening(ports.mqtt ?? ports.redis);
+      return listening(ports.mqtt ?? ports.redis ?? ports.http);
     },
     { deadlineMs: START_DEADLINE_MS },
   );

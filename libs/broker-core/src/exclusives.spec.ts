@@ -104,7 +104,7 @@ describe('an exclusive subscription', () => {
     const client = await a.connected('client');
     await client.subscribe(FILTER);
     const query = { limit: 10, matchTopic: 'a/b' };
-    expect(a.node.admin.subscriptions(query).items).toMatchObject([{ filter: FILTER }]);
+    expect((await a.node.admin.subscriptions(query)).items).toMatchObject([{ filter: FILTER }]);
   });
 });
 

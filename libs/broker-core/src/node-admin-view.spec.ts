@@ -30,19 +30,19 @@ describe('NodeAdminView', () => {
     await quiet();
   });
 
-  it('lists clients by id, a page at a time', () => {
-    const first = admin.clients({ limit: 3 });
+  it('lists clients by id, a page at a time', async () => {
+    const first = await admin.clients({ limit: 3 });
     expect([idsOf(first), first.hasMore]).toEqual([['a', 'ab', 'b'], true]);
-    const second = admin.clients({ limit: 3, after: { clientId: 'b' } });
+    const second = await admin.clients({ limit: 3, after: { clientId: 'b' } });
     expect([idsOf(second), second.hasMore]).toEqual([['c'], false]);
   });
 
-  it('lists those that were asked for', () => {
-    expect(idsOf(admin.clients({ limit: 9, clientId: 'ab' }))).toEqual(['ab']);
-    expect(idsOf(admin.clients({ limit: 9, clientId: 'nobody' }))).toEqual([]);
+  it('lists those that were asked for', async () => {
+    expect(idsOf(await admin.clients({ limit: 9, clientId: 'ab' }))).toEqual(['ab']);
+    expect(idsOf(await admin.clients({ limit: 9, clientId: 'nobody' }))).toEqual([]);
     const isWanted = ({ state }: ClientInfo): boolean => state === 'connected';
-    expect(idsOf(admin.clients({ limit: 2, isWanted }))).toEqual(['a', 'ab']);
-    expect(admin.clients({ limit: 2, isWanted }).hasMore).toBe(true);
+    expect(idsOf(await admin.clients({ limit: 2, isWanted }))).toEqual(['a', 'ab']);
+    expect((await admin.clients({ limit: 2, isWanted })).hasMore).toBe(true);
     expect(admin.client('nobody')).toBeUndefined();
     expect(admin.client('c')).toMatchObject({
       username: 'user-c',
@@ -55,9 +55,11 @@ describe('NodeAdminView', () => {
 
   it('lists in the order that was asked for', async () => {
     const down = { descending: true } as const;
-    const first = admin.clients({ limit: 3, ...down });
+    const first = await admin.clients({ limit: 3, ...down });
     expect([idsOf(first), first.hasMore]).toEqual([['c', 'b', 'ab'], true]);
-    expect(idsOf(admin.clients({ limit: 3, ...down, after: { clientId: 'ab' } }))).toEqual(['a']);
+    expect(idsOf(await admin.clients({ limit: 3, ...down, after: { clientId: 'ab' } }))).toEqual([
+      'a',
+    ]);
 
     const timed = newNode();
     for (const clientId of ['late', 'later', 'latest']) {
@@ -65,15 +67,17 @@ describe('NodeAdminView', () => {
       if (clientId === 'late') timed.clock.advance(5);
     }
     const order = 'connected_at' as const;
-    const page = timed.node.admin.clients({ limit: 2, order, ...down });
+    const page = await timed.node.admin.clients({ limit: 2, order, ...down });
     expect(idsOf(page)).toEqual(['latest', 'later']);
     const after = page.items.at(-1);
-    expect(idsOf(timed.node.admin.clients({ limit: 2, order, ...down, after }))).toEqual(['late']);
-    expect(idsOf(timed.node.admin.clients({ limit: 1, order }))).toEqual(['late']);
+    expect(idsOf(await timed.node.admin.clients({ limit: 2, order, ...down, after }))).toEqual([
+      'late',
+    ]);
+    expect(idsOf(await timed.node.admin.clients({ limit: 1, order }))).toEqual(['late']);
   });
 
-  it('lists subscriptions by client and filter, a page at a time', () => {
-    const first = admin.subscriptions({ limit: 3 });
+  it('lists subscriptions by client and filter, a page at a time', async () => {
+    const first = await admin.subscriptions({ limit: 3 });
     expect(first.items.map(({ clientId, filter }) => `${clientId} ${filter}`)).toEqual([
       'a t/+',
       'a t/1',
@@ -81,14 +85,14 @@ describe('NodeAdminView', () => {
     ]);
     expect(first.hasMore).toBe(true);
     const after = { clientId: 'ab', filter: 't/+' };
-    expect(admin.subscriptions({ limit: 1, after }).items).toMatchObject([
+    expect((await admin.subscriptions({ limit: 1, after })).items).toMatchObject([
       { clientId: 'ab', filter: 't/1', qos: 1, subscriptionIdentifier: 0 },
     ]);
-    expect(admin.subscriptions({ limit: 9, clientId: 'b' }).items).toHaveLength(2);
-    expect(admin.subscriptions({ limit: 9, filter: 't/+' }).items).toHaveLength(4);
-    expect(admin.subscriptions({ limit: 9, matchTopic: 't/2' }).items).toHaveLength(4);
-    expect(admin.subscriptions({ limit: 9, qos: 2 }).items).toHaveLength(4);
-    expect(admin.subscriptions({ limit: 9, group: 'g' }).items).toHaveLength(0);
+    expect((await admin.subscriptions({ limit: 9, clientId: 'b' })).items).toHaveLength(2);
+    expect((await admin.subscriptions({ limit: 9, filter: 't/+' })).items).toHaveLength(4);
+    expect((await admin.subscriptions({ limit: 9, matchTopic: 't/2' })).items).toHaveLength(4);
+    expect((await admin.subscriptions({ limit: 9, qos: 2 })).items).toHaveLength(4);
+    expect((await admin.subscriptions({ limit: 9, group: 'g' })).items).toHaveLength(0);
   });
 
   it('tells the state of the node', () => {

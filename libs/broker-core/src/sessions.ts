@@ -16,6 +16,7 @@ import type { Exclusives } from './exclusives.ts';
 import { LeftMessages } from './left-messages.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { Obligations } from './obligations.ts';
+import { OrderedTexts } from './ordered-texts.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import { SessionEntry, type SessionHost } from './session-entry.ts';
@@ -39,6 +40,7 @@ const NEVER = 0xffff_ffff;
 /** The sessions of this node and their ownership. */
 export class Sessions {
   readonly #entries = new Map<string, SessionEntry>();
+  readonly #ids = new OrderedTexts();
   readonly #locks = new KeyedLock();
   /** Clients without a session here that are taking one: each counts as a session already. */
   readonly #coming = new Set<string>();
@@ -90,6 +92,11 @@ export class Sessions {
 
   all(): IterableIterator<SessionEntry> {
     return this.#entries.values();
+  }
+
+  /** The ids of the clients that have sessions here, in order. */
+  get ids(): Pick<OrderedTexts, 'after' | 'before'> {
+    return this.#ids;
   }
 
   /**
@@ -223,7 +230,10 @@ export class Sessions {
   /** Forgets a session here; what is stored of it stays. */
   drop(entry: SessionEntry): void {
     entry.isGone = true;
-    if (this.#entries.get(entry.clientId) === entry) this.#entries.delete(entry.clientId);
+    if (this.#entries.get(entry.clientId) === entry) {
+      this.#entries.delete(entry.clientId);
+      this.#ids.delete(entry.clientId);
+    }
     for (const subscription of entry.subscriptions.values()) this.#router.remove(subscription);
     entry.subscriptions.clear();
     entry.session.detach();
@@ -384,6 +394,7 @@ export class Sessions {
     }
     const entry = new SessionEntry(record.clientId, this.#host);
     this.#entries.set(record.clientId, entry);
+    this.#ids.add(record.clientId);
     this.#coming.delete(record.clientId);
     if (sessionPresent) this.#index(entry, record.subscriptions);
     return entry;
@@ -394,6 +405,7 @@ export class Sessions {
     if (this.#entries.has(record.clientId)) return undefined;
     const entry = new SessionEntry(record.clientId, this.#host);
     this.#entries.set(record.clientId, entry);
+    this.#ids.add(record.clientId);
     const nowMs = this.#parts.nowMs();
     entry.arrived(nowMs);
     entry.resume(record);

@@ -13,3 +13,25 @@ export function spreadWork(steps: Iterator<void>, defer: (run: () => void) => vo
   }
   defer(() => spreadWork(steps, defer));
 }
+
+/** As {@link spreadWork}; resolves when the work is done, and rejects with what a step throws. */
+export function spreadWorkToEnd(
+  steps: Iterable<void>,
+  defer: (run: () => void) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    spreadWork(settling(steps, { resolve, reject }), defer);
+  });
+}
+
+function* settling(
+  steps: Iterable<void>,
+  { resolve, reject }: { readonly resolve: () => void; readonly reject: (error: unknown) => void },
+): Generator<void> {
+  try {
+    yield* steps;
+    resolve();
+  } catch (error) {
+    reject(error);
+  }
+}

@@ -97,11 +97,11 @@ export interface NodeAdmin {
   /** The nodes as this one sees them. */
   nodes(): readonly NodeInfo[];
   /** A page of the clients of this node. */
-  clients(query: ClientQuery): NodePage<ClientInfo>;
+  clients(query: ClientQuery): Promise<NodePage<ClientInfo>>;
   /** One client of this node. */
   client(clientId: string): ClientInfo | undefined;
   /** A page of the subscriptions of this node. */
-  subscriptions(query: SubscriptionQuery): NodePage<SubscriptionInfo>;
+  subscriptions(query: SubscriptionQuery): Promise<NodePage<SubscriptionInfo>>;
   /** Does something with one session. */
   readonly sessions: SessionAdmin;
   /**

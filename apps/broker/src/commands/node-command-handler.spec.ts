@@ -69,7 +69,7 @@ class FakeAdmin implements NodeAdmin {
     return [info];
   }
 
-  clients({ limit }: { readonly limit: number }) {
+  async clients({ limit }: { readonly limit: number }) {
     this.limit = limit;
     return { items: [], hasMore: false };
   }
@@ -78,7 +78,7 @@ class FakeAdmin implements NodeAdmin {
     throw new TypeError('a bug with a secret');
   }
 
-  subscriptions() {
+  async subscriptions() {
     return { items: [], hasMore: false };
   }
 

@@ -90,7 +90,7 @@ export class SessionCommands {
     return handler(command);
   }
 
-  #clients(query: WireClientQuery): NodeAnswers['clients'] {
+  #clients(query: WireClientQuery): Promise<NodeAnswers['clients']> {
     const { after, limit, order, descending, where } = bounded(query);
     const clientId = where.find(
       ({ field, operator }) => field === 'client_id' && operator === 'eq',

@@ -22,8 +22,8 @@ function nodeWith(
   return { node, sessions, retained };
 }
 
-function filtersOf(node: MemoryNode, clientId: string): readonly string[] {
-  const { items } = node.node.admin.subscriptions({ limit: 99, clientId });
+async function filtersOf(node: MemoryNode, clientId: string): Promise<readonly string[]> {
+  const { items } = await node.node.admin.subscriptions({ limit: 99, clientId });
   return items.map(({ filter }) => filter);
 }
 
@@ -40,7 +40,7 @@ describe('an automatic subscription', () => {
     await other.connect({ clientId: 'other', username: 'bob' });
     await quiet();
     expect(received(client)).toEqual([]);
-    expect(filtersOf(node, 'c')).toEqual(['inbox/c/#', 'users/ann']);
+    expect(await filtersOf(node, 'c')).toEqual(['inbox/c/#', 'users/ann']);
     for (const topic of ['inbox/c/x', 'inbox/other', 'users/ann', 'users/bob']) {
       other.publish(topic, 'x');
     }
@@ -60,7 +60,7 @@ describe('an automatic subscription', () => {
     const { node } = nodeWith([], { exclusive, topics });
     await node.client().connect({ clientId: 'c' });
     await quiet();
-    expect(filtersOf(node, 'c')).toEqual(['a']);
+    expect(await filtersOf(node, 'c')).toEqual(['a']);
   });
 
   it('is there before anything else of the client is handled', async () => {
@@ -101,11 +101,11 @@ describe('an automatic subscription', () => {
     await client.connect({ clientId: 'c', ...DURABLE });
     client.write({ kind: 'unsubscribe', packetId: 1, filters: ['a'] });
     expect((await client.next('unsuback')).reasonCodes).toEqual([REASON.success]);
-    expect(filtersOf(node, 'c')).toEqual([]);
+    expect(await filtersOf(node, 'c')).toEqual([]);
     client.write({ kind: 'disconnect', reasonCode: 0 });
     await node.client().connect({ clientId: 'c', ...DURABLE });
     await quiet();
-    expect(filtersOf(node, 'c')).toEqual(['a']);
+    expect(await filtersOf(node, 'c')).toEqual(['a']);
   });
 
   it('is kept with a durable session, and queues for it', async () => {
@@ -131,7 +131,7 @@ describe('an automatic subscription', () => {
     const client = node.client();
     await client.connect({ clientId: 'c' });
     await quiet();
-    expect(node.node.admin.subscriptions({ limit: 9 }).items).toEqual([
+    expect((await node.node.admin.subscriptions({ limit: 9 })).items).toEqual([
       {
         ...{ clientId: 'c', filter: 'a', qos: 1, noLocal: true, retainAsPublished: true },
         ...{ retainHandling: 0, subscriptionIdentifier: 0 },
@@ -150,7 +150,7 @@ describe('an automatic subscription', () => {
     const client = node.client();
     await client.connect({ clientId: 'c', username: 'ann' });
     await quiet();
-    expect(filtersOf(node, 'c')).toEqual(['$share/ann/m/jobs', 'm/a']);
+    expect(await filtersOf(node, 'c')).toEqual(['$share/ann/m/jobs', 'm/a']);
     client.publish('a', 'x');
     client.publish('jobs', 'x');
     await quiet();
@@ -165,7 +165,7 @@ describe('an automatic subscription', () => {
       const { node } = nodeWith([automatic('inbox/${clientId}'), automatic('all')]);
       await node.client().connect({ clientId });
       await quiet();
-      expect(filtersOf(node, clientId)).toEqual(['all']);
+      expect(await filtersOf(node, clientId)).toEqual(['all']);
       expect(node.counts.get('subscribed')).toBe(2);
     },
   );
@@ -177,7 +177,7 @@ describe('an automatic subscription', () => {
     const client = node.client();
     await client.connect({ clientId: 'c' });
     expect(await client.subscribe('c')).toBe(REASON.quotaExceeded);
-    expect(filtersOf(node, 'c')).toEqual(['a']);
+    expect(await filtersOf(node, 'c')).toEqual(['a']);
   });
 
   it('ends the connection when it cannot be kept: the client comes again', async () => {
