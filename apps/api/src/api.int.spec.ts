@@ -293,6 +293,7 @@ describe('with one embedded node and a key', () => {
   const bad: readonly (readonly [string, RequestInit, number, string, string?])[] = [
     ['/api/v1/nothing', {}, 404, 'not-found'],
     ['/', {}, 404, 'not-found'],
+    ['/api/v1/bridges//restart', { method: 'POST' }, 404, 'not-found'],
     ['/api/v1/clients', { method: 'DELETE' }, 405, 'method-not-allowed'],
     ['/api/v1/status', { method: 'POST' }, 405, 'method-not-allowed'],
     ['/api/v1/status', { method: 'PATCH' }, 405, 'method-not-allowed'],

@@ -314,6 +314,7 @@ export const bridgeRuleSchema = named(
     ack: z.enum(['none', 'spool', 'kafka', 'webhook', 'rabbitmq']).optional(),
     spool: bridgeRuleSpoolSchema.exactOptional(),
     allow_loop: z.boolean().optional(),
+    keep_dead_letters: z.boolean().optional(),
     mqtt_topic: z.string().optional(),
     qos: z.union([z.literal([0, 1, 2]), z.string()]).optional(),
     retain: z.union([z.boolean(), z.string()]).optional(),

@@ -141,7 +141,12 @@ export const DEAD_LETTER_OPERATIONS = {
       ...filterQuery(DEAD_LETTER_FILTERS),
       dry_run: flagSchema.optional().describe('Only says how many there are.'),
     }),
-    replies: { 200: { description: 'Deleted.', schema: deadLetterRemovalSchema } },
+    replies: {
+      200: {
+        description: 'How many were deleted, or would be; ask again while there are more.',
+        schema: deadLetterRemovalSchema,
+      },
+    },
     problems: ['node-unavailable', 'storage-unavailable'],
     example: {
       query: { rule: 'orders' },

@@ -237,7 +237,8 @@ function failures(operation: Operation): Record<string, JsonObject> {
     'unknown-parameter',
     ...(operation.scope === 'none' ? [] : GUARDED),
     ...(operation.scope === 'none' ? [] : (['not-acceptable'] as const)),
-    ...(operation.body === undefined
+    // A body is read, and refused for its size and type, before it is known whether the operation takes one.
+    ...(operation.method === 'get'
       ? []
       : (['payload-too-large', 'unsupported-media-type'] as const)),
     ...(takesKey(operation) ? (['idempotency-in-progress', 'idempotency-mismatch'] as const) : []),

@@ -76,7 +76,9 @@ export function methodsOf(path: string): readonly string[] {
       const template = operation.path.split('/');
       return (
         template.length === segments.length &&
-        template.every((part, index) => part.startsWith('{') || part === segments[index])
+        template.every((part, index) =>
+          part.startsWith('{') ? segments[index] !== '' : part === segments[index],
+        )
       );
     })
     .map((operation) => operation.method.toUpperCase());

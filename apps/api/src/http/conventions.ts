@@ -12,6 +12,7 @@ import {
   type ProblemCode,
 } from '#libs/api-contracts';
 import type { Idempotency } from './idempotency.ts';
+import { requireShallow } from './json-depth.ts';
 import { parseLines } from './ndjson.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Guard } from '../guard/guard.ts';
@@ -60,14 +61,11 @@ export function installConventions(
   { guard, audit, idempotency, meter, log }: ConventionsOptions,
 ): void {
   const begun = new WeakMap<IncomingMessage, number>();
-  server.removeContentTypeParser('text/plain');
-  const parseJson = server.getDefaultJsonParser('error', 'error');
-  server.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, parseJson);
-  server.addContentTypeParser(
-    'application/x-ndjson',
-    { parseAs: 'string' },
-    async (_request: FastifyRequest, text: string) => parseLines(text),
+  // Node.js would answer 417 without a body; an expectation may be ignored as well [RFC 9110 10.1.1].
+  server.server.on('checkExpectation', (request, response) =>
+    server.server.emit('request', request, response),
   );
+  installParsers(server);
   server.addHook('onRequest', async (request, reply) => {
     begun.set(request.raw, performance.now());
     meter.requestStarted();
@@ -104,6 +102,30 @@ export function installConventions(
     audit.ended({ request, reply }, operationOf(request), seconds);
     log.debug('request', { requestId: request.id, method, route, code: reply.statusCode, seconds });
   });
+}
+
+/** How bodies are read: each type by a parser that bounds how deep it goes. */
+function installParsers(server: FastifyInstance): void {
+  const parseJson = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser(['text/plain', JSON_TYPE]);
+  server.addContentTypeParser<string>(
+    [JSON_TYPE, 'application/merge-patch+json'],
+    { parseAs: 'string' },
+    (request, text, done) => {
+      try {
+        requireShallow(text);
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
+      void parseJson(request, text, done);
+    },
+  );
+  server.addContentTypeParser(
+    'application/x-ndjson',
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string) => parseLines(text),
+  );
 }
 
 function accepts(type: string, accept = '*/*'): boolean {

@@ -37,9 +37,16 @@ it.each(['json', 'plain'])(
     const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
     const message = `{"topic":"a","payload_encoding":"${encoding}","payload":${deep}}`;
     const answer = await send('/api/v1/messages', message);
-    expect([400, 413]).toContain(answer.status);
+    expect(answer.status).toBe(400);
+    expectProblem(answer);
     const bulk = await send('/api/v1/messages/bulk', `[${message}]`);
-    expect(bulk.status).toBe(200);
+    expect(bulk.body).toMatchObject({ status: 400, errors: [{ pointer: '', code: 'too-deep' }] });
+    const lines = `{}\n${message}`;
+    const typed = await send('/api/v1/messages/bulk', lines, 'application/x-ndjson');
+    expect(typed.body).toMatchObject({
+      status: 400,
+      errors: [{ pointer: '/1', code: 'too-deep' }],
+    });
   },
 );
 

@@ -1,4 +1,4 @@
-/** What a JSON Merge Patch makes of a value (RFC 7396). Neither is changed. */
+/** What a JSON Merge Patch makes of a value (RFC 7396). Neither is changed; how deep a body may be is said by its parser. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const merged = new Map(isObject(target) ? Object.entries(target) : []);

@@ -1,3 +1,4 @@
+import { requireShallow } from './json-depth.ts';
 import { ProblemError } from './problem-error.ts';
 
 /**
@@ -8,6 +9,7 @@ import { ProblemError } from './problem-error.ts';
 export function parseLines(text: string): readonly unknown[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   return lines.map((line, index) => {
+    requireShallow(line, `/${index}`);
     try {
       return JSON.parse(line) as unknown;
     } catch {
