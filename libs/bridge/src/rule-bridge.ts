@@ -295,6 +295,8 @@ export class RuleBridge implements Bridge {
     const after = this.#departed(rule.id);
     const running = connection.open(rule, { after, counts: this.#countsOf(rule) });
     this.#rules.set(rule.id, running);
+    // Gauges that stood at 0 until the first sweep would say that nothing waits in a spool of before.
+    connection.tell(this.#rulesOf(rule.bridge));
     if (!(running instanceof OutboundRule)) return;
     this.#trie.add(running.rule.filter, running);
     this.#outboundCount += 1;

@@ -101,6 +101,7 @@ describe('a rule that acknowledges from the spool', () => {
     expect(answers).toHaveLength(1_000);
     await restart();
     bench.bridge.apply([rule()]);
+    expect(bench.spooled).toBe(1_000);
     bench.offerMany(1_001, 1_010);
     await bench.pass(1_000);
     bench.offerMany(1_011, 1_020);

@@ -93,6 +93,8 @@ export class SpoolingBridge<Other extends Sink = LaneSink> {
   readonly counts: Record<string, number> = {};
   /** What is in memory. */
   buffered = 0;
+  /** Records in the spool, as the bridge at hand has told its meter. */
+  spooled = 0;
   /** Records of rules that are not known. */
   unclaimed = 0;
   #spool: Spool;
@@ -164,6 +166,7 @@ export class SpoolingBridge<Other extends Sink = LaneSink> {
   }
 
   #opened(limits: Partial<SpoolLimits>): RuleBridge {
+    this.spooled = 0;
     return new RuleBridge({
       connectors: [CONNECTOR],
       sinks: [
@@ -200,6 +203,7 @@ export class SpoolingBridge<Other extends Sink = LaneSink> {
       bridgeDeadLetters: (_bridge: string, records: number) => count('letters', records),
       bridgeRuleError: (_rule: string, stage: string) => count(`stage ${stage}`),
       bridgeSpoolUnclaimed: (records: number) => (this.unclaimed = records),
+      bridgeSpool: (_bridge: string, records: number) => (this.spooled = records),
       bridgeBuffer: (_bridge: string, _records: number, bytes: number) => (this.buffered = bytes),
     };
     return new Proxy({}, { get: (_, name) => told[name] ?? (() => undefined) }) as Meter;

@@ -47,9 +47,11 @@ export function spawnApp(
 
 /** The ops port of an app. */
 export class Ops {
+  readonly port: number;
   readonly #origin: string;
 
   constructor(port: number) {
+    this.port = port;
     this.#origin = `http://127.0.0.1:${String(port)}`;
   }
 
