@@ -12,6 +12,7 @@ const INPUTS = [
   'package.json',
   'nest-cli.json',
   'tsconfig.json',
+  'tsconfig.build.json',
   '{apps,libs}/*/src/**/*.{ts,lua}',
 ];
 const TESTS = /\.(?:spec|fuzz|bench)\.ts$/;
@@ -29,7 +30,7 @@ function stale() {
 async function build() {
   const started = new Date();
   rmSync(`${root}dist`, { recursive: true, force: true });
-  const nest = ['node_modules/@nestjs/cli/bin/nest.js', 'build', '--all'];
+  const nest = ['node_modules/@nestjs/cli/bin/nest.js', 'build'];
   const [code] = await once(spawn(process.execPath, nest, { cwd: root, stdio: 'inherit' }), 'exit');
   if (code !== 0) throw new Error('the build failed');
   writeFileSync(stamp, '');
