@@ -26,6 +26,8 @@ import { Idempotency } from './http/idempotency.ts';
 import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
 import { problemOf } from './http/problem-of.ts';
 import { openState } from './state/open-state.ts';
+import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 
 /** What a JSON body has beyond its payload. */
 const BODY_OVERHEAD_BYTES = 64 * 1024;
@@ -49,6 +51,7 @@ export class ApiProcess {
   #state: ApiState | undefined;
   #operations: Operations | undefined;
   #firstKey: FirstKey | undefined;
+  #webhooks: Webhooks | undefined;
   readonly #announce: (text: string) => void;
   #url = '';
 
@@ -102,13 +105,15 @@ export class ApiProcess {
     });
     this.#firstKey = new FirstKey(guard, this.#announce);
     await this.#firstKey.begin(this.#config);
-    const app = await this.#createApp(guard, this.#state);
+    this.#webhooks = this.#createWebhooks(guard, this.#state);
+    const app = await this.#createApp(guard, this.#state, this.#webhooks);
     this.#app = app;
     await app.init();
     // Not through Nest, which logs a taken port in its own words too.
     const server = app.getHttpAdapter().getInstance();
     this.#url = await opening('api.port', server.listen({ port, host }));
     this.#operations?.open();
+    this.#webhooks.start();
     this.#log.info('api-listening', {
       url: this.#url,
       docs: `${this.#url}/api/docs`,
@@ -125,6 +130,7 @@ export class ApiProcess {
     const closed = this.#app?.close();
     await this.#streams.close();
     await this.#operations?.close();
+    await this.#webhooks?.close();
     await closed;
     await this.#audit?.close();
     await this.#client.close();
@@ -132,7 +138,11 @@ export class ApiProcess {
     await this.#ops.close();
   }
 
-  async #createApp(guard: Guard, state: ApiState): Promise<NestFastifyApplication> {
+  async #createApp(
+    guard: Guard,
+    state: ApiState,
+    webhooks: Webhooks,
+  ): Promise<NestFastifyApplication> {
     const log = this.#log;
     const adapter = new FastifyAdapter({
       // A payload grows by a third in base64.
@@ -158,13 +168,25 @@ export class ApiProcess {
     });
     this.#operations = operations;
     const app = await NestFactory.create<NestFastifyApplication>(
-      ApiModule.with({ ...parts, streams: this.#streams, audit, operations }),
+      ApiModule.with({ ...parts, streams: this.#streams, audit, operations, webhooks }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
       { bodyParser: false, logger: new NestLogger(log), abortOnError: false },
     );
     app.useGlobalFilters(new ProblemFilter(log));
     return app;
+  }
+
+  #createWebhooks(guard: Guard, state: ApiState): Webhooks {
+    const secrets = new WebhookSecrets(async () => {
+      await guard.secret.load();
+      return guard.secret.value;
+    });
+    const { allowPrivate } = this.#config.api.webhooks;
+    return new Webhooks({
+      ...{ state, secrets, allowPrivate, cluster: this.#cluster, now: Date.now },
+      ...{ meter: this.#meter, log: this.#log },
+    });
   }
 
   async #openState(): Promise<ApiState> {

@@ -24,6 +24,7 @@ import { ApiMeter } from '#libs/metrics-prom';
 import { silentLog } from '#libs/testkit';
 import { TIMEOUT_MS, configOf } from '../../../test/api/api-harness.ts';
 import { FakeNode, clientOf } from '../../../test/api/fake-node.ts';
+import { idleWebhooks } from '../../../test/api/idle-webhooks.ts';
 import { ApiModule } from './api.module.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { Cluster } from './cluster/cluster.ts';
@@ -81,7 +82,7 @@ const BODIES: Partial<Record<OperationId, object>> = {
 };
 
 /** Groups of operations that ask nodes nothing, or only when they like. */
-const OWN_TAGS = new Set(['Administrators', 'Operations']);
+const OWN_TAGS = new Set(['Administrators', 'Operations', 'Webhooks']);
 
 /** A node that is there is not forgotten: refused before anything is asked. */
 const REFUSED_AT_ONCE = new Set<OperationId>(['deleteNode']);
@@ -153,7 +154,10 @@ describe('while nodes fall silent in the middle of an operation', () => {
     const parts = { config, cluster, state, guard };
     const operations = new Operations({ parts: { ...parts, log }, kinds: [], meter });
     app = await NestFactory.create(
-      ApiModule.with({ ...parts, streams: new Streams(meter), audit, operations }),
+      ApiModule.with({
+        ...{ ...parts, streams: new Streams(meter), audit, operations },
+        webhooks: idleWebhooks({ cluster, state, meter }),
+      }),
       adapter,
       options,
     );

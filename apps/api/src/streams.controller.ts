@@ -6,6 +6,7 @@ import type { Cluster } from './cluster/cluster.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
 import { presentRetained } from './presenters.ts';
+import { presentEvent } from './streams/event-presenter.ts';
 import { positionsOf, textOfPositions } from './streams/event-id.ts';
 import { NodeFeed } from './streams/node-feed.ts';
 import type { SseEvent } from './streams/sse-writer.ts';
@@ -56,7 +57,7 @@ export class StreamsController {
       return [...overflow(nodeId, lost), ...sent];
     };
     this.streams.serve(reply, 'events', (writer) =>
-      new NodeFeed(this.cluster, { question, events }, writer).run(),
+      new NodeFeed(this.cluster, { question, events, silent: partial }, writer).run(),
     );
   }
 
@@ -84,10 +85,11 @@ export class StreamsController {
       ...{ waitMs, after: last.get(nodeId) },
     });
     this.streams.serve(reply, 'messages', async (writer) => {
-      const feed = new NodeFeed<NodeAnswers['watch-messages']>(
+      const feed = new NodeFeed<NodeAnswers['watch-messages'], SseEvent>(
         this.cluster,
         {
           question,
+          silent: partial,
           events: (nodeId, answer) => {
             if (answer.kind === 'full') return overflow(nodeId, 0, 'the node has too many watches');
             if (answer.lost > 0) this.streams.dropped('messages', answer.lost);
@@ -116,11 +118,13 @@ function overflow(node: string, lost: number, detail?: string): readonly SseEven
   return [{ event: 'overflow', data: { node, lost, ...(detail === undefined ? {} : { detail }) } }];
 }
 
+function partial(unavailable_nodes: readonly string[]): readonly SseEvent[] {
+  const data = { partial: unavailable_nodes.length > 0, unavailable_nodes };
+  return [{ event: 'partial', data }];
+}
+
 function eventOf(node: string, event: WireNodeEvent, id: string): SseEvent {
-  const { type, atMs, clientId, detail } = event;
-  const about = clientId === undefined ? {} : { client_id: clientId };
-  const time = new Date(atMs).toISOString();
-  return { event: type, id, data: { type, time, node, ...about, ...detail } };
+  return { event: event.type, id, data: presentEvent(node, event) };
 }
 
 function messageOf(node: string, message: WireWatchedMessage, form: PayloadForm): SseEvent {

@@ -21,9 +21,4 @@ export { TokenVerifier, type TokenVerifierSettings } from './jwt/token-verifier.
 export { openJwtSource, type JwtKeySettings } from './jwt/open-jwt-source.ts';
 export type { OpenedSource, SourceFault } from './source-fault.ts';
 export { openWebhookSource, type WebhookSettings } from './webhook/open-webhook-source.ts';
-export {
-  WebhookClient,
-  type WebhookEndpoint,
-  type WebhookReply,
-} from './webhook/webhook-client.ts';
 export { WebhookSource, type WebhookSourceParts } from './webhook/webhook-source.ts';

@@ -255,6 +255,17 @@ export {
   type RoleBindingView,
   type RoleView,
 } from './roles.ts';
+export {
+  webhookCreateSchema,
+  webhookDeliverySchema,
+  webhookPatchSchema,
+  webhookReplaceSchema,
+  webhookSchema,
+  webhookTestSchema,
+  type WebhookDeliveryView,
+  type WebhookTestView,
+  type WebhookView,
+} from './webhooks.ts';
 export { itemFields, itemProblemSchema, itemResultsOf, type ItemProblem } from './item-results.ts';
 export {
   authorizationCheckSchema,

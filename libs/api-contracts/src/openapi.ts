@@ -17,6 +17,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Sessions: 'What the broker keeps of clients.',
   Subscriptions: 'Who receives what.',
   Streams: 'What happens, as it happens.',
+  Webhooks: 'Who is told by HTTP of what happens.',
   Messages: 'Publishing, and messages that the cluster keeps.',
   Bridge: 'What is carried to and from other systems, and by which rules.',
   Access: 'Who may connect, and who may do what.',

@@ -28,6 +28,7 @@ import { STREAM_OPERATIONS } from './streams.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
 import { USER_OPERATIONS } from './users.ts';
+import { WEBHOOK_OPERATIONS } from './webhooks.ts';
 
 /** Every operation of the API by its operationId. */
 export const OPERATIONS = {
@@ -42,6 +43,7 @@ export const OPERATIONS = {
   ...SUBSCRIPTION_OPERATIONS,
   ...MESSAGE_OPERATIONS,
   ...STREAM_OPERATIONS,
+  ...WEBHOOK_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,

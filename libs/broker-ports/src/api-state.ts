@@ -20,6 +20,7 @@ export const API_DEFINITION_KINDS = [
   'api-key-uses',
   'secrets',
   'job-results',
+  'webhook-progress',
 ] as const;
 
 /** A kind of definition that is the API's own. */

@@ -120,6 +120,14 @@ const audit = section({
   ),
 });
 
+/** Who is told by HTTP of what happens. */
+const webhooks = section({
+  allowPrivate: flag(
+    'Whether webhooks may be at the machine itself, on its link or in a private network, and without TLS.',
+    false,
+  ),
+});
+
 /** The settings of the admin API. */
 export const api = section({
   host: host(
@@ -139,6 +147,7 @@ export const api = section({
   jwt,
   rateLimits,
   audit,
+  webhooks,
   trustedProxies: z
     .array(z.string().refine(isNetwork, { error: NETWORK_FAULT }))
     .max(64)

@@ -1,5 +1,5 @@
 import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
-import { API_COUNTERS, API_GAUGES, API_HISTOGRAMS } from './catalog.ts';
+import { API_COUNTERS, API_GAUGES, API_HISTOGRAMS } from './api-catalog.ts';
 import { expose, openRegistry, type Exposition } from './exposition.ts';
 import { counterFamilies, gaugeFamilies, histogramFamilies } from './family.ts';
 
@@ -50,6 +50,12 @@ export class ApiMeter {
     'failures',
   ] as const);
   readonly #auditRecords = this.#counters.auditRecords.by('outcome', ['stored', 'failed'] as const);
+  readonly #webhookDeliveries = this.#counters.webhookDeliveries.by('outcome', [
+    'delivered',
+    'failed',
+    'retried',
+  ] as const);
+  readonly #webhookEventsLost = this.#counters.webhookEventsLost.cell();
   readonly #routes = new ByLabel([], (route: string) => this.#routeSeries(route), OPEN_LABEL_MAX);
 
   /** A request came in. */
@@ -91,6 +97,16 @@ export class ApiMeter {
     for (const state of OPERATION_STATES) {
       this.#operations.get(state).value = states.filter((each) => each === state).length;
     }
+  }
+
+  /** A request to a webhook came to something. */
+  webhookPosted(outcome: 'delivered' | 'failed' | 'retried'): void {
+    this.#webhookDeliveries.get(outcome).value += 1;
+  }
+
+  /** So many events did not reach a webhook, and never will. */
+  webhookEventsLost(count: number): void {
+    this.#webhookEventsLost.value += count;
   }
 
   /** A stream has begun, or ended. */

@@ -1,12 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  API_COUNTERS,
-  API_GAUGES,
-  API_HISTOGRAMS,
-  BROKER_COUNTERS,
-  BROKER_GAUGES,
-  BROKER_HISTOGRAMS,
-} from './catalog.ts';
+import { API_COUNTERS, API_GAUGES, API_HISTOGRAMS } from './api-catalog.ts';
+import { BROKER_COUNTERS, BROKER_GAUGES, BROKER_HISTOGRAMS } from './catalog.ts';
 
 const counters = [...Object.values(BROKER_COUNTERS), ...Object.values(API_COUNTERS)];
 const gauges = [...Object.values(BROKER_GAUGES), ...Object.values(API_GAUGES)];

@@ -1,31 +1,16 @@
-/** One family of series: what a scrape says about it. */
-export interface MetricSpec {
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-}
-
-/** A family of histograms with its upper bounds, in the unit of the name. */
-export interface HistogramSpec extends MetricSpec {
-  readonly buckets: readonly number[];
-}
-
-const metric = (name: string, help: string, ...labels: readonly string[]): MetricSpec => ({
-  name,
-  help,
-  labels,
-});
-
-const histogram = (spec: MetricSpec, buckets: readonly number[]): HistogramSpec => ({
-  ...spec,
-  buckets,
-});
+import { API_COUNTERS, API_GAUGES, API_HISTOGRAMS } from './api-catalog.ts';
+import {
+  CALL_SECONDS,
+  histogram,
+  metric,
+  type HistogramSpec,
+  type MetricSpec,
+} from './metric-spec.ts';
 
 /** 0.25 is the objective of the latency SLO and must stay a bound. */
 const MESSAGE_SECONDS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
-const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** From a filter of the quick kind to the limit of an evaluation. */
 const TRANSFORM_SECONDS = [
   0.000_005, 0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.1,
@@ -433,63 +418,6 @@ export const BROKER_HISTOGRAMS = {
   bridgeBatchRecords: histogram(
     metric('skein_bridge_batch_records', 'Records of a batch, in either direction.', 'bridge'),
     [1, 5, 10, 25, 50, 100, 250, 500],
-  ),
-} as const satisfies Readonly<Record<string, HistogramSpec>>;
-
-/** Every counter of the API process. */
-export const API_COUNTERS = {
-  requests: metric(
-    'skein_api_http_requests_total',
-    'Requests answered, by route template.',
-    ...['route', 'method', 'code'],
-  ),
-  authentications: metric(
-    'skein_api_authentications_total',
-    'Decisions on the identity of callers.',
-    ...['kind', 'outcome'],
-  ),
-  rateLimited: metric(
-    'skein_api_rate_limited_total',
-    'Requests refused because their caller sends too many.',
-    'policy',
-  ),
-  eventStreamDropped: metric(
-    'skein_api_event_stream_dropped_total',
-    'Events and messages that were gone, or came too fast, before they could be sent to the reader of a stream.',
-    'kind',
-  ),
-  auditRecords: metric(
-    'skein_api_audit_records_total',
-    'Records for the audit log: stored, or not, since its store was away.',
-    'outcome',
-  ),
-  nodeCalls: metric('skein_api_node_calls_total', 'Commands sent to nodes.', 'outcome'),
-} as const satisfies Readonly<Record<string, MetricSpec>>;
-
-/** Every gauge of the API process. */
-export const API_GAUGES = {
-  inFlight: metric('skein_api_http_requests_in_flight', 'Requests being answered.'),
-  eventStreams: metric('skein_api_event_streams', 'Streams that are open.', 'kind'),
-  operations: metric(
-    'skein_api_operations',
-    'Long operations that are known, of the whole cluster: the same at every replica. Of those that have ended, the latest 400.',
-    'state',
-  ),
-} as const satisfies Readonly<Record<string, MetricSpec>>;
-
-/** Every histogram of the API process. */
-export const API_HISTOGRAMS = {
-  requestDuration: histogram(
-    metric(
-      'skein_api_http_request_duration_seconds',
-      'Time to answer a request.',
-      ...['route', 'method'],
-    ),
-    CALL_SECONDS,
-  ),
-  nodeCallDuration: histogram(
-    metric('skein_api_node_call_duration_seconds', 'Time of a command to a node.'),
-    CALL_SECONDS,
   ),
 } as const satisfies Readonly<Record<string, HistogramSpec>>;
 

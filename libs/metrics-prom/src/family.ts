@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { ByLabel } from './by-label.ts';
-import type { HistogramSpec, MetricSpec } from './catalog.ts';
+import type { HistogramSpec, MetricSpec } from './metric-spec.ts';
 
 /** The labels of one series. */
 export type Labels = Readonly<Record<string, string>>;

@@ -7,6 +7,7 @@ import type { List, LongOperation, LongOperationSummary } from '#libs/api-contra
 import { ApiMeter } from '#libs/metrics-prom';
 import { silentLog, until } from '#libs/testkit';
 import { DEADLINE_MS, KEY, configOf } from '../../../../test/api/api-harness.ts';
+import { idleWebhooks } from '../../../../test/api/idle-webhooks.ts';
 import { ApiModule } from '../api.module.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -71,7 +72,10 @@ beforeAll(async () => {
       );
   }
   app = await NestFactory.create(
-    ApiModule.with({ ...parts, streams: new Streams(meter), audit, operations }),
+    ApiModule.with({
+      ...{ ...parts, streams: new Streams(meter), audit, operations },
+      webhooks: idleWebhooks({ ...parts, meter }),
+    }),
     adapter,
     { bodyParser: false, logger: false },
   );

@@ -2,18 +2,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeCommand, WireNode } from '#libs/api-contracts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Answers } from '../cluster/inquiry.ts';
-import type { SseEvent, SseWriter } from './sse-writer.ts';
 
 /** How often it is looked which nodes there are. */
 const LOOK_MS = 2_000;
 const RETRY_MS = 1_000;
 
+/** Who takes what comes: one after the other, each when it has taken the last. */
+export interface FeedWriter<Item> {
+  readonly isOpen: boolean;
+  /** Resolves when nothing is taken any more. */
+  readonly ended: Promise<void>;
+  /** Resolves when the items were taken, or nothing is any more. */
+  send(items: readonly Item[]): Promise<void>;
+}
+
 /** What is read of each node, and what becomes of an answer. */
-export interface FeedSource<Answer> {
+export interface FeedSource<Answer, Item> {
   /** The next question to a node. */
   readonly question: (nodeId: string, waitMs: number) => NodeCommand;
   /** Takes an answer and gives what is to be sent. */
-  readonly events: (nodeId: string, answer: Answer) => readonly SseEvent[];
+  readonly events: (nodeId: string, answer: Answer) => readonly Item[];
+  /** What is sent when other nodes are silent than before. */
+  readonly silent: (unavailable: readonly string[]) => readonly Item[];
 }
 
 /**
@@ -22,14 +32,14 @@ export interface FeedSource<Answer> {
  * @remarks A node is asked again when the reader has taken its last answer: a reader that is slow is behind in the rings of the
  * nodes, which are bounded, and is told what it has missed.
  */
-export class NodeFeed<Answer> {
+export class NodeFeed<Answer, Item> {
   readonly #cluster: Cluster;
-  readonly #source: FeedSource<Answer>;
-  readonly #writer: SseWriter;
+  readonly #source: FeedSource<Answer, Item>;
+  readonly #writer: FeedWriter<Item>;
   readonly #reading = new Set<string>();
   readonly #silent = new Set<string>();
 
-  constructor(cluster: Cluster, source: FeedSource<Answer>, writer: SseWriter) {
+  constructor(cluster: Cluster, source: FeedSource<Answer, Item>, writer: FeedWriter<Item>) {
     this.#cluster = cluster;
     this.#source = source;
     this.#writer = writer;
@@ -90,8 +100,6 @@ export class NodeFeed<Answer> {
     if (answers === !this.#silent.has(nodeId)) return;
     if (answers) this.#silent.delete(nodeId);
     else this.#silent.add(nodeId);
-    const unavailable_nodes = [...this.#silent];
-    const data = { partial: unavailable_nodes.length > 0, unavailable_nodes };
-    await this.#writer.send([{ event: 'partial', data }]);
+    await this.#writer.send(this.#source.silent([...this.#silent]));
   }
 }

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
-import net from 'node:net';
+import { WebhookClient, placeFault } from '#libs/webhook-client';
 import type { OpenedSource, SourceFault } from '../source-fault.ts';
-import { isPublicAddress } from './public-address.ts';
-import { WebhookClient } from './webhook-client.ts';
 import { WebhookSource, type WebhookSourceParts } from './webhook-source.ts';
 
 /** Where the endpoint is. */
@@ -18,10 +16,10 @@ export function openWebhookSource(
   settings: WebhookSettings,
   /** Headers as they are now, secrets included. */
   headers: () => Readonly<Record<string, string>>,
-  parts: Omit<WebhookSourceParts, 'client'>,
+  parts: Omit<WebhookSourceParts, 'post'>,
 ): OpenedSource<WebhookSource> {
   const url = new URL(settings.url);
-  const fault = placeFault(url, settings.allowPrivate);
+  const fault = settings.allowPrivate ? undefined : sourceFault(url);
   if (fault !== undefined) return { kind: 'faulty', fault };
   const { caFile, allowPrivate, timeoutMs } = settings;
   let ca: string | undefined;
@@ -31,20 +29,18 @@ export function openWebhookSource(
     const fix = 'name a PEM file with the certificates of authorities';
     return { kind: 'faulty', fault: { field: 'caFile', problem: 'cannot be read', fix } };
   }
-  const client = new WebhookClient({ url, headers, ca, allowPrivate, timeoutMs });
-  return { kind: 'opened', source: new WebhookSource({ ...parts, client }) };
+  const client = new WebhookClient({ url, ca, allowPrivate, timeoutMs });
+  const post = (body: string) => client.post({ body, headers: headers() });
+  return { kind: 'opened', source: new WebhookSource({ ...parts, post }) };
 }
 
 /** What can be told without looking up a name. */
-function placeFault({ protocol, hostname }: URL, allowPrivate: boolean): SourceFault | undefined {
-  if (allowPrivate) return undefined;
-  const field = 'url';
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  if (host === 'localhost' || (net.isIP(host) !== 0 && !isPublicAddress(host))) {
-    const fix = 'set allowPrivate: true if that is meant';
-    return { field, problem: `leads to ${host}, which is no address of the internet`, fix };
-  }
-  if (protocol === 'https:') return undefined;
-  const fix = 'take https:, or set allowPrivate: true if the endpoint is in a private network';
-  return { field, problem: 'would carry passwords over the internet as they are', fix };
+function sourceFault(url: URL): SourceFault | undefined {
+  const fault = placeFault(url);
+  if (fault === undefined) return undefined;
+  const fix =
+    fault.kind === 'private'
+      ? 'set allowPrivate: true if that is meant'
+      : 'take https:, or set allowPrivate: true if the endpoint is in a private network';
+  return { field: 'url', problem: fault.problem, fix };
 }

@@ -1,14 +1,15 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import type { WebhookReply } from '#libs/webhook-client';
 import { Gate, networkOf, type AuthSource, type Login, type SourceVerdict } from '#libs/access';
 import { BoundedCache } from '../bounded-cache.ts';
 import type { ParseRules } from '../jwt/jwt-claims.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { verdictOfAnswer } from './webhook-answer.ts';
-import type { WebhookClient } from './webhook-client.ts';
 
 /** What a webhook is asked with. */
 export interface WebhookSourceParts {
-  readonly client: Pick<WebhookClient, 'post'>;
+  /** Posts a question. */
+  readonly post: (body: string) => Promise<WebhookReply>;
   readonly parseRules: ParseRules;
   /** How long an answer is remembered; 0 asks each time. */
   readonly cacheMs: number;
@@ -82,9 +83,9 @@ export class WebhookSource implements AuthSource {
   }
 
   async #ask(body: string, login: Login): Promise<Answered> {
-    const { client, parseRules, nowMs } = this.#parts;
+    const { post, parseRules, nowMs } = this.#parts;
     if (!this.#breaker.mayCall()) throw new Error('the webhook has failed, and is given a rest');
-    const reply = await client.post(body).catch((error: unknown) => {
+    const reply = await post(body).catch((error: unknown) => {
       this.#breaker.failed();
       throw new Error(`the webhook does not answer: ${textOf(error)}`, { cause: error });
     });

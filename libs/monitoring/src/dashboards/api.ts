@@ -116,6 +116,18 @@ export const API: Board = {
           ['What was recorded of changes.', 'No failures.', 'failed: Redis is away.'],
         ),
         areas(
+          ['Webhooks', 'cps'],
+          [
+            [rate('skein_api_webhook_deliveries_total{~}', 'outcome'), '{{outcome}}'],
+            [rate('skein_api_webhook_events_lost_total{~}', 'pod'), '{{pod}} events lost'],
+          ],
+          [
+            'Requests to webhooks.',
+            'delivered.',
+            'retried: an endpoint is away; failed: GET /api/v1/webhooks/ID/deliveries says why.',
+          ],
+        ),
+        areas(
           ['Calls to nodes', 'cps'],
           [[rate('skein_api_node_calls_total{~}', 'outcome'), '{{outcome}}']],
           [

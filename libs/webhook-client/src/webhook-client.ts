@@ -7,18 +7,32 @@ import { isPublicAddress } from './public-address.ts';
 /** Where to post, and how. */
 export interface WebhookEndpoint {
   readonly url: URL;
-  /** Headers of every request, secrets included, as they are now. */
-  readonly headers: () => Readonly<Record<string, string>>;
   /** Authorities to trust instead of the usual ones, in PEM. */
   readonly ca: string | undefined;
   /** Whether the endpoint may be at the machine itself or in a private network. */
   readonly allowPrivate: boolean;
   readonly timeoutMs: number;
+  /** Looks names up. @defaultValue as the machine does */
+  readonly lookup?: typeof lookup;
+}
+
+/** What is posted. */
+export interface WebhookPost {
+  /** JSON. */
+  readonly body: string;
+  /** Besides those that say what the body is, secrets included. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Gives up when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether only the status counts: an answer is then never too long, and its text not kept. */
+  readonly statusOnly?: boolean;
 }
 
 /** What came back. */
 export interface WebhookReply {
   readonly status: number;
+  /** The header of that name. */
+  readonly retryAfter?: string;
   readonly text: string;
 }
 
@@ -44,9 +58,19 @@ export class WebhookClient {
     this.#agent = this.#isSecure ? new https.Agent(options) : new http.Agent(options);
   }
 
+  /** Ends the connections that are kept. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
   /** Rejects when there is no whole answer in time, or the endpoint is where it may not be. */
-  async post(body: string): Promise<WebhookReply> {
-    const { url, headers, ca, allowPrivate, timeoutMs } = this.#endpoint;
+  async post({
+    body,
+    headers = {},
+    signal,
+    statusOnly = false,
+  }: WebhookPost): Promise<WebhookReply> {
+    const { url, ca, allowPrivate, timeoutMs } = this.#endpoint;
     // Brackets around an IPv6 address belong to the URL.
     const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
     // An address is not looked up.
@@ -60,11 +84,12 @@ export class WebhookClient {
       headers: {
         'content-type': 'application/json',
         accept: 'application/json',
-        ...headers(),
+        ...headers,
         'content-length': Buffer.byteLength(body),
       },
       ...(ca !== undefined && { ca }),
-      ...(!allowPrivate && { lookup: publicLookup }),
+      ...(signal !== undefined && { signal }),
+      ...(!allowPrivate && { lookup: publicLookup(this.#endpoint.lookup ?? lookup) }),
     });
     const timer = setTimeout(() => {
       request.destroy(new Error(`no answer within ${String(timeoutMs)} ms`));
@@ -76,11 +101,30 @@ export class WebhookClient {
         request.once('response', resolve);
         request.end(body);
       });
-      return { status: response.statusCode ?? 0, text: await readText(response) };
+      const retryAfter = response.headers['retry-after'];
+      return {
+        status: response.statusCode ?? 0,
+        ...(retryAfter !== undefined && { retryAfter }),
+        text: statusOnly ? await drained(response) : await readText(response),
+      };
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+/** Reads an answer to its end, as far as that is worth it; what becomes of the rest changes nothing. */
+async function drained(response: IncomingMessage): Promise<string> {
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > REPLY_BYTES_MAX) break;
+    }
+  } catch {
+    // The status has come.
+  }
+  return '';
 }
 
 /** Reads an answer; a longer one ends its connection. */
@@ -96,22 +140,24 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Looks up a name whose every address has to be one of the internet. */
-function publicLookup(hostname: string, options: LookupOptions, done: LookupDone): void {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return done(error, []);
-    try {
-      for (const { address } of addresses) throwUnlessPublic(address);
-    } catch (refusal) {
-      return done(refusal as Error, []);
-    }
-    if (options.all === true) return done(null, addresses);
-    const [first] = addresses;
-    done(null, first?.address ?? '', first?.family);
-  });
+/** Looks up names whose every address has to be one of the internet. */
+function publicLookup(find: typeof lookup) {
+  return (hostname: string, options: LookupOptions, done: LookupDone): void => {
+    find(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return done(error, []);
+      try {
+        for (const { address } of addresses) throwUnlessPublic(address);
+      } catch (refusal) {
+        return done(refusal as Error, []);
+      }
+      if (options.all === true) return done(null, addresses);
+      const [first] = addresses;
+      done(null, first?.address ?? '', first?.family);
+    });
+  };
 }
 
 function throwUnlessPublic(address: string): void {
   if (isPublicAddress(address)) return;
-  throw new Error(`${address} is no address of the internet, and allowPrivate is false`);
+  throw new Error(`${address} is no address of the internet, and others are not allowed`);
 }
