@@ -45,6 +45,7 @@ export class FakeSessions {
         unowned: this.unowned.find(({ session }) => session.clientId === clientId),
       }),
       disconnect: ({ clientId }) => ({ found: this.clients.delete(clientId) }),
+      'disconnect-many': (command) => this.#disconnectMany(command),
       subscriptions: ({ query }) => this.#subscriptions(query),
       'subscribe-client': ({ clientId, requests }) => ({
         reasonCodes: has(clientId)
@@ -100,6 +101,18 @@ export class FakeSessions {
       command: SessionCommand,
     ) => NodeAnswers[SessionCommand['kind']];
     return handler(command);
+  }
+
+  #disconnectMany({
+    clientIds,
+    dryRun,
+  }: CommandOf<'disconnect-many'>): NodeAnswers['disconnect-many'] {
+    const states = clientIds.map((id) => {
+      const state = this.clients.get(id)?.state ?? 'absent';
+      if (!dryRun) this.clients.delete(id);
+      return state;
+    });
+    return { states };
   }
 
   #list({ after, limit, where, descending }: WireClientQuery): WirePage<WireClient> {

@@ -1,10 +1,12 @@
 import { expect, it } from '@jest/globals';
 import { z } from 'zod';
 import {
+  bodyConditionsOf,
   choiceField,
   conditionsOf,
   countField,
   fieldsQuery,
+  filterBody,
   filterQuery,
   flagField,
   meets,
@@ -103,4 +105,25 @@ it('orders by a field in either direction, and shows some fields', () => {
   expect(sparse({ name: 'a', size: 1 }, ['size'])).toEqual({ size: 1 });
   expect(sparse({ name: 'a', size: 1 }, ['size'], 'name')).toEqual({ name: 'a', size: 1 });
   expect(sparse({ name: 'a' }, undefined)).toEqual({ name: 'a' });
+});
+
+it('makes conditions of what a body holds', () => {
+  const body = z.strictObject(filterBody(FIELDS));
+  const of = (given: object) => bodyConditionsOf(FIELDS, body.parse(given));
+  expect(of({})).toEqual([]);
+  const given = {
+    ...{ name: { in: ['a,b', 'c'] }, size: 3, open: true, state: 'on' },
+    made_at: { gte: '1970-01-01T00:00:01Z', lte: '1970-01-01T00:00:02Z' },
+  };
+  expect(of(given)).toEqual([
+    { field: 'name', operator: 'in', value: ['a,b', 'c'] },
+    { field: 'size', operator: 'eq', value: 3 },
+    { field: 'made_at', operator: 'gte', value: 1_000 },
+    { field: 'made_at', operator: 'lte', value: 2_000 },
+    { field: 'open', operator: 'eq', value: true },
+    { field: 'state', operator: 'eq', value: 'on' },
+  ]);
+  for (const bad of [{ size: -1 }, { made_at: 5 }, { open: 'yes' }, { name: { gte: 'a' } }]) {
+    expect(body.safeParse(bad).success).toBe(false);
+  }
 });

@@ -113,6 +113,51 @@ export function filterQuery<const Own extends Fields>(fields: Own): FilterShape<
   return shape as FilterShape<Own>;
 }
 
+/** How a value of a filter may be written in a body; checked then as the same text in a query. */
+const writtenValue = z
+  .union([z.string().max(MQTT_TEXT_MAX), z.int(), z.boolean()])
+  .transform(String);
+
+/** Filters as an object of a body: `{"client_id": {"like": "press/"}, "state": "connected"}`. */
+export function filterBody(fields: Fields) {
+  const shape: Record<string, z.ZodType<unknown, unknown>> = {};
+  for (const [name, { type, operators, description }] of Object.entries(fields)) {
+    const value = writtenValue.pipe(type);
+    const compared = Object.fromEntries(
+      operators
+        .filter((operator) => operator !== 'eq')
+        .map((operator): [string, z.ZodType] => [
+          operator,
+          (operator === 'in' ? z.array(value).min(1).max(IN_MAX) : value).optional(),
+        ]),
+    );
+    const isCompared = Object.keys(compared).length > 0;
+    const object = z.strictObject(compared);
+    const form = !isCompared ? value : operators.includes('eq') ? z.union([value, object]) : object;
+    shape[name] = form.optional().describe(description);
+  }
+  return shape;
+}
+
+/** The conditions that the checked filters of a body ask for. */
+export function bodyConditionsOf(
+  fields: Fields,
+  filter: Readonly<Record<string, unknown>>,
+): readonly Condition[] {
+  return Object.keys(fields).flatMap((field) => {
+    const given = filter[field];
+    if (given === undefined) return [];
+    if (typeof given !== 'object' || given === null) {
+      return [{ field, operator: 'eq' as const, value: given as FilterValue }];
+    }
+    return Object.entries(given).flatMap(([operator, value]: [string, unknown]) =>
+      value === undefined
+        ? []
+        : [{ field, operator: operator as FilterOperator, value: value as Condition['value'] }],
+    );
+  });
+}
+
 /** The conditions that a checked query asks for. */
 export function conditionsOf(
   fields: Fields,

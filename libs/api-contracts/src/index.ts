@@ -160,6 +160,7 @@ export {
   type SessionCommand,
   type WireClient,
   type WireClientPosition,
+  type WireClientState,
   type WireClientQuery,
   type WireDelivery,
   type WireInflight,
@@ -282,6 +283,7 @@ export { sessionPatchSchema, sessionSchema, type SessionView } from './sessions.
 export { disconnectReasonCode, clientSchema, type Client } from './clients.ts';
 export {
   choiceField,
+  bodyConditionsOf,
   conditionsOf,
   countField,
   fieldsQuery,
@@ -450,3 +452,10 @@ export {
   type LongOperation,
   type LongOperationSummary,
 } from './long-operations.ts';
+export {
+  disconnectRequestSchema,
+  disconnectResultsSchema,
+  purgeRequestSchema,
+  type DisconnectResult,
+  type DisconnectResults,
+} from './client-work.ts';

@@ -203,7 +203,7 @@ function fields(object: z.ZodObject | undefined) {
 function successes(operation: Operation): Record<string, JsonObject> {
   const replies: Record<string, JsonObject> = {};
   for (const [status, reply] of Object.entries(operation.replies)) {
-    replies[status] = success(reply, operation.example.reply);
+    replies[status] = success(reply, reply.example ?? operation.example.reply);
   }
   return replies;
 }

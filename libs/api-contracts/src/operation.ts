@@ -19,6 +19,8 @@ export interface Reply {
   readonly otherTypes?: readonly string[];
   /** Response headers: name to description. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** For the document, where it is not that of the operation. */
+  readonly example?: unknown;
 }
 
 /** Values for the document; the tests check them against the schemas. */

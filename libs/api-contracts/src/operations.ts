@@ -9,6 +9,7 @@ import { BRIDGE_OPERATIONS } from './bridges.ts';
 import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
 import { CLIENT_ACCESS_OPERATIONS } from './client-access.ts';
 import { CLIENT_QUEUE_OPERATIONS } from './client-queues.ts';
+import { CLIENT_WORK_OPERATIONS } from './client-work.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
@@ -37,6 +38,7 @@ export const OPERATIONS = {
   ...LISTENER_OPERATIONS,
   ...DRAIN_OPERATIONS,
   ...CLIENT_OPERATIONS,
+  ...CLIENT_WORK_OPERATIONS,
   ...CLIENT_QUEUE_OPERATIONS,
   ...CLIENT_ACCESS_OPERATIONS,
   ...SESSION_OPERATIONS,

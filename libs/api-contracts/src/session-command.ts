@@ -2,6 +2,9 @@ import type { WireAccessRequest, WireAccessVerdict } from './access-command.ts';
 import type { Condition } from './filters.ts';
 import type { WirePage, WireProperties, WireQoS } from './wire-message.ts';
 
+/** Whether a client is connected, or has a session at all. */
+export type WireClientState = 'connected' | 'disconnected' | 'absent';
+
 /** A client's session on a node. */
 export interface WireClient {
   readonly clientId: string;
@@ -138,6 +141,15 @@ export type SessionCommand =
       readonly withWill: boolean;
       readonly endSession: boolean;
     }
+  /** The same to many, each once; a dry run only looks. */
+  | {
+      readonly kind: 'disconnect-many';
+      readonly clientIds: readonly string[];
+      readonly reasonCode: number;
+      readonly withWill: boolean;
+      readonly endSession: boolean;
+      readonly dryRun: boolean;
+    }
   | { readonly kind: 'subscriptions'; readonly query: WireSubscriptionQuery }
   | {
       readonly kind: 'subscribe-client';
@@ -174,6 +186,8 @@ export interface SessionAnswers {
   readonly 'unowned-sessions': WirePage<WireUnownedSession>;
   readonly 'unowned-session': { readonly unowned?: WireUnownedSession | undefined };
   readonly disconnect: { readonly found: boolean };
+  /** What each was before, in the order of the command; absent: not at this node. */
+  readonly 'disconnect-many': { readonly states: readonly WireClientState[] };
   readonly subscriptions: WirePage<WireSubscription>;
   /** Reason codes of a SUBACK. */
   readonly 'subscribe-client': { readonly reasonCodes?: readonly number[] | undefined };
@@ -194,6 +208,7 @@ const KINDS: Readonly<Record<SessionCommand['kind'], true>> = {
   'unowned-sessions': true,
   'unowned-session': true,
   disconnect: true,
+  'disconnect-many': true,
   subscriptions: true,
   'subscribe-client': true,
   'unsubscribe-client': true,

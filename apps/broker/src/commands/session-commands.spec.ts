@@ -123,6 +123,10 @@ it('changes one session', async () => {
     verdicts: [{ allowed: true }],
   });
   const how = { reasonCode: 0x98, withWill: true, endSession: true };
+  const many = { kind: 'disconnect-many', clientIds: [clientId, 'nobody'], ...how } as const;
+  const states = ['connected', 'absent'];
+  expect(await ask({ ...many, dryRun: true })).toEqual({ states });
+  expect(await ask({ kind: 'client', clientId })).toMatchObject({ client: { clientId } });
   expect(await ask({ kind: 'disconnect', clientId, ...how })).toEqual({ found: true });
   expect(await ask({ kind: 'client', clientId })).toEqual({ client: undefined });
 });

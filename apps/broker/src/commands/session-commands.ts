@@ -8,6 +8,7 @@ import {
   type SessionCommand,
   type WireClient,
   type WireClientPosition,
+  type WireClientState,
   type WireClientQuery,
   type WireDelivery,
   type WireUnownedSession,
@@ -43,6 +44,9 @@ const PAGE_PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 /** Sessions that are read from the store at once. */
 const LOADED_AT_ONCE = 50;
 
+/** Sessions that are ended at once. */
+const ENDED_AT_ONCE = 100;
+
 /** Clients, their sessions and subscriptions, as the API sees them. */
 export class SessionCommands {
   readonly #options: SessionCommandsOptions;
@@ -60,6 +64,7 @@ export class SessionCommands {
       disconnect: async ({ clientId, reasonCode, withWill, endSession }) => ({
         found: await sessions.disconnect(clientId, { reasonCode, withWill, endSession }),
       }),
+      'disconnect-many': (command) => this.#disconnectMany(command),
       subscriptions: ({ query }) => admin.subscriptions(bounded(query)),
       'subscribe-client': async ({ clientId, requests }) => ({
         reasonCodes: await sessions.subscribe(clientId, requests),
@@ -100,6 +105,25 @@ export class SessionCommands {
       ...{ after, limit, order, descending, isWanted },
       clientId: clientId && String(clientId.value),
     });
+  }
+
+  async #disconnectMany({
+    clientIds,
+    dryRun,
+    ...how
+  }: CommandOf<'disconnect-many'>): Promise<NodeAnswers['disconnect-many']> {
+    const { admin } = this.#options;
+    const states: WireClientState[] = [];
+    for (let from = 0; from < clientIds.length; from += ENDED_AT_ONCE) {
+      const some = clientIds.slice(from, from + ENDED_AT_ONCE).map(async (clientId) => {
+        const state = admin.client(clientId)?.state ?? 'absent';
+        const isThere = dryRun || (await admin.sessions.disconnect(clientId, how));
+        // One that comes meanwhile is disconnected, too.
+        return isThere && !dryRun && state === 'absent' ? 'connected' : isThere ? state : 'absent';
+      });
+      states.push(...(await Promise.all(some)));
+    }
+    return { states };
   }
 
   /** Sessions of nodes that have gone, as long as no other node has taken them over. They have no connection time: by that they come first. */
