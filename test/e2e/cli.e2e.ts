@@ -221,6 +221,33 @@ describe('skein', () => {
     expect(said.notes).not.toContain(KEY);
   });
 
+  it('shows messages and events as they come, and ends without a word when it is told to', async () => {
+    const messages = skein.start(['sub', 'live/#', '--json', '--count', '2']);
+    const plain = skein.start(['sub', 'live/#']);
+    const events = skein.start(['events', '--type', 'client.connected', '--client-id', 'lively']);
+    const client = await connect('publisher');
+    let sent = 0;
+    // Until both streams have begun: what is published before is not theirs.
+    await until(async () => {
+      await client.publish('live/state', `number ${String((sent += 1))}`, { qos: 1 });
+      return messages.stdout !== '' && plain.stdout !== '';
+    }, WAIT_MS);
+    await client.publish('live/last', 'the last', { qos: 1 });
+    await plain.says('live/last the last\n', WAIT_MS);
+    await until(async () => {
+      await (await connect('lively')).leave();
+      return events.stdout !== '';
+    }, WAIT_MS);
+
+    expect(await messages.exit()).toBe(0);
+    const lines = messages.stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(2);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ topic: 'live/state', qos: 1 });
+    expect(events.stdout).toMatch(/^\S+Z {2}client\.connected {2}\S+ {2}lively {2}/);
+    for (const child of [plain, events]) expect(await child.stop()).toBe(0);
+    expect(plain.stderr + events.stderr).toBe('');
+  });
+
   it('ends a view at once when it is told to', async () => {
     const top = skein.start(['top', '--interval', '60']);
     await top.says(node.id, WAIT_MS);

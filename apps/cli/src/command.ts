@@ -1,4 +1,10 @@
-import { OPERATIONS, parametersOf, type Operation, type OperationId } from '#libs/api-contracts';
+import {
+  OPERATIONS,
+  longOperationSchema,
+  parametersOf,
+  type Operation,
+  type OperationId,
+} from '#libs/api-contracts';
 import type { Connection } from './connection.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -180,6 +186,19 @@ export function wantsMatch(operation: Operation | undefined): boolean {
   return operation?.headers?.['If-Match'] !== undefined;
 }
 
+/** Options of commands that begin long operations. */
+const WAIT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  'no-wait': {
+    type: 'boolean',
+    description: 'Ends when the operation has begun; see skein operations.',
+  },
+};
+
+/** Whether an operation of the API may begin a long one. */
+function beginsLong(operation: Operation | undefined): boolean {
+  return operation?.replies[202]?.schema === longOperationSchema;
+}
+
 /** Every option of a command, by name. */
 export function optionsOf(command: Command): Readonly<Record<string, OptionSpec>> {
   const operation = operationOf(command);
@@ -189,6 +208,7 @@ export function optionsOf(command: Command): Readonly<Record<string, OptionSpec>
     ...Object.fromEntries([...queryOptions(command)].map(([name, { spec }]) => [name, spec])),
     ...(generic && isList(operation) ? LIST_OPTIONS : {}),
     ...(generic && wantsMatch(operation) ? MATCH_OPTIONS : {}),
+    ...(generic && beginsLong(operation) ? WAIT_OPTIONS : {}),
     ...GLOBAL_OPTIONS,
   };
 }

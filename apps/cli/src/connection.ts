@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { ApiClient, type CallOptions, type CallParts, type ServerEvent } from '#libs/api-client';
+import {
+  ApiClient,
+  type CallOptions,
+  type CallParts,
+  type ServerEvent,
+  type StreamOptions,
+} from '#libs/api-client';
 import type { OperationId } from '#libs/api-contracts';
 import { LocalError } from './exit-code.ts';
 import type { Target } from './profile.ts';
@@ -43,7 +49,7 @@ export class Connection {
     yield* client.pages(id as 'listClients', call as never) as AsyncGenerator<AnyPage>;
   }
 
-  async *events(id: OperationId, call: AnyCall): AsyncGenerator<ServerEvent> {
+  async *events(id: OperationId, call: AnyCall & StreamOptions): AsyncGenerator<ServerEvent> {
     const client = await this.client();
     yield* client.events(id, call as never);
   }

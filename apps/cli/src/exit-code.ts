@@ -1,4 +1,5 @@
 import { ApiError, type ProblemCode } from '#libs/api-client';
+import type { LongOperation } from '#libs/api-contracts';
 
 /** What the exit codes of the program mean. */
 export const EXIT = {
@@ -25,6 +26,19 @@ export class LocalError extends Error {
   override readonly name = 'LocalError';
 }
 
+/** A long operation has failed, or was cancelled. */
+export class OperationFailed extends Error {
+  override readonly name = 'OperationFailed';
+  /** The status of the problem that it has failed with; undefined when it was cancelled. */
+  readonly status: number | undefined;
+
+  constructor({ id, kind, state, problem }: LongOperation) {
+    const why = problem === null ? state : `${problem.code}: ${problem.detail}`;
+    super(`${kind} ${why}\nsee skein operations show ${id}`);
+    this.status = problem?.status;
+  }
+}
+
 const BY_STATUS: Readonly<Record<number, number>> = {
   400: EXIT.usage,
   401: EXIT.denied,
@@ -43,6 +57,7 @@ const BY_STATUS: Readonly<Record<number, number>> = {
 /** The exit code that an error amounts to. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof RangeError) return EXIT.usage;
+  if (error instanceof OperationFailed) return BY_STATUS[error.status ?? 0] ?? EXIT.failed;
   if (!(error instanceof ApiError)) return EXIT.failed;
   if (error.kind === 'unreachable') return EXIT.unavailable;
   return BY_STATUS[error.status ?? 0] ?? EXIT.failed;

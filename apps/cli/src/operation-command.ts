@@ -1,4 +1,4 @@
-import type { OperationId } from '#libs/api-contracts';
+import type { LongOperation, OperationId } from '#libs/api-contracts';
 import { numberOption, textOption } from './arguments.ts';
 import {
   isList,
@@ -10,6 +10,7 @@ import {
 } from './command.ts';
 import type { AnyCall, AnyPage } from './connection.ts';
 import { UsageError } from './exit-code.ts';
+import { awaitEnd, isBegun } from './long-operation.ts';
 import { columnsOf, details, isRow, table, type Row } from './format.ts';
 
 const LIMIT = 100;
@@ -108,9 +109,20 @@ function chosen(columns: readonly string[] | undefined, rows: readonly Row[]): r
 
 async function act(invocation: Invocation, id: OperationId, call: AnyCall): Promise<void> {
   const { terminal, json, command } = invocation;
-  const { body } = await invocation.api.call(id, call);
+  const { status, headers, body } = await invocation.api.call(id, call);
+  if (isBegun(status, headers)) return printLong(invocation, body as LongOperation);
   printBody(invocation, body);
   if (!json && body === undefined) terminal.note(command.done ?? 'done');
+}
+
+/** Prints what a long operation has come to, or with `--no-wait` that it has begun. */
+export async function printLong(invocation: Invocation, begun: LongOperation): Promise<void> {
+  const { options, json } = invocation;
+  if (options['no-wait'] === true) return printBody(invocation, begun);
+  const ended = await awaitEnd(invocation, begun);
+  if (ended === undefined) return;
+  const isShown = !json && isRow(ended.result);
+  printBody(invocation, isShown ? { operation: ended.id, ...(ended.result as Row) } : ended);
 }
 
 /** Prints what the API has answered: for programs as it is, for people in lines. */

@@ -3,6 +3,7 @@ import type { Command, Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 import { secretOf } from '../profile.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+import { untilOf } from './length-of-time.ts';
 
 const PASSWORD_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'password-file': {
@@ -18,8 +19,6 @@ const GROUPS: OptionSpec = {
   value: 'A,B',
   description: 'Groups, for rules that name them.',
 };
-
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** Users, rules and bans. */
 export const ACCESS_COMMANDS: readonly Command[] = [
@@ -217,12 +216,3 @@ function simulationOf({ values, options }: Invocation): unknown {
 /** A field, if there is a value for it. */
 const given = (name: string, value: unknown): Readonly<Record<string, unknown>> =>
   value === undefined ? {} : { [name]: value };
-
-/** When something that lasts so long from now ends. @throws UsageError for what is no length of time. */
-export function untilOf(length: string | undefined, nowMs = Date.now()): string | undefined {
-  if (length === undefined) return undefined;
-  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(length) ?? [];
-  if (count === '')
-    throw new UsageError(`--for: write it like 30s, 10m, 2h or 7d, not '${length}'`);
-  return new Date(nowMs + Number(count) * (SECONDS[unit] ?? 0) * 1_000).toISOString();
-}

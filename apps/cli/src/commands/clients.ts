@@ -1,4 +1,36 @@
-import type { Command } from '../command.ts';
+import { numberOption, textOption } from '../arguments.ts';
+import { queryOptions, type Command, type OptionSpec, type Options } from '../command.ts';
+import { UsageError } from '../exit-code.ts';
+import { secondsOf } from './length-of-time.ts';
+import { present } from './present.ts';
+
+const BULK_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  rate: { type: 'string', value: 'N', description: 'At most so many a second.' },
+  'dry-run': { type: 'boolean', description: 'Changes nothing, and names those that it would.' },
+};
+
+/** The conditions of a list, by the names of its options. */
+function conditionsOf(list: 'clients' | 'sessions') {
+  const command = { words: list, operation: `GET /api/v1/${list}`, examples: [] };
+  return [...queryOptions(command)].filter(([name]) => name !== 'sort');
+}
+
+function filtersOf(list: 'clients' | 'sessions'): Readonly<Record<string, OptionSpec>> {
+  return Object.fromEntries(conditionsOf(list).map(([name, { spec }]) => [name, spec]));
+}
+
+/** Work on all that meet the conditions given. @throws UsageError without any: all of them are hardly ever meant. */
+function workOf(list: 'clients' | 'sessions', options: Options) {
+  const filter = Object.fromEntries(
+    conditionsOf(list).flatMap(([name, { parameter }]) =>
+      options[name] === undefined ? [] : [[parameter, String(options[name])]],
+    ),
+  );
+  if (Object.keys(filter).length === 0) {
+    throw new UsageError(`give a condition, such as --client-id-like; see skein ${list} --help`);
+  }
+  return { filter, per_second: numberOption(options, 'rate'), dry_run: options['dry-run'] };
+}
 
 /** Clients, sessions and subscriptions. */
 export const CLIENT_COMMANDS: readonly Command[] = [
@@ -36,6 +68,27 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     ],
   },
   {
+    words: 'clients disconnect-all',
+    operation: 'POST /api/v1/client-disconnects',
+    summary: 'Disconnect every client that meets conditions',
+    options: {
+      ...filtersOf('clients'),
+      ...BULK_OPTIONS,
+      'ban-for': { type: 'string', value: '10m', description: 'They may not come back so long.' },
+      'clear-session': { type: 'boolean', description: 'Ends their sessions, too.' },
+    },
+    body: ({ options }) =>
+      present({
+        ...workOf('clients', options),
+        ban_for_seconds: secondsOf(textOption(options, 'ban-for')),
+        clear_session: options['clear-session'],
+      }),
+    examples: [
+      'skein clients disconnect-all --client-id-like press/ --dry-run',
+      'skein clients disconnect-all --username sensor-7 --rate 100 --ban-for 10m',
+    ],
+  },
+  {
     words: 'clients subscriptions',
     operation: 'GET /api/v1/clients/{}/subscriptions',
     columns: ['filter', 'qos', 'no_local', 'retain_as_published', 'retain_handling'],
@@ -68,6 +121,17 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     operation: 'DELETE /api/v1/sessions/{}',
     done: 'ended',
     examples: ['skein sessions end press/7'],
+  },
+  {
+    words: 'sessions purge',
+    operation: 'POST /api/v1/session-purges',
+    summary: 'End every session that meets conditions',
+    options: { ...filtersOf('sessions'), ...BULK_OPTIONS },
+    body: ({ options }) => present(workOf('sessions', options)),
+    examples: [
+      'skein sessions purge --state disconnected --queue-size-gte 1000 --dry-run',
+      'skein sessions purge --client-id-like test/',
+    ],
   },
   {
     words: 'subscriptions list',

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { FILE_OPTION, bodyOfFile } from './file-body.ts';
 import { top } from './top.ts';
 
 /** The cluster, its nodes and listeners. */
@@ -67,6 +68,33 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     operation: 'POST /api/v1/listeners/{}/stop',
     done: 'stopped',
     examples: ['skein listeners stop tls'],
+  },
+  {
+    words: 'listeners add',
+    operation: 'POST /api/v1/listeners',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein listeners add --file plant.yaml'],
+  },
+  {
+    words: 'listeners replace',
+    operation: 'PUT /api/v1/listeners/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein listeners replace plant --file plant.yaml'],
+  },
+  {
+    words: 'listeners change',
+    operation: 'PATCH /api/v1/listeners/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['echo "connectionsMax: 500" | skein listeners change plant --file -'],
+  },
+  {
+    words: 'listeners remove',
+    operation: 'DELETE /api/v1/listeners/{}',
+    done: 'removed',
+    examples: ['skein listeners remove plant'],
   },
   {
     words: 'certificates list',

@@ -1,7 +1,8 @@
 import { listOption, numberOption, textOption } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { untilOf } from './access.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+import { untilOf } from './length-of-time.ts';
+import { present } from './present.ts';
 
 /** Who may call the API, and what they may do. */
 export const KEY_COMMANDS: readonly Command[] = [
@@ -110,8 +111,3 @@ export const KEY_COMMANDS: readonly Command[] = [
     examples: ['skein roles remove night-shift'],
   },
 ];
-
-/** The fields that there are values for. */
-function present(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { numberOption, textOption } from '../arguments.ts';
 import type { Command, Invocation, OptionSpec } from '../command.ts';
 import { LocalError, UsageError } from '../exit-code.ts';
+import { FILE_OPTION, bodyOfFile } from './file-body.ts';
 
 const MESSAGE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   qos: {
@@ -97,6 +98,29 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     operation: 'DELETE /api/v1/delayed-messages/{}',
     done: 'cancelled',
     examples: ['skein delayed cancel 17'],
+  },
+  {
+    words: 'scheduled list',
+    operation: 'GET /api/v1/scheduled-messages',
+    examples: ['skein scheduled'],
+  },
+  {
+    words: 'scheduled show',
+    operation: 'GET /api/v1/scheduled-messages/{}',
+    examples: ['skein scheduled show nightly'],
+  },
+  {
+    words: 'scheduled add',
+    operation: 'POST /api/v1/scheduled-messages',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein scheduled add --file nightly.yaml'],
+  },
+  {
+    words: 'scheduled cancel',
+    operation: 'DELETE /api/v1/scheduled-messages/{}',
+    done: 'cancelled',
+    examples: ['skein scheduled cancel nightly'],
   },
 ];
 

@@ -3,6 +3,7 @@ import { numberOption } from '../arguments.ts';
 import type { Invocation } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 import { printable, table, type Row } from '../format.ts';
+import { pause } from '../pause.ts';
 
 const INTERVAL_SECONDS = 2;
 /** Cursor home, and everything below it away. */
@@ -95,16 +96,3 @@ function screen(now: View, before: View | undefined): string {
 }
 
 const text = (value: unknown): string => (typeof value === 'number' ? String(value) : '-');
-
-/** Waits; a stop ends it early. */
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      stop.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener('abort', done);
-  });
-}
