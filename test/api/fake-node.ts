@@ -37,6 +37,7 @@ import { silentLog } from '#libs/testkit';
 import { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
 import { FakeBans } from './fake-bans.ts';
+import { FakeInsight } from './fake-insight.ts';
 import { FakeMessages, isOnMessages } from './fake-messages.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { FakeStreams, isOnStreams } from './fake-streams.ts';
@@ -87,6 +88,7 @@ export class FakeNode {
   auth: AuthBackends;
   readonly messages = new FakeMessages();
   readonly drains = new FakeDrains();
+  readonly insight = new FakeInsight();
   readonly streams = new FakeStreams();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
@@ -235,6 +237,7 @@ export class FakeNode {
     if (this.system.takes(command)) return this.system.answer(command);
     if (isOnMessages(command)) return this.messages.answer(command);
     if (isOnDeadLetters(command)) return this.answerOnDeadLetters(command);
+    if (this.insight.takes(command)) return this.insight.answer(command);
     if (this.drains.takes(command)) return this.drains.answer(command);
     switch (command.kind) {
       case 'auth':

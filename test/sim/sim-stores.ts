@@ -174,6 +174,10 @@ export class SimRetainedStore implements RetainedStore {
     return link.call(() => redis.retained.list(query));
   }
 
+  topics(filter: string, limit: number): readonly string[] {
+    return this.#parts.redis.retained.topics(filter, limit);
+  }
+
   size(): { readonly messages: number; readonly bytes: number } {
     return this.#parts.redis.retained.size();
   }

@@ -40,6 +40,9 @@ export function presentClient(client: WireClient, node: string): Client {
     queue_messages: client.queueMessages,
     queue_bytes: client.queueBytes,
     inflight_messages: client.inflightMessages,
+    unsent_bytes: client.unsentBytes ?? 0,
+    delivery_delay_seconds:
+      client.deliveryDelayMs === undefined ? null : client.deliveryDelayMs / 1_000,
   };
 }
 

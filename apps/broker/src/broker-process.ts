@@ -15,6 +15,7 @@ import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
 import type { OverloadWatch } from './wiring/overload.ts';
 import type { NodeSpool } from './wiring/spool.ts';
+import type { NodeInsight } from './insight/node-insight.ts';
 import type { NodeStreams } from './streams/node-streams.ts';
 import type { Stores } from './wiring/stores.ts';
 
@@ -43,6 +44,8 @@ export interface BrokerProcessParts {
   readonly node: BrokerNode;
   /** What those read who follow it over REST. */
   readonly streams: NodeStreams;
+  /** What the node notes about itself. */
+  readonly insight: NodeInsight;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: ListenerSet;
   readonly readiness: Readiness;
@@ -91,7 +94,7 @@ export class BrokerProcess {
    * @throws ConfigError when a file of a listener cannot be used.
    */
   async start(): Promise<void> {
-    const { config, log, overload, node, streams, commands, listeners } = this.#parts;
+    const { config, log, overload, node, streams, insight, commands, listeners } = this.#parts;
     await opening('ops.port', this.#ops.open());
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
     for (const listener of listeners.all) await listener.prepare();
@@ -100,6 +103,7 @@ export class BrokerProcess {
     this.#parts.rules.drive(node);
     this.#parts.flapping.drive(node);
     await this.#startBridge();
+    insight.open();
     await opening('commands.port', commands.open());
     for (const listener of listeners.all) {
       await opening(`listeners.${listener.name}.port`, listener.open());
@@ -109,6 +113,7 @@ export class BrokerProcess {
       overload.look();
       node.sweep();
       streams.sweep();
+      insight.sweep();
     }, SWEEP_MS);
     this.#parts.readiness.phase = 'serving';
     log.info('node-ready', { nodeId: config.node.id });
@@ -131,9 +136,10 @@ export class BrokerProcess {
 
   /** Stops: no new clients, those connected are sent away, everything taken is handed over, then the ports and stores close. */
   async stop(): Promise<void> {
-    const { node, bridge, spool, commands, stores, streams } = this.#parts;
+    const { node, bridge, spool, commands, stores, streams, insight } = this.#parts;
     const closed = await this.#leave();
     clearInterval(this.#sweeper);
+    insight.close();
     await node.stop();
     await spool.disinherit();
     await bridge.close();

@@ -25,6 +25,14 @@ export const clientSchema = named(
     queue_messages: countSchema,
     queue_bytes: countSchema,
     inflight_messages: countSchema,
+    unsent_bytes: countSchema.describe('Bytes that wait for the client to take them.'),
+    delivery_delay_seconds: z
+      .number()
+      .min(0)
+      .nullable()
+      .describe(
+        'How long messages took of late from the broker until they were sent, a moving mean; null before the first.',
+      ),
   }),
 );
 
@@ -61,6 +69,8 @@ export const EXAMPLE_CLIENT: Client = {
   queue_messages: 0,
   queue_bytes: 0,
   inflight_messages: 1,
+  unsent_bytes: 0,
+  delivery_delay_seconds: 0.004,
 };
 
 /** Operations on clients. */

@@ -331,6 +331,45 @@ export {
   delayedMessageSchema,
   type DelayedMessageView,
 } from './delayed-messages.ts';
+export {
+  SHARED_MEMBERS_MAX,
+  sharedGroupDetailsSchema,
+  sharedGroupSchema,
+  topicLevelListSchema,
+  topicLevelSchema,
+  topicMetricCreateSchema,
+  topicMetricSchema,
+  type SharedGroupDetails,
+  type SharedGroupView,
+  type TopicLevelList,
+  type TopicLevelView,
+  type TopicMetricView,
+} from './topics.ts';
+export {
+  TOPIC_METRICS_MAX,
+  isTopicCommand,
+  type TopicAnswers,
+  type TopicCommand,
+  type WireSharedGroup,
+  type WireSharedGroupQuery,
+  type WireSharedMember,
+  type WireSharedSubscription,
+  type WireTopicLevel,
+  type WireTopicMetric,
+  type WireTopicQuery,
+} from './topic-command.ts';
+export { statsHistorySchema, statsSchema, type StatsHistoryView, type StatsView } from './stats.ts';
+export {
+  STATS_FIGURES,
+  STATS_TOTALS,
+  isStatsCommand,
+  type StatsAnswers,
+  type StatsCommand,
+  type StatsFigure,
+  type StatsTotal,
+  type WireFigures,
+  type WireSample,
+} from './stats-command.ts';
 export { EVENT_STREAM_TYPE, EVENT_TYPES } from './streams.ts';
 export type {
   StreamAnswers,

@@ -7,7 +7,9 @@ import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
 import type { SessionAnswers, SessionCommand } from './session-command.ts';
+import type { StatsAnswers, StatsCommand } from './stats-command.ts';
 import type { StreamAnswers, StreamCommand } from './stream-command.ts';
+import type { TopicAnswers, TopicCommand } from './topic-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 import type { WireMessage, WireQoS } from './wire-message.ts';
 
@@ -295,7 +297,9 @@ export type NodeCommand =
   | MessageCommand
   | DeadLetterCommand
   | SessionCommand
+  | StatsCommand
   | StreamCommand
+  | TopicCommand
   | UserCommand
   | SystemCommand
   | DrainCommand
@@ -346,7 +350,9 @@ export interface NodeAnswers
     DeadLetterAnswers,
     MessageAnswers,
     SessionAnswers,
+    StatsAnswers,
     StreamAnswers,
+    TopicAnswers,
     UserAnswers,
     SystemAnswers,
     DrainAnswers {

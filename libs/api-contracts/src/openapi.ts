@@ -16,6 +16,8 @@ const TAGS: Readonly<Record<string, string>> = {
   Clients: 'Clients, connected or not, and what belongs to each.',
   Sessions: 'What the broker keeps of clients.',
   Subscriptions: 'Who receives what.',
+  Topics: 'What topics there are, and what is counted of them.',
+  Statistics: 'The cluster in figures, now and in the past.',
   Streams: 'What happens, as it happens.',
   Webhooks: 'Who is told by HTTP of what happens.',
   Messages: 'Publishing, and messages that the cluster keeps.',

@@ -25,9 +25,11 @@ import { RETAINED_OPERATIONS } from './retained.ts';
 import { ROLE_OPERATIONS } from './roles.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
 import { SESSION_OPERATIONS } from './sessions.ts';
+import { STATS_OPERATIONS } from './stats.ts';
 import { STREAM_OPERATIONS } from './streams.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
+import { TOPIC_OPERATIONS } from './topics.ts';
 import { USER_OPERATIONS } from './users.ts';
 import { WEBHOOK_OPERATIONS } from './webhooks.ts';
 
@@ -43,9 +45,11 @@ export const OPERATIONS = {
   ...CLIENT_ACCESS_OPERATIONS,
   ...SESSION_OPERATIONS,
   ...SUBSCRIPTION_OPERATIONS,
+  ...TOPIC_OPERATIONS,
   ...MESSAGE_OPERATIONS,
   ...STREAM_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
+  ...STATS_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,

@@ -30,6 +30,10 @@ export interface WireClient {
   readonly queueMessages: number;
   readonly queueBytes: number;
   readonly inflightMessages: number;
+  /** Bytes that wait for the client to take them. */
+  readonly unsentBytes?: number | undefined;
+  /** How long messages took to it of late; absent before the first. */
+  readonly deliveryDelayMs?: number | undefined;
 }
 
 /** A session that no live node has: that of a node which has gone, until another one takes it over. */

@@ -52,6 +52,7 @@ import { Subscriber } from './subscriber.ts';
 import { sysTopicsOf } from './sys/sys-of-node.ts';
 import { isSysFilter, isSysPublish, type SysTopics } from './sys/sys-topics.ts';
 import type { Transport, TransportEvents } from './transport.ts';
+import { Traffic } from './traffic.ts';
 import { Turn } from './turn.ts';
 import { Wills } from './wills.ts';
 
@@ -81,7 +82,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     principalOf(clientId: string): Principal | undefined;
   };
   /** @internal */
-  readonly traffic = { received: 0, sent: 0 };
+  readonly traffic = new Traffic();
   readonly #parts: NodeParts;
   readonly #turn: Turn;
   readonly #retained: RetainedWriter;

@@ -20,6 +20,8 @@ export const HOLD_BITS: Readonly<Record<HoldReason, number>> = {
 export interface ClientLink {
   /** Whether the client does not take what is sent. */
   readonly congested: boolean;
+  /** Bytes that wait for the client to take them. */
+  readonly unsentBytes: number;
   send(packet: Packet): void;
   sendAck(
     kind: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',

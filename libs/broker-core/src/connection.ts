@@ -123,10 +123,12 @@ export class Connection implements TransportEvents, ClientLink {
 
   /** Whether the client does not take what is sent. */
   get isSlow(): boolean {
-    return (
-      this.transport.bufferedBytes + this.#writer.pendingBytes >
-      this.#host.limits.socketBufferBytesMax
-    );
+    return this.unsentBytes > this.#host.limits.socketBufferBytesMax;
+  }
+
+  /** Bytes that wait for the client to take them. */
+  get unsentBytes(): number {
+    return this.transport.bufferedBytes + this.#writer.pendingBytes;
   }
 
   received(chunk: Uint8Array): void {

@@ -14,8 +14,14 @@ import type {
   PendingRequest,
   PublishDone,
   SessionAdmin,
+  SharedGroupInfo,
+  SharedGroupQuery,
+  SharedMemberInfo,
   SubscriptionInfo,
   SubscriptionQuery,
+  TopicLevelInfo,
+  TopicLevelQuery,
+  TopicTally,
 } from '#libs/broker-ports';
 import type { ConnectionKeeper } from './connection-keeper.ts';
 import { knownPrincipalOf } from './credential.ts';
@@ -27,6 +33,9 @@ import type { SessionEntry, SessionHost } from './session-entry.ts';
 import { SessionListing, clientInfoOf } from './session-listing.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Sessions } from './sessions.ts';
+import { sharedGroups, sharedMembers, type SharedGroupSource } from './shared-groups.ts';
+import { topicLevels } from './topic-levels.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What the view needs of the node's core. */
 export interface AdminViewHost {
@@ -50,7 +59,8 @@ export class NodeAdminView implements NodeAdmin {
   readonly #publish: AdminViewHost['publish'];
   readonly #identify: AdminViewHost['identify'];
   readonly #requests: Requests;
-  readonly #traffic: { readonly received: number; readonly sent: number };
+  readonly #traffic: Traffic;
+  readonly #shared: SharedGroupSource;
 
   constructor(parts: NodeParts, own: AdminViewHost) {
     this.#parts = parts;
@@ -66,6 +76,10 @@ export class NodeAdminView implements NodeAdmin {
       publish: (message, asClientId) => this.publish(message, asClientId),
     });
     this.#traffic = own.node.traffic;
+    this.#shared = {
+      groups: () => own.router.shares.groups(),
+      entryOf: (clientId) => own.sessions.get(clientId),
+    };
   }
 
   status(): NodeStatus {
@@ -134,6 +148,40 @@ export class NodeAdminView implements NodeAdmin {
 
   tap(filter: string, tap: MessageTap): () => void {
     return this.#router.taps.add(filter, tap);
+  }
+
+  topics(query: TopicLevelQuery): NodePage<TopicLevelInfo> & { readonly isWhole: boolean } {
+    const { retained } = this.#parts;
+    const { local, shares } = this.#router;
+    const names = {
+      retained: (filter: string, limit: number) => retained.topics(filter, limit),
+      filters: function* () {
+        yield* local.filters();
+        yield* shares.filters();
+      },
+    };
+    return topicLevels(names, query);
+  }
+
+  sharedGroups(query: SharedGroupQuery): NodePage<SharedGroupInfo> {
+    return sharedGroups(this.#shared, query);
+  }
+
+  sharedMembers(group: string, limit: number): readonly SharedMemberInfo[] {
+    return sharedMembers(this.#shared, group, limit);
+  }
+
+  countTopics(filter: string, tally: TopicTally): () => void {
+    const endSent = this.#traffic.topics.add(filter, tally);
+    const endTaken = this.#router.taps.add(filter, ({ topic, qos, payload }) => {
+      tally.messagesIn[qos] += 1;
+      tally.bytesIn += payload.length;
+      if (this.#router.countReceivers(topic) === 0) tally.dropped += 1;
+    });
+    return () => {
+      endSent();
+      endTaken();
+    };
   }
 
   identify(message: InjectedMessage): Message {

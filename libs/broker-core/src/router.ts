@@ -70,7 +70,7 @@ const OVERLAP_BYTES = 512;
 export class Router implements Flushable {
   readonly routes = new RouteTable();
   readonly taps = new Taps();
-  readonly #local = new TopicTrie<Subscription>();
+  readonly local = new TopicTrie<Subscription>();
   readonly #cache = new MatchCache<Match>(MATCH_CACHE_TOPICS, {
     bytesMax: MATCH_CACHE_BYTES,
     bytesOf: ({ bytes }) => bytes,
@@ -81,7 +81,7 @@ export class Router implements Flushable {
   readonly #meter: Meter;
   readonly #log: Log;
   readonly #nowMs: () => number;
-  readonly #shares: Shares;
+  readonly shares: Shares;
   readonly #shareStrategy: ShareStrategy;
   readonly #counts = { plain: 0, wildcard: 0 };
   /** The filters of sessions that are about to come here; a session may be expected more than once. */
@@ -114,7 +114,7 @@ export class Router implements Flushable {
     this.#nowMs = parts.nowMs;
     this.#had = new MessageMemory(HAD, parts.nowMs);
     this.#shareStrategy = parts.shareStrategy;
-    this.#shares = new Shares({
+    this.shares = new Shares({
       strategy: parts.shareStrategy,
       self: () => parts.bus.self,
       isAlive: (node) => parts.bus.isAlive(node),
@@ -124,28 +124,28 @@ export class Router implements Flushable {
 
   /** Subscriptions by kind. */
   get counts(): Readonly<Record<'plain' | 'wildcard' | 'shared', number>> {
-    return { ...this.#counts, shared: this.#shares.size };
+    return { ...this.#counts, shared: this.shares.size };
   }
 
   add(subscription: Subscription): void {
-    if (isShared(subscription.filter)) return this.#shares.add(subscription);
+    if (isShared(subscription.filter)) return this.shares.add(subscription);
     const filter = plainFilter(subscription.filter);
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] += 1;
-    if (!this.#local.add(filter, subscription)) return;
+    if (!this.local.add(filter, subscription)) return;
     if (!this.#expected.has(filter)) this.#change({ kind: 'add', filter });
   }
 
   remove(subscription: Subscription): void {
-    if (isShared(subscription.filter)) return this.#shares.remove(subscription);
+    if (isShared(subscription.filter)) return this.shares.remove(subscription);
     const filter = plainFilter(subscription.filter);
     this.#counts[isWildcard(filter) ? 'wildcard' : 'plain'] -= 1;
-    if (!this.#local.remove(filter, subscription)) return;
+    if (!this.local.remove(filter, subscription)) return;
     if (!this.#expected.has(filter)) this.#change({ kind: 'remove', filter });
   }
 
   /** The client of a session with these filters has connected or gone away. */
   presenceChanged(receiver: Receiver, filters: Iterable<string>): void {
-    for (const filter of filters) if (isShared(filter)) this.#shares.refresh(filter, receiver);
+    for (const filter of filters) if (isShared(filter)) this.shares.refresh(filter, receiver);
   }
 
   /**
@@ -154,11 +154,11 @@ export class Router implements Flushable {
    */
   expect(clientId: string, filters: readonly string[]): Expectation {
     const plain = new Set(filters.filter((filter) => !isShared(filter)).map(plainFilter));
-    const shared = filters.filter(isShared).map((filter) => this.#shares.expect(filter));
+    const shared = filters.filter(isShared).map((filter) => this.shares.expect(filter));
     const expected = { clientId };
     for (const filter of plain) {
       const isFirst = this.#expected.add(filter, expected);
-      if (isFirst && !this.#local.has(filter)) this.#change({ kind: 'add', filter });
+      if (isFirst && !this.local.has(filter)) this.#change({ kind: 'add', filter });
     }
     let hasBegun = false;
     return {
@@ -173,7 +173,7 @@ export class Router implements Flushable {
         for (const end of shared) end();
         for (const filter of plain) {
           const wasLast = this.#expected.remove(filter, expected);
-          if (wasLast && !this.#local.has(filter)) this.#change({ kind: 'remove', filter });
+          if (wasLast && !this.local.has(filter)) this.#change({ kind: 'remove', filter });
         }
       },
     };
@@ -267,9 +267,9 @@ export class Router implements Flushable {
 
   /** What is wanted here and at other nodes, without share groups' names. */
   *#filters(): Generator<string, void, undefined> {
-    yield* this.#local.filters();
+    yield* this.local.filters();
     yield* this.#expected.filters();
-    yield* this.#shares.filters();
+    yield* this.shares.filters();
     yield* this.routes.filters();
   }
 
@@ -309,7 +309,7 @@ export class Router implements Flushable {
     filter: string,
     to: { readonly isPassedOn: boolean; readonly obligations: Obligations | undefined },
   ): boolean {
-    const local = this.#shares.get(filter);
+    const local = this.shares.get(filter);
     const chosen = to.isPassedOn && local?.pick(message, this.#shareStrategy);
     if (chosen) {
       this.#deliverTo(chosen, new GroupPublish(message, true, filter), to.obligations);
@@ -391,10 +391,10 @@ export class Router implements Flushable {
 
   #routeShare(message: Message, share: Share, obligations: Obligations | undefined): void {
     const { filter, local } = share;
-    const chosen = this.#shares.place(message, share);
+    const chosen = this.shares.place(message, share);
     const target = chosen ? undefined : local?.pick(message, this.#shareStrategy);
     const isFull = target?.entry.backlog === FULL;
-    const node = isFull ? this.#shares.placeElsewhere(share) : chosen;
+    const node = isFull ? this.shares.placeElsewhere(share) : chosen;
     if (node !== undefined) {
       if (obligations === undefined) this.#outbox.liveToGroup(node, filter, message);
       else this.#outbox.durableToGroup(node, { group: filter, message }, obligations);
@@ -410,7 +410,7 @@ export class Router implements Flushable {
 
   /** Keeps a message until a member that is changing nodes has come. Returns false when there is none. */
   #awaitMember(message: Message, filter: string, obligations: Obligations): boolean {
-    const isAwaited = this.#shares.awaitMember(filter, () => {
+    const isAwaited = this.shares.awaitMember(filter, () => {
       this.routeToGroup(message, filter, { isPassedOn: true, obligations });
       obligations.end();
     });
@@ -433,11 +433,11 @@ export class Router implements Flushable {
   }
 
   #match(topic: string): Match {
-    const version = this.#local.version + this.routes.version + this.#shares.version;
+    const version = this.local.version + this.routes.version + this.shares.version;
     const known = this.#cache.get(topic, version);
     if (known !== undefined) return known;
     const subscriptions: Subscription[] = [];
-    this.#local.match(topic, subscriptions);
+    this.local.match(topic, subscriptions);
     const bySession = new Map<Receiver, Target>();
     for (const subscription of subscriptions) {
       const { entry } = subscription;
@@ -461,7 +461,7 @@ export class Router implements Flushable {
 
   #sharesOf(topic: string): readonly Share[] {
     const groups: ShareGroup[] = [];
-    this.#shares.match(topic, groups);
+    this.shares.match(topic, groups);
     const elsewhere: SharePlaces[] = [];
     this.routes.matchShared(topic, elsewhere);
     const remotes = new Map(elsewhere.map((remote) => [remote.filter, remote]));
@@ -480,7 +480,7 @@ export class Router implements Flushable {
   /** Whether a route has to be there, by what it is announced as; those of a node that leaves stay. */
   #isWanted(route: string): boolean {
     if (this.#isSealed) return true;
-    return this.#local.has(route) || this.#expected.has(route) || this.#shares.hasRoute(route);
+    return this.local.has(route) || this.#expected.has(route) || this.shares.hasRoute(route);
   }
 
   #change(change: RouteChange): void {

@@ -16,8 +16,10 @@ import {
   type ConnectionTerms,
   type EngineDropReason,
   type Load,
+  type OutboundMessage,
   type PublishAck,
   type SessionOutput,
+  type SharedPublish,
 } from '#libs/mqtt-engine';
 import {
   sizeOf,
@@ -40,6 +42,7 @@ import { QueueCount } from './queue-count.ts';
 import { FULL, type Offer, type Receiver } from './receiver.ts';
 import type { SessionWriter, WriteDone } from './session-writer.ts';
 import type { Subscription } from './subscription.ts';
+import { DeliveryDelay, type Traffic } from './traffic.ts';
 import type { PendingWill } from './wills.ts';
 
 /** What a session remembers of what it has had since it came: all that a busy one gets until a dead node's inbox is read. */
@@ -57,8 +60,7 @@ export interface SessionHost {
   readonly meter: Meter;
   readonly writer: SessionWriter;
   readonly nowMs: () => number;
-  /** Messages taken from and sent to clients since the start. */
-  readonly traffic: { received: number; sent: number };
+  readonly traffic: Traffic;
   publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PublishAck | undefined): void;
   subscribe(entry: SessionEntry, packet: SubscribePacket): void;
   unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): void;
@@ -97,6 +99,7 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Whose it is, as in its record. */
   user: string | undefined;
   readonly #queue = new QueueCount();
+  delay: DeliveryDelay | undefined;
   connectedAtMs: number | undefined;
   disconnectedAtMs: number | undefined;
   /** When the session ends, if its client stays away; Infinity for never, and while it is connected or connecting. */
@@ -359,14 +362,15 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.connection?.leave(withWill);
   }
 
-  dropped(reason: EngineDropReason): void {
+  dropped(reason: EngineDropReason, publish?: { readonly message: OutboundMessage }): void {
     this.#host.meter.deliveryDropped(reason, 1);
+    this.#host.traffic.drop(publish?.message);
   }
 
   /** Other members of a shared subscription may have what it may not. */
   withheld(publish: Offer['shared'] | undefined, obligations?: Obligations): void {
     if (publish instanceof GroupPublish) this.#host.passOn(this, publish, obligations);
-    else this.dropped('not_authorized');
+    else this.dropped('not_authorized', publish);
   }
 
   retried(qos: 1 | 2): void {
@@ -377,17 +381,15 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.#host.meter.publishDuplicate(2);
   }
 
-  sent(
-    qos: 0 | 1 | 2,
-    bytes: number,
-    delivery: { readonly remote: boolean; readonly receivedAtMs: number },
-  ): void {
+  sent(qos: 0 | 1 | 2, bytes: number, { message, remote }: SharedPublish): void {
     const { meter, traffic } = this.#host;
-    traffic.sent += 1;
+    traffic.count(message, qos);
     meter.publishSent(qos, 1);
     meter.messageSize('out', bytes);
-    const seconds = Math.max(0, this.#host.nowMs() - delivery.receivedAtMs) / 1000;
-    meter.delivered(qos, delivery.remote ? 'remote' : 'local', seconds);
+    const nowMs = this.#host.nowMs();
+    const seconds = Math.max(0, nowMs - message.receivedAtMs) / 1000;
+    meter.delivered(qos, remote ? 'remote' : 'local', seconds);
+    (this.delay ??= new DeliveryDelay()).add(message.receivedAtMs, nowMs, this.connectedAtMs);
   }
 
   #deliverDurable(offer: Offer, qos: 1 | 2): void {
@@ -420,7 +422,7 @@ export class SessionEntry implements SessionOutput, Receiver {
       this.queueMessages >= limits.queueMessagesMax ||
       this.queueBytes + bytes > limits.queueBytesMax;
     if (isFull) {
-      this.dropped('queue_full');
+      this.dropped('queue_full', offer);
       void this.#makeRoom();
       return offer.obligations?.end();
     }
@@ -481,7 +483,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     );
     for (const { position, message } of over) {
       this.settle(position, sizeOf(message));
-      this.dropped('expired');
+      this.dropped('expired', { message });
     }
     return over.length;
   }

@@ -170,5 +170,7 @@ export function clientInfoOf(entry: SessionEntry): ClientInfo {
     queueMessages: entry.durable ? entry.queueMessages : outbound.queueCount,
     queueBytes: Math.round(entry.durable ? entry.queueBytes : outbound.queueBytes),
     inflightMessages: outbound.inflightCount,
+    unsentBytes: entry.connection?.unsentBytes ?? 0,
+    deliveryDelayMs: entry.delay && Math.round(entry.delay.meanMs),
   };
 }

@@ -66,6 +66,11 @@ export class ShareGroup {
     return this.#connected;
   }
 
+  /** Whoever is a member, those first who are connected. */
+  *receivers(): Generator<Receiver, void, undefined> {
+    for (const { receiver } of this.#members) yield receiver;
+  }
+
   /** Adds a member; a further subscription of the same session takes the place of the one before. */
   add(subscription: Subscription): void {
     const { entry } = subscription;

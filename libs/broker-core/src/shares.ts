@@ -56,6 +56,11 @@ export class Shares {
     return this.#index.version;
   }
 
+  /** Every group of this node, also those that wait for their first member. */
+  groups(): Iterable<ShareGroup> {
+    return this.#groups.values();
+  }
+
   /** What the groups match topics against. */
   filters(): Generator<string, void, undefined> {
     return this.#index.filters();

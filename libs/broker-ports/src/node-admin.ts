@@ -1,5 +1,13 @@
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import type { PublishError } from './hub.ts';
+import type {
+  SharedGroupInfo,
+  SharedGroupQuery,
+  SharedMemberInfo,
+  TopicLevelInfo,
+  TopicLevelQuery,
+  TopicTally,
+} from './topic-admin.ts';
 import type { InjectedMessage, Message, MessageIdentity } from './message.ts';
 import type { MessageTap } from './node-events.ts';
 import type { NodeInfo } from './cluster-bus.ts';
@@ -31,6 +39,10 @@ export interface ClientInfo {
   readonly queueMessages: number;
   readonly queueBytes: number;
   readonly inflightMessages: number;
+  /** Bytes that wait for the client to take them. */
+  readonly unsentBytes: number;
+  /** How long messages took to it of late, the time that it was away not counted; undefined before the first. */
+  readonly deliveryDelayMs: number | undefined;
 }
 
 /** A subscription with its holder. */
@@ -114,6 +126,14 @@ export interface NodeAdmin {
   request(request: AdminRequest): PendingRequest;
   /** Shows the messages that this node takes and whose topic a filter matches, until the returned function is called. */
   tap(filter: string, tap: MessageTap): () => void;
+  /** Levels of topics: those of retained messages and of the filters that sessions of this node are subscribed to. */
+  topics(query: TopicLevelQuery): NodePage<TopicLevelInfo> & { readonly isWhole: boolean };
+  /** A page of the groups of shared subscriptions that have members at this node. */
+  sharedGroups(query: SharedGroupQuery): NodePage<SharedGroupInfo>;
+  /** The members of a group at this node, at most so many. */
+  sharedMembers(group: string, limit: number): readonly SharedMemberInfo[];
+  /** Counts messages on the topics that a filter matches into a tally, until the returned function is called. */
+  countTopics(filter: string, tally: TopicTally): () => void;
   /** Gives identity and time to a message of an administrator. */
   identify(message: InjectedMessage): Message;
 }

@@ -37,6 +37,8 @@ export interface RetainedStore {
   size(): { readonly messages: number; readonly bytes: number };
   /** The bytes of a topic's message, if it is among those that {@link RetainedStore.size} counts; never waits. */
   bytesOf(topic: string): number | undefined;
+  /** Topics of messages that {@link RetainedStore.size} counts and a filter matches, in no order and at most so many; never waits. */
+  topics(filter: string, limit: number): readonly string[];
   /** Releases what the store holds; no call may follow. */
   close(): Promise<void>;
 }

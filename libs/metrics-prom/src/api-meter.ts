@@ -18,10 +18,10 @@ const CODES = [200, 500, 503];
 const CODES_MAX = 20;
 
 /** The kinds of streams. */
-const STREAM_KINDS: readonly StreamKind[] = ['events', 'messages'];
+const STREAM_KINDS: readonly StreamKind[] = ['events', 'messages', 'stats'];
 
 /** The kind of a stream. */
-export type StreamKind = 'events' | 'messages';
+export type StreamKind = 'events' | 'messages' | 'stats';
 
 const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 

@@ -174,17 +174,14 @@ export class Outbound {
   deliverLive(publish: SharedPublish, form: DeliveryForm, nowMs: number): void {
     const terms = this.#terms;
     if (terms === undefined) return;
-    if (this.#output.congested) return this.#output.dropped('queue_full');
-    if (publish.isExpired(nowMs)) return this.#output.dropped('expired');
+    if (this.#output.congested) return this.#output.dropped('queue_full', publish);
+    if (publish.isExpired(nowMs)) return this.#output.dropped('expired', publish);
     const seen = this.#seen(publish);
-    if (seen === undefined) return this.#output.dropped('outside_mountpoint');
+    if (seen === undefined) return this.#output.dropped('outside_mountpoint', publish);
     const template = this.#encode(seen, form, nowMs);
-    if (template === undefined) return this.#output.dropped('too_large');
+    if (template === undefined) return this.#output.dropped('too_large', publish);
     this.#output.sendPublish(template, 0, false);
-    this.#output.sent(0, template.bytes.length, {
-      remote: publish.remote,
-      receivedAtMs: publish.message.receivedAtMs,
-    });
+    this.#output.sent(0, template.bytes.length, publish);
   }
 
   /** QoS 1 and 2 of a session that lives in memory. */
@@ -192,7 +189,7 @@ export class Outbound {
     const full =
       this.#queue.size >= this.#limits.queueMessagesMax ||
       this.#queueBytes + delivery.publish.size > this.#limits.queueBytesMax;
-    if (full) return this.#output.dropped('queue_full');
+    if (full) return this.#output.dropped('queue_full', delivery.publish);
     this.#push(delivery);
     this.pump(nowMs);
     if (this.#queue.size > 0) delivery.publish.compact();
@@ -361,10 +358,7 @@ export class Outbound {
     }
     this.#inflight.set(packetId, { delivery, qos, state: qos === 1 ? 'puback' : 'pubrec' });
     this.#output.sendPublish(template, packetId, dup);
-    this.#output.sent(qos, template.bytes.length, {
-      remote: publish.remote,
-      receivedAtMs: publish.message.receivedAtMs,
-    });
+    this.#output.sent(qos, template.bytes.length, publish);
     if (dup) {
       this.#retriesLeft -= 1;
       this.#output.retried(qos);
@@ -397,7 +391,7 @@ export class Outbound {
   #discard(delivery: Delivery, reason: EngineDropReason): void {
     this.#shift(delivery);
     this.#settle(delivery);
-    this.#output.dropped(reason);
+    this.#output.dropped(reason, delivery.publish);
   }
 
   #finish(packetId: number, inflight: Inflight): void {

@@ -46,7 +46,7 @@ export type EngineDropReason =
 /** What the engine observes and does not decide anything by. */
 export interface EngineObserver {
   /** A message was not delivered and will not be. */
-  dropped(reason: EngineDropReason): void;
+  dropped(reason: EngineDropReason, publish: SharedPublish): void;
   /** As {@link dropped}: the client may not have the message any more. Others may, unless it is undefined. */
   withheld(publish: SharedPublish | undefined): void;
   /** A QoS 1 or 2 message was sent again. */
@@ -54,7 +54,7 @@ export interface EngineObserver {
   /** A QoS 2 PUBLISH came again and was recognised. */
   duplicate(): void;
   /** A message was written towards the client's socket. */
-  sent(qos: 0 | 1 | 2, bytes: number, delivery: { remote: boolean; receivedAtMs: number }): void;
+  sent(qos: 0 | 1 | 2, bytes: number, publish: SharedPublish): void;
 }
 
 /**

@@ -93,6 +93,10 @@ export class LocalRetainedStore implements RetainedStore {
     return message && sizeOf(message);
   }
 
+  topics(filter: string, limit: number): readonly string[] {
+    return this.#topics.match(filter, limit);
+  }
+
   async close(): Promise<void> {
     await this.#journal?.committed();
   }

@@ -10,6 +10,7 @@ import {
   type RetainedStore,
   type RuleStore,
   type SessionStore,
+  type TopicMetricDefinition,
 } from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
 import { LocalDeadLetterStore } from './local-dead-letter-store.ts';
@@ -40,6 +41,8 @@ export interface LocalStores {
   readonly bans: DefinitionStore<Ban>;
   /** Settings that were made at run time. */
   readonly settings: DefinitionStore<FlappingDocument>;
+  /** Filters whose messages are counted. */
+  readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   readonly deadLetters: DeadLetterStore;
@@ -71,6 +74,7 @@ export async function openLocalStores({
       acl: new LocalDefinitionStore('acl', { journal }),
       bans: new LocalDefinitionStore('bans', { journal }),
       settings: new LocalDefinitionStore('settings', { journal }),
+      topicMetrics: new LocalDefinitionStore('topic-metrics', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
       exclusive: new LocalExclusiveStore({ journal }),
       deadLetters: new LocalDeadLetterStore(deadLetters, { clock, journal }),

@@ -93,6 +93,10 @@ export class RedisRetainedStore implements RetainedStore {
     return this.#catalog.bytesOf(topic);
   }
 
+  topics(filter: string, limit: number): readonly string[] {
+    return this.#catalog.topics(filter, limit);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
   }

@@ -39,6 +39,11 @@ export class RetainedCatalog {
     return this.#index?.bytesOf(topic);
   }
 
+  /** Topics of messages that {@link RetainedCatalog.size} counts. */
+  topics(filter: string, limit: number): readonly string[] {
+    return this.#index?.topics(filter, limit) ?? [];
+  }
+
   /**
    * The index with every change that was complete before this call.
    *

@@ -53,6 +53,11 @@ export class RetainedIndex {
     return this.#entries.get(topic)?.bytes;
   }
 
+  /** Topics that a filter matches, expired or not, in no order; stops looking at the limit. */
+  topics(filter: string, limit: number): readonly string[] {
+    return this.#topics.match(filter, limit);
+  }
+
   /** Applies a change; an empty text removes the topic. Changes may be applied again as long as the last one wins. */
   apply(topic: string, text: string): void {
     this.#bytes -= this.#entries.get(topic)?.bytes ?? 0;

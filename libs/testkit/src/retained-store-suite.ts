@@ -106,6 +106,17 @@ function storeCases(current: Current): void {
       expect([store.size().messages, bytesOf('a', 'b')]).toEqual([1, [2, undefined]]);
       expect(bytesOf('a/', '+', '')).toEqual([undefined, undefined, undefined]);
     });
+
+    it('names the topics that it counts, as many as are wanted', async () => {
+      const { store } = current();
+      await retainedMessages(store, '#');
+      await store.store(['a', 'a/b', 'a/c', 'b', '$x'].map((topic) => retained(topic)));
+      expect(store.topics('a/#', 10).toSorted()).toEqual(['a', 'a/b', 'a/c']);
+      expect(store.topics('#', 10).toSorted()).toEqual(['a', 'a/b', 'a/c', 'b']);
+      expect(store.topics('#', 2)).toHaveLength(2);
+      await store.store([retained('a', { payload: EMPTY })]);
+      expect(store.topics('a/#', 10).toSorted()).toEqual(['a/b', 'a/c']);
+    });
   });
 }
 

@@ -8,7 +8,7 @@ import {
   type DefinitionStore,
 } from '#libs/broker-ports';
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
-import type { NodeCommand, WireRule } from '#libs/api-contracts';
+import type { NodeCommand, StatsTotal, WireFigures, WireRule } from '#libs/api-contracts';
 import { loadConfig } from '#libs/config';
 import { DEAD_LETTER_BOUNDS, RecordingLog } from '#libs/testkit';
 import {
@@ -25,6 +25,7 @@ import { GeneralRules } from '../general-rules.ts';
 import type { AccessCommandsOptions } from './access-commands.ts';
 import type { BanCommandsOptions } from './ban-commands.ts';
 import { EventLog } from '../streams/event-log.ts';
+import { TopicMetrics } from '../insight/topic-metrics.ts';
 import { NodeStreams } from '../streams/node-streams.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
 
@@ -90,6 +91,22 @@ class FakeAdmin implements NodeAdmin {
     throw new Error('not asked here');
   }
 
+  topics(): never {
+    throw new Error('not asked here');
+  }
+
+  sharedGroups(): never {
+    throw new Error('not asked here');
+  }
+
+  sharedMembers(): never {
+    throw new Error('not asked here');
+  }
+
+  countTopics(): never {
+    throw new Error('not asked here');
+  }
+
   request(): never {
     throw new Error('not asked here');
   }
@@ -152,6 +169,11 @@ function banOptions(): BanCommandsOptions {
   };
 }
 
+const NO_STATS = {
+  figures: {} as WireFigures,
+  totals: {} as Readonly<Record<StatsTotal, number>>,
+};
+
 function setUp() {
   const admin = new FakeAdmin();
   const log = new RecordingLog();
@@ -169,6 +191,18 @@ function setUp() {
       ...{ events: new EventLog({ nowMs: clock, life: 1 }), admin },
       ...{ nodeId: 'n1', nowMs: clock },
     }),
+    stats: {
+      current: () => ({ ...NO_STATS, startedAtMs: 1 }),
+      history: () => ({ resolutionMs: 1, samples: [] }),
+    },
+    topics: {
+      admin,
+      metrics: new TopicMetrics({
+        store: new LocalDefinitionStore('topic-metrics'),
+        ...{ admin, nowMs: clock },
+      }),
+      strategy: 'local',
+    },
     messages: {
       ...{ admin, retained, delayed: new LocalDelayedStore({ clock }) },
       ...{ delays: undefined, topicLevelsMax: 32 },

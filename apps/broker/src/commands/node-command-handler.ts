@@ -2,7 +2,9 @@ import type { Log, NodeAdmin, NodeRef } from '#libs/broker-ports';
 import {
   isSessionCommand,
   isDrainCommand,
+  isStatsCommand,
   isSystemCommand,
+  isTopicCommand,
   type NodeAnswers,
   type NodeCommand,
   type NodeReply,
@@ -20,6 +22,8 @@ import {
 } from './message-commands.ts';
 import type { DrainCommands } from './drain-commands.ts';
 import { answerStream, isStreamCommand, type StreamCommandsOptions } from './stream-commands.ts';
+import { answerOnStats, type StatsCommandsOptions } from './stats-commands.ts';
+import { answerOnTopics, type TopicCommandsOptions } from './topic-commands.ts';
 import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
@@ -31,6 +35,8 @@ export interface NodeCommandHandlerOptions {
   readonly messages: MessageCommandsOptions;
   readonly sessions: SessionCommandsOptions['store'];
   readonly streams: StreamCommandsOptions;
+  readonly topics: TopicCommandsOptions;
+  readonly stats: StatsCommandsOptions;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly auth: Pick<AuthBackends, 'shown' | 'try'>;
@@ -94,13 +100,15 @@ export class NodeCommandHandler {
 
   /** Undefined for a command of a later version of the API. */
   async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { system, drains, streams, admin } = this.#options;
+    const { system, drains, streams, topics, admin } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
     if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
     if (isStreamCommand(command)) return answerStream(streams, command);
+    if (isStatsCommand(command)) return answerOnStats(this.#options.stats, command);
+    if (isTopicCommand(command)) return answerOnTopics(topics, command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };

@@ -11,6 +11,7 @@ import type {
   RetainedStore,
   RuleStore,
   SessionStore,
+  TopicMetricDefinition,
 } from '#libs/broker-ports';
 import { redisTarget, type Config } from '#libs/config';
 import { openLocalStores } from '#libs/store-local';
@@ -34,6 +35,8 @@ export interface Stores {
   readonly acl: DefinitionStore<AclDocument>;
   readonly bans: DefinitionStore<Ban>;
   readonly settings: DefinitionStore<FlappingDocument>;
+  /** Filters whose messages are counted. */
+  readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   readonly deadLetters: DeadLetterStore;
@@ -58,7 +61,8 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       ready: true,
       close: () => {
         const { sessions, retained, rules, connectors, users, acl, bans, settings } = local;
-        const definitions = [rules, connectors, users, acl, bans, settings];
+        const { topicMetrics } = local;
+        const definitions = [rules, connectors, users, acl, bans, settings, topicMetrics];
         return closeAll([
           sessions,
           retained,
@@ -85,7 +89,11 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     connection,
     'settings',
   );
-  const definitions = [rules, connectors, users, acl, bans, flapping];
+  const topicMetrics: DefinitionStore<TopicMetricDefinition> = new RedisDefinitionStore(
+    connection,
+    'topic-metrics',
+  );
+  const definitions = [rules, connectors, users, acl, bans, flapping, topicMetrics];
   const delayed = new RedisDelayedStore(connection);
   const exclusive = new RedisExclusiveStore(connection);
   const deadLetters = new RedisDeadLetterStore(connection, letterBoundsOf(config));
@@ -98,6 +106,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
     acl,
     bans,
     settings: flapping,
+    topicMetrics,
     delayed,
     exclusive,
     deadLetters,
