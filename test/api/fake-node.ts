@@ -3,6 +3,7 @@ import type {
   AccessCommand,
   BridgeAnswers,
   BridgeCommand,
+  BackupCommand,
   BanCommand,
   CommandOf,
   DeadLetterAnswers,
@@ -28,7 +29,7 @@ import type {
   WireUserChange,
   WireTestStep,
 } from '#libs/api-contracts';
-import { isSessionCommand } from '#libs/api-contracts';
+import { isBackupCommand, isSessionCommand } from '#libs/api-contracts';
 import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
 import { FakeDrains } from './fake-drains.ts';
 import { FakeSystem } from './fake-system.ts';
@@ -36,6 +37,7 @@ import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
 import { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
+import { FakeBackups } from './fake-backups.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeInsight } from './fake-insight.ts';
 import { FakeMessages, isOnMessages } from './fake-messages.ts';
@@ -90,6 +92,7 @@ export class FakeNode {
   readonly drains = new FakeDrains();
   readonly insight = new FakeInsight();
   readonly streams = new FakeStreams();
+  readonly backups = new FakeBackups();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
   constructor(
@@ -118,6 +121,8 @@ export class FakeNode {
       return { kind: 'failed', code: this.fault };
     }
     if (isOnStreams(command)) return { kind: 'done', answer: await this.streams.answer(command) };
+    if (isBackupCommand(command))
+      return { kind: 'done', answer: await this.backups.answer(command) };
     if (command.kind === 'try-login') {
       const { backend, login, withinMs } = command;
       return { kind: 'done', answer: await this.auth.try(backend, login, withinMs) };
@@ -229,7 +234,10 @@ export class FakeNode {
   }
 
   private answer(
-    command: Exclude<NodeCommand, BanCommand | StreamCommand | CommandOf<'try-login'>>,
+    command: Exclude<
+      NodeCommand,
+      BackupCommand | BanCommand | StreamCommand | CommandOf<'try-login'>
+    >,
   ): NodeAnswers[NodeCommand['kind']] {
     if (isSessionCommand(command)) return this.sessions.answer(command);
     if (isOnUsers(command)) return this.answerOnUsers(command);

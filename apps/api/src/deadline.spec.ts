@@ -82,7 +82,7 @@ const BODIES: Partial<Record<OperationId, object>> = {
 };
 
 /** Groups of operations that ask nodes nothing, or only when they like. */
-const OWN_TAGS = new Set(['Administrators', 'Operations', 'Webhooks']);
+const OWN_TAGS = new Set(['Administrators', 'Operations', 'Webhooks', 'Backups']);
 
 /** A node that is there is not forgotten: refused before anything is asked. */
 const REFUSED_AT_ONCE = new Set<OperationId>(['deleteNode']);

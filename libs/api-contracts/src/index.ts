@@ -498,3 +498,26 @@ export {
   type DisconnectResult,
   type DisconnectResults,
 } from './client-work.ts';
+export {
+  isBackupCommand,
+  type BackupAnswers,
+  type BackupCommand,
+  type WireBackupDelayed,
+  type WireBackupQueued,
+  type WireBackupReceiving,
+  type WireBackupSession,
+  type WireBackupSubscription,
+  type WireDelayedRestored,
+  type WireQueuePlace,
+  type WireRetainedRestored,
+  type WireSavedSession,
+  type WireSessionRestored,
+} from './backup-command.ts';
+export {
+  BACKUP_SECTIONS,
+  RESTORE_REFUSALS,
+  backupSchema,
+  restoreResultSchema,
+  type BackupView,
+  type RestoreResult,
+} from './backups.ts';

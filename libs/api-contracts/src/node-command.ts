@@ -3,6 +3,7 @@ import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { DrainAnswers, DrainCommand } from './drain-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { AuthAnswers, AuthCommand } from './auth-command.ts';
+import type { BackupAnswers, BackupCommand } from './backup-command.ts';
 import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
@@ -293,6 +294,7 @@ export type NodeCommand =
   | AccessCommand
   | BridgeCommand
   | AuthCommand
+  | BackupCommand
   | BanCommand
   | MessageCommand
   | DeadLetterCommand
@@ -345,6 +347,7 @@ export interface NodeAnswers
   extends
     AccessAnswers,
     AuthAnswers,
+    BackupAnswers,
     BanAnswers,
     BridgeAnswers,
     DeadLetterAnswers,

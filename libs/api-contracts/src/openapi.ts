@@ -20,6 +20,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Statistics: 'The cluster in figures, now and in the past.',
   Streams: 'What happens, as it happens.',
   Webhooks: 'Who is told by HTTP of what happens.',
+  Backups: 'Files that bring a cluster back.',
   Messages: 'Publishing, and messages that the cluster keeps.',
   Bridge: 'What is carried to and from other systems, and by which rules.',
   Access: 'Who may connect, and who may do what.',

@@ -2,6 +2,7 @@ import { ACCESS_OPERATIONS } from './access.ts';
 import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
 import { AUDIT_OPERATIONS } from './audit.ts';
 import { AUTH_OPERATIONS } from './auth.ts';
+import { BACKUP_OPERATIONS } from './backups.ts';
 import { BAN_OPERATIONS } from './bans.ts';
 import { API_KEY_OPERATIONS } from './api-keys.ts';
 import { BRIDGE_RULE_OPERATIONS } from './bridge-rule-operations.ts';
@@ -67,6 +68,7 @@ export const OPERATIONS = {
   ...ROLE_OPERATIONS,
   ...AUDIT_OPERATIONS,
   ...LONG_OPERATION_OPERATIONS,
+  ...BACKUP_OPERATIONS,
   ...DOCUMENT_OPERATIONS,
 } as const;
 

@@ -4,6 +4,8 @@ import type {
   QueuePosition,
   RememberedVerdict,
   SessionAdmin,
+  SessionRestore,
+  SessionRestored,
   StoredSubscription,
   ClientMessage,
 } from '#libs/broker-ports';
@@ -147,6 +149,12 @@ export class SessionAdminView implements SessionAdmin {
     entry.expirySeconds = seconds;
     if (entry.connection === undefined) entry.expiresAtMs = expiryOf(nowMs, seconds);
     return 'done';
+  }
+
+  async restore(restore: SessionRestore): Promise<SessionRestored> {
+    const { result, entry } = await this.#sessions.restore(restore);
+    if (entry !== undefined) await this.#subscriber.reclaimExclusives(entry);
+    return result;
   }
 
   /** The store forgets it too: whoever has the session after this node finds none. */

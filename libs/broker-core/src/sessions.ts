@@ -3,6 +3,8 @@ import type {
   Message,
   NodeRef,
   SessionRecord,
+  SessionRestore,
+  SessionRestored,
   StoredSubscription,
   StoredWill,
   TakeRequest,
@@ -20,6 +22,7 @@ import { OrderedTexts } from './ordered-texts.ts';
 import type { NodeParts } from './parts.ts';
 import type { Router } from './router.ts';
 import { SessionEntry, type SessionHost } from './session-entry.ts';
+import { makeSession, restoreRefusal } from './session-restorer.ts';
 import { ForeignSessionError, SessionTaker, type Connecting } from './session-taker.ts';
 import type { SessionWriter } from './session-writer.ts';
 import { leftWillOf, pendingWillOf } from './wills.ts';
@@ -33,6 +36,12 @@ export interface Acquired {
   readonly formerWill: StoredWill | undefined;
   /** Whether it is due by this. */
   readonly isWillDue: boolean;
+}
+
+/** What became of a session that was to be restored; the session, if it was made. */
+interface Restored {
+  readonly result: SessionRestored;
+  readonly entry?: SessionEntry | undefined;
 }
 
 const NEVER = 0xffff_ffff;
@@ -209,6 +218,38 @@ export class Sessions {
       this.drop(entry);
       this.#doubts.released(entry, kept);
     });
+  }
+
+  /**
+   * Makes a session of a backup: this node takes it as that of a client who is not here, under an epoch of its own.
+   *
+   * @returns the session too, if it was made.
+   */
+  async restore(restore: SessionRestore): Promise<Restored> {
+    const { clientId } = restore.draft;
+    const restored = await this.#locks.run(clientId, async (): Promise<Restored> => {
+      const record = await this.#reclaim(clientId);
+      const entry = this.#entries.get(clientId);
+      const refusal = restoreRefusal(restore, { entry, record }, this.#parts);
+      if (refusal !== undefined) return { result: refusal };
+      if (this.isFullFor(clientId)) return { result: { kind: 'full' } };
+      this.#coming.add(clientId);
+      try {
+        if (entry !== undefined) this.end(entry, 'discarded');
+        const { result, record: made } = await makeSession(restore, this.#parts);
+        return { result, entry: made && this.#adopt(made, undefined) };
+      } catch (error) {
+        // The store may have given it to this node: what is left of it is adopted, or found to be gone.
+        this.#doubts.failed(clientId);
+        throw error;
+      } finally {
+        this.#coming.delete(clientId);
+      }
+    });
+    if (restored.entry === undefined) return restored;
+    this.#parts.meter.sessionEvent('created');
+    await this.#taker.announced().catch(() => undefined);
+    return restored;
   }
 
   /** Whether it is not known yet who has a session that this node has let go, or tried to take. */

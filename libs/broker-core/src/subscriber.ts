@@ -168,6 +168,16 @@ export class Subscriber {
     return reasonCodes;
   }
 
+  /** Has a session that was restored hold its exclusive subscriptions; those that another one holds by now end. */
+  async reclaimExclusives(entry: SessionEntry): Promise<void> {
+    const lost: string[] = [];
+    for (const filter of entry.subscriptions.keys()) {
+      if (!isExclusive(filter)) continue;
+      if ((await this.#exclusives.claim(entry, filter)) !== undefined) lost.push(filter);
+    }
+    if (lost.length > 0) await this.withdraw(entry, lost);
+  }
+
   async #grant(
     entry: SessionEntry,
     requests: readonly (SubscriptionRequest & { readonly subscriptionIdentifier?: number })[],

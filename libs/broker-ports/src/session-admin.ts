@@ -1,5 +1,10 @@
 import type { Message } from './message.ts';
-import type { QueuePosition, StoredSubscription } from './session-store.ts';
+import type {
+  QueuedMessage,
+  QueuePosition,
+  ReceivingMessage,
+  StoredSubscription,
+} from './session-store.ts';
 
 /** How a client is disconnected. */
 export interface DisconnectOptions {
@@ -44,6 +49,49 @@ export interface RememberedVerdict {
   readonly isAllowed: boolean;
 }
 
+/** A session as a backup has it: all of it but its queue, and nothing of who had it. */
+export interface SessionDraft {
+  readonly clientId: string;
+  /** As in its record. */
+  readonly user?: string;
+  readonly expiryIntervalSeconds: number;
+  /** When it ends; 0: an interval from now, or never. */
+  readonly expiresAtMs: number;
+  readonly subscriptions: readonly StoredSubscription[];
+  readonly receivedPacketIds: readonly number[];
+  readonly receiving: readonly ReceivingMessage[];
+  readonly releasedPacketIds: readonly number[];
+  /** As in its record: packet ids go on from there. */
+  readonly lastSequence: number;
+}
+
+/** How a session is restored. */
+export interface SessionRestore {
+  readonly draft: SessionDraft;
+  /** Its queue in pieces, in order; of positions only the sequences count. One that fails leaves no session. */
+  readonly queue: AsyncIterable<readonly QueuedMessage[]>;
+  /** Whether it takes the place of one whose client is away. */
+  readonly replaces: boolean;
+}
+
+/**
+ * What became of a session that was to be restored. But for `restored` nothing has changed, unless it is `failed`, where what there was may be gone.
+ *
+ * - `connected`: its client is there, and has one.
+ * - `present`: there is one, which was not to be replaced.
+ * - `foreign`: there is one of another user.
+ * - `elsewhere`: another node has one, and is to be asked.
+ * - `busy`: there is one that its node has not done with: its will waits, or nobody has it for the moment.
+ * - `full`: the node has as many sessions as it takes.
+ * - `expired`: it is over.
+ */
+export type SessionRestored =
+  | {
+      readonly kind:
+        'restored' | 'connected' | 'present' | 'foreign' | 'busy' | 'full' | 'expired' | 'failed';
+    }
+  | { readonly kind: 'elsewhere'; readonly nodeId: string };
+
 /**
  * What an administrator may do with a session that this node has. Undefined, `absent` and false: the session is not here.
  *
@@ -78,4 +126,6 @@ export interface SessionAdmin {
    * it ends with its connection, and nothing of it is stored.
    */
   setExpiry(clientId: string, seconds: number): Promise<'done' | 'absent' | 'transient'>;
+  /** Makes a session of a backup, as if its client had been here and gone: this node has it. */
+  restore(restore: SessionRestore): Promise<SessionRestored>;
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { apiFaults } from './api-section.ts';
+import { backupFaults } from './backups-section.ts';
 import { overloadFaults } from './abuse-section.ts';
 import { authFaults } from './auth-faults.ts';
 import { bridgeFaults, spoolFaults } from './bridge-faults.ts';
@@ -17,6 +18,7 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
     ...bridgeFaults(config),
     ...spoolFaults(config),
     ...apiFaults(config.api),
+    ...backupFaults(config.backups),
     ...authFaults(config.auth),
     ...overloadFaults(config.overload),
   ];

@@ -2,6 +2,7 @@ import { flapping, overload, quotas, rates } from './abuse-section.ts';
 import { aclRule } from './acl-rule.ts';
 import { auth } from './auth-section.ts';
 import { api } from './api-section.ts';
+import { backups } from './backups-section.ts';
 import { z } from 'zod';
 import { bridge, bridgeRules, bridges } from './bridge-section.ts';
 import { drain } from './drain-section.ts';
@@ -277,6 +278,7 @@ export const schema = z.strictObject({
   tls,
   ops,
   api,
+  backups,
   commands,
   redis,
   data,

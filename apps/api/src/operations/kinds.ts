@@ -1,8 +1,12 @@
 import { CLIENT_DISCONNECTS, SESSION_PURGES } from '../client-work/client-work-kinds.ts';
+import { BACKUP_OPERATION } from '../backups/backup-operation.ts';
+import { RESTORE_OPERATION } from '../backups/restore-operation.ts';
 import type { OperationKind } from './operation-kind.ts';
 
 /** Everything that is done as a long operation. */
 export const OPERATION_KINDS: readonly OperationKind<never>[] = [
   CLIENT_DISCONNECTS,
   SESSION_PURGES,
+  BACKUP_OPERATION,
+  RESTORE_OPERATION,
 ];

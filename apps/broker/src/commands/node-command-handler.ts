@@ -1,5 +1,6 @@
-import type { Log, NodeAdmin, NodeRef } from '#libs/broker-ports';
+import type { Log, NodeAdmin, NodeRef, SessionStore } from '#libs/broker-ports';
 import {
+  isBackupCommand,
   isSessionCommand,
   isDrainCommand,
   isStatsCommand,
@@ -11,6 +12,7 @@ import {
 } from '#libs/api-contracts';
 import type { AuthBackends } from '../auth-backends.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
+import { BackupCommands } from './backup-commands.ts';
 import { bounded } from './bounded.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
 import { BanCommands, type BanCommandsOptions } from './ban-commands.ts';
@@ -33,7 +35,7 @@ import { SessionCommands, type SessionCommandsOptions } from './session-commands
 export interface NodeCommandHandlerOptions {
   readonly admin: NodeAdmin;
   readonly messages: MessageCommandsOptions;
-  readonly sessions: SessionCommandsOptions['store'];
+  readonly sessions: SessionCommandsOptions['store'] & Pick<SessionStore, 'read'>;
   readonly streams: StreamCommandsOptions;
   readonly topics: TopicCommandsOptions;
   readonly stats: StatsCommandsOptions;
@@ -60,6 +62,7 @@ export class NodeCommandHandler {
   readonly #deadLetters: DeadLetterCommands;
   readonly #users: UserCommands;
   readonly #sessions: SessionCommands;
+  readonly #backups: BackupCommands;
 
   constructor(options: NodeCommandHandlerOptions) {
     this.#options = options;
@@ -72,6 +75,11 @@ export class NodeCommandHandler {
     this.#sessions = new SessionCommands({
       ...{ admin: options.admin, store: options.sessions },
       checkAccess: (command) => this.#access.check(command),
+    });
+    const { retained, delayed, delays } = options.messages;
+    this.#backups = new BackupCommands({
+      ...{ admin: options.admin, sessions: options.sessions, nowMs: options.now },
+      ...{ retained, delayed, delays },
     });
   }
 
@@ -105,6 +113,7 @@ export class NodeCommandHandler {
     if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
+    if (isBackupCommand(command)) return this.#backups.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
     if (isStreamCommand(command)) return answerStream(streams, command);
     if (isStatsCommand(command)) return answerOnStats(this.#options.stats, command);
