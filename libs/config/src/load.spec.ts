@@ -384,14 +384,12 @@ describe('topic rules', () => {
     },
   );
 
-  it('are checked in a time that does not grow with what they hold', () => {
+  it('are checked without backtracking, which would not come to an end here', () => {
     const filter = `${'a/'.repeat(500)}+`;
-    const startedAtMs = performance.now();
     const env = {
       SKEIN_TOPICS_REWRITE: JSON.stringify([{ filter: `${filter}b`, destination: 'c' }]),
     };
     expect(faultsOf({ env })).toHaveLength(1);
-    expect(performance.now() - startedAtMs).toBeLessThan(1000);
   });
 });
 

@@ -92,9 +92,8 @@ describe('the cost of rewriting', () => {
   it('does not explode on what would make a regular expression backtrack', () => {
     const rewrite = rewrites([rule(`${'+/'.repeat(30)}end`, 'x'), rule('a/#', '$1$1$1')]);
     const name = `${'a/'.repeat(2_000)}b`;
-    const startedAtMs = performance.now();
-    for (let times = 0; times < 100; times += 1) rewrite(name);
-    expect(performance.now() - startedAtMs).toBeLessThan(1000);
+    // With backtracking this would not come to an end.
+    expect(rewrite(name)).toBe(name.slice('a/'.length).repeat(3));
   });
 
   it('does not grow with rules that do not match', () => {
