@@ -14,7 +14,7 @@ import { faulty } from './access-presenter.ts';
 import { presentApiKey, presentCaller } from './api-key-presenter.ts';
 import { API_KEYS_MAX, type IssuedKey } from './guard/api-keys.ts';
 import { knownCaller, type Caller } from './guard/caller.ts';
-import { requireGrantable } from './guard/grants.ts';
+import { requireGrantable, requireNotAbove } from './guard/grants.ts';
 import type { Guard } from './guard/guard.ts';
 import { newId } from './guard/key-secret.ts';
 import type { StoredApiKey } from './guard/stored.ts';
@@ -77,17 +77,19 @@ export class ApiKeysController {
       ...(body.expires_at !== undefined && { expiresAtMs: Date.parse(body.expires_at) }),
       createdBy: caller.id,
     };
-    const scopes = await this.#require(caller, key);
-    if ((await keys.store.list()).length >= API_KEYS_MAX) {
-      throw new ProblemError('limit-reached', `There may be ${API_KEYS_MAX} keys`);
-    }
-    // From the first key on this machine is not served without one: somebody must be able to make others.
-    const isAdmin = scopes.size === caller.scopes.size && key.topicPrefixes === undefined;
-    const lasts = (key.expiresAtMs ?? Infinity) > Date.now();
-    if (caller.kind === 'local' && !(isAdmin && lasts) && !(await admins.exist())) {
-      throw new ProblemError('conflict', 'The first key has to be one with the role admin');
-    }
-    const issued = await keys.create(key);
+    const issued = await admins.exclusively(async () => {
+      const scopes = await this.#require(caller, key);
+      if ((await keys.store.list()).length >= API_KEYS_MAX) {
+        throw new ProblemError('limit-reached', `There may be ${API_KEYS_MAX} keys`);
+      }
+      // From the first key on this machine is not served without one: somebody must be able to make others.
+      const isAdmin = scopes.size === caller.scopes.size && key.topicPrefixes === undefined;
+      const lasts = (key.expiresAtMs ?? Infinity) > Date.now();
+      if (caller.kind === 'local' && !(isAdmin && lasts) && !(await admins.exist())) {
+        throw new ProblemError('conflict', 'The first key has to be one with the role admin');
+      }
+      return keys.create(key);
+    });
     if (issued === undefined) throw KEYS.exists();
     void reply.header('location', `/api/v1/api-keys/${key.id}`);
     return shown(issued, reply);
@@ -114,10 +116,14 @@ export class ApiKeysController {
     const before = await this.#find(path.key_id);
     KEYS.own(before, request.headers['if-match']);
     const key = patched(before.item, body);
-    await this.#require(knownCaller(request), key);
+    const caller = knownCaller(request);
+    requireNotAbove(caller, await this.#scopesOf(before.item));
     const result = await admins.keeping(
       (now) => ({ ...now, keys: now.keys.map((each) => (each.id === key.id ? key : each)) }),
-      () => keys.store.put(key, before.revision),
+      async () => {
+        await this.#require(caller, key);
+        return keys.store.put(key, before.revision);
+      },
     );
     if (result.kind !== 'stored') throw KEYS.refused(result.kind);
     void reply.header('etag', etagOf(result.stored.revision));
@@ -127,9 +133,11 @@ export class ApiKeysController {
   @Route('deleteApiKey')
   async revoke(
     @Checked() { path }: Input<'deleteApiKey'>,
-    @Headers('if-match') ifMatch: string | undefined,
+    @Req() request: FastifyRequest,
   ): Promise<void> {
     const { item, revision } = await this.#find(path.key_id);
+    const ifMatch = request.headers['if-match'];
+    requireNotAbove(knownCaller(request), await this.#scopesOf(item));
     if (ifMatch !== undefined && !namesTag(ifMatch, etagOf(revision))) {
       throw KEYS.refused('conflict');
     }
@@ -171,12 +179,18 @@ export class ApiKeysController {
     if (key.role !== undefined && (await roles.find(key.role)) === undefined) {
       throw faulty('/role', `There is no role ${key.role}`);
     }
-    // As they are now: what another replica has just given to the key counts.
+    const scopes = await this.#scopesOf(key);
+    requireGrantable(caller, { ...key, scopes });
+    return scopes;
+  }
+
+  /** What a key allows now, with what another replica has just given to it. */
+  async #scopesOf(key: Pick<StoredApiKey, 'id' | 'role' | 'scopes'>): Promise<ReadonlySet<Scope>> {
+    const { roles } = this.guard;
     await Promise.all([roles.made.refresh(), roles.bindings.refresh()]);
     const own = key.role === undefined ? [] : [key.role];
     const { scopes } = await roles.of(own, [{ kind: 'api_key', name: key.id }]);
     for (const scope of key.scopes) scopes.add(scope);
-    requireGrantable(caller, { ...key, scopes });
     return scopes;
   }
 }

@@ -103,7 +103,7 @@ export class ApiProcess {
       ...{ config: this.#config, state: this.#state, meter: this.#meter, log: this.#log },
       now: Date.now,
     });
-    this.#firstKey = new FirstKey(guard, this.#announce);
+    this.#firstKey = new FirstKey(guard, this.#announce, Date.now);
     await this.#firstKey.begin(this.#config);
     this.#webhooks = this.#createWebhooks(guard, this.#state);
     const app = await this.#createApp(guard, this.#state, this.#webhooks);

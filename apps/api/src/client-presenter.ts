@@ -92,7 +92,7 @@ function presentDelivery(message: WireDelivery, form: PayloadForm) {
     payload_bytes: message.payloadBytes,
     ...(form !== 'none' && {
       ...presentPayload(message.payload ?? '', form),
-      properties: presentProperties(message.properties),
+      properties: presentProperties(message.properties, true),
     }),
     publisher: message.publisher ?? null,
     received_at: time(message.receivedAtMs),

@@ -193,6 +193,6 @@ function presentResponse({
     ...presentPayload(response.payload, 'text'),
     publisher: publisher === '' ? null : publisher,
     received_at: new Date(receivedAtMs).toISOString(),
-    properties: presentProperties(properties),
+    properties: presentProperties(properties, true),
   };
 }

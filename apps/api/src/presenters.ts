@@ -80,7 +80,7 @@ export function presentRetained(
     publisher: message.publisher === '' ? null : message.publisher,
     received_at: time(message.receivedAtMs),
     expires_at: message.expiresAtMs === 0 ? null : time(message.expiresAtMs),
-    properties: presentProperties(message.properties),
+    properties: presentProperties(message.properties, form !== 'none'),
   };
 }
 
@@ -98,20 +98,25 @@ export function presentPayload(base64: string, form: 'base64' | 'text') {
   return { payload: base64, payload_encoding: 'base64' as const };
 }
 
-/** Properties of a message as the API shows them. */
-export function presentProperties(properties: WireProperties): MessageProperties {
+/**
+ * Properties of a message as the API shows them.
+ *
+ * @param content - whether the caller sees content too: user properties and correlation data are some.
+ */
+export function presentProperties(properties: WireProperties, content: boolean): MessageProperties {
   const { contentType, responseTopic, correlationData } = properties;
   const { payloadFormatIndicator, userProperties } = properties;
   return {
     ...(contentType === undefined ? {} : { content_type: contentType }),
     ...(responseTopic === undefined ? {} : { response_topic: responseTopic }),
-    ...(correlationData === undefined ? {} : { correlation_data: correlationData }),
+    ...(content && correlationData !== undefined && { correlation_data: correlationData }),
     ...(payloadFormatIndicator === undefined
       ? {}
       : { payload_format_indicator: payloadFormatIndicator }),
-    ...(userProperties === undefined
-      ? {}
-      : { user_properties: userProperties.map(([name, value]) => ({ name, value })) }),
+    ...(content &&
+      userProperties !== undefined && {
+        user_properties: userProperties.map(([name, value]) => ({ name, value })),
+      }),
   };
 }
 

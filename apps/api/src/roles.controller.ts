@@ -1,10 +1,10 @@
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Input, List, RoleBindingView, RoleView } from '#libs/api-contracts';
+import type { Input, List, RoleBindingView, RoleView, Scope } from '#libs/api-contracts';
 import type { StoredDefinition } from '#libs/broker-ports';
 import { faulty } from './access-presenter.ts';
 import { knownCaller } from './guard/caller.ts';
-import { requireRoleGrantable } from './guard/grants.ts';
+import { requireNotAbove, requireRoleGrantable } from './guard/grants.ts';
 import type { Guard } from './guard/guard.ts';
 import { newId } from './guard/key-secret.ts';
 import { builtInRoles, isBuiltIn } from './guard/roles.ts';
@@ -92,7 +92,9 @@ export class RolesController {
       void reply.status(201);
       return shownRole(made, reply);
     }
-    const { revision } = ROLES.own(await this.#findRole(role.id), request.headers['if-match']);
+    const before = ROLES.own(await this.#findRole(role.id), request.headers['if-match']);
+    const { revision } = before;
+    requireNotAbove(knownCaller(request), new Set(before.item.scopes));
     requireRoleGrantable(knownCaller(request), new Set(role.scopes));
     const { roles, admins } = this.guard;
     const result = await admins.keeping(
@@ -107,19 +109,22 @@ export class RolesController {
   @Route('deleteRole')
   async deleteRole(
     @Checked() { path }: Input<'deleteRole'>,
-    @Headers('if-match') ifMatch: string | undefined,
+    @Req() request: FastifyRequest,
   ): Promise<void> {
     const id = path.role_id;
-    const { revision } = ROLES.own(await this.#findRole(id), ifMatch);
-    const { roles, keys, admins } = this.guard;
-    const bindings = await roles.bindings.refresh();
-    const isBound = [...bindings.values()].some(({ role }) => role === id);
-    if (isBound || (await keys.store.list()).some(({ item }) => item.role === id)) {
-      throw new ProblemError('conflict', 'A key or a binding names the role');
-    }
+    const before = ROLES.own(await this.#findRole(id), request.headers['if-match']);
+    requireNotAbove(knownCaller(request), new Set(before.item.scopes));
+    const { roles, admins } = this.guard;
+    // Whoever gives a role to somebody waits for the same lock: none is given while it goes.
     const result = await admins.keeping(
-      (now) => ({ ...now, roles: now.roles.filter((role) => role.id !== id) }),
-      () => roles.made.store.remove(id, revision),
+      (now) => {
+        const isNamed = ({ role }: { readonly role?: string }) => role === id;
+        if (now.bindings.some(isNamed) || now.keys.some(isNamed)) {
+          throw new ProblemError('conflict', 'A key or a binding names the role');
+        }
+        return { ...now, roles: now.roles.filter((role) => role.id !== id) };
+      },
+      () => roles.made.store.remove(id, before.revision),
     );
     if (result.kind !== 'stored') throw ROLES.refused(result.kind);
     await roles.made.refresh();
@@ -150,12 +155,14 @@ export class RolesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RoleBindingView> {
     const { bindings } = this.guard.roles;
-    await this.#requireBindable(body, request);
-    if ((await bindings.refresh()).size >= BINDINGS_MAX) {
-      throw new ProblemError('limit-reached', `There may be ${BINDINGS_MAX} bindings`);
-    }
     const binding = { ...body, id: newId(), createdAtMs: Date.now() };
-    const result = await bindings.store.put(binding, undefined);
+    const result = await this.guard.admins.exclusively(async () => {
+      await this.#requireBindable(body, request);
+      if ((await bindings.refresh()).size >= BINDINGS_MAX) {
+        throw new ProblemError('limit-reached', `There may be ${BINDINGS_MAX} bindings`);
+      }
+      return bindings.store.put(binding, undefined);
+    });
     if (result.kind !== 'stored') throw BINDINGS.exists();
     await bindings.refresh();
     void reply.header('location', `/api/v1/role-bindings/${binding.id}`);
@@ -185,14 +192,17 @@ export class RolesController {
       await roles.bindings.store.get(path.binding_id),
       request.headers['if-match'],
     );
-    await this.#requireBindable(body, request);
+    requireNotAbove(knownCaller(request), await this.#scopesOf(before.item));
     const binding = { ...before.item, ...body };
     const result = await admins.keeping(
       (now) => ({
         ...now,
         bindings: now.bindings.map((each) => (each.id === binding.id ? binding : each)),
       }),
-      () => roles.bindings.store.put(binding, before.revision),
+      async () => {
+        await this.#requireBindable(body, request);
+        return roles.bindings.store.put(binding, before.revision);
+      },
     );
     if (result.kind !== 'stored') throw BINDINGS.refused(result.kind);
     await roles.bindings.refresh();
@@ -202,17 +212,26 @@ export class RolesController {
   @Route('deleteRoleBinding')
   async deleteBinding(
     @Checked() { path }: Input<'deleteRoleBinding'>,
-    @Headers('if-match') ifMatch: string | undefined,
+    @Req() request: FastifyRequest,
   ): Promise<void> {
     const { roles, admins } = this.guard;
     const id = path.binding_id;
-    const { revision } = BINDINGS.own(await roles.bindings.store.get(id), ifMatch);
+    const { item, revision } = BINDINGS.own(
+      await roles.bindings.store.get(id),
+      request.headers['if-match'],
+    );
+    requireNotAbove(knownCaller(request), await this.#scopesOf(item));
     const result = await admins.keeping(
       (now) => ({ ...now, bindings: now.bindings.filter((each) => each.id !== id) }),
       () => roles.bindings.store.remove(id, revision),
     );
     if (result.kind !== 'stored') throw BINDINGS.refused(result.kind);
     await roles.bindings.refresh();
+  }
+
+  /** What a binding gives. */
+  async #scopesOf({ role }: Pick<StoredRoleBinding, 'role'>): Promise<ReadonlySet<Scope>> {
+    return new Set((await this.guard.roles.find(role))?.scopes ?? []);
   }
 
   async #findRole(id: string): Promise<StoredDefinition<StoredRole> | undefined> {

@@ -59,7 +59,7 @@ export function presentTrial(
       const { topic, qos, retain, payload, properties = {} } = trial.message;
       const { messageExpiryInterval: expiry } = properties;
       const shown = {
-        ...presentProperties(properties),
+        ...presentProperties(properties, true),
         ...(expiry === undefined ? {} : { message_expiry_interval: expiry }),
       };
       const message = { topic, qos, retain, properties: shown, ...presentValue(payload) };

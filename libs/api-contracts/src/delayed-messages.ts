@@ -105,7 +105,10 @@ export const DELAYED_MESSAGE_OPERATIONS = {
     description:
       'As if it had been published to `$delayed/{seconds}/{topic}`; `delayed.*` of the configuration bounds it.',
     scope: 'delayed:write',
-    topics: [{ in: 'body', field: 'topic' }],
+    topics: [
+      { in: 'body', field: 'topic' },
+      { in: 'body', field: 'properties.response_topic' },
+    ],
     query: z.strictObject({}),
     body: delayedCreateSchema,
     replies: {

@@ -231,7 +231,10 @@ export const MESSAGE_OPERATIONS = {
     description:
       'Any live node takes the message and answers when it has responsibility for it. `matched_subscribers` is what that node knows: its own receivers, and one for each other node that has a matching subscription. With `as_client_id` the node of that client takes it, as if the client had sent it.',
     scope: 'messages:publish',
-    topics: [{ in: 'body', field: 'topic' }],
+    topics: [
+      { in: 'body', field: 'topic' },
+      { in: 'body', field: 'properties.response_topic' },
+    ],
     query: z.strictObject({}),
     body: messagePublishSchema,
     replies: {
@@ -251,7 +254,10 @@ export const MESSAGE_OPERATIONS = {
     summary: 'Publish many messages',
     description: `Up to ${BULK_ITEMS_MAX} messages, as a JSON array or one in a line (NDJSON). One node takes them in their order, but for those of clients. Each has its own result.`,
     scope: 'messages:publish',
-    topics: [{ in: 'body', field: '*.topic' }],
+    topics: [
+      { in: 'body', field: '*.topic' },
+      { in: 'body', field: '*.properties.response_topic' },
+    ],
     query: z.strictObject({}),
     body: messageBulkSchema,
     otherBodyTypes: ['application/x-ndjson'],

@@ -96,11 +96,19 @@ export class RedisLink {
   #inTime<T>(reply: Promise<T>): Promise<T> {
     const { commandTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      let isSettled = false;
+      const fail = () => {
+        if (isSettled) return;
         reject(new Error(`no reply within ${commandTimeoutMs} ms`));
         this.client.stream.destroy();
-      }, commandTimeoutMs);
-      reply.then(resolve, reject).finally(() => clearTimeout(timer));
+      };
+      // A reply that lies in the socket is read first: it was this process that had no time, not the server.
+      const timer = setTimeout(() => setImmediate(fail), commandTimeoutMs);
+      const settled = () => {
+        isSettled = true;
+        clearTimeout(timer);
+      };
+      reply.then(resolve, reject).finally(settled);
     });
   }
 

@@ -10,7 +10,7 @@ import { jsonFormat, Table, type Journal } from './journal.ts';
 import type { LocalStoreOptions } from './local-store-options.ts';
 import { TABLES } from './tables.ts';
 
-/** How many requests are remembered; then the oldest is forgotten. */
+/** How many requests are remembered; then the oldest that was answered is forgotten. */
 const REPLIES_MAX = 10_000;
 
 interface Kept {
@@ -105,11 +105,16 @@ export class LocalReplyStore implements ReplyStore {
     this.#table.remove([entry.number]);
   }
 
-  /** Forgets what has ended, as far as it was written first, and what is too much. */
+  /**
+   * Forgets what has ended, as far as it was written first, and what is too much. What is being carried out stays: its
+   * repetition would be carried out beside it; of those there are as many as requests under way.
+   */
   #sweep(): void {
     for (const [key, { kept }] of this.#entries) {
-      if (this.#entries.size < REPLIES_MAX && kept.endsAtMs > this.#clock()) return;
-      this.#drop(key);
+      const isOver = this.#entries.size >= REPLIES_MAX;
+      const hasEnded = kept.endsAtMs <= this.#clock();
+      if (!isOver && !hasEnded) return;
+      if (hasEnded || kept.reply !== undefined) this.#drop(key);
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   type RedisServer,
 } from '#libs/testkit';
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { RedisDefinitionStore } from './redis-definition-store.ts';
 import { RedisRetainedStore } from './redis-retained-store.ts';
 import { RedisSessionStore } from './redis-session-store.ts';
 
@@ -31,9 +32,10 @@ afterEach(async () => {
   await server.stop();
 });
 
-async function connect(url = server.url): Promise<RedisConnection> {
+async function connect(url = server.url, waitReplicas = 0): Promise<RedisConnection> {
   const counted: Partial<Meter> = {
     redisUp: (role, up) => metered.push(`${role} ${up ? 'up' : 'down'}`),
+    redisReplicasWaited: (result) => metered.push(`replicas ${result}`),
     redisReconnected: (role) => metered.push(`${role} reconnected`),
     retainedOperation: (operation) => metered.push(`retained ${operation}`),
     redisCommand: (operation: RedisOperation, outcome) => metered.push(`${operation} ${outcome}`),
@@ -42,6 +44,7 @@ async function connect(url = server.url): Promise<RedisConnection> {
     url,
     keyPrefix: 'skein',
     commandTimeoutMs: TIMEOUT_MS,
+    waitReplicas,
     log,
     meter: counted as Meter,
   });
@@ -104,6 +107,27 @@ describe('a connection', () => {
     // What had reached the server before it stalled may have happened, but nothing else.
     expect(Number(await redis.client.get('count'))).toBeLessThanOrEqual(3);
     expect(log.of('redis-unavailable')).toHaveLength(1);
+  });
+
+  it('does not take it for silence of Redis that its own process had no time', async () => {
+    const redis = await connect();
+    const reply = redis.run('lease', 'count', async (c) => {
+      const pong = c.ping();
+      // The request leaves and its reply comes; then nothing here runs for longer than a reply may take.
+      await new Promise((resolve) => setImmediate(resolve));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TIMEOUT_MS * 2);
+      return pong;
+    });
+    expect(await reply).toBe('PONG');
+    expect(log.lines).toEqual([]);
+  });
+
+  it('does not call a definition written before as many replicas have it as are wanted', async () => {
+    const redis = await connect(server.url, 1);
+    const store = new RedisDefinitionStore(redis, 'api-keys');
+    const written = store.put({ id: 'a' }, undefined);
+    await expect(written).rejects.toThrow('too few replicas');
+    await expect(store.remove('a', undefined)).rejects.toThrow('too few replicas');
   });
 
   it('gives up a server that accepts it but never speaks', async () => {

@@ -75,21 +75,15 @@ export class RedisDefinitionStore<
   }
 
   async put(item: Item, revision: number | undefined): Promise<DefinitionWriteResult<Item>> {
-    const keys = this.#keys;
     const args = [item.id, revision ?? '', DEFINITION_LOG_ENTRIES, JSON.stringify(item)];
-    const reply = (await this.#redis.run(OPERATION, keys[0], (client) =>
-      client.evalsha(PUT.sha, keys.length, ...keys, ...args),
-    )) as PutReply;
+    const reply = (await this.#written(PUT.sha, args)) as PutReply;
     if (reply[0] !== 'stored') return { kind: reply[0] };
     return { kind: 'stored', stored: { item, source: 'api', revision: Number(reply[1]) } };
   }
 
   async remove(id: string, revision: number | undefined): Promise<DefinitionWriteResult<Item>> {
-    const keys = this.#keys;
     const args = [id, revision ?? '', DEFINITION_LOG_ENTRIES, DEFINITION_REMOVALS_MAX];
-    const reply = (await this.#redis.run(OPERATION, keys[0], (client) =>
-      client.evalsha(REMOVE.sha, keys.length, ...keys, ...args),
-    )) as RemoveReply;
+    const reply = (await this.#written(REMOVE.sha, args)) as RemoveReply;
     if (reply[0] !== 'removed') return { kind: reply[0] };
     return { kind: 'stored', stored: decode(reply[1]) };
   }
@@ -113,6 +107,15 @@ export class RedisDefinitionStore<
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers.clear();
+  }
+
+  /** Calls a script that writes. With `waitReplicas` what it has written outlives the master: a revocation is none before. */
+  async #written(sha: string, args: readonly (string | number)[]): Promise<unknown> {
+    const keys = this.#keys;
+    const [reply] = await this.#redis.pipeline(OPERATION, [
+      [keys[0], (pipeline) => pipeline.evalsha(sha, keys.length, ...keys, ...args)],
+    ]);
+    return reply;
   }
 
   /** Looks for changes. While Redis is away, which the connection reports, the next look tries again. */

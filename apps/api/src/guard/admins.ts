@@ -49,18 +49,25 @@ export class Admins {
   /**
    * Makes a change that may take something from somebody, one at a time in the cluster.
    *
-   * @param after - who may do what after it.
+   * @param after - who may do what after it; may refuse it with a ProblemError.
    * @throws ProblemError 409 when nobody would be left who may do everything.
    */
   async keeping<T>(after: (now: Grants) => Grants, change: () => Promise<T>): Promise<T> {
-    if (this.areConfigured) return change();
+    return this.exclusively(async () => {
+      const now = await this.#grants();
+      const next = after(now);
+      if (!this.areConfigured && this.#hasAdmin(now) && !this.#hasAdmin(next)) {
+        throw new ProblemError('conflict', 'Nobody would be left who may do everything');
+      }
+      return change();
+    });
+  }
+
+  /** Makes a change to who may do what while nobody else in the cluster makes one. @throws ProblemError 503. */
+  async exclusively<T>(change: () => Promise<T>): Promise<T> {
     const { replies } = this.#options.state;
     const claim = await this.#lock();
     try {
-      const now = await this.#grants();
-      if (this.#hasAdmin(now) && !this.#hasAdmin(after(now))) {
-        throw new ProblemError('conflict', 'Nobody would be left who may do everything');
-      }
       return await change();
     } finally {
       await replies.abandon({ key: LOCK.key, claim });

@@ -51,6 +51,18 @@ export function requireRoleGrantable(caller: Caller, scopes: ReadonlySet<Scope>)
   requireGrantable(caller, { scopes, cidrs: [] });
 }
 
+/**
+ * Nobody takes from others what they have not themselves: who may do more is changed, revoked or bound anew by such only.
+ *
+ * @param scopes - what somebody has before the change.
+ * @throws ProblemError 403.
+ */
+export function requireNotAbove(caller: Caller, scopes: ReadonlySet<Scope>): void {
+  const missing = [...scopes].filter((scope) => !caller.scopes.has(scope));
+  if (missing.length === 0) return;
+  throw escalation(`It has what the caller has not: ${missing.slice(0, 5).join(', ')}`);
+}
+
 function escalation(detail: string): ProblemError {
   return new ProblemError('scope-escalation', detail);
 }

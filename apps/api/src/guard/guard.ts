@@ -92,8 +92,9 @@ export class Guard {
   /** Counts what a request holds, once that is known. @throws ProblemError 429 or 503. */
   async weigh({ request, reply }: Exchange, operation: Operation | undefined): Promise<void> {
     const caller = callerOf(request);
-    if (caller === undefined || !Array.isArray(request.body)) return;
-    await this.limits.takeMore(caller, operation, { reply, messages: request.body.length });
+    const items = itemsOf(request.body);
+    if (caller === undefined || items < 2) return;
+    await this.limits.takeMore(caller, operation, { reply, items });
   }
 
   /** Whether this machine is served without a credential: on loopback, as long as there is none that it could show. */
@@ -178,6 +179,16 @@ function requireOwnSite({ headers }: FastifyRequest): void {
   if (isForeign || isOther) {
     throw new ProblemError('forbidden', 'With Basic no other origin is served');
   }
+}
+
+/** How much a body asks for at once: a list, or a body whose only list it is (`ids`, `requests`). */
+function itemsOf(body: unknown): number {
+  if (Array.isArray(body)) return body.length;
+  if (typeof body !== 'object' || body === null) return 1;
+  return Object.values(body).reduce(
+    (most: number, value) => (Array.isArray(value) ? Math.max(most, value.length) : most),
+    1,
+  );
 }
 
 function isWithin(network: string, address: string): boolean {

@@ -37,7 +37,7 @@ it('counts each message of a request that publishes many, also more than the bur
     const { reply, headers } = replyOf();
     try {
       await limits.take(caller, PUBLISH, { reply });
-      await limits.takeMore(caller, PUBLISH, { reply, messages });
+      await limits.takeMore(caller, PUBLISH, { reply, items: messages });
       return headers['ratelimit-remaining'];
     } catch (error) {
       return (error as { readonly code: string }).code;

@@ -54,28 +54,27 @@ export class RateLimits {
     operation: Pick<Operation, 'scope'> | undefined,
     { reply }: { readonly reply: FastifyReply },
   ): Promise<void> {
-    const policy = operation?.scope === 'messages:publish' ? 'publishes' : 'requests';
-    const limit = this.#limits.get(policy);
+    const limit = this.#limits.get(policyOf(operation));
     if (limit !== undefined) await this.#take(caller, { limit, count: 1 }, reply);
   }
 
   /**
-   * Counts the messages of a request that publishes many, all but the one that it was counted as before its body was read.
-   * More than the burst leave a debt.
+   * Counts the items of a request that holds many, all but the one that it was counted as before its body was read. More
+   * than the burst leave a debt.
    *
    * @throws as take().
    */
   async takeMore(
     caller: Caller,
     operation: Pick<Operation, 'scope'> | undefined,
-    { reply, messages }: { readonly reply: FastifyReply; readonly messages: number },
+    { reply, items }: { readonly reply: FastifyReply; readonly items: number },
   ): Promise<void> {
-    const limit = this.#limits.get('publishes');
-    if (operation?.scope !== 'messages:publish' || limit === undefined || messages < 2) return;
+    const limit = this.#limits.get(policyOf(operation));
+    if (limit === undefined || items < 2) return;
     // A bucket from which one was just taken is never full: without this a small one would refuse every such request.
     const burst = limit.burst - 1;
     if (burst > 0)
-      await this.#take(caller, { limit: { ...limit, burst }, count: messages - 1 }, reply);
+      await this.#take(caller, { limit: { ...limit, burst }, count: items - 1 }, reply);
   }
 
   async #take(
@@ -119,6 +118,10 @@ export class RateLimits {
       headers: { 'retry-after': String(seconds) },
     });
   }
+}
+
+function policyOf(operation: Pick<Operation, 'scope'> | undefined): RatePolicy {
+  return operation?.scope === 'messages:publish' ? 'publishes' : 'requests';
 }
 
 function limitOf(policy: RatePolicy, ratePerSecond: number, burst: number): RateLimit {

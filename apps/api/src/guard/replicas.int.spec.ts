@@ -3,6 +3,7 @@ import { silentLog, startRedis, until, type RedisServer } from '#libs/testkit';
 import { KEY, configOf, operate, type Answer } from '../../../../test/api/api-harness.ts';
 import { bearer, codeOf, makeKey, whoami } from '../../../../test/api/callers.ts';
 import { ApiProcess } from '../api-process.ts';
+import { keyIdOf } from './key-secret.ts';
 
 const DEADLINE_MS = 20_000;
 const PROMISED_MS = 2_000;
@@ -128,6 +129,33 @@ describe('two replicas', () => {
     }
     await replica(wide, shown);
     expect(shown).toHaveLength(1);
+  });
+
+  it('make the first key again once it has ended and nobody else may do everything', async () => {
+    const shown: string[] = [];
+    const wide = { SKEIN_API_HOST: '0.0.0.0' };
+    const one = await replica(wide, shown);
+    const url = `http://127.0.0.1:${new URL(one.url).port}/api/v1`;
+    const secretOf = (text = '') => /skn_\S+/.exec(text)?.[0] ?? '';
+    const first = secretOf(shown[0]);
+    const id = keyIdOf(first) ?? '';
+    const ended = await fetch(`${url}/api-keys/${id}`, {
+      method: 'PATCH',
+      headers: {
+        ...bearer(first),
+        'if-match': '*',
+        'content-type': 'application/merge-patch+json',
+      },
+      body: JSON.stringify({ expires_at: new Date(Date.now() + 500).toISOString() }),
+    });
+    expect(ended.status).toBe(200);
+    const statusOf = async (secret: string) =>
+      (await fetch(`${url}/whoami`, { headers: bearer(secret) })).status;
+    await until(async () => expect(await statusOf(first)).toBe(401), DEADLINE_MS);
+    await Promise.all([replica(wide, shown), replica(wide, shown)]);
+    expect(shown).toHaveLength(2);
+    expect(await statusOf(secretOf(shown[1]))).toBe(200);
+    expect(await statusOf(first)).toBe(401);
   });
 });
 

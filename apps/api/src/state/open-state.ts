@@ -33,11 +33,12 @@ export async function openState(config: Config, log: Log): Promise<ApiState> {
       clock: Date.now,
     });
   }
-  const { keyPrefix, commandTimeoutMs: configured } = config.redis;
+  const { keyPrefix, commandTimeoutMs: configured, waitReplicas } = config.redis;
   const commandTimeoutMs = Math.min(configured, COMMAND_TIMEOUT_MS_MAX);
   const connection = await connectRedis({
     ...target,
-    ...{ keyPrefix, commandTimeoutMs, log, meter: UNMETERED },
+    ...{ keyPrefix, commandTimeoutMs, log, meter: UNMETERED, waitReplicas },
+    waitTimeoutMs: Math.min(config.redis.waitTimeoutMs, commandTimeoutMs / 2),
   });
   return new RedisApiState(connection, () => connection.close());
 }

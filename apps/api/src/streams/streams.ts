@@ -36,6 +36,11 @@ export class Streams {
       ...{ 'content-type': EVENT_STREAM_TYPE, 'x-accel-buffering': 'no' },
       connection: 'close',
     });
+    if (reply.request.method === 'HEAD') {
+      // Nobody reads a stream that has no body: what nodes have begun for it ends as that of a reader who is gone.
+      reply.raw.end();
+      return;
+    }
     const writer = new SseWriter(reply.raw);
     this.#open.add(writer);
     this.#meter.streamed(kind, 1);
