@@ -1,9 +1,13 @@
 import {
   STATS_FIGURES,
+  isAlarmCommand,
   isStatsCommand,
   isTopicCommand,
+  type AlarmAnswers,
+  type AlarmCommand,
   type StatsAnswers,
   type StatsCommand,
+  type WireAlarm,
   type WireFigures,
   type WireSample,
   type NodeCommand,
@@ -16,7 +20,12 @@ import {
 } from '#libs/api-contracts';
 
 /** What a command on what a node notes about itself is. */
-export type InsightCommand = TopicCommand | StatsCommand;
+export type InsightCommand = TopicCommand | StatsCommand | AlarmCommand;
+
+type InsightAnswer =
+  | TopicAnswers[TopicCommand['kind']]
+  | StatsAnswers[StatsCommand['kind']]
+  | AlarmAnswers[AlarmCommand['kind']];
 
 /** Figures that are all the same. */
 export function figuresOf(value: number): WireFigures {
@@ -33,15 +42,15 @@ export class FakeInsight {
   readonly metrics = new Map<string, WireTopicMetric>();
   isFull = false;
   figures = 1;
+  alarms: WireAlarm[] = [];
   samples: readonly WireSample[] = [];
 
   takes(command: NodeCommand): command is InsightCommand {
-    return isTopicCommand(command) || isStatsCommand(command);
+    return isTopicCommand(command) || isStatsCommand(command) || isAlarmCommand(command);
   }
 
-  answer(
-    command: InsightCommand,
-  ): TopicAnswers[TopicCommand['kind']] | StatsAnswers[StatsCommand['kind']] {
+  answer(command: InsightCommand): InsightAnswer {
+    if (isAlarmCommand(command)) return this.answerOnAlarms(command);
     if (isStatsCommand(command)) return this.answerOnStats(command);
     switch (command.kind) {
       case 'topics': {
@@ -65,6 +74,24 @@ export class FakeInsight {
       case 'remove-topic-metric':
         return { found: this.metrics.delete(command.id) };
     }
+  }
+
+  private answerOnAlarms(command: AlarmCommand): AlarmAnswers[AlarmCommand['kind']] {
+    if (command.kind === 'alarms') return { alarms: this.alarms };
+    const found = this.alarms.find(({ id }) => id === command.id);
+    if (command.kind === 'acknowledge-alarm') {
+      const { by, comment } = command;
+      const acknowledgement = { by, comment, atMs: 5_000 };
+      const acknowledged = { acknowledgements: [acknowledgement] };
+      this.alarms = this.alarms.map((each) =>
+        each === found ? { ...each, ...acknowledged } : each,
+      );
+      return found === undefined ? {} : { acknowledgement };
+    }
+    if (found === undefined) return { kind: 'absent' };
+    if (found.clearedAtMs === undefined) return { kind: 'active' };
+    this.alarms = this.alarms.filter((each) => each !== found);
+    return { kind: 'removed' };
   }
 
   private answerOnStats(command: StatsCommand): StatsAnswers[StatsCommand['kind']] {

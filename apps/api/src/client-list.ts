@@ -1,8 +1,9 @@
-import type {
-  WireClient,
-  WireClientPosition,
-  WireClientQuery,
-  WirePage,
+import {
+  clientRank,
+  type WireClient,
+  type WireClientPosition,
+  type WireClientQuery,
+  type WirePage,
 } from '#libs/api-contracts';
 import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText, mergePages } from './cluster/merge.ts';
@@ -35,7 +36,9 @@ export async function listClients(
   const nodes = all.filter(({ nodeId }) => (wanted ?? nodeId) === nodeId);
   const [{ answered, unavailable }, unowned] = await Promise.all([
     inquiry.askSome(nodes, { kind: 'clients', query }),
-    inquiry.read({ kind: 'unowned-sessions', query }),
+    hasUnowned(query)
+      ? inquiry.read({ kind: 'unowned-sessions', query })
+      : { items: [], hasMore: false },
   ]);
   const pages: WirePage<FoundClient>[] = answered.map(({ node, answer }) => ({
     hasMore: answer.hasMore,
@@ -54,14 +57,19 @@ export async function listClients(
 }
 
 function positionOf({ client }: FoundClient): WireClientPosition {
-  const { clientId, connectedAtMs } = client;
-  return { clientId, ...(connectedAtMs !== undefined && { connectedAtMs }) };
+  const { clientId, connectedAtMs, queueMessages, unsentBytes, deliveryDelayMs } = client;
+  return { clientId, connectedAtMs, queueMessages, unsentBytes, deliveryDelayMs };
+}
+
+/** Of a session that nobody has it is not known what waits for its client. */
+function hasUnowned({ order }: WireClientQuery): boolean {
+  return order === 'client_id' || order === 'connected_at';
 }
 
 function orderOf({ order, descending }: WireClientQuery) {
   const sign = descending ? -1 : 1;
   return ({ client: a }: FoundClient, { client: b }: FoundClient): number => {
-    const byTime = order === 'client_id' ? 0 : (a.connectedAtMs ?? 0) - (b.connectedAtMs ?? 0);
-    return sign * (byTime || compareText(a.clientId, b.clientId));
+    const byRank = clientRank(a, order) - clientRank(b, order);
+    return sign * (byRank || compareText(a.clientId, b.clientId));
   };
 }

@@ -1,6 +1,7 @@
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
+  CLIENT_ORDERS,
   CLIENT_FILTERS,
   conditionsOf,
   sparse,
@@ -34,7 +35,7 @@ export class ClientsController {
     const { items, after, unavailable } = await listClients(this.cluster.inquire(), {
       after: this.pages.position(exchange),
       ...{ limit: query.limit, node: query.node },
-      order: sort.endsWith('connected_at') ? 'connected_at' : 'client_id',
+      order: CLIENT_ORDERS.find((name) => sort.endsWith(name)) ?? 'client_id',
       descending: sort.startsWith('-'),
       where: conditionsOf(CLIENT_FILTERS, query),
     });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CLIENT_FILTERS } from './client-filters.ts';
 import { fieldsQuery, filterQuery, sortQuery } from './filters.ts';
 import type { Operation } from './operation.ts';
+import { CLIENT_ORDERS } from './session-command.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
 
@@ -81,13 +82,13 @@ export const CLIENT_OPERATIONS = {
     tag: 'Clients',
     summary: 'List clients',
     description:
-      'Sessions of all nodes, connected or not, in the order of their client ids unless `sort` says otherwise. All filters given must hold; of a client without the value that is compared, none does. By connection time, a client that reconnects meanwhile may come twice or not at all.',
+      'Sessions of all nodes, connected or not, in the order of their client ids unless `sort` says otherwise. All filters given must hold; of a client without the value that is compared, none does. In another order than that of the ids, a client whose value changes meanwhile may come twice or not at all; `sort=-delivery_delay_seconds`, `-unsent_bytes` and `-queue_messages` show slow subscribers first, among sessions that a live node has.',
     scope: 'clients:read',
     query: z.strictObject({
       ...pageQuery,
       ...filterQuery(CLIENT_FILTERS),
       node: z.string().min(1).max(256).optional().describe('Only sessions that this node has.'),
-      ...sortQuery(['client_id', 'connected_at']),
+      ...sortQuery(CLIENT_ORDERS),
       ...fieldsQuery(clientSchema),
     }),
     replies: {

@@ -155,10 +155,13 @@ export type {
   WireUserFilter,
 } from './user-command.ts';
 export {
+  CLIENT_ORDERS,
+  clientRank,
   isSessionCommand,
   type SessionAnswers,
   type SessionCommand,
   type WireClient,
+  type WireClientOrder,
   type WireClientPosition,
   type WireClientState,
   type WireClientQuery,
@@ -331,45 +334,7 @@ export {
   delayedMessageSchema,
   type DelayedMessageView,
 } from './delayed-messages.ts';
-export {
-  SHARED_MEMBERS_MAX,
-  sharedGroupDetailsSchema,
-  sharedGroupSchema,
-  topicLevelListSchema,
-  topicLevelSchema,
-  topicMetricCreateSchema,
-  topicMetricSchema,
-  type SharedGroupDetails,
-  type SharedGroupView,
-  type TopicLevelList,
-  type TopicLevelView,
-  type TopicMetricView,
-} from './topics.ts';
-export {
-  TOPIC_METRICS_MAX,
-  isTopicCommand,
-  type TopicAnswers,
-  type TopicCommand,
-  type WireSharedGroup,
-  type WireSharedGroupQuery,
-  type WireSharedMember,
-  type WireSharedSubscription,
-  type WireTopicLevel,
-  type WireTopicMetric,
-  type WireTopicQuery,
-} from './topic-command.ts';
-export { statsHistorySchema, statsSchema, type StatsHistoryView, type StatsView } from './stats.ts';
-export {
-  STATS_FIGURES,
-  STATS_TOTALS,
-  isStatsCommand,
-  type StatsAnswers,
-  type StatsCommand,
-  type StatsFigure,
-  type StatsTotal,
-  type WireFigures,
-  type WireSample,
-} from './stats-command.ts';
+export * from './insight.ts';
 export { EVENT_STREAM_TYPE, EVENT_TYPES } from './streams.ts';
 export type {
   StreamAnswers,

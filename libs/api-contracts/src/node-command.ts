@@ -1,4 +1,5 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
+import type { AlarmAnswers, AlarmCommand } from './alarm-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { DrainAnswers, DrainCommand } from './drain-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
@@ -299,6 +300,7 @@ export type NodeCommand =
   | MessageCommand
   | DeadLetterCommand
   | SessionCommand
+  | AlarmCommand
   | StatsCommand
   | StreamCommand
   | TopicCommand
@@ -353,6 +355,7 @@ export interface NodeAnswers
     DeadLetterAnswers,
     MessageAnswers,
     SessionAnswers,
+    AlarmAnswers,
     StatsAnswers,
     StreamAnswers,
     TopicAnswers,

@@ -17,6 +17,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Sessions: 'What the broker keeps of clients.',
   Subscriptions: 'Who receives what.',
   Topics: 'What topics there are, and what is counted of them.',
+  Alarms: 'What nodes find wrong with themselves.',
   Statistics: 'The cluster in figures, now and in the past.',
   Streams: 'What happens, as it happens.',
   Webhooks: 'Who is told by HTTP of what happens.',

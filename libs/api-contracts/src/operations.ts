@@ -1,5 +1,6 @@
 import { ACCESS_OPERATIONS } from './access.ts';
 import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
+import { ALARM_OPERATIONS } from './alarms.ts';
 import { AUDIT_OPERATIONS } from './audit.ts';
 import { AUTH_OPERATIONS } from './auth.ts';
 import { BACKUP_OPERATIONS } from './backups.ts';
@@ -51,6 +52,7 @@ export const OPERATIONS = {
   ...STREAM_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...STATS_OPERATIONS,
+  ...ALARM_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,

@@ -62,15 +62,46 @@ export interface WireSubscription extends WireSubscriptionRequest {
 /** The key of the last item of a page of clients. */
 export interface WireClientPosition {
   readonly clientId: string;
-  /** By connection time: of that client. */
+  /** What it is ordered by, of that client. */
   readonly connectedAtMs?: number | undefined;
+  readonly queueMessages?: number | undefined;
+  readonly unsentBytes?: number | undefined;
+  readonly deliveryDelayMs?: number | undefined;
+}
+
+/** What clients may be listed by. */
+export const CLIENT_ORDERS = [
+  'client_id',
+  'connected_at',
+  'queue_messages',
+  'unsent_bytes',
+  'delivery_delay_seconds',
+] as const;
+
+/** What clients may be listed by. */
+export type WireClientOrder = (typeof CLIENT_ORDERS)[number];
+
+/** The number that clients are ordered by; those without one come before all that have one. */
+export function clientRank(client: WireClientPosition, order: WireClientOrder): number {
+  switch (order) {
+    case 'client_id':
+      return 0;
+    case 'connected_at':
+      return client.connectedAtMs ?? 0;
+    case 'queue_messages':
+      return client.queueMessages ?? 0;
+    case 'unsent_bytes':
+      return client.unsentBytes ?? 0;
+    case 'delivery_delay_seconds':
+      return client.deliveryDelayMs ?? -1;
+  }
 }
 
 /** Which clients to list. */
 export interface WireClientQuery {
   readonly after?: WireClientPosition | undefined;
   readonly limit: number;
-  readonly order: 'client_id' | 'connected_at';
+  readonly order: WireClientOrder;
   readonly descending: boolean;
   /** On the fields that `clientValue` knows, and on `ip`: an address or a network. */
   readonly where: readonly Condition[];

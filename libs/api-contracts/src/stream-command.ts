@@ -13,7 +13,9 @@ export type WireEventType =
   | 'ban.removed'
   | 'node.joined'
   | 'node.draining'
-  | 'node.left';
+  | 'node.left'
+  | 'alarm.raised'
+  | 'alarm.cleared';
 
 /** Something that has happened at a node. */
 export interface WireNodeEvent {

@@ -19,6 +19,8 @@ export const EVENT_TYPES = [
   'node.joined',
   'node.draining',
   'node.left',
+  'alarm.raised',
+  'alarm.cleared',
 ] as const satisfies readonly WireEventType[];
 
 /** How events are sent: Server-Sent Events. */
@@ -43,7 +45,7 @@ export const STREAM_OPERATIONS = {
     method: 'get',
     path: '/api/v1/events',
     tag: 'Streams',
-    summary: 'Follow what happens to clients, sessions, subscriptions, bans and nodes',
+    summary: 'Follow what happens to clients, sessions, subscriptions, bans, nodes and alarms',
     description:
       'Server-Sent Events: `event` is the type, `data` a JSON object with `type`, `time`, `node`, `client_id` and what else is known. From now on, or with `Last-Event-ID` from where another stream ended: each node keeps its latest 65,536 events. `event: overflow` says how many of a node are gone before they could be sent, `event: partial` which nodes do not answer. A comment comes every 15 s. A reader that takes nothing for a minute is disconnected.',
     scope: 'events:read',

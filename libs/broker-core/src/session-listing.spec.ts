@@ -81,6 +81,25 @@ it.each(['client_id', 'connected_at'] as const)(
   },
 );
 
+it('shows first who takes messages late, by whatever that is measured', async () => {
+  entries = new Map();
+  for (const [id, delayMs, unsentBytes] of [
+    [1, 50, 0],
+    [2, undefined, 7],
+    [3, 900, 3],
+  ] as const) {
+    const delay = delayMs === undefined ? undefined : { meanMs: delayMs };
+    const connection = { unsentBytes };
+    entries.set(nameOf(id), Object.assign(entryOf(nameOf(id), id), { delay, connection }));
+  }
+  const late = { order: 'delivery_delay_seconds', descending: true } as const;
+  expect((await pageOf(late)).ids).toEqual([3, 1, 2]);
+  const after = { clientId: nameOf(1), deliveryDelayMs: 50 };
+  expect((await pageOf({ ...late, after })).ids).toEqual([2]);
+  const unsent = await pageOf({ order: 'unsent_bytes', descending: true, limit: 1 });
+  expect(unsent).toMatchObject({ ids: [2], hasMore: true });
+});
+
 it('fails a page, and nothing else, when a filter fails late', async () => {
   const isWanted = ({ clientId }: { readonly clientId: string }): boolean => {
     if (clientId === nameOf(6_000)) throw new Error('a filter that fails');

@@ -1,5 +1,6 @@
 import type {
   ClientInfo,
+  ClientOrder,
   ClientPosition,
   ClientQuery,
   NodePage,
@@ -19,7 +20,7 @@ type Order = (a: ClientPosition, b: ClientPosition) => number;
 /**
  * Pages of the sessions of a node.
  *
- * @remarks By client id a page begins where the one before has ended and looks at no more sessions than it needs; by time it
+ * @remarks By client id a page begins where the one before has ended and looks at no more sessions than it needs; by anything else it
  * looks at all of them. Either is done in pieces, so that clients are served between them: who comes or goes meanwhile may
  * be listed or not, whoever stays is listed.
  */
@@ -36,8 +37,8 @@ export class SessionListing {
   /** A page of the clients of this node. */
   async clients(query: ClientQuery): Promise<NodePage<ClientInfo>> {
     const items: ClientInfo[] = [];
-    const steps =
-      query.order === 'connected_at' ? this.#byTime(query, items) : this.#byId(query, items);
+    const isById = (query.order ?? 'client_id') === 'client_id';
+    const steps = isById ? this.#byId(query, items) : this.#byRank(query, items);
     await spreadWorkToEnd(steps, this.#defer);
     return pageOf(items, query.limit);
   }
@@ -63,17 +64,16 @@ export class SessionListing {
     }
   }
 
-  *#byTime(query: ClientQuery, items: ClientInfo[]): Generator<void> {
+  *#byRank(query: ClientQuery, items: ClientInfo[]): Generator<void> {
     const { after, limit, clientId, isWanted } = query;
     const compare = orderOf(query);
     const page = new SmallestItems<ClientInfo, ClientPosition>(limit + 1, compare);
     const all = clientId === undefined ? this.#sessions.all() : this.#one(clientId);
     for (const entry of all) {
       yield;
-      const key = { clientId: entry.clientId, connectedAtMs: entry.connectedAtMs };
-      if (after !== undefined && compare(key, after) <= 0) continue;
-      if (!page.takes(key)) continue;
       const info = clientInfoOf(entry);
+      if (after !== undefined && compare(info, after) <= 0) continue;
+      if (!page.takes(info)) continue;
       if (isWanted === undefined || isWanted(info)) page.add(info);
     }
     items.push(...page.sorted());
@@ -143,9 +143,23 @@ function byCodeUnit(a: string, b: string): number {
 /** A client that never has connected here comes before those that have. */
 function orderOf({ order, descending }: Pick<ClientQuery, 'order' | 'descending'>): Order {
   const sign = descending === true ? -1 : 1;
-  if (order !== 'connected_at') return (a, b) => sign * byCodeUnit(a.clientId, b.clientId);
   return (a, b) =>
-    sign * ((a.connectedAtMs ?? 0) - (b.connectedAtMs ?? 0) || byCodeUnit(a.clientId, b.clientId));
+    sign * (rankOf(a, order) - rankOf(b, order) || byCodeUnit(a.clientId, b.clientId));
+}
+
+function rankOf(client: ClientPosition, order: ClientOrder = 'client_id'): number {
+  switch (order) {
+    case 'client_id':
+      return 0;
+    case 'connected_at':
+      return client.connectedAtMs ?? 0;
+    case 'queue_messages':
+      return client.queueMessages ?? 0;
+    case 'unsent_bytes':
+      return client.unsentBytes ?? 0;
+    case 'delivery_delay_seconds':
+      return client.deliveryDelayMs ?? -1;
+  }
 }
 
 /** What administrators see of a client. */

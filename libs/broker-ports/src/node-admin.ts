@@ -59,9 +59,16 @@ export interface NodePage<Item> {
 /** Where a page of clients ends: the key of its last item. */
 export interface ClientPosition {
   readonly clientId: string;
-  /** By connection time: of that client. */
+  /** What it is ordered by, of that client. */
   readonly connectedAtMs?: number | undefined;
+  readonly queueMessages?: number | undefined;
+  readonly unsentBytes?: number | undefined;
+  readonly deliveryDelayMs?: number | undefined;
 }
+
+/** What clients may be listed by: by what waits for them and by how late they take it, so that slow ones come first or last. */
+export type ClientOrder =
+  'client_id' | 'connected_at' | 'queue_messages' | 'unsent_bytes' | 'delivery_delay_seconds';
 
 /** Which clients to list. */
 export interface ClientQuery {
@@ -71,7 +78,7 @@ export interface ClientQuery {
   /** Only this one. */
   readonly clientId?: string | undefined;
   /** What comes first; clients that have connected at the same time are ordered by their ids. A client that never has comes before all. */
-  readonly order?: 'client_id' | 'connected_at' | undefined;
+  readonly order?: ClientOrder | undefined;
   readonly descending?: boolean | undefined;
   /** Whether a client is wanted; all by default. */
   readonly isWanted?: ((client: ClientInfo) => boolean) | undefined;

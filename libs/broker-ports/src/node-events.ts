@@ -14,6 +14,8 @@ export const NODE_EVENT_TYPES = [
   'node.joined',
   'node.draining',
   'node.left',
+  'alarm.raised',
+  'alarm.cleared',
 ] as const;
 
 /** What happened. */

@@ -191,6 +191,7 @@ function setUp() {
       ...{ events: new EventLog({ nowMs: clock, life: 1 }), admin },
       ...{ nodeId: 'n1', nowMs: clock },
     }),
+    alarms: { answer: () => ({ alarms: [] }) },
     stats: {
       current: () => ({ ...NO_STATS, startedAtMs: 1 }),
       history: () => ({ resolutionMs: 1, samples: [] }),

@@ -1,6 +1,7 @@
 import type { Log, NodeAdmin, NodeRef, SessionStore } from '#libs/broker-ports';
 import {
   isBackupCommand,
+  isAlarmCommand,
   isSessionCommand,
   isDrainCommand,
   isStatsCommand,
@@ -11,6 +12,7 @@ import {
   type NodeReply,
 } from '#libs/api-contracts';
 import type { AuthBackends } from '../auth-backends.ts';
+import type { AlarmBook } from '../insight/alarm-book.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
 import { bounded } from './bounded.ts';
@@ -39,6 +41,7 @@ export interface NodeCommandHandlerOptions {
   readonly streams: StreamCommandsOptions;
   readonly topics: TopicCommandsOptions;
   readonly stats: StatsCommandsOptions;
+  readonly alarms: Pick<AlarmBook, 'answer'>;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly auth: Pick<AuthBackends, 'shown' | 'try'>;
@@ -117,6 +120,7 @@ export class NodeCommandHandler {
     if (isSessionCommand(command)) return this.#sessions.answer(command);
     if (isStreamCommand(command)) return answerStream(streams, command);
     if (isStatsCommand(command)) return answerOnStats(this.#options.stats, command);
+    if (isAlarmCommand(command)) return this.#options.alarms.answer(command);
     if (isTopicCommand(command)) return answerOnTopics(topics, command);
     switch (command.kind) {
       case 'nodes':

@@ -1,3 +1,4 @@
+import type { AlarmBook } from './alarm-book.ts';
 import type { StatsLog } from './stats-log.ts';
 import type { TopicMetrics } from './topic-metrics.ts';
 
@@ -5,10 +6,16 @@ import type { TopicMetrics } from './topic-metrics.ts';
 export class NodeInsight {
   readonly topicMetrics: TopicMetrics;
   readonly stats: StatsLog;
+  readonly alarms: AlarmBook;
 
-  constructor(own: { readonly topicMetrics: TopicMetrics; readonly stats: StatsLog }) {
+  constructor(own: {
+    readonly topicMetrics: TopicMetrics;
+    readonly stats: StatsLog;
+    readonly alarms: AlarmBook;
+  }) {
     this.topicMetrics = own.topicMetrics;
     this.stats = own.stats;
+    this.alarms = own.alarms;
   }
 
   /** Begins, when the node is up. */
@@ -20,6 +27,7 @@ export class NodeInsight {
   sweep(): void {
     this.topicMetrics.sweep();
     this.stats.sweep();
+    this.alarms.sweep();
   }
 
   /** Notes nothing any more. */

@@ -81,6 +81,11 @@ export class StatsLog {
     return { startedAtMs: this.#startedAtMs, figures: this.#figures(first, moment), totals };
   }
 
+  /** What the sessions amounted to not long ago: for those who look often. */
+  lately(): NodeGauges {
+    return this.#gauges?.value ?? this.#gaugesOf(this.#options.nowMs());
+  }
+
   /** The figures of so much of the past, as fine as they are kept for all of it. */
   history(windowMs: number): NodeAnswers['stats-history'] {
     const isShort = windowMs <= FINE.resolutionMs * FINE.samplesMax;
