@@ -3,11 +3,12 @@ import {
   JSON_TYPE,
   OPERATIONS,
   problemSchema,
+  type LongOperation,
   type Operation,
   type OperationId,
 } from '#libs/api-contracts';
 import { loadConfig, type Config } from '#libs/config';
-import { freePort, silentLog } from '#libs/testkit';
+import { freePort, silentLog, until } from '#libs/testkit';
 import { ApiProcess } from '../../apps/api/src/api-process.ts';
 
 export const DEADLINE_MS = 8_000;
@@ -91,4 +92,17 @@ export async function open(config: Config): Promise<ApiProcess> {
   const api = new ApiProcess(config, silentLog);
   await api.start();
   return api;
+}
+
+/** A long operation, begun by the answer, when it has ended. */
+export async function endOf(api: ApiProcess, { status, headers, body }: Answer) {
+  expect(status).toBe(202);
+  const path = `/api/v1/operations/${(body as LongOperation).id}`;
+  expect(headers.get('location')).toBe(path);
+  let operation = body as LongOperation;
+  await until(async () => {
+    operation = (await operate(api, 'getOperation', { path })).body as LongOperation;
+    return operation.ended_at !== null;
+  }, DEADLINE_MS);
+  return operation;
 }

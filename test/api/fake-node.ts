@@ -80,6 +80,7 @@ export class FakeNode {
   bridges: readonly WireBridge[] = [];
   metrics: readonly WireRuleMetrics[] = [];
   readonly letters = new Map<string, WireDeadLetter>();
+  readonly unreplayable = new Set<string>();
   readonly steps = new Map<string, readonly WireTestStep[]>();
   /** A frozen node takes commands and answers none. */
   frozen = false;
@@ -193,7 +194,9 @@ export class FakeNode {
     switch (command.kind) {
       case 'dead-letters': {
         const { after = '', limit } = command;
-        const rest = [...this.letters.values()].filter(({ id }) => id > after);
+        const rest = [...this.letters.values()]
+          .filter(({ id }) => id > after)
+          .toSorted((one, other) => (one.id < other.id ? -1 : 1));
         const items = rest.slice(0, limit);
         return { items, ...(rest.length > limit && { next: items.at(-1)?.id }) };
       }
@@ -204,10 +207,10 @@ export class FakeNode {
       }
       case 'replay-dead-letters':
         return {
-          results: command.ids.map((id) => ({
-            id,
-            outcome: this.letters.delete(id) ? ('replayed' as const) : ('absent' as const),
-          })),
+          results: command.ids.map((id) => {
+            if (this.unreplayable.has(id)) return { id, outcome: 'failed', detail: 'refused' };
+            return { id, outcome: this.letters.delete(id) ? 'replayed' : 'absent' };
+          }),
         };
     }
   }

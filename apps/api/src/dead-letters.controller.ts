@@ -1,21 +1,30 @@
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type {
-  DeadLetterRemoval,
-  DeadLetterReplay,
-  DeadLetterView,
-  Input,
-  List,
-  WireDeadLetterQuery,
+import {
+  DEAD_LETTER_FILTERS,
+  bodyConditionsOf,
+  type Condition,
+  type DeadLetterRemoval,
+  type DeadLetterReplay,
+  type DeadLetterView,
+  type Input,
+  type List,
+  type LongOperation,
+  type WireDeadLetterQuery,
 } from '#libs/api-contracts';
 import type { Cluster } from './cluster/cluster.ts';
 import { presentDeadLetter } from './dead-letter-presenter.ts';
+import {
+  DEAD_LETTER_REPLAYS,
+  replayLetters,
+  type DeadLetterReplayInput,
+} from './dead-letter-replays.ts';
 import type { Pages } from './http/pages.ts';
 import { Checked, Route } from './http/route.ts';
-import { CLUSTER, PAGES } from './tokens.ts';
+import type { Operations } from './operations/operations.ts';
+import { CLUSTER, OPERATIONS_OF_API, PAGES } from './tokens.ts';
 
-/** The part of its time that an operation leaves to rules: the rest is for the way there and back. */
-const REPLAY_SHARE = 0.75;
+const PER_SECOND = 100;
 
 /** Records that rules could not carry, and that Skein keeps. */
 @Controller()
@@ -23,6 +32,7 @@ export class DeadLettersController {
   constructor(
     @Inject(CLUSTER) private readonly cluster: Cluster,
     @Inject(PAGES) private readonly pages: Pages,
+    @Inject(OPERATIONS_OF_API) private readonly operations: Operations,
   ) {}
 
   @Route('listDeadLetters')
@@ -56,17 +66,35 @@ export class DeadLettersController {
   }
 
   @Route('replayDeadLetters')
-  async replay(@Checked() { body }: Input<'replayDeadLetters'>): Promise<DeadLetterReplay> {
-    const inquiry = this.cluster.inquire();
-    const { results } = await inquiry.change({
-      kind: 'replay-dead-letters',
-      ids: body.ids,
-      withinMs: inquiry.leftMs * REPLAY_SHARE,
-    });
+  async replay(
+    @Checked() { body }: Input<'replayDeadLetters'>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<DeadLetterReplay | LongOperation> {
+    const { ids, filter, per_second: perSecond = PER_SECOND, dry_run: dryRun } = body;
+    if (filter !== undefined) {
+      const query = replayQuery(bodyConditionsOf(DEAD_LETTER_FILTERS, filter));
+      return this.operations.start(
+        DEAD_LETTER_REPLAYS,
+        { query, perSecond, dryRun },
+        { request, reply },
+      );
+    }
+    const results = await replayLetters(this.cluster, ids ?? []);
     return {
       results: results.map(({ id, outcome, detail }) => ({ id, outcome, detail: detail ?? null })),
     };
   }
+}
+
+/** Letters that come later than now may be those that the replays make. */
+function replayQuery(conditions: readonly Condition[]): DeadLetterReplayInput['query'] {
+  const fields = conditions.map(({ field, operator, value }) => [
+    operator === 'eq' ? field : `${field}[${operator}]`,
+    value,
+  ]);
+  const query = queryOf(Object.fromEntries(fields));
+  return { ...query, toMs: Math.min(query.toMs ?? Infinity, Date.now()) };
 }
 
 function queryOf(query: Readonly<Record<string, unknown>>): WireDeadLetterQuery {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { WireDeadLetter } from '#libs/api-contracts';
-import { KEY, configOf, open, operate } from '../../../test/api/api-harness.ts';
+import { KEY, configOf, endOf, open, operate } from '../../../test/api/api-harness.ts';
 import { FakeNode } from '../../../test/api/fake-node.ts';
 import type { ApiProcess } from './api-process.ts';
 
@@ -25,6 +25,7 @@ describe('dead letters', () => {
 
   beforeEach(() => {
     node.letters.clear();
+    node.unreplayable.clear();
     for (const id of ['1-0', '1-1', '2-0']) node.letters.set(id, letterOf(id));
     node.received.length = 0;
     node.fault = undefined;
@@ -96,5 +97,51 @@ describe('dead letters', () => {
       status: 503,
       body: { code: 'storage-unavailable' },
     });
+  });
+
+  const replayAll = async (json: object) =>
+    endOf(api, await operate(api, 'replayDeadLetters', { json }));
+
+  it('are replayed by filter, at a rate, and counted by what became of them', async () => {
+    for (let index = 0; index < 150; index += 1)
+      node.letters.set(`3-${index}`, letterOf(`3-${index}`));
+    const filter = { rule: 'r', at: { gte: '1970-01-01T00:00:00Z' } };
+    const dry = await replayAll({ filter, dry_run: true });
+    expect(dry.result).toMatchObject({ dry_run: true, matched: 153, replayed: 0 });
+    expect(node.letters.size).toBe(153);
+
+    node.unreplayable.add('1-1');
+    const operation = await replayAll({ filter, per_second: 150 });
+    expect(operation).toMatchObject({
+      ...{ kind: 'dead-letter-replays', state: 'succeeded', progress: { done: 153 } },
+      result_scope: 'dead_letters:read',
+      result: {
+        ...{ dry_run: false, matched: 153, replayed: 152, failed: 1, absent: 0 },
+        problems: [{ id: '1-1', detail: 'refused' }],
+      },
+    });
+    expect([...node.letters.keys()]).toEqual(['1-1']);
+    const took = Date.parse(operation.ended_at ?? '') - Date.parse(operation.created_at);
+    expect(took).toBeGreaterThan(600);
+    const asked = node.received.filter(({ kind }) => kind === 'dead-letters');
+    const begun = Date.parse(operation.created_at);
+    expect(asked.at(-1)).toMatchObject({ query: { rule: 'r', fromMs: 0 } });
+    // Those that the replays make come later, and are left alone.
+    const { query } = asked.at(-1) as { query: { toMs: number } };
+    expect(Math.abs(query.toMs - begun)).toBeLessThan(2_000);
+  });
+
+  it.each([
+    {},
+    { ids: ['1-0'], filter: { rule: 'r' } },
+    { filter: {} },
+    { filter: { at: {} } },
+    { filter: { at: '2026-01-01T00:00:00Z' } },
+    { filter: { colour: 'red' } },
+    { filter: { rule: 'r' }, per_second: 0 },
+    { ids: ['1-0'], per_second: 1 },
+    { ids: ['1-0'], dry_run: true },
+  ])('are not replayed by %j', async (json) => {
+    expect((await operate(api, 'replayDeadLetters', { json })).status).toBe(400);
   });
 });

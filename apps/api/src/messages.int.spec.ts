@@ -5,6 +5,7 @@ import {
   KEY,
   call,
   configOf,
+  endOf,
   expectProblem,
   open,
   operate,
@@ -254,6 +255,25 @@ describe('retained messages', () => {
     const done = await operate(api, 'deleteRetainedMessages', { path });
     expect(done.body).toMatchObject({ dry_run: false, matched: 2500, removed: 2500 });
     expect((done.body as { topics: string[] }).topics).toHaveLength(100);
+    expect(node.messages.retained.size).toBe(0);
+  });
+
+  it('are removed as a long operation when there are many, from where the request has left off', async () => {
+    for (let index = 0; index < 6_500; index += 1) {
+      node.messages.retained.set(`t/${String(index)}`, retainedOf(`t/${String(index)}`));
+    }
+    const path = '?filter=t/%23';
+    const remove = async (query: string) =>
+      endOf(api, await operate(api, 'deleteRetainedMessages', { path: `${path}${query}` }));
+
+    expect(await remove('&dry_run=true')).toMatchObject({
+      ...{ kind: 'retained-removals', state: 'succeeded', result_scope: 'retained:read' },
+      result: { dry_run: true, matched: 6_500, removed: 0 },
+    });
+    expect(node.messages.retained.size).toBe(6_500);
+    const { result } = await remove('');
+    expect(result).toMatchObject({ dry_run: false, matched: 6_500, removed: 6_500 });
+    expect((result as { topics: string[] }).topics).toHaveLength(100);
     expect(node.messages.retained.size).toBe(0);
   });
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
   Input,
   List,
+  LongOperation,
   RetainedMessage,
   RetainedRemoval,
   WireRetained,
@@ -14,24 +15,30 @@ import type { Cluster } from './cluster/cluster.ts';
 import type { Inquiry } from './cluster/inquiry.ts';
 import type { Guard } from './guard/guard.ts';
 import { namesTag } from './http/etag.ts';
-import type { Pages } from './http/pages.ts';
+import type { Exchange, Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
 import { checkedWireMessage, refused } from './message-problem.ts';
+import type { Operations } from './operations/operations.ts';
 import { presentRetained } from './presenters.ts';
-import { CLUSTER, CONFIG, GUARD, PAGES } from './tokens.ts';
+import {
+  REMOVAL_BEGIN,
+  RETAINED_REMOVALS,
+  removePiece,
+  shownRemoval,
+} from './retained-removals.ts';
+import { CLUSTER, CONFIG, GUARD, OPERATIONS_OF_API, PAGES } from './tokens.ts';
 
-const REMOVED_AT_ONCE = 1000;
-const NAMED_MAX = 100;
-
-/** Beyond it a removal would not end within the time of a request. */
-const REMOVED_MAX = 100_000;
+/** What is removed within the time of a request; more than that takes a long operation. */
+const REMOVED_AT_ONCE_MAX = 5_000;
+const AT_ONCE_MS = 1_000;
 
 /** What the last retained message of each topic is. */
 @Controller()
 export class RetainedController {
   readonly #bytesMax: number;
   @Inject(GUARD) private readonly guard!: Guard;
+  @Inject(OPERATIONS_OF_API) private readonly operations!: Operations;
 
   constructor(
     @Inject(CLUSTER) private readonly cluster: Cluster,
@@ -68,13 +75,11 @@ export class RetainedController {
   @Route('deleteRetainedMessages')
   async deleteMany(
     @Checked() { query }: Input<'deleteRetainedMessages'>,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<RetainedRemoval | undefined> {
+  ): Promise<RetainedRemoval | LongOperation | undefined> {
     const { topic, filter = '', dry_run: dryRun = false } = query;
-    if (topic === undefined) {
-      void reply.status(200);
-      return this.removeMatching(filter, dryRun);
-    }
+    if (topic === undefined) return this.removeMatching(filter, dryRun, { request, reply });
     const inquiry = this.cluster.inquire();
     if (dryRun) {
       const isThere = (await messageOf(inquiry, topic)) !== undefined;
@@ -163,25 +168,23 @@ export class RetainedController {
     if (!found) throw absent();
   }
 
-  /** Piece by piece, so that no node is held up; each piece has the time of an operation. */
-  private async removeMatching(filter: string, dryRun: boolean): Promise<RetainedRemoval> {
-    const topics: string[] = [];
-    let matched = 0;
-    let after: string | undefined;
-    do {
-      if (matched >= REMOVED_MAX) {
-        const done = dryRun ? 'Too many to count' : `${matched} are removed, and there are more`;
-        throw new ProblemError('overloaded', `${done}: repeat with a narrower filter`);
+  /** Piece by piece, each with the time of a question; what is more than a reply can wait for goes on as an operation. */
+  private async removeMatching(
+    filter: string,
+    dryRun: boolean,
+    exchange: Exchange,
+  ): Promise<RetainedRemoval | LongOperation> {
+    const begunAtMs = performance.now();
+    let walk = REMOVAL_BEGIN;
+    for (let isDone = false; !isDone;) {
+      const isLong = performance.now() - begunAtMs > AT_ONCE_MS;
+      if (isLong || walk.matched >= REMOVED_AT_ONCE_MAX) {
+        return this.operations.start(RETAINED_REMOVALS, { filter, dryRun, walk }, exchange);
       }
-      const piece = await this.cluster.inquire().change({
-        ...{ kind: 'clear-retained-matching', filter, limit: REMOVED_AT_ONCE, dryRun },
-        ...(after === undefined ? {} : { after }),
-      });
-      matched += piece.topics.length;
-      topics.push(...piece.topics.slice(0, NAMED_MAX - topics.length));
-      after = piece.hasMore ? piece.topics.at(-1) : undefined;
-    } while (after !== undefined);
-    return { dry_run: dryRun, matched, removed: dryRun ? 0 : matched, topics };
+      ({ walk, isDone } = await removePiece(this.cluster.inquire(), { filter, dryRun }, walk));
+    }
+    void exchange.reply.status(200);
+    return shownRemoval(walk, dryRun);
   }
 }
 

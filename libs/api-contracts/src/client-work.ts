@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BULK_ITEMS_MAX } from './bulk.ts';
 import { CLIENT_FILTERS, SESSION_FILTERS } from './client-filters.ts';
 import { disconnectReasonCode } from './clients.ts';
-import { filterBody } from './filters.ts';
+import { filterBody, isSomeFilter } from './filters.ts';
 import { itemFields } from './item-results.ts';
 import { ACCEPTED, acceptedExample } from './long-operations.ts';
 import type { Operation } from './operation.ts';
@@ -12,19 +12,13 @@ const BAN_SECONDS_MAX = 31_536_000;
 
 const node = z.string().min(1).max(256).optional().describe('Only sessions that this node has.');
 
-function isSome(filter: object): boolean {
-  return Object.values(filter).some(
-    (value) => value !== undefined && JSON.stringify(value) !== '{}',
-  );
-}
-
 const NOTHING = 'Name at least one condition';
 
 const clientFilter = named(
   'ClientFilter',
   z
     .strictObject({ ...filterBody(CLIENT_FILTERS), node })
-    .refine(isSome, NOTHING)
+    .refine(isSomeFilter, NOTHING)
     .describe(
       'The filters of the list of clients; `field[gte]=1` is `{"field": {"gte": 1}}` here. All must hold.',
     ),
@@ -34,7 +28,7 @@ const sessionFilter = named(
   'SessionFilter',
   z
     .strictObject({ ...filterBody(SESSION_FILTERS), node })
-    .refine(isSome, NOTHING)
+    .refine(isSomeFilter, NOTHING)
     .describe(
       'The filters of the list of sessions; `field[gte]=1` is `{"field": {"gte": 1}}` here. All must hold.',
     ),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { filterQuery, textField, timeField } from './filters.ts';
+import { filterBody, filterQuery, isSomeFilter, textField, timeField } from './filters.ts';
+import { ACCEPTED, acceptedExample } from './long-operations.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
@@ -85,11 +86,45 @@ export type DeadLetterRemoval = z.infer<typeof deadLetterRemovalSchema>;
 /** What became of dead letters that were to be replayed. */
 export type DeadLetterReplay = z.infer<typeof deadLetterReplaySchema>;
 
+const letterFilter = named(
+  'DeadLetterFilter',
+  z
+    .strictObject(filterBody(DEAD_LETTER_FILTERS))
+    .refine(isSomeFilter, 'Name at least one condition')
+    .describe(
+      'The filters of the list of dead letters; `at[gte]=` is `{"at": {"gte": …}}` here. All must hold.',
+    ),
+);
+
 const replayRequest = named(
   'DeadLetterReplayRequest',
-  z.strictObject({
-    ids: z.array(letterId).min(1).max(100).describe('Replayed in this order.'),
-  }),
+  z
+    .strictObject({
+      ids: z.array(letterId).min(1).max(100).optional().describe('Replayed in this order.'),
+      filter: letterFilter.optional(),
+      per_second: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .optional()
+        .describe('With `filter` only: so many each second at most; 100 if absent.'),
+      dry_run: z
+        .boolean()
+        .default(false)
+        .describe('With `filter` only: replays nothing, and counts what it would replay.'),
+    })
+    .refine((body) => (body.ids === undefined) !== (body.filter === undefined), {
+      message: 'Give either ids or filter',
+      path: ['ids'],
+    })
+    .refine((body) => body.per_second === undefined || body.filter !== undefined, {
+      message: 'Only with filter',
+      path: ['per_second'],
+    })
+    .refine((body) => !body.dry_run || body.filter !== undefined, {
+      message: 'Only with filter',
+      path: ['dry_run'],
+    }),
 );
 
 const exampleLetter = {
@@ -159,15 +194,16 @@ export const DEAD_LETTER_OPERATIONS = {
     tag: 'Bridge',
     summary: 'Replay dead letters',
     description:
-      'Gives letters back to their rules as these are now: mend the rule first. What failed at an expression goes through all of the rule; else the value is as it was made, and target, key and headers are made anew. A letter that is stored then is removed; one that fails at the same place again becomes a new letter. When a node dies on the way, a record may be stored twice: `mqtt-msg-id` is as it was.',
+      'Gives letters back to their rules as these are now: mend the rule first. What failed at an expression goes through all of the rule; else the value is as it was made, and target, key and headers are made anew. A letter that is stored then is removed; one that fails at the same place again becomes a new letter. When a node dies on the way, a record may be stored twice: `mqtt-msg-id` is as it was. With `ids` the reply says what became of each. With `filter` it is a long operation, in the order in which letters came, of those that are there when it is asked for: its `result` counts `matched` and each outcome, and has the first hundred `problems` of those that failed. Where `attempts` is above 1, those that the worker before had replayed may be counted as `absent`.',
     scope: 'dead_letters:execute',
     topics: [],
     query: z.strictObject({}),
     body: replayRequest,
     replies: {
       200: { description: 'What became of each.', schema: deadLetterReplaySchema },
+      202: { ...ACCEPTED, example: acceptedExample('dead-letter-replays') },
     },
-    problems: ['node-unavailable', 'storage-unavailable'],
+    problems: ['limit-reached', 'node-unavailable', 'storage-unavailable'],
     example: {
       body: { ids: ['1767225600000-0'] },
       reply: { results: [{ id: '1767225600000-0', outcome: 'replayed', detail: null }] },

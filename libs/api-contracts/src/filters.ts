@@ -139,6 +139,13 @@ export function filterBody(fields: Fields) {
   return shape;
 }
 
+/** Whether filters of a body ask for anything. */
+export function isSomeFilter(filter: object): boolean {
+  return Object.values(filter).some(
+    (value) => value !== undefined && JSON.stringify(value) !== '{}',
+  );
+}
+
 /** The conditions that the checked filters of a body ask for. */
 export function bodyConditionsOf(
   fields: Fields,

@@ -130,6 +130,7 @@ export type {
   WireReplay,
 } from './dead-letter-command.ts';
 export {
+  DEAD_LETTER_FILTERS,
   deadLetterRemovalSchema,
   deadLetterReplaySchema,
   deadLetterSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ACCEPTED, acceptedExample } from './long-operations.ts';
 import {
   checkPayload,
   contentFields,
@@ -112,7 +113,7 @@ export const RETAINED_OPERATIONS = {
     tag: 'Messages',
     summary: 'Remove the retained message of a topic, or those that a filter matches',
     description:
-      'Exactly one of `topic` and `filter`. Subscribers are not told. With `filter` the reply says what was removed, or with `dry_run` what would be; what comes to these topics meanwhile may stay.',
+      'Exactly one of `topic` and `filter`. Subscribers are not told. With `filter` the reply says what was removed, or with `dry_run` what would be; what comes to these topics meanwhile may stay. What is more than some thousand messages goes on as a long operation, whose `result` is the same for all of them; where `attempts` is above 1, up to a thousand that were removed may be missing from its counts.',
     scope: 'retained:write',
     topics: [
       { in: 'query', field: 'topic' },
@@ -131,12 +132,13 @@ export const RETAINED_OPERATIONS = {
     replies: {
       204: { description: 'Removed: the message of the topic.' },
       200: { description: 'What was, or would be, removed.', schema: retainedRemovalSchema },
+      202: { ...ACCEPTED, example: acceptedExample('retained-removals') },
     },
     problems: [
       'invalid-topic',
       'invalid-filter',
       'not-found',
-      'overloaded',
+      'limit-reached',
       'node-unavailable',
       'storage-unavailable',
     ],

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { DisconnectResults, LongOperation, OperationId } from '#libs/api-contracts';
-import { until } from '#libs/testkit';
-import { DEADLINE_MS, KEY, configOf, open, operate } from '../../../../test/api/api-harness.ts';
+import { KEY, configOf, endOf, open, operate } from '../../../../test/api/api-harness.ts';
 import { FAKE_BANS_MAX } from '../../../../test/api/fake-bans.ts';
 import { FakeNode, clientOf } from '../../../../test/api/fake-node.ts';
 import type { ApiProcess } from '../api-process.ts';
@@ -39,17 +38,8 @@ async function disconnect(json: object): Promise<DisconnectResults> {
   return body as DisconnectResults;
 }
 
-async function ended(id: OperationId, json: object) {
-  const { status, headers, body } = await operate(api, id, { json });
-  expect(status).toBe(202);
-  const path = `/api/v1/operations/${(body as LongOperation).id}`;
-  expect(headers.get('location')).toBe(path);
-  let operation = body as LongOperation;
-  await until(async () => {
-    operation = (await operate(api, 'getOperation', { path })).body as LongOperation;
-    return operation.ended_at !== null;
-  }, DEADLINE_MS);
-  return operation;
+async function ended(id: OperationId, json: object): Promise<LongOperation> {
+  return endOf(api, await operate(api, id, { json }));
 }
 
 it('disconnects the clients that are named, whatever their names are', async () => {

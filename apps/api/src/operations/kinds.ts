@@ -1,6 +1,8 @@
 import { CLIENT_DISCONNECTS, SESSION_PURGES } from '../client-work/client-work-kinds.ts';
 import { BACKUP_OPERATION } from '../backups/backup-operation.ts';
 import { RESTORE_OPERATION } from '../backups/restore-operation.ts';
+import { DEAD_LETTER_REPLAYS } from '../dead-letter-replays.ts';
+import { RETAINED_REMOVALS } from '../retained-removals.ts';
 import type { OperationKind } from './operation-kind.ts';
 
 /** Everything that is done as a long operation. */
@@ -9,4 +11,6 @@ export const OPERATION_KINDS: readonly OperationKind<never>[] = [
   SESSION_PURGES,
   BACKUP_OPERATION,
   RESTORE_OPERATION,
+  RETAINED_REMOVALS,
+  DEAD_LETTER_REPLAYS,
 ];
