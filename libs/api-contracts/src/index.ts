@@ -32,17 +32,7 @@ export {
   type AclRuleView,
   type AclSimulation,
 } from './access.ts';
-export type {
-  AccessAnswers,
-  AccessCommand,
-  WireAccessRequest,
-  WireAccessVerdict,
-  WireAcl,
-  WireAclChange,
-  WireAclRule,
-  WireRulePlace,
-  WireSubject,
-} from './access-command.ts';
+export type * from './access-command.ts';
 export type { BridgeAnswers, BridgeCommand, WireRuleMetrics } from './bridge-command.ts';
 export { BRIDGE_FILTERS, BRIDGE_RULE_FILTERS } from './bridge-filters.ts';
 export {
@@ -122,13 +112,7 @@ export {
   type WireNodeStats,
   type WireSetting,
 } from './system-command.ts';
-export type {
-  DeadLetterAnswers,
-  DeadLetterCommand,
-  WireDeadLetter,
-  WireDeadLetterQuery,
-  WireReplay,
-} from './dead-letter-command.ts';
+export type * from './dead-letter-command.ts';
 export {
   DEAD_LETTER_FILTERS,
   deadLetterRemovalSchema,
@@ -147,14 +131,7 @@ export {
   type DefinitionsImported,
   type DefinitionsView,
 } from './definitions.ts';
-export type {
-  UserAnswers,
-  UserCommand,
-  WireDefinedUser,
-  WireUser,
-  WireUserChange,
-  WireUserFilter,
-} from './user-command.ts';
+export type * from './user-command.ts';
 export {
   CLIENT_ORDERS,
   clientRank,
@@ -213,19 +190,7 @@ export type {
   WireLogin,
   WireLoginTrial,
 } from './auth-command.ts';
-export type {
-  BanAnswers,
-  BanCommand,
-  WireBan,
-  WireBanChange,
-  WireBanPut,
-  WireBanRefusal,
-  WireBanSubject,
-  WireBanWish,
-  WireFlapping,
-  WireNewBan,
-  WireStoredFlapping,
-} from './ban-command.ts';
+export type * from './ban-command.ts';
 export {
   ACL_RULE_FILTERS,
   aclRuleListSchema,
@@ -345,18 +310,7 @@ export type {
   WireNodeEvent,
   WireWatchedMessage,
 } from './stream-command.ts';
-export type {
-  MessageAnswers,
-  MessageCommand,
-  WireDelayed,
-  WireDelayedQuery,
-  WirePublication,
-  WirePublished,
-  WireRefusal,
-  WireRequested,
-  WireResponse,
-  WireRetainedRemoval,
-} from './message-command.ts';
+export type * from './message-command.ts';
 export type {
   WireMessage,
   WirePage,
