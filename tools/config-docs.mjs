@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import {
   BRIDGE_RULE_SETTINGS,
   BRIDGE_SETTINGS,
+  HOT_KEYS,
   LISTENER_SETTINGS,
   SETTINGS,
   TOPIC_RULE_SETTINGS,
@@ -27,6 +28,9 @@ One YAML file, variables and flags. A flag beats a variable, a variable beats th
 * \`--data DIR\` sets \`data.dir\`. \`npm start -- --print-config\` prints what is in force, secrets masked.
 * A key or a \`SKEIN_*\` variable that is not listed here is an error. Kubernetes makes variables of that kind for a Service
   called \`skein-...\`: set \`enableServiceLinks: false\` in the pod.
+* Keys that are _hot_ take another value while nodes run, on all of them at once: \`PATCH /api/v1/config\`. What is set so lies above file and variables, is kept, and is taken back
+  with null; \`GET /api/v1/config\` shows each value with where it comes from, \`/config/history\` who set what, and \`/config/rollbacks\` goes back. Some concern new connections only, as a client goes by what it was
+  told when it connected. Other keys want a restart, and are refused there.
 * Every fault is told in one line with its fix, never with the value; the process ends with exit code 2.
 `;
 
@@ -170,10 +174,14 @@ function defaultOf({ default: value, path }) {
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
+const CHANGES = { all: 'hot', 'new-connections': 'hot, new connections' };
+
+const changeOf = ({ path }) => CHANGES[HOT_KEYS.get(path)] ?? 'restart';
+
 function table(settings, withVariable) {
   const heads = [
     'key',
-    ...(withVariable ? ['variable'] : []),
+    ...(withVariable ? ['variable', 'change'] : []),
     'default',
     'unit',
     'value',
@@ -181,7 +189,7 @@ function table(settings, withVariable) {
   ];
   const rows = settings.map((setting) => [
     `\`${setting.path}\``,
-    ...(withVariable ? [`\`${setting.env}\``] : []),
+    ...(withVariable ? [`\`${setting.env}\``, changeOf(setting)] : []),
     defaultOf(setting),
     setting.unit ?? '',
     setting.expects + (setting.secret ? ' (secret)' : ''),

@@ -6,6 +6,7 @@ import type {
   BackupCommand,
   BanCommand,
   CommandOf,
+  ConfigCommand,
   DeadLetterAnswers,
   DeadLetterCommand,
   NodeAnswers,
@@ -41,6 +42,7 @@ import { FakeBackups } from './fake-backups.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeInsight } from './fake-insight.ts';
 import { FakeMessages, isOnMessages } from './fake-messages.ts';
+import { FakeSettings } from './fake-settings.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { FakeStreams, isOnStreams } from './fake-streams.ts';
 
@@ -92,6 +94,7 @@ export class FakeNode {
   readonly messages = new FakeMessages();
   readonly drains = new FakeDrains();
   readonly insight = new FakeInsight();
+  settings: FakeSettings;
   readonly streams = new FakeStreams();
   readonly backups = new FakeBackups();
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
@@ -102,6 +105,7 @@ export class FakeNode {
     private readonly members: readonly string[],
   ) {
     this.auth = new AuthBackends(config, [], ['tcp']);
+    this.settings = new FakeSettings(config);
     this.server = new NodeCommandServer<NodeCommand, NodeReply>({
       channel: commandChannel(config),
       nodeId: id,
@@ -120,6 +124,12 @@ export class FakeNode {
     this.received.push(command);
     if (this.fault !== undefined && command.kind !== 'nodes') {
       return { kind: 'failed', code: this.fault };
+    }
+    if (this.settings.takes(command)) {
+      return { kind: 'done', answer: await this.settings.answer(command) };
+    }
+    if (command.kind === 'node-config') {
+      return { kind: 'done', answer: { settings: this.settings.shown() } };
     }
     if (isOnStreams(command)) return { kind: 'done', answer: await this.streams.answer(command) };
     if (isBackupCommand(command))
@@ -239,7 +249,11 @@ export class FakeNode {
   private answer(
     command: Exclude<
       NodeCommand,
-      BackupCommand | BanCommand | StreamCommand | CommandOf<'try-login'>
+      | BackupCommand
+      | BanCommand
+      | StreamCommand
+      | ConfigCommand
+      | CommandOf<'try-login' | 'node-config'>
     >,
   ): NodeAnswers[NodeCommand['kind']] {
     if (isSessionCommand(command)) return this.sessions.answer(command);

@@ -16,6 +16,9 @@ const FIGURES = {
   ...{ messagesReceived: 5, messagesSent: 6 },
 };
 
+/** Settings are those of the node's own code. */
+type FakedCommand = Exclude<SystemCommand, { readonly kind: 'node-config' }>;
+
 /** A node as a part of the system, in memory. */
 export class FakeSystem {
   /** What is wrong, by check. */
@@ -32,11 +35,11 @@ export class FakeSystem {
   /** How long certificates were asked to last. */
   withinMs = 0;
 
-  takes(command: NodeCommand): command is SystemCommand {
+  takes(command: NodeCommand): command is FakedCommand {
     return isSystemCommand(command);
   }
 
-  answer(command: SystemCommand): SystemAnswers[SystemCommand['kind']] {
+  answer(command: FakedCommand): SystemAnswers[SystemCommand['kind']] {
     switch (command.kind) {
       case 'node-health':
         this.withinMs = command.certificatesWithinMs;
@@ -71,13 +74,6 @@ export class FakeSystem {
               type: 'gauge',
               samples: [{ labels: { a: 'b' }, value: null }],
             },
-          ],
-        };
-      case 'node-config':
-        return {
-          settings: [
-            { path: 'log.level', value: 'info', default: 'info', source: 'default' },
-            { path: 'data.dir', source: 'default' },
           ],
         };
       case 'forget-node':

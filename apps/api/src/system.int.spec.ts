@@ -135,12 +135,11 @@ describe('the system behind two nodes', () => {
     const metrics = await operate(api, 'getNodeMetrics', { path: '/api/v1/nodes/n2/metrics' });
     expect(metrics.body).toMatchObject({ metrics: [{ samples: [{ value: null }] }] });
     const config = await operate(api, 'getNodeConfig', { path: '/api/v1/nodes/n2/config' });
-    expect(config.body).toMatchObject({
-      settings: [
-        { key: 'log.level', value: 'info' },
-        { key: 'data.dir', value: null },
-      ],
-    });
+    const { settings } = config.body as { settings: { key: string }[] };
+    const at = (name: string) => settings.find(({ key }) => key === name);
+    expect(at('log.level')).toMatchObject({ value: 'info', source: 'default' });
+    expect(at('data.dir')).toMatchObject({ value: null });
+    expect(at('api.key')).toMatchObject({ value: '***', source: 'environment' });
     const absent = await operate(api, 'getNodeStats', { path: '/api/v1/nodes/n7/stats' });
     expect(absent.status).toBe(404);
     nodes[1].frozen = true;

@@ -7,6 +7,7 @@ import type { PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type NodeCommandServer } from '#libs/nest-support';
 import type { ListenerSet } from './listeners/listener-set.ts';
+import type { LiveSettings, LiveSettingsParts } from './settings/live-settings.ts';
 import type { NodeDrain } from './node-drain.ts';
 import type { Readiness } from './readiness.ts';
 import type { FlappingRules } from './flapping-rules.ts';
@@ -39,6 +40,9 @@ export interface BrokerProcessParts {
   readonly definitions: BridgeDefinitions;
   /** Where the bridge keeps records. */
   readonly spool: NodeSpool;
+  /** What was set at run time lies above the configuration. */
+  readonly settings: LiveSettings;
+  readonly settingsParts: LiveSettingsParts;
   /** Says whether the node has too much to do. */
   readonly overload: OverloadWatch;
   readonly node: BrokerNode;
@@ -99,6 +103,7 @@ export class BrokerProcess {
     log.info('node-starting', { nodeId: config.node.id, version: config.node.version });
     for (const listener of listeners.all) await listener.prepare();
     await this.#checkRedis();
+    await this.#parts.settings.drive(this.#parts.settingsParts);
     await node.start();
     this.#parts.rules.drive(node);
     this.#parts.flapping.drive(node);

@@ -1,6 +1,6 @@
 import { FLAPPING_DOCUMENT_ID, type FlappingDocument } from '#libs/access';
 import type { FlappingSettings } from '#libs/broker-core';
-import type { DefinitionStore } from '#libs/broker-ports';
+import type { PartStore } from './settings/settings-store.ts';
 
 /** Settings, and whose they are. */
 export interface StoredFlapping {
@@ -10,7 +10,7 @@ export interface StoredFlapping {
   readonly revision: number;
 }
 
-type Store = Pick<DefinitionStore<FlappingDocument>, 'get' | 'put' | 'watch'>;
+type Store = Pick<PartStore<FlappingDocument>, 'get' | 'put' | 'watch'>;
 
 /** When a node bans by itself: as the configuration says, until it is told otherwise at run time. */
 export class FlappingRules {

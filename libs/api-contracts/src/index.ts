@@ -99,6 +99,30 @@ export {
   type VersionView,
 } from './system.ts';
 export {
+  configChangeSchema,
+  configSchema,
+  configValidationSchema,
+  configVersionSchema,
+  settingSchema,
+  logLevelsSchema,
+  type ConfigChangeView,
+  type ConfigValidationView,
+  type ConfigVersionView,
+  type ConfigView,
+  type LogLevelsView,
+  type SettingView,
+} from './config.ts';
+export {
+  isConfigCommand,
+  type ConfigAnswers,
+  type ConfigCommand,
+  type WireComponentLevel,
+  type WireConfig,
+  type WireConfigChange,
+  type WireLogLevel,
+  type WireSettingFault,
+} from './config-command.ts';
+export {
   HEALTH_CHECKS,
   isSystemCommand,
   type HealthCheckName,

@@ -2,6 +2,7 @@ import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { AlarmAnswers, AlarmCommand } from './alarm-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { DrainAnswers, DrainCommand } from './drain-command.ts';
+import type { ConfigAnswers, ConfigCommand } from './config-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { AuthAnswers, AuthCommand } from './auth-command.ts';
 import type { BackupAnswers, BackupCommand } from './backup-command.ts';
@@ -306,6 +307,7 @@ export type NodeCommand =
   | TopicCommand
   | UserCommand
   | SystemCommand
+  | ConfigCommand
   | DrainCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
@@ -361,6 +363,7 @@ export interface NodeAnswers
     TopicAnswers,
     UserAnswers,
     SystemAnswers,
+    ConfigAnswers,
     DrainAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;

@@ -18,6 +18,7 @@ import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
 import { DEAD_LETTER_OPERATIONS } from './dead-letters.ts';
 import { DEFINITIONS_OPERATIONS } from './definitions.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
+import { CONFIG_OPERATIONS } from './config.ts';
 import { DRAIN_OPERATIONS } from './drains.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
 import { LONG_OPERATION_OPERATIONS } from './long-operations.ts';
@@ -41,6 +42,7 @@ export const OPERATIONS = {
   ...SYSTEM_OPERATIONS,
   ...LISTENER_OPERATIONS,
   ...DRAIN_OPERATIONS,
+  ...CONFIG_OPERATIONS,
   ...CLIENT_OPERATIONS,
   ...CLIENT_WORK_OPERATIONS,
   ...CLIENT_QUEUE_OPERATIONS,

@@ -111,7 +111,10 @@ export interface WireSetting {
   /** Masked where it is secret; absent where the key is. */
   readonly value?: unknown;
   readonly default?: unknown;
-  readonly source: 'default' | 'file' | 'environment' | 'flag';
+  readonly source: 'default' | 'file' | 'environment' | 'flag' | 'api';
+  /** Whom another value concerns while nodes run; absent where it wants a restart. */
+  readonly hot?: 'all' | 'new-connections' | undefined;
+  readonly unit?: string | undefined;
 }
 
 /** What the API asks of a node about itself as a part of the system. */

@@ -176,7 +176,9 @@ export const nodeConfigSchema = named(
         key: z.string(),
         value: z.unknown().describe('Null where the key is absent; `***` for a secret.'),
         default: z.unknown().describe('Null where there is none, or it depends on the machine.'),
-        source: z.enum(['default', 'file', 'environment', 'flag']),
+        source: z
+          .enum(['default', 'file', 'environment', 'flag', 'api'])
+          .describe('`api`: set at run time, see /api/v1/config.'),
       }),
     ),
   }),

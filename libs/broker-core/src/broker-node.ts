@@ -94,7 +94,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #guard: AccessGuard;
   readonly #member: ClusterMember;
   readonly #keeper: ConnectionKeeper;
-  readonly #sys: SysTopics | undefined;
+  readonly #sys: SysTopics;
   readonly #autoSubscriptions: AutoSubscriptions;
   readonly #settling = new Map<SessionEntry, QueuePosition[]>();
   #sequence = 0;
@@ -174,12 +174,15 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.#keeper.setFlapping(settings);
   }
 
+  /** Rates and quotas have other values by now. */
+  readonly renewBounds = (): void => this.#keeper.renewBounds();
+
   /** Joins the cluster and takes over what dead nodes have left. Clients may connect when it resolves. */
   async start(): Promise<void> {
     await this.#parts.bus.open(this.#member);
     await this.#member.findDeparted();
     this.#keeper.start();
-    this.#sys?.sweep(this.nowMs());
+    this.#sys.sweep(this.nowMs());
   }
 
   /** Takes a client's stream from a listener. */
@@ -192,7 +195,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     const nowMs = this.nowMs();
     this.#keeper.sweep(nowMs);
     this.#member.retry();
-    this.#sys?.sweep(nowMs);
+    this.#sys.sweep(nowMs);
     this.#delayed.sweep();
   }
 

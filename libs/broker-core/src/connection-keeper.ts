@@ -196,6 +196,11 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.#flapping?.configure(settings);
   }
 
+  /** Rates or quotas have changed. */
+  renewBounds(): void {
+    this.bounds.renew(this.#connections);
+  }
+
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
     const { listener } = connection.transport;
     this.meter.connectFinished(listener, connection.version, reasonNameOf(reasonCode));

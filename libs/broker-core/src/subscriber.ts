@@ -53,7 +53,7 @@ export class Subscriber {
   readonly #router: Router;
   readonly #retained: RetainedWriter;
   readonly #exclusives: Exclusives;
-  readonly #sys: SysTopics | undefined;
+  readonly #sys: SysTopics;
   readonly #guard: AccessGuard;
   /** What a client asks takes effect in the order in which it asks. */
   readonly #locks = new KeyedLock();
@@ -71,7 +71,7 @@ export class Subscriber {
       readonly router: Router;
       readonly retained: RetainedWriter;
       readonly exclusives: Exclusives;
-      readonly sys: SysTopics | undefined;
+      readonly sys: SysTopics;
       readonly guard: AccessGuard;
     },
   ) {
@@ -459,7 +459,7 @@ export class Subscriber {
   }
 
   async *#retainedFor(filter: string): AsyncGenerator<readonly Message[], void, undefined> {
-    if (isSysFilter(filter)) return yield this.#sys?.match(filter) ?? [];
+    if (isSysFilter(filter)) return yield this.#sys.match(filter);
     try {
       yield* this.#parts.retained.match(filter);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { HOT_KEYS, type HotReach } from './hot.ts';
 import { sourceOf, type Config, type SettingSource } from './load.ts';
 import { maskedConfig } from './print.ts';
 import { LISTENER_SETTINGS, SETTINGS } from './setting.ts';
@@ -10,6 +11,8 @@ export interface SettingInForce {
   readonly value: unknown;
   readonly default: unknown;
   readonly source: SettingSource;
+  /** Whom another value concerns while nodes run; undefined where it wants a restart. */
+  readonly hot: HotReach | undefined;
   readonly description: string;
   readonly unit: string | undefined;
 }
@@ -22,6 +25,7 @@ export function settingsInForce(config: Config): readonly SettingInForce[] {
     default: known.default,
     value: valueAt(shown, path),
     source: sourceOf(config, path),
+    hot: HOT_KEYS.get(path),
   }));
 }
 

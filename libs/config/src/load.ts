@@ -104,14 +104,19 @@ export function loadConfig(source: ConfigSource = {}): Config {
   return config;
 }
 
-/** Where the value of a key comes from. */
-export type SettingSource = 'default' | 'file' | 'environment' | 'flag';
+/** Where the value of a key comes from; `api` is what was set at run time. */
+export type SettingSource = 'default' | 'file' | 'environment' | 'flag' | 'api';
 
 const sources = new WeakMap<Config, (path: string) => SettingSource>();
 
 /** Where the value of a key comes from; that of a configuration which was not loaded but made counts as a default. */
 export function sourceOf(config: Config, path: string): SettingSource {
   return sources.get(config)?.(path) ?? 'default';
+}
+
+/** Says of a configuration that was made of another one where its values come from. @internal */
+export function setSources(config: Config, sourceAt: (path: string) => SettingSource): void {
+  sources.set(config, sourceAt);
 }
 
 /** The version of the product, from package.json. */
@@ -249,7 +254,8 @@ function defaultNodeId(): string {
   );
 }
 
-function faultsOf(
+/** What an issue of the schema means to whoever wrote the value. @internal */
+export function faultsOf(
   issue: z.core.$ZodIssue,
   origins: ReadonlyMap<string, string>,
 ): readonly ConfigFault[] {
@@ -318,7 +324,8 @@ function pathText(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-function freeze<T extends object>(value: T): T {
+/** Freezes a value to the last leaf. @internal */
+export function freeze<T extends object>(value: T): T {
   for (const inner of Object.values(value)) {
     if (typeof inner === 'object' && inner !== null) freeze(inner);
   }

@@ -24,6 +24,7 @@ export function brokerGauges(
     redisUp: gauges.redisUp.by('role', ['commands', 'subscriber', 'store']),
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
+    configReloadedAt: gauges.configReloadedAt.cell(),
     overloadLevel: gauges.overloadLevel.cell(),
     draining: gauges.draining.cell(),
     drainRemaining: gauges.drainRemaining.cell(),

@@ -122,6 +122,11 @@ export const BROKER_COUNTERS = {
     'Times that a client id or an address was found to come and go all the time, and was to be banned.',
     'kind',
   ),
+  configReloads: metric(
+    'skein_broker_config_reloads_total',
+    'Times that settings which were set at run time came to the node.',
+    'outcome',
+  ),
   overloads: metric(
     'skein_broker_overloads_total',
     'Times that the node has come to a level of overload from below.',
@@ -278,6 +283,10 @@ export const BROKER_GAUGES = {
     'Share of the time since the last scrape that the event loop was busy.',
   ),
   heapLimit: metric('skein_broker_heap_limit_bytes', 'Largest heap V8 may use.'),
+  configReloadedAt: metric(
+    'skein_broker_config_last_reload_success_timestamp_seconds',
+    'When the node took the settings by which it goes, at its start or later.',
+  ),
   overloadLevel: metric(
     'skein_broker_overload_level',
     'What the node leaves because it has too much to do: 0 nothing, 1 new clients, 2 also QoS 0, 3 also reading from who publishes.',

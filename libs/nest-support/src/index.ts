@@ -1,5 +1,12 @@
 export { commandChannel, type CommandChannel, type CommandTransport } from './command-transport.ts';
-export { createLog, type LogLevel, type LogOptions } from './log.ts';
+export {
+  Logs,
+  createLog,
+  type ComponentLevel,
+  type LevelChange,
+  type LogLevel,
+  type LogOptions,
+} from './log.ts';
 export { NestLogger } from './nest-logger.ts';
 export {
   NodeCommandClient,

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { createLog } from './index.ts';
+import { Logs, createLog } from './index.ts';
 
 it('writes one JSON object per event', () => {
   const lines: string[] = [];
@@ -44,4 +44,34 @@ it('drops what is below its level', () => {
   log.error('c');
 
   expect(lines).toHaveLength(1);
+});
+
+it('gives components levels of their own, which end by themselves', () => {
+  const lines: string[] = [];
+  let nowMs = 1_000;
+  const write = (line: string): void => void lines.push(line.slice(25));
+  const logs = new Logs({ level: 'warn', format: 'text', write, now: () => nowMs });
+  const bridge = logs.of('bridge');
+  const cluster = logs.of('cluster');
+  const told = (): string[] => {
+    bridge.debug('b');
+    cluster.debug('c');
+    cluster.warn('w');
+    return lines.splice(0).map((line) => line.slice(6));
+  };
+
+  expect(told()).toEqual(['w component=cluster']);
+  expect(logs.set({ component: 'bridge', level: 'debug', untilMs: 2_000 })).toBe(true);
+  expect(logs.set({ component: 'nothing', level: 'debug' })).toBe(false);
+  expect(told()).toEqual(['b component=bridge', 'w component=cluster']);
+  expect(logs.levels()).toEqual([
+    { component: 'bridge', level: 'debug', source: 'set', untilMs: 2_000 },
+    { component: 'cluster', level: 'warn', source: 'config' },
+  ]);
+  nowMs = 2_000;
+  logs.set({ level: 'error' });
+  expect(told()).toEqual([]);
+  logs.set({ level: undefined });
+  logs.level = 'debug';
+  expect(told()).toEqual(['b component=bridge', 'c component=cluster', 'w component=cluster']);
 });

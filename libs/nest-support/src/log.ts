@@ -13,6 +13,95 @@ export interface LogOptions {
   readonly format: 'json' | 'text';
   /** Takes one line at a time, without its end. */
   readonly write: (line: string) => void;
+  /** Milliseconds since 1970. @defaultValue `Date.now` */
+  readonly now?: () => number;
+}
+
+/** What a component of a process writes, or all of them. */
+export interface LevelChange {
+  /** All components that have no level of their own, if absent. */
+  readonly component?: string | undefined;
+  /** Undefined takes back what was set. */
+  readonly level: LogLevel | undefined;
+  /** When what was set ends by itself; never if absent. */
+  readonly untilMs?: number | undefined;
+}
+
+/** The level of a component at this moment. */
+export interface ComponentLevel {
+  readonly component: string;
+  readonly level: LogLevel;
+  /** `set`: for this component; `all`: for all; `config`: nobody has set one. */
+  readonly source: 'set' | 'all' | 'config';
+  readonly untilMs?: number;
+}
+
+interface SetLevel {
+  readonly level: LogLevel;
+  readonly untilMs: number;
+}
+
+/** The logs of a process, one for each of its components, with levels that may change. */
+export class Logs {
+  readonly #options: LogOptions;
+  readonly #now: () => number;
+  readonly #components = new Set<string>();
+  readonly #own = new Map<string, SetLevel>();
+  #all: SetLevel | undefined;
+  /** The level where nobody has set another one. */
+  level: LogLevel;
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.level = options.level;
+  }
+
+  /** The log of a component. */
+  of(component: string): Log {
+    this.#components.add(component);
+    const { format, write } = this.#options;
+    const render = format === 'json' ? jsonLine : textLine;
+    const at = (own: LogLevel) => {
+      const rank = LEVELS.indexOf(own);
+      return (event: string, fields: LogFields = {}): void => {
+        if (rank < LEVELS.indexOf(this.#levelOf(component).level)) return;
+        write(render(own, event, { ...fields, component }));
+      };
+    };
+    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  }
+
+  /** Sets a level, or takes one back; false when there is no such component. */
+  set({ component, level, untilMs = Infinity }: LevelChange): boolean {
+    const wanted = level && { level, untilMs };
+    if (component === undefined) {
+      this.#all = wanted;
+      return true;
+    }
+    if (!this.#components.has(component)) return false;
+    if (wanted === undefined) this.#own.delete(component);
+    else this.#own.set(component, wanted);
+    return true;
+  }
+
+  /** The levels of all components, by name. */
+  levels(): readonly ComponentLevel[] {
+    return [...this.#components].toSorted().map((component) => this.#levelOf(component));
+  }
+
+  #levelOf(component: string): ComponentLevel {
+    const own = this.#valid(this.#own.get(component));
+    const set = own ?? this.#valid(this.#all);
+    if (set === undefined) return { component, level: this.level, source: 'config' };
+    const { level, untilMs } = set;
+    const source = own === undefined ? 'all' : 'set';
+    return { component, level, source, ...(untilMs !== Infinity && { untilMs }) };
+  }
+
+  #valid(set: SetLevel | undefined): SetLevel | undefined {
+    return set !== undefined && set.untilMs > this.#now() ? set : undefined;
+  }
 }
 
 /** Makes a log that writes one line per event. */

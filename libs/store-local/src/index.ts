@@ -6,5 +6,10 @@ export { LocalRetainedStore } from './local-retained-store.ts';
 export { LocalDefinitionStore } from './local-definition-store.ts';
 export { LocalSessionStore } from './local-session-store.ts';
 export type { LocalStoreOptions } from './local-store-options.ts';
-export { openLocalStores, type LocalStores, type LocalStoresOptions } from './local-stores.ts';
+export {
+  openLocalStores,
+  type LocalStores,
+  type LocalStoresOptions,
+  type SettingsDocument,
+} from './local-stores.ts';
 export { LocalDeadLetterStore } from './local-dead-letter-store.ts';

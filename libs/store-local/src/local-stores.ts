@@ -1,6 +1,7 @@
 import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import {
   DEAD_LETTER_BOUNDS_USUAL,
+  type ConfigDocument,
   type ConnectorStore,
   type DeadLetterBounds,
   type DeadLetterStore,
@@ -30,6 +31,9 @@ export interface LocalStoresOptions {
   readonly deadLetters?: DeadLetterBounds;
 }
 
+/** What is kept of settings that were made at run time, by its id. */
+export type SettingsDocument = FlappingDocument | ConfigDocument;
+
 /** The stores of an embedded node. */
 export interface LocalStores {
   readonly sessions: SessionStore;
@@ -40,7 +44,7 @@ export interface LocalStores {
   readonly acl: DefinitionStore<AclDocument>;
   readonly bans: DefinitionStore<Ban>;
   /** Settings that were made at run time. */
-  readonly settings: DefinitionStore<FlappingDocument>;
+  readonly settings: DefinitionStore<SettingsDocument>;
   /** Filters whose messages are counted. */
   readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
   readonly delayed: DelayedStore;

@@ -214,6 +214,7 @@ function setUp() {
     auth: new AuthBackends(loadConfig({ env: {} }), [], []),
     bans: banOptions(),
     drains: { answer: () => ({}) },
+    settings: { answer: () => ({ levels: [] }) },
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     deadLetters: {
       store: new LocalDeadLetterStore(DEAD_LETTER_BOUNDS, { clock: () => 7 }),

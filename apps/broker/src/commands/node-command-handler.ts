@@ -2,6 +2,7 @@ import type { Log, NodeAdmin, NodeRef, SessionStore } from '#libs/broker-ports';
 import {
   isBackupCommand,
   isAlarmCommand,
+  isConfigCommand,
   isSessionCommand,
   isDrainCommand,
   isStatsCommand,
@@ -15,6 +16,7 @@ import type { AuthBackends } from '../auth-backends.ts';
 import type { AlarmBook } from '../insight/alarm-book.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
+import type { ConfigCommands } from './config-commands.ts';
 import { bounded } from './bounded.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
 import { BanCommands, type BanCommandsOptions } from './ban-commands.ts';
@@ -50,6 +52,7 @@ export interface NodeCommandHandlerOptions {
   readonly system: Pick<SystemCommands, 'answer'>;
   readonly deadLetters: DeadLetterCommandsOptions;
   readonly drains: Pick<DrainCommands, 'answer'>;
+  readonly settings: Pick<ConfigCommands, 'answer'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
@@ -111,8 +114,9 @@ export class NodeCommandHandler {
 
   /** Undefined for a command of a later version of the API. */
   async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { system, drains, streams, topics, admin } = this.#options;
+    const { system, drains, settings, streams, topics, admin } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
+    if (isConfigCommand(command)) return settings.answer(command);
     if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);

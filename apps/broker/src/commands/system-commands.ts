@@ -8,16 +8,17 @@ import type {
 } from '#libs/api-contracts';
 import type { BrokerNode } from '#libs/broker-core';
 import type { Connector, StoredDefinition } from '#libs/broker-ports';
-import { settingsInForce, type Config } from '#libs/config';
+import { settingsInForce } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import { featuresOf } from '../features.ts';
 import type { HealthChecks } from '../health-checks.ts';
 import type { NodeDrain } from '../node-drain.ts';
+import type { LiveSettings } from '../settings/live-settings.ts';
 import type { ListenerSet } from '../listeners/listener-set.ts';
 
 /** What commands on the system work on. */
 export interface SystemCommandsOptions {
-  readonly config: Config;
+  readonly live: Pick<LiveSettings, 'shown'>;
   readonly node: Pick<BrokerNode, 'gauges' | 'forget' | 'admin'>;
   readonly overload: { readonly level: number };
   readonly listeners: ListenerSet;
@@ -47,7 +48,7 @@ export class SystemCommands {
   answer(
     command: SystemCommand,
   ): Promise<SystemAnswers[SystemCommand['kind']]> | SystemAnswers[SystemCommand['kind']] {
-    const { health, config, node } = this.#options;
+    const { health, live, node } = this.#options;
     switch (command.kind) {
       case 'node-health':
         return { checks: health.run(command.certificatesWithinMs) };
@@ -58,7 +59,7 @@ export class SystemCommands {
       case 'node-metrics':
         return this.#metrics();
       case 'node-config':
-        return { settings: settingsInForce(config) };
+        return { settings: settingsInForce(live.shown) };
       case 'forget-node':
         return node.forget(command.nodeId).then((kind) => ({ kind }));
       case 'listeners':
@@ -73,7 +74,8 @@ export class SystemCommands {
   }
 
   async #features(): Promise<NodeAnswers['node-features']> {
-    const { config, connectors } = this.#options;
+    const { live, connectors } = this.#options;
+    const config = live.shown;
     const { version, commit } = config.node;
     const stored = (await connectors()).map(({ item }) => item);
     return { version, commit, features: featuresOf(config, stored) };

@@ -47,12 +47,22 @@ export interface ListenerCertificate {
   readonly notAfterMs: number;
 }
 
+/** What bounds connections whose client is not known yet. Each is a key of `limits`. */
+export interface ListenerLimits {
+  /** How long a connection may take until MQTT can begin on it, besides the handshake of TLS. */
+  readonly connectTimeoutMs: number;
+  /** Bytes of one WebSocket message; it may hold several packets [MQTT-6.0.0-2]. */
+  readonly packetBytesMax: number;
+  /** Bytes of one WebSocket message as long as its client is not known. */
+  readonly unauthenticatedBytesMax: number;
+}
+
 /** What every listener needs. */
 export interface ListenerOptions {
   readonly settings: ListenerSettings;
   readonly connectionsMax: number;
-  /** How long a connection may take until MQTT can begin on it, besides the handshake of TLS. */
-  readonly connectTimeoutMs: number;
+  /** They may change; a connection goes by those of its beginning. */
+  readonly limits: ListenerLimits;
   readonly tickets: TicketKeys;
   /** Hands a new stream to the node. */
   readonly accept: (transport: Transport) => TransportEvents;

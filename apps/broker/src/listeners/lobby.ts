@@ -14,11 +14,14 @@ interface Waiting {
  */
 export class Lobby {
   readonly #waiting = new Map<string, Waiting>();
-  readonly #deadlineMs: number;
+  readonly #deadlineMs: () => number;
   readonly #expired: (socket: Socket, address: string) => void;
 
-  /** @param expired - ends a connection that is at its deadline. */
-  constructor(deadlineMs: number, expired: (socket: Socket, address: string) => void) {
+  /**
+   * @param deadlineMs - how long a connection that comes now may take.
+   * @param expired - ends a connection that is at its deadline.
+   */
+  constructor(deadlineMs: () => number, expired: (socket: Socket, address: string) => void) {
     this.#deadlineMs = deadlineMs;
     this.#expired = expired;
   }
@@ -26,7 +29,7 @@ export class Lobby {
   /** A connection was made; it is ended at its deadline. */
   enter(socket: Socket, address: string): void {
     const key = keyOf(socket);
-    const deadline = setTimeout(() => this.#expire(key), this.#deadlineMs).unref();
+    const deadline = setTimeout(() => this.#expire(key), this.#deadlineMs()).unref();
     this.#waiting.set(key, { socket, deadline, address });
     socket.once('close', () => this.#remove(key));
   }

@@ -62,6 +62,7 @@ async function openListener(
     listeners: [{ name: 'front', connectionsMax: 10, isSecure }],
   });
   const arrivals: Arrival[] = [];
+  const limits = { connectTimeoutMs, packetBytesMax: 1_000, unauthenticatedBytesMax: 65_536 };
   const accept = (transport: Transport) => {
     const chunks: Uint8Array[] = [];
     arrivals.push({
@@ -75,7 +76,7 @@ async function openListener(
     };
   };
   const options = {
-    ...{ settings: front, connectionsMax: 10, connectTimeoutMs, accept, meter, log },
+    ...{ settings: front, connectionsMax: 10, limits, accept, meter, log },
     tickets: new TicketKeys(3_600, undefined),
   };
   const listener: Listener =
@@ -84,8 +85,6 @@ async function openListener(
       : new WsListener({
           ...options,
           path: '/mqtt',
-          messageBytesMax: 1_000,
-          unauthenticatedBytesMax: 65_536,
         });
   await listener.prepare();
   await listener.open();

@@ -39,7 +39,7 @@ export class ServerPort {
 
   /** @param arrived - takes a connection that is secure where it has to be; it calls admit() when MQTT begins. */
   constructor(options: ListenerOptions, arrived: (socket: Socket) => void) {
-    const { settings, connectTimeoutMs, connectionsMax } = options;
+    const { settings, limits, connectionsMax } = options;
     this.#options = options;
     this.#authority = authorityOf(settings.host, settings.port);
     this.#refusals = new Refusals(settings.name, options);
@@ -48,7 +48,8 @@ export class ServerPort {
     this.#tls = tls;
     this.#begin = tls === undefined ? arrived : (socket) => tls.enter(socket);
     this.#proxies = settings.proxyProtocol === 'required' ? this.#openProxies() : undefined;
-    const deadlineMs = connectTimeoutMs + (settings.tls?.handshakeTimeoutMs ?? 0);
+    const handshakeMs = settings.tls?.handshakeTimeoutMs ?? 0;
+    const deadlineMs = (): number => limits.connectTimeoutMs + handshakeMs;
     this.#lobby = new Lobby(deadlineMs, (socket, address) => {
       this.#refusals.add('timeout', address);
       socket.destroy();

@@ -15,10 +15,6 @@ const CLOSE_UNSUPPORTED_DATA = 1003;
 /** What a WebSocket listener needs besides. */
 export interface WsListenerOptions extends ListenerOptions {
   readonly path: string;
-  /** Bytes of one WebSocket message; it may hold several packets [MQTT-6.0.0-2]. */
-  readonly messageBytesMax: number;
-  /** Bytes of one message as long as its client is not known. */
-  readonly unauthenticatedBytesMax: number;
 }
 
 /** MQTT over WebSocket, with or without TLS (MQTT 5, section 6): binary messages, subprotocol `mqtt`. */
@@ -35,7 +31,6 @@ export class WsListener implements Listener {
     this.#sockets = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
-      maxPayload: options.messageBytesMax,
       clientTracking: false,
       handleProtocols: (offered) => offered.has('mqtt') && 'mqtt',
     });
@@ -88,6 +83,8 @@ export class WsListener implements Listener {
       stream.end(`HTTP/1.1 ${refusal}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
+    // Read for each connection that is made.
+    this.#sockets.options.maxPayload = this.#options.limits.packetBytesMax;
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
       const peer = this.#port.admit(stream);
       if (peer === undefined) return socket.terminate();
@@ -96,7 +93,7 @@ export class WsListener implements Listener {
   }
 
   #connected(socket: WebSocket, stream: Socket, peer: Peer): void {
-    const { unauthenticatedBytesMax } = this.#options;
+    const { unauthenticatedBytesMax } = this.#options.limits;
     const own = { ...peer, listener: this.name, unauthenticatedBytesMax };
     const transport = new WsTransport(socket, stream, own);
     const events = this.#options.accept(transport);

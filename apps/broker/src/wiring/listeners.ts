@@ -16,19 +16,14 @@ type Inputs = [Config, readonly BoundListener[], Log, Meter, BrokerNode];
  * @throws ConfigError when the secret of session tickets cannot be read.
  */
 export function openListeners(...[config, listeners, log, meter, node]: Inputs): ListenerSet {
-  const {
-    connectTimeoutMs,
-    packetBytesMax: messageBytesMax,
-    unauthenticatedBytesMax,
-  } = config.limits;
+  const { limits } = config;
   const tickets = new TicketKeys(config.tls.ticketPeriodSeconds, ticketSecret(config));
   const accept = node.accept.bind(node);
   const opened = listeners.map((bound) => {
-    const options: ListenerOptions = { ...bound, connectTimeoutMs, tickets, accept, meter, log };
+    const options: ListenerOptions = { ...bound, limits, tickets, accept, meter, log };
     const { path } = bound.settings;
     if (path === undefined) return { ...bound, listener: new TcpListener(options) };
-    const bounds = { messageBytesMax, unauthenticatedBytesMax };
-    return { ...bound, listener: new WsListener({ ...options, path, ...bounds }) };
+    return { ...bound, listener: new WsListener({ ...options, path }) };
   });
   return new ListenerSet(opened, log);
 }

@@ -28,12 +28,24 @@ export class OverloadWatch {
   constructor(parts: OverloadWatchParts) {
     this.#parts = parts;
     this.#controller = new OverloadController(parts.settings);
-    if (parts.settings.enabled) this.#loop.enable();
+    this.settingsChanged();
   }
 
   /** Where the node stands; 0 when nobody watches. */
   get level(): OverloadLevel {
     return this.#controller.level;
+  }
+
+  /** Its settings have other values: thresholds count from the next sample on; what is switched off leaves nothing. */
+  settingsChanged(): void {
+    const { settings, meter, log } = this.#parts;
+    if (settings.enabled) return void this.#loop.enable();
+    this.#loop.disable();
+    const from = this.level;
+    this.#controller.reset();
+    if (from === 0) return;
+    meter.overloaded(0);
+    log.info('overload-less', { from, to: 0, cause: 'disabled' });
   }
 
   /** Takes a sample; to be called about once a second. */

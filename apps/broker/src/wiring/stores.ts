@@ -1,4 +1,4 @@
-import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
+import type { AclDocument, Ban, StoredUser } from '#libs/access';
 import type {
   ConnectorStore,
   DeadLetterBounds,
@@ -14,7 +14,7 @@ import type {
   TopicMetricDefinition,
 } from '#libs/broker-ports';
 import { redisTarget, type Config } from '#libs/config';
-import { openLocalStores } from '#libs/store-local';
+import { openLocalStores, type SettingsDocument } from '#libs/store-local';
 import {
   RedisDeadLetterStore,
   RedisDelayedStore,
@@ -34,7 +34,7 @@ export interface Stores {
   readonly users: DefinitionStore<StoredUser>;
   readonly acl: DefinitionStore<AclDocument>;
   readonly bans: DefinitionStore<Ban>;
-  readonly settings: DefinitionStore<FlappingDocument>;
+  readonly settings: DefinitionStore<SettingsDocument>;
   /** Filters whose messages are counted. */
   readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
   readonly delayed: DelayedStore;
@@ -85,7 +85,7 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const users: DefinitionStore<StoredUser> = new RedisDefinitionStore(connection, 'users');
   const acl: DefinitionStore<AclDocument> = new RedisDefinitionStore(connection, 'acl');
   const bans: DefinitionStore<Ban> = new RedisDefinitionStore(connection, 'bans');
-  const flapping: DefinitionStore<FlappingDocument> = new RedisDefinitionStore(
+  const flapping: DefinitionStore<SettingsDocument> = new RedisDefinitionStore(
     connection,
     'settings',
   );

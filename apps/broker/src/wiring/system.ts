@@ -9,11 +9,12 @@ import { SystemCommands, type ProcessFigures } from '../commands/system-commands
 import { HealthChecks } from '../health-checks.ts';
 import type { ListenerSet } from '../listeners/listener-set.ts';
 import { NodeDrain } from '../node-drain.ts';
+import type { LiveSettings } from '../settings/live-settings.ts';
 import type { Readiness } from '../readiness.ts';
 import type { OverloadWatch } from './overload.ts';
 
 type Inputs = [
-  Config,
+  LiveSettings,
   PromMeter,
   ClusterBus,
   BrokerNode,
@@ -27,8 +28,8 @@ type Inputs = [
 
 /** What commands on the system reach of a node. */
 export function openSystem(...inputs: Inputs): SystemCommands {
-  const [config, meter, bus, node, bridge, definitions, overload, listeners, readiness, drain] =
-    inputs;
+  const [live, meter, bus, node, bridge, definitions, overload, ...rest] = inputs;
+  const [listeners, readiness, drain] = rest;
   const health = new HealthChecks({
     ...{ readiness, listeners },
     connectors: () => {
@@ -41,7 +42,7 @@ export function openSystem(...inputs: Inputs): SystemCommands {
     nowMs: Date.now,
   });
   return new SystemCommands({
-    ...{ config, meter, node, overload, listeners, health, drain },
+    ...{ live, meter, node, overload, listeners, health, drain },
     connectors: () => definitions.connectors(),
     process: processFigures,
   });

@@ -297,3 +297,50 @@ describe('a node with too much to do', () => {
     expect(publisher.isHeld).toBe(false);
   });
 });
+
+describe('bounds that change', () => {
+  const rates = { ...RATES, client: { ...NO_RATE }, user: { ...NO_RATE } };
+  const quotas = { ...NONE };
+
+  beforeEach(() => begin({ rates, quotas }));
+
+  it('hold for clients that are there, and are lifted from them', async () => {
+    const client = await connected('there');
+    expect(await flood(client, 30)).toBe(30);
+    rates.client.messagesPerSecond = 10;
+    memory.node.renewBounds();
+    expect(await flood(client, 30)).toBe(11);
+    expect(client.isHeld).toBe(true);
+    rates.client.messagesPerSecond = 0;
+    memory.node.renewBounds();
+    memory.sweepAfter(1000);
+    await quiet();
+    expect(client.isHeld).toBe(false);
+    expect(client.take()).toHaveLength(19);
+  });
+
+  it('count connections of a user that were there before', async () => {
+    await connected('one');
+    const two = await connected('two');
+    quotas.connectionsMax = 2;
+    memory.node.renewBounds();
+    const third = await memory.client(5).connect({ clientId: 'three', username: 'ann' });
+    expect(third.reasonCode).toBe(REASON.quotaExceeded);
+    two.cut();
+    await quiet();
+    await connected('three');
+    quotas.connectionsMax = 0;
+    memory.node.renewBounds();
+    await connected('four');
+  });
+
+  it('pace all clients of a user together', async () => {
+    const [one, two] = [await connected('one'), await connected('two')];
+    rates.user.messagesPerSecond = 10;
+    memory.node.renewBounds();
+    expect(await flood(one, 11)).toBe(11);
+    expect(await flood(two, 5)).toBe(1);
+    rates.user.messagesPerSecond = 0;
+    memory.node.renewBounds();
+  });
+});

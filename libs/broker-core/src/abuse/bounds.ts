@@ -18,6 +18,13 @@ interface Bounded {
   account: UserAccount | undefined;
 }
 
+/** A connection that may be there already when bounds change. */
+interface Renewed extends Bounded {
+  /** Undefined as long as it is not known who it is. */
+  readonly client: { readonly username?: string | undefined } | undefined;
+  readonly entry: { account: UserAccount | undefined } | undefined;
+}
+
 /** The rates, the quotas of users, and what is left while the node has too much to do. */
 export class Bounds {
   /** The users with something bounded. */
@@ -62,6 +69,22 @@ export class Bounds {
     if (!account.connect(former?.account === account ? former : undefined)) return false;
     connection.account = account;
     return true;
+  }
+
+  /** Rates or quotas have other values: those who are connected get them as well. Sessions without a connection follow with it. */
+  renew(connections: Iterable<Renewed>): void {
+    const { rates, nowMs } = this.#parts;
+    this.accounts.renew();
+    for (const connection of connections) {
+      if (connection.client === undefined) continue;
+      const account = this.accounts.of(connection.client.username);
+      if (connection.account === undefined && account !== undefined) {
+        account.adopt();
+        connection.account = account;
+        if (connection.entry !== undefined) connection.entry.account = account;
+      }
+      connection.throttle = rates && Throttle.of(rates, account?.pace, nowMs());
+    }
   }
 
   /** Counts a message of a user, if it is to be retained; false when the user has as many of these as it may. */

@@ -69,3 +69,12 @@ describe('overload', () => {
     });
   });
 });
+
+it('leaves nothing behind when it is reset', () => {
+  const controller = new OverloadController(SETTINGS);
+  for (let at = 0; at < 5; at += 1) controller.update({ ...CALM, heapPercent: 99 }, at * 1000);
+  expect(controller.level).toBe(3);
+  controller.reset();
+  expect(controller.level).toBe(0);
+  expect(controller.update({ ...CALM, heapPercent: 99 }, 5_000)).toBeUndefined();
+});

@@ -67,6 +67,13 @@ export class OverloadController {
     return this.#level;
   }
 
+  /** Forgets all samples: nothing is called for. */
+  reset(): void {
+    this.#level = 0;
+    this.#calledSinceMs.fill(Infinity);
+    this.#calmSinceMs = Infinity;
+  }
+
   /** Takes a sample; tells of a change of the level. */
   update(sample: LoadSample, nowMs: number): OverloadChange | undefined {
     const called = this.#calledFor(sample, 1);

@@ -29,7 +29,7 @@ interface Holding {
  */
 export class UserAccount {
   /** Of all connections of the user together; undefined when nothing bounds it. */
-  readonly pace: Pace | undefined;
+  pace: Pace | undefined;
   readonly #quotas: UserQuotas;
   readonly #meter: Meter;
   #connections = 0;
@@ -81,6 +81,13 @@ export class UserAccount {
     }
     this.#connections += 1;
     return true;
+  }
+
+  /** Counts a connection that was there before anything of the user was bounded, and its session. */
+  adopt(): void {
+    this.#connections += 1;
+    this.#sessions += 1;
+    this.#found.sessions += 1;
   }
 
   /** One of its sessions is over: there is room for another one, before the sweep sees it. */
@@ -174,6 +181,14 @@ export class UserAccounts {
     const account = new UserAccount(quotas, { pace, meter });
     this.#accounts.set(user, account);
     return account;
+  }
+
+  /** The rates have changed: every account gets them. */
+  renew(): void {
+    const { rates, nowMs } = this.#parts;
+    for (const account of this.#accounts.values()) {
+      account.pace = rates && Pace.of(rates.user, rates.burstSeconds, nowMs());
+    }
   }
 
   /** A sweep begins. */

@@ -3,7 +3,7 @@ import type { NodeParts } from '../parts.ts';
 import { SysTopics } from './sys-topics.ts';
 
 /**
- * What a node says of itself under `$SYS`; undefined where it says nothing.
+ * What a node says of itself under `$SYS`; nothing while the interval is 0.
  *
  * @param own - the parts of the node that publish here and that know how many connections there have been, when all are made.
  */
@@ -11,11 +11,12 @@ export function sysTopicsOf(
   { bus, meter, topics, nowMs }: Pick<NodeParts, 'bus' | 'meter' | 'topics' | 'nowMs'>,
   node: { gauges(): NodeGauges; identify(message: InjectedMessage): Message },
   own: () => readonly [{ routeHere(message: Message): void }, { readonly accepted: number }],
-): SysTopics | undefined {
-  if (topics.sysIntervalSeconds === 0) return undefined;
+): SysTopics {
   const startedAtMs = nowMs();
   return new SysTopics({
-    intervalMs: topics.sysIntervalSeconds * 1000,
+    get intervalMs() {
+      return topics.sysIntervalSeconds * 1000;
+    },
     snapshot: (now) => ({
       ...{ nodeId: bus.self.nodeId, nodes: bus.nodes(), uptimeMs: now - startedAtMs },
       ...{ gauges: node.gauges(), totals: meter.totals(), sockets: own()[1].accepted },

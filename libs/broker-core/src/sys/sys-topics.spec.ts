@@ -45,13 +45,17 @@ let gauges: NodeGauges;
 let totals: NodeTotals;
 let published: Message[];
 let sys: SysTopics;
+let options: { intervalMs: number };
 
 beforeEach(() => {
   gauges = GAUGES;
   totals = TOTALS;
   published = [];
+  options = { intervalMs: 10_000 };
   sys = new SysTopics({
-    intervalMs: 10_000,
+    get intervalMs() {
+      return options.intervalMs;
+    },
     snapshot: (nowMs) => ({
       ...{ nodeId: 'n1', uptimeMs: nowMs, nodes: ['n1', 'n2'].map(nodeInfo) },
       ...{ gauges, totals, sockets: 23 },
@@ -193,4 +197,18 @@ describe('a load average', () => {
     expect(load.averages[0]).toBeLessThan(0.1);
     expect(load.averages[2]).toBeCloseTo((before[2] ?? 0) * Math.exp(-2 / 3), 6);
   });
+});
+
+it('says nothing while its interval is 0, and forgets what it has said', () => {
+  sys.sweep(1_000);
+  expect(sys.match('$SYS/#')).not.toEqual([]);
+  options.intervalMs = 0;
+  sys.sweep(2_000);
+  expect(sys.match('$SYS/#')).toEqual([]);
+  const before = published.length;
+  sys.sweep(20_000);
+  expect(published).toHaveLength(before);
+  options.intervalMs = 5_000;
+  sys.sweep(21_000);
+  expect(sys.match('$SYS/#')).not.toEqual([]);
 });

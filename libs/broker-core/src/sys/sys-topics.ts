@@ -4,7 +4,7 @@ import { SysValues, type SysSnapshot, type SysValue } from './sys-values.ts';
 
 /** What the `$SYS` topics of a node are made from. */
 export interface SysTopicsOptions {
-  /** How often they are published; above 0. */
+  /** How often they are published; 0 while they are switched off. It may change. */
   readonly intervalMs: number;
   readonly snapshot: (nowMs: number) => SysSnapshot;
   readonly identify: (message: InjectedMessage) => Message;
@@ -31,6 +31,7 @@ export class SysTopics {
   /** Publishes when it is time to; call it about once a second. */
   sweep(nowMs: number): void {
     const { intervalMs, snapshot } = this.#options;
+    if (intervalMs === 0) return this.#forget();
     // A clock that was set back makes no pause.
     const sinceMs = Math.max(0, nowMs - (this.#publishedAtMs ?? nowMs));
     const isWaiting = this.#publishedAtMs !== undefined && nowMs >= this.#publishedAtMs;
@@ -43,6 +44,11 @@ export class SysTopics {
   match(filter: string): readonly Message[] {
     const messages = [...this.#latest.values()].map(({ message }) => message);
     return messages.filter(({ topic }) => matches(filter, topic));
+  }
+
+  #forget(): void {
+    this.#latest.clear();
+    this.#publishedAtMs = undefined;
   }
 
   #publish([topic, text]: SysValue): void {

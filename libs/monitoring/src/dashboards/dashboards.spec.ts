@@ -15,8 +15,6 @@ const MISSING = new Set([
   'skein_broker_ban_hits_total',
   'skein_broker_cluster_backlog_messages',
   'skein_broker_cluster_sessions',
-  'skein_broker_config_last_reload_success_timestamp_seconds',
-  'skein_broker_config_reloads_total',
   'skein_broker_connects_throttled_total',
   'skein_broker_evictions_total',
   'skein_broker_redis_pool_waiting',

@@ -11,6 +11,8 @@ import { ServerPort, type Peer } from '../server-port.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import { TlsDoor } from './tls-door.ts';
 
+const LIMITS = { connectTimeoutMs: 5_000, packetBytesMax: 1_000, unauthenticatedBytesMax: 1_000 };
+
 const DEADLINE_MS = 20_000;
 /** By an alert, or by what a closed connection does to who writes to it. */
 const REFUSED = /alert|closed|ECONNRESET|EPIPE/;
@@ -64,7 +66,7 @@ function optionsOf(tls: TlsSettings, tickets = new TicketKeys(3_600, undefined))
       throw new Error('a port hands over sockets');
     };
     return {
-      ...{ settings, connectionsMax: 10, connectTimeoutMs: 5_000 },
+      ...{ settings, connectionsMax: 10, limits: LIMITS },
       tickets,
       accept,
       meter,
