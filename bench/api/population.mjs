@@ -45,11 +45,12 @@ export class Population {
     this.#targets = targets;
   }
 
-  /** Leaves persistent sessions whose clients are away; their ids. */
-  async leaveSessions(count) {
+  /** Leaves persistent sessions whose clients are away, with a subscription if there is a filter; their ids. */
+  async leaveSessions(count, filter) {
     const runs = runsOf('away', count);
     for (const run of runs) {
-      const code = await this.#start(run, ['--persistent']).ended;
+      const subscribing = filter === undefined ? [] : ['--filter', filter, '--sub-qos', '1'];
+      const code = await this.#start(run, ['--persistent', ...subscribing]).ended;
       if (code !== 0) throw new Error(`mqttload could not leave sessions: ${code}`);
     }
     return runs.flatMap((run) => idsOf(run.prefix, run.count));
