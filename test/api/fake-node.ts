@@ -3,6 +3,7 @@ import type {
   AccessCommand,
   BridgeAnswers,
   BridgeCommand,
+  AuthCommand,
   BackupCommand,
   BanCommand,
   CommandOf,
@@ -36,8 +37,9 @@ import { FakeDrains } from './fake-drains.ts';
 import { FakeSystem } from './fake-system.ts';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
-import { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
+import type { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
+import { fakeAuth } from './fake-auth.ts';
 import { FakeBackups } from './fake-backups.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeInsight } from './fake-insight.ts';
@@ -104,7 +106,7 @@ export class FakeNode {
     private readonly config: Config,
     private readonly members: readonly string[],
   ) {
-    this.auth = new AuthBackends(config, [], ['tcp']);
+    this.auth = fakeAuth(config, [], { listeners: ['tcp'] });
     this.settings = new FakeSettings(config);
     this.server = new NodeCommandServer<NodeCommand, NodeReply>({
       channel: commandChannel(config),
@@ -138,6 +140,8 @@ export class FakeNode {
       const { backend, login, withinMs } = command;
       return { kind: 'done', answer: await this.auth.try(backend, login, withinMs) };
     }
+    if (command.kind === 'auth') return { kind: 'done', answer: await this.auth.shown() };
+    if (command.kind === 'put-auth') return { kind: 'done', answer: await this.auth.put(command) };
     const answer = BanCommands.takes(command)
       ? await this.bans.answer(command)
       : this.answer(command);
@@ -249,11 +253,12 @@ export class FakeNode {
   private answer(
     command: Exclude<
       NodeCommand,
+      | AuthCommand
       | BackupCommand
       | BanCommand
       | StreamCommand
       | ConfigCommand
-      | CommandOf<'try-login' | 'node-config'>
+      | CommandOf<'node-config'>
     >,
   ): NodeAnswers[NodeCommand['kind']] {
     if (isSessionCommand(command)) return this.sessions.answer(command);
@@ -265,8 +270,6 @@ export class FakeNode {
     if (this.insight.takes(command)) return this.insight.answer(command);
     if (this.drains.takes(command)) return this.drains.answer(command);
     switch (command.kind) {
-      case 'auth':
-        return this.auth.shown();
       case 'nodes':
         return { nodes: this.members.map((id) => this.info(id)) };
       case 'status':

@@ -1,4 +1,4 @@
-import { Controller, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
   AuthBackendView,
@@ -9,6 +9,7 @@ import type {
   WireAuth,
   WireLoginTrial,
 } from '#libs/api-contracts';
+import { AUTH_BACKENDS, presentBackend, presentChain } from './auth-draft.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Exchange, Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
@@ -36,10 +37,15 @@ export class AuthController {
   }
 
   @Route('getAuthChain')
-  async chain(@Checked() { path }: Input<'getAuthChain'>): Promise<AuthChainView> {
-    const chain = chainsOf(await this.#auth()).find(({ listener }) => listener === path.listener);
+  async chain(
+    @Checked() { path }: Input<'getAuthChain'>,
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AuthChainView | undefined> {
+    const auth = await this.#auth();
+    const chain = chainsOf(auth).find(({ listener }) => listener === path.listener);
     if (chain === undefined) throw new ProblemError('not-found', 'There is no such listener');
-    return chain;
+    return AUTH_BACKENDS.shownUnless(known, { revision: auth.revision, reply }, chain);
   }
 
   @Route('listAuthBackends')
@@ -52,10 +58,15 @@ export class AuthController {
   }
 
   @Route('getAuthBackend')
-  async backend(@Checked() { path }: Input<'getAuthBackend'>): Promise<AuthBackendView> {
-    const backend = backendsOf(await this.#auth()).find(({ id }) => id === path.backend_id);
+  async backend(
+    @Checked() { path }: Input<'getAuthBackend'>,
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AuthBackendView | undefined> {
+    const auth = await this.#auth();
+    const backend = backendsOf(auth).find(({ id }) => id === path.backend_id);
     if (backend === undefined) throw noBackend();
-    return backend;
+    return AUTH_BACKENDS.shownUnless(known, { revision: auth.revision, reply }, backend);
   }
 
   @Route('testAuthBackend')
@@ -94,18 +105,12 @@ export class AuthController {
   }
 }
 
-function chainsOf({ backends, listeners, anonymous }: WireAuth): readonly AuthChainView[] {
-  return listeners.map((listener) => ({
-    ...{ listener, anonymous },
-    backends: backends.map(({ id }) => id),
-  }));
+function chainsOf(auth: WireAuth): readonly AuthChainView[] {
+  return auth.chains.map((chain) => presentChain(chain, auth));
 }
 
 function backendsOf({ backends }: WireAuth): readonly AuthBackendView[] {
-  return backends.map((backend) => ({
-    ...{ id: backend.id, kind: backend.kind, source: 'config' as const },
-    settings: { ...backend.settings },
-  }));
+  return backends.map((backend) => presentBackend(backend));
 }
 
 function presentTrial(trial: WireLoginTrial): AuthTest {
@@ -131,5 +136,5 @@ function presentTrial(trial: WireLoginTrial): AuthTest {
 }
 
 function noBackend(): ProblemError {
-  return new ProblemError('not-found', 'There is no backend with this id');
+  return AUTH_BACKENDS.refused('absent');
 }

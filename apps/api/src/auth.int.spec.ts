@@ -39,7 +39,7 @@ describe('who is asked who a client is', () => {
     node = new FakeNode('n1', config, ['n1']);
     const env = { SKEIN_AUTH_CHAIN: JSON.stringify(CHAIN), SKEIN_AUTH_SALT_SECRET: 'x'.repeat(16) };
     const sources = [new Source(), source, new Source()];
-    node.auth = fakeAuth(loadConfig({ env }), sources, ['tcp', 'tls']);
+    node.auth = fakeAuth(loadConfig({ env }), sources, { listeners: ['tcp', 'tls'] });
     await node.server.open();
     api = await open(config);
   });
@@ -54,7 +54,7 @@ describe('who is asked who a client is', () => {
 
   it('is shown at each listener, in order', async () => {
     const backends = ['stored', 'webhook', 'webhook-2'];
-    const tcp = { listener: 'tcp', backends, anonymous: false };
+    const tcp = { listener: 'tcp', backends, anonymous: false, own: false };
     const chains = await operate(api, 'listAuthChains');
     expect(chains.body).toMatchObject({ items: [tcp, { ...tcp, listener: 'tls' }] });
     const path = (listener: string) => ({ path: `/api/v1/auth/chains/${listener}` });

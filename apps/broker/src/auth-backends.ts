@@ -1,8 +1,13 @@
 import { Gate, type AuthSource, type Login, type SourceVerdict } from '#libs/access';
-import type { WireAuth, WireAuthBackend, WireLogin, WireLoginTrial } from '#libs/api-contracts';
-import { authChain, type Config } from '#libs/config';
-
-type Settings = NonNullable<Config['auth']['chain']>[number];
+import type {
+  CommandOf,
+  WireAuth,
+  WireAuthBackend,
+  WireAuthChange,
+  WireLogin,
+  WireLoginTrial,
+} from '#libs/api-contracts';
+import type { AuthSources, NamedSourceView } from './auth-sources.ts';
 
 /** Trials under way at a time, and those that wait: clients are not to wait for them. */
 const RUNNING_MAX = 2;
@@ -12,29 +17,33 @@ const SILENT = Symbol('silent');
 
 /** Those who are asked who a client is, as the API sees them: shown without secrets, and asked without a client. */
 export class AuthBackends {
-  readonly #auth: WireAuth;
-  readonly #sources = new Map<string, AuthSource>();
+  readonly #sources: AuthSources;
+  readonly #anonymous: boolean;
   readonly #gate = new Gate(RUNNING_MAX, WAITING_MAX);
 
-  /** @param sources - of the chain of the configuration, in its order. */
-  constructor(config: Config, sources: readonly AuthSource[], listeners: readonly string[]) {
-    const chain = authChain(config);
-    const backends = chain.map((settings, index) => backendOf(settings, idOf(chain, index)));
-    for (const [index, { id }] of backends.entries()) {
-      const source = sources[index];
-      if (source !== undefined) this.#sources.set(id, source);
-    }
-    this.#auth = { backends, listeners, anonymous: config.auth.anonymous || chain.length === 0 };
+  /** @param anonymous - whether clients that show nothing may connect. */
+  constructor(sources: AuthSources, anonymous: boolean) {
+    this.#sources = sources;
+    this.#anonymous = anonymous || sources.isOpen;
   }
 
   /** Who is asked, and where. */
-  shown(): WireAuth {
-    return this.#auth;
+  async shown(): Promise<WireAuth> {
+    const { order, chains, document, revision } = await this.#sources.stored();
+    const backends = order.map((view) => backendOf(view));
+    return { backends, chains, document, revision, anonymous: this.#anonymous };
+  }
+
+  /** Sets who is asked, over REST. */
+  async put({ document, revision, dryRun }: CommandOf<'put-auth'>): Promise<WireAuthChange> {
+    return dryRun === true
+      ? await this.#sources.check(document)
+      : await this.#sources.replace(document, revision);
   }
 
   /** Asks one of them what it says to a login; never rejects. */
   async try(id: string, wire: WireLogin, withinMs: number): Promise<WireLoginTrial> {
-    const source = this.#sources.get(id);
+    const source = this.#sources.source(id);
     if (source === undefined) return { kind: 'absent' };
     const begun = performance.now();
     const verdict = await this.#gate.run(() => within(withinMs, ask(source, loginOf(wire))));
@@ -89,21 +98,20 @@ function loginOf({ certificateName, password, username, ...wire }: WireLogin): L
   };
 }
 
-function idOf(chain: readonly Settings[], index: number): string {
-  const kind = chain[index]?.kind ?? '';
-  const before = chain.slice(0, index).filter((each) => each.kind === kind).length;
-  return before === 0 ? kind : `${kind}-${String(before + 1)}`;
-}
-
-function backendOf({ kind, ...settings }: Settings, id: string): WireAuthBackend {
+function backendOf({
+  id,
+  source,
+  settings: { kind, ...settings },
+}: NamedSourceView): WireAuthBackend {
   const shown = Object.entries(settings).flatMap(([key, value]): [string, unknown][] => {
     if (value === undefined) return [];
-    // Some of them may be secrets that stand there as they are.
-    if (key === 'headers') return [['header_names', Object.keys(value as object)]];
+    // Some of those of the configuration may be secrets that stand there as they are.
+    if (key === 'headers' && source === 'config')
+      return [['header_names', Object.keys(value as object)]];
     const isUrl = key === 'url' || key === 'jwksUrl';
     return [[snakeOf(key), isUrl ? withoutQuery(String(value)) : value]];
   });
-  return { id, kind, settings: Object.fromEntries(shown) };
+  return { id, kind, source, settings: Object.fromEntries(shown) };
 }
 
 function snakeOf(key: string): string {

@@ -10,6 +10,7 @@ import type { ListenerSet } from './listeners/listener-set.ts';
 import type { LiveSettings, LiveSettingsParts } from './settings/live-settings.ts';
 import type { NodeDrain } from './node-drain.ts';
 import type { Readiness } from './readiness.ts';
+import type { AuthSources } from './auth-sources.ts';
 import type { FlappingRules } from './flapping-rules.ts';
 import type { GeneralRules } from './general-rules.ts';
 import { checkRedis, type RedisCheck } from './redis-check.ts';
@@ -31,6 +32,8 @@ export interface BrokerProcessParts {
   readonly meter: PromMeter;
   readonly stores: Stores;
   readonly bus: ClusterBus & { readonly ready?: boolean };
+  /** Who is asked who clients are. */
+  readonly auth: AuthSources;
   /** The general rules of who may do what. */
   readonly rules: GeneralRules;
   /** When the node bans by itself. */
@@ -105,6 +108,7 @@ export class BrokerProcess {
     await this.#checkRedis();
     await this.#parts.settings.drive(this.#parts.settingsParts);
     await node.start();
+    await this.#parts.auth.drive();
     this.#parts.rules.drive(node);
     this.#parts.flapping.drive(node);
     await this.#startBridge();

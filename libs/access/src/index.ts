@@ -56,8 +56,11 @@ export type { Principal } from './principal.ts';
 export { TokenBucket, type Rate } from './token-bucket.ts';
 export {
   ACL_DOCUMENT_ID,
+  AUTH_DOCUMENT_ID,
   FLAPPING_DOCUMENT_ID,
   type AclDocument,
+  type AuthDocument,
+  type StoredAuthBackend,
   type FlappingDocument,
   type StoredUser,
 } from './stored-access.ts';

@@ -35,3 +35,22 @@ export interface FlappingDocument {
 
 /** The only id of a {@link FlappingDocument}. */
 export const FLAPPING_DOCUMENT_ID = 'flapping';
+
+/** A source that was made at run time, with its settings as the configuration has them. */
+export interface StoredAuthBackend {
+  readonly id: string;
+  readonly settings: { readonly kind: string; readonly [name: string]: unknown };
+}
+
+/** Who is asked who a client is, as it was set at run time: one document, changed as a whole. */
+export interface AuthDocument {
+  readonly id: 'auth';
+  readonly backends: readonly StoredAuthBackend[];
+  /** The ids of all that are asked, those of the configuration too. */
+  readonly order: readonly string[];
+  /** The ids of those that are asked at listeners that differ, by their names. */
+  readonly chains: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The only id of an {@link AuthDocument}. */
+export const AUTH_DOCUMENT_ID = 'auth';

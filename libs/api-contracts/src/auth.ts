@@ -10,9 +10,15 @@ const text = z.string().max(MQTT_TEXT_MAX);
 export const authBackendSchema = named(
   'AuthBackend',
   z.object({
-    id: z.string().describe('Its kind, with a number if there are several of the kind.'),
+    id: z
+      .string()
+      .describe(
+        'Of one of the configuration: its kind, with a number if there are several of the kind.',
+      ),
     kind: z.enum(['users', 'stored', 'jwt', 'certificate', 'webhook']),
-    source: z.literal('config').describe('It stands in `auth.chain` of the configuration.'),
+    source: z
+      .enum(['config', 'api'])
+      .describe('`config`: it stands in `auth.chain` of the configuration. `api`: made here.'),
     settings: z
       .record(z.string(), z.unknown())
       .describe('Secrets are not among them: only where they are kept.'),
@@ -31,6 +37,9 @@ export const authChainSchema = named(
       .array(z.string())
       .describe('In their order: the first that knows the client decides.'),
     anonymous: z.boolean().describe('Whether a client may connect that shows nothing of itself.'),
+    own: z
+      .boolean()
+      .describe('Whether that was set for the listener; else all are asked, in their order.'),
   }),
 );
 
@@ -90,12 +99,16 @@ const exampleBackend: AuthBackendView = {
   ...{ id: 'stored', kind: 'stored', source: 'config' },
   settings: { cache_bytes: 16_777_216 },
 };
-const exampleChain: AuthChainView = { listener: 'tls', backends: ['stored'], anonymous: false };
+const exampleChain: AuthChainView = {
+  ...{ listener: 'tls', backends: ['stored'], anonymous: false, own: false },
+};
+const etag = { ETag: 'The revision of all that was set of who is asked; send it as If-Match.' };
+const known = { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' };
 const page = {
   page: { has_more: false, limit: 100 },
   meta: { partial: false, unavailable_nodes: [] },
 };
-const unavailable = ['node-unavailable'] as const;
+const unavailable = ['node-unavailable', 'storage-unavailable'] as const;
 
 /** Operations on who is asked who a client is. */
 export const AUTH_OPERATIONS = {
@@ -104,7 +117,8 @@ export const AUTH_OPERATIONS = {
     path: '/api/v1/auth/chains',
     tag: 'Access',
     summary: 'Show who is asked at each listener',
-    description: 'As the node that answers has it in its configuration: the same at all listeners.',
+    description:
+      'As the node that answers has it in its configuration, with what was set here. Listeners that have no chain of their own ask all there are.',
     scope: 'auth:read',
     query: z.strictObject({ ...pageQuery }),
     replies: { 200: pageReply('The chains.', listOf('AuthChainList', authChainSchema)) },
@@ -119,7 +133,11 @@ export const AUTH_OPERATIONS = {
     scope: 'auth:read',
     pathParameters: chainPath,
     query: z.strictObject({}),
-    replies: { 200: { description: 'The chain.', schema: authChainSchema } },
+    headers: known,
+    replies: {
+      200: { description: 'The chain.', schema: authChainSchema, headers: etag },
+      304: { description: 'Not changed.', headers: etag },
+    },
     problems: ['not-found', ...unavailable],
     example: { path: { listener: 'tls' }, reply: exampleChain },
   },
@@ -143,7 +161,11 @@ export const AUTH_OPERATIONS = {
     scope: 'auth:read',
     pathParameters: backendPath,
     query: z.strictObject({}),
-    replies: { 200: { description: 'The backend.', schema: authBackendSchema } },
+    headers: known,
+    replies: {
+      200: { description: 'The backend.', schema: authBackendSchema, headers: etag },
+      304: { description: 'Not changed.', headers: etag },
+    },
     problems: ['not-found', ...unavailable],
     example: { path: { backend_id: 'stored' }, reply: exampleBackend },
   },

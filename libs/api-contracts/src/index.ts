@@ -206,9 +206,19 @@ export {
   type AuthChainView,
   type AuthTest,
 } from './auth.ts';
+export {
+  authBackendCreateSchema,
+  authBackendPatchSchema,
+  authBackendReplaceSchema,
+  type AuthBackendCreate,
+} from './auth-changes.ts';
 export type {
   AuthAnswers,
   AuthCommand,
+  WireAuthChain,
+  WireAuthChange,
+  WireAuthDocument,
+  WireMadeBackend,
   WireAuth,
   WireAuthBackend,
   WireLogin,

@@ -2,6 +2,7 @@ import { ACCESS_OPERATIONS } from './access.ts';
 import { ACL_RULE_OPERATIONS } from './acl-rules.ts';
 import { ALARM_OPERATIONS } from './alarms.ts';
 import { AUDIT_OPERATIONS } from './audit.ts';
+import { AUTH_CHANGE_OPERATIONS } from './auth-changes.ts';
 import { AUTH_OPERATIONS } from './auth.ts';
 import { BACKUP_OPERATIONS } from './backups.ts';
 import { BAN_OPERATIONS } from './bans.ts';
@@ -66,6 +67,7 @@ export const OPERATIONS = {
   ...ACCESS_OPERATIONS,
   ...ACL_RULE_OPERATIONS,
   ...AUTH_OPERATIONS,
+  ...AUTH_CHANGE_OPERATIONS,
   ...BAN_OPERATIONS,
   ...USER_OPERATIONS,
   ...API_KEY_OPERATIONS,

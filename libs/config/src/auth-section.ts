@@ -6,6 +6,28 @@ import { user } from './user.ts';
 /** Placeholders and other text, and perhaps a `*` at its end. */
 const CLIENT_ID = /^(?=.)(?:\$\{(?:username|cert\.cn)\}|(?!\$\{)[^*])*\*?$/su;
 
+/** What sources that are made through the admin API may name. */
+const rest = section({
+  secretsDir: z.string().min(1).max(4096).exactOptional().meta({
+    description:
+      'Directory of the files that sources made through the admin API may name. Without it they may name none. Sources of this file may name any.',
+    expects: 'a directory path',
+  }),
+  envPrefix: z
+    .string()
+    .regex(/^(?!SKEIN_)[A-Za-z_][A-Za-z0-9_]{0,63}$/)
+    .default('AUTH_SECRET_')
+    .meta({
+      description:
+        'What the environment variables begin with that sources made through the admin API may name.',
+      expects: '1 to 64 letters, digits and underscores that begin no variable of Skein',
+    }),
+  allowPrivate: flag(
+    'Whether sources made through the admin API may lead to the machine itself, its link or a private network, and without TLS.',
+    false,
+  ),
+});
+
 /** Who may connect. */
 export const auth = section({
   chain: z.array(authSource).max(16).exactOptional().meta({
@@ -13,6 +35,7 @@ export const auth = section({
       'Who is asked, in this order, who a client is; the first that knows it decides. The default is the users of `auth.users`, if there are any. See docs/auth.md.',
     expects: 'a list of sources',
   }),
+  rest,
   anonymous: flag(
     'Whether clients may connect that show neither name nor password. Without sources everybody may then; a node without sources and without this starts only as a demo: alone, and on loopback.',
     false,

@@ -1,4 +1,4 @@
-import type { AclDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
+import type { AclDocument, AuthDocument, Ban, FlappingDocument, StoredUser } from '#libs/access';
 import {
   DEAD_LETTER_BOUNDS_USUAL,
   type ConfigDocument,
@@ -32,7 +32,7 @@ export interface LocalStoresOptions {
 }
 
 /** What is kept of settings that were made at run time, by its id. */
-export type SettingsDocument = FlappingDocument | ConfigDocument;
+export type SettingsDocument = FlappingDocument | ConfigDocument | AuthDocument;
 
 /** The stores of an embedded node. */
 export interface LocalStores {

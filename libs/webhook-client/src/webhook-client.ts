@@ -21,11 +21,11 @@ export interface WebhookPost {
   /** JSON. */
   readonly body: string;
   /** Besides those that say what the body is, secrets included. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Gives up when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /** Whether only the status counts: an answer is then never too long, and its text not kept. */
-  readonly statusOnly?: boolean;
+  readonly statusOnly?: boolean | undefined;
 }
 
 /** What came back. */
@@ -36,9 +36,18 @@ export interface WebhookReply {
   readonly text: string;
 }
 
+interface Sent {
+  /** Undefined: a GET. */
+  readonly body?: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly signal?: AbortSignal | undefined;
+  readonly statusOnly?: boolean | undefined;
+}
+
 type LookupDone = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
 
 const REPLY_BYTES_MAX = 65_536;
+const DOCUMENT_BYTES_MAX = 1_048_576;
 
 /**
  * Posts JSON to one URL, on kept connections.
@@ -64,13 +73,22 @@ export class WebhookClient {
   }
 
   /** Rejects when there is no whole answer in time, or the endpoint is where it may not be. */
-  async post({
-    body,
-    headers = {},
-    signal,
-    statusOnly = false,
-  }: WebhookPost): Promise<WebhookReply> {
+  async post({ body, headers, signal, statusOnly }: WebhookPost): Promise<WebhookReply> {
+    const sent = {
+      ...{ 'content-type': 'application/json', ...headers },
+      'content-length': Buffer.byteLength(body),
+    };
+    return await this.#exchange({ body, headers: sent, signal, statusOnly });
+  }
+
+  /** Reads a document, as post() posts. */
+  async get(): Promise<WebhookReply> {
+    return await this.#exchange({ headers: {} });
+  }
+
+  async #exchange({ body, headers, signal, statusOnly = false }: Sent): Promise<WebhookReply> {
     const { url, ca, allowPrivate, timeoutMs } = this.#endpoint;
+    const bytesMax = body === undefined ? DOCUMENT_BYTES_MAX : REPLY_BYTES_MAX;
     // Brackets around an IPv6 address belong to the URL.
     const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
     // An address is not looked up.
@@ -79,14 +97,9 @@ export class WebhookClient {
       hostname,
       port: url.port,
       path: `${url.pathname}${url.search}`,
-      method: 'POST',
+      method: body === undefined ? 'GET' : 'POST',
       agent: this.#agent,
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        ...headers,
-        'content-length': Buffer.byteLength(body),
-      },
+      headers: { accept: 'application/json', ...headers },
       ...(ca !== undefined && { ca }),
       ...(signal !== undefined && { signal }),
       ...(!allowPrivate && { lookup: publicLookup(this.#endpoint.lookup ?? lookup) }),
@@ -105,7 +118,7 @@ export class WebhookClient {
       return {
         status: response.statusCode ?? 0,
         ...(retryAfter !== undefined && { retryAfter }),
-        text: statusOnly ? await drained(response) : await readText(response),
+        text: statusOnly ? await drained(response) : await readText(response, bytesMax),
       };
     } finally {
       clearTimeout(timer);
@@ -128,13 +141,13 @@ async function drained(response: IncomingMessage): Promise<string> {
 }
 
 /** Reads an answer; a longer one ends its connection. */
-async function readText(response: IncomingMessage): Promise<string> {
+async function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response) {
     const piece = chunk as Buffer;
     bytes += piece.length;
-    if (bytes > REPLY_BYTES_MAX) throw new Error('the answer is too long');
+    if (bytes > bytesMax) throw new Error('the answer is too long');
     chunks.push(piece);
   }
   return Buffer.concat(chunks).toString('utf8');

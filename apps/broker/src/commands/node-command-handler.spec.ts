@@ -19,7 +19,6 @@ import {
   LocalSessionStore,
 } from '#libs/store-local';
 import { BridgeDefinitions } from '../bridge-definitions.ts';
-import { AuthBackends } from '../auth-backends.ts';
 import { FlappingRules } from '../flapping-rules.ts';
 import { GeneralRules } from '../general-rules.ts';
 import type { AccessCommandsOptions } from './access-commands.ts';
@@ -28,6 +27,7 @@ import { EventLog } from '../streams/event-log.ts';
 import { TopicMetrics } from '../insight/topic-metrics.ts';
 import { NodeStreams } from '../streams/node-streams.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
+import { fakeAuth } from '../../../../test/api/fake-auth.ts';
 
 const info = {
   nodeId: 'n1',
@@ -211,7 +211,7 @@ function setUp() {
     sessions: new LocalSessionStore({ clock: () => 0 }),
     access: accessOptions(log),
     system: { answer: () => ({ checks: [] }) },
-    auth: new AuthBackends(loadConfig({ env: {} }), [], []),
+    auth: fakeAuth(loadConfig({ env: {} }), [], { listeners: [] }),
     bans: banOptions(),
     drains: { answer: () => ({}) },
     settings: { answer: () => ({ levels: [] }) },

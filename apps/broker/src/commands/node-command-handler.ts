@@ -46,7 +46,7 @@ export interface NodeCommandHandlerOptions {
   readonly alarms: Pick<AlarmBook, 'answer'>;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
-  readonly auth: Pick<AuthBackends, 'shown' | 'try'>;
+  readonly auth: Pick<AuthBackends, 'shown' | 'put' | 'try'>;
   readonly bans: BanCommandsOptions;
   readonly users: UserCommandsOptions;
   readonly system: Pick<SystemCommands, 'answer'>;
@@ -158,7 +158,9 @@ export class NodeCommandHandler {
       case 'try-rule':
         return this.#bridges.tryRule(command, { source: this.#source, nowMs: this.#options.now() });
       case 'auth':
-        return this.#options.auth.shown();
+        return await this.#options.auth.shown();
+      case 'put-auth':
+        return this.#options.auth.put(command);
       case 'try-login':
         return this.#options.auth.try(command.backend, command.login, command.withinMs);
       case 'acl':

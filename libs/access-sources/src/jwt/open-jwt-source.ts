@@ -1,6 +1,7 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Log } from '#libs/broker-ports';
+import { WebhookClient, placeFault } from '#libs/webhook-client';
 import type { OpenedSource, SourceFault } from '../source-fault.ts';
 import { fetchText } from './fetch-text.ts';
 import { PUBLIC_ALGORITHMS, SECRET_ALGORITHMS, algorithmsOf } from './jwt-algorithms.ts';
@@ -15,6 +16,8 @@ export interface JwtKeySettings {
   readonly keyFile?: string | undefined;
   readonly jwksFile?: string | undefined;
   readonly jwksUrl?: string | undefined;
+  /** Whether the server of the URL has to be one of the internet. */
+  readonly isPublicOnly?: boolean | undefined;
   /** Fewer than the key allows. */
   readonly algorithms?: readonly string[] | undefined;
   readonly refreshMs: number;
@@ -50,11 +53,21 @@ export async function openJwtSource(
   if (found !== undefined) {
     return { kind: 'opened', source: new JwtSource({ ...meaning, key: found.key, algorithms }) };
   }
+  if (settings.isPublicOnly === true && jwksUrl !== undefined) {
+    const fault = placeFault(new URL(jwksUrl));
+    const fix = 'name a server of the internet, by https:';
+    if (fault !== undefined)
+      return { kind: 'faulty', fault: { field: 'jwksUrl', problem: fault.problem, fix } };
+  }
   const set = new KeySet({
     nowMs: meaning.nowMs,
     refreshMs,
     load: () =>
-      jwksFile === undefined ? fetchText(jwksUrl ?? '', timeoutMs) : readFile(jwksFile, 'utf8'),
+      jwksFile !== undefined
+        ? readFile(jwksFile, 'utf8')
+        : settings.isPublicOnly === true
+          ? publicText(jwksUrl ?? '', timeoutMs)
+          : fetchText(jwksUrl ?? '', timeoutMs),
     changed: () => {
       source.forget();
       log.info('token-keys-changed', {});
@@ -68,6 +81,19 @@ export async function openJwtSource(
     refresh: () => set.refresh(),
   });
   return { kind: 'opened', source };
+}
+
+/** As fetchText(), of servers of the internet only. */
+async function publicText(url: string, timeoutMs: number): Promise<string> {
+  const endpoint = { url: new URL(url), ca: undefined, allowPrivate: false, timeoutMs };
+  const client = new WebhookClient(endpoint);
+  try {
+    const { status, text } = await client.get();
+    if (status !== 200) throw new Error(`the server answered ${String(status)}`);
+    return text;
+  } finally {
+    client.close();
+  }
 }
 
 function secretKey(secret: string): FoundKey {
