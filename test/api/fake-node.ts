@@ -14,6 +14,7 @@ import type {
   NodeCommand,
   StreamCommand,
   NodeReply,
+  TraceCommand,
   UserAnswers,
   UserCommand,
   WireAcl,
@@ -35,6 +36,7 @@ import { isBackupCommand, isSessionCommand } from '#libs/api-contracts';
 import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
 import { FakeDrains } from './fake-drains.ts';
 import { FakeSystem } from './fake-system.ts';
+import { Tracing } from '#libs/broker-core';
 import { NodeCommandServer, commandChannel } from '#libs/nest-support';
 import { silentLog } from '#libs/testkit';
 import type { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
@@ -47,6 +49,8 @@ import { FakeMessages, isOnMessages } from './fake-messages.ts';
 import { FakeSettings } from './fake-settings.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { FakeStreams, isOnStreams } from './fake-streams.ts';
+import { answerTrace, isTraceCommand } from '../../apps/broker/src/commands/trace-commands.ts';
+import { NodeTraces } from '../../apps/broker/src/streams/node-traces.ts';
 
 /** A client's session with its id and nothing remarkable. */
 export const clientOf = (
@@ -99,15 +103,20 @@ export class FakeNode {
   settings: FakeSettings;
   readonly streams = new FakeStreams();
   readonly backups = new FakeBackups();
+  /** Those of a real node. */
+  readonly tracing = new Tracing();
+  traces: NodeTraces;
   readonly server: NodeCommandServer<NodeCommand, NodeReply>;
 
   constructor(
     readonly id: string,
     private readonly config: Config,
-    private readonly members: readonly string[],
+    /** The nodes that it knows of. */
+    public members: readonly string[],
   ) {
     this.auth = fakeAuth(config, [], { listeners: ['tcp'] });
     this.settings = new FakeSettings(config);
+    this.traces = this.newTraces();
     this.server = new NodeCommandServer<NodeCommand, NodeReply>({
       channel: commandChannel(config),
       nodeId: id,
@@ -115,6 +124,16 @@ export class FakeNode {
       answersAny: ({ kind }) => kind === 'nodes',
       log: silentLog,
     });
+  }
+
+  /** As after a restart of the node. */
+  restartTraces(): void {
+    this.traces = this.newTraces();
+  }
+
+  private newTraces(): NodeTraces {
+    const { tracing, id: nodeId } = this;
+    return new NodeTraces({ tracing, nodeId, nowMs: Date.now, life: Date.now() });
   }
 
   private get policy(): RemotePolicy {
@@ -136,6 +155,9 @@ export class FakeNode {
     if (isOnStreams(command)) return { kind: 'done', answer: await this.streams.answer(command) };
     if (isBackupCommand(command))
       return { kind: 'done', answer: await this.backups.answer(command) };
+    if (isTraceCommand(command)) {
+      return { kind: 'done', answer: await answerTrace(this.traces, command) };
+    }
     if (command.kind === 'try-login') {
       const { backend, login, withinMs } = command;
       return { kind: 'done', answer: await this.auth.try(backend, login, withinMs) };
@@ -257,6 +279,7 @@ export class FakeNode {
       | BackupCommand
       | BanCommand
       | StreamCommand
+      | TraceCommand
       | ConfigCommand
       | CommandOf<'node-config'>
     >,

@@ -168,7 +168,7 @@ export class ApiProcess {
     });
     this.#operations = operations;
     const app = await NestFactory.create<NestFastifyApplication>(
-      ApiModule.with({ ...parts, streams: this.#streams, audit, operations, webhooks }),
+      ApiModule.with({ ...parts, log, streams: this.#streams, audit, operations, webhooks }),
       adapter,
       // Fastify's own JSON parser serves; Nest would add one for forms, which any web page can send.
       { bodyParser: false, logger: new NestLogger(log), abortOnError: false },

@@ -82,7 +82,7 @@ const BODIES: Partial<Record<OperationId, object>> = {
 };
 
 /** Groups of operations that ask nodes nothing, or only when they like. */
-const OWN_TAGS = new Set(['Administrators', 'Operations', 'Webhooks', 'Backups']);
+const OWN_TAGS = new Set(['Administrators', 'Operations', 'Webhooks', 'Backups', 'Traces']);
 
 /** A node that is there is not forgotten: refused before anything is asked. */
 const REFUSED_AT_ONCE = new Set<OperationId>(['deleteNode']);
@@ -155,7 +155,7 @@ describe('while nodes fall silent in the middle of an operation', () => {
     const operations = new Operations({ parts: { ...parts, log }, kinds: [], meter });
     app = await NestFactory.create(
       ApiModule.with({
-        ...{ ...parts, streams: new Streams(meter), audit, operations },
+        ...{ ...parts, log, streams: new Streams(meter), audit, operations },
         webhooks: idleWebhooks({ cluster, state, meter }),
       }),
       adapter,

@@ -336,6 +336,13 @@ export {
 } from './delayed-messages.ts';
 export * from './insight.ts';
 export { EVENT_STREAM_TYPE, EVENT_TYPES } from './streams.ts';
+export {
+  NDJSON_TYPE,
+  TRACE_SECONDS_MAX,
+  traceCreateSchema,
+  traceSchema,
+  type TraceView,
+} from './traces.ts';
 export type {
   StreamAnswers,
   StreamCommand,
@@ -344,6 +351,7 @@ export type {
   WireNodeEvent,
   WireWatchedMessage,
 } from './stream-command.ts';
+export type { TraceAnswers, TraceCommand, WireTrace, WireTracePosition } from './trace-command.ts';
 export type * from './message-command.ts';
 export type {
   WireMessage,

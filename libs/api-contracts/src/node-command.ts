@@ -13,6 +13,7 @@ import type { SessionAnswers, SessionCommand } from './session-command.ts';
 import type { StatsAnswers, StatsCommand } from './stats-command.ts';
 import type { StreamAnswers, StreamCommand } from './stream-command.ts';
 import type { TopicAnswers, TopicCommand } from './topic-command.ts';
+import type { TraceAnswers, TraceCommand } from './trace-command.ts';
 import type { UserAnswers, UserCommand } from './user-command.ts';
 import type { WireMessage, WireQoS } from './wire-message.ts';
 
@@ -305,6 +306,7 @@ export type NodeCommand =
   | StatsCommand
   | StreamCommand
   | TopicCommand
+  | TraceCommand
   | UserCommand
   | SystemCommand
   | ConfigCommand
@@ -361,6 +363,7 @@ export interface NodeAnswers
     StatsAnswers,
     StreamAnswers,
     TopicAnswers,
+    TraceAnswers,
     UserAnswers,
     SystemAnswers,
     ConfigAnswers,

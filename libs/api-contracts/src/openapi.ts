@@ -22,6 +22,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Streams: 'What happens, as it happens.',
   Webhooks: 'Who is told by HTTP of what happens.',
   Backups: 'Files that bring a cluster back.',
+  Traces: 'What single clients do, packet by packet.',
   Messages: 'Publishing, and messages that the cluster keeps.',
   Bridge: 'What is carried to and from other systems, and by which rules.',
   Access: 'Who may connect, and who may do what.',

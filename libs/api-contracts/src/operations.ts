@@ -34,6 +34,7 @@ import { STREAM_OPERATIONS } from './streams.ts';
 import { SUBSCRIPTION_OPERATIONS } from './subscriptions.ts';
 import { SYSTEM_OPERATIONS } from './system.ts';
 import { TOPIC_OPERATIONS } from './topics.ts';
+import { TRACE_OPERATIONS } from './traces.ts';
 import { USER_OPERATIONS } from './users.ts';
 import { WEBHOOK_OPERATIONS } from './webhooks.ts';
 
@@ -56,6 +57,7 @@ export const OPERATIONS = {
   ...WEBHOOK_OPERATIONS,
   ...STATS_OPERATIONS,
   ...ALARM_OPERATIONS,
+  ...TRACE_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,

@@ -12,6 +12,7 @@ import type { AccessParts, DeniedPublish } from './access-parts.ts';
 import { isDelayed, parseDelayed } from './delayed-topic.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { spreadWork } from './spread-work.ts';
+import type { Tracing } from './tracing.ts';
 
 /** A message, as far as access is concerned. */
 interface Publication {
@@ -32,6 +33,7 @@ export class AccessGuard {
     readonly access?: AccessParts | undefined;
     readonly meter: Meter;
     readonly log: Log;
+    readonly tracing?: Tracing | undefined;
     readonly defer: (run: () => void) => void;
   };
   readonly #sessions: () => Iterable<SessionEntry>;
@@ -44,6 +46,7 @@ export class AccessGuard {
       readonly access?: AccessParts | undefined;
       readonly meter: Meter;
       readonly log: Log;
+      readonly tracing?: Tracing | undefined;
       readonly defer: (run: () => void) => void;
     },
     own: {
@@ -81,6 +84,7 @@ export class AccessGuard {
     const isAllowed = access.mayPublish(isDelayed(topic) ? dueTopic(topic) : topic, qos, retain);
     const source = access.wasCached ? 'cache' : 'acl';
     this.#parts.meter.authorized('publish', isAllowed ? 'allowed' : 'denied', source);
+    if (!isAllowed) this.#tellDenied(access.principal, { kind: 'publish', topic, qos, retain });
     return isAllowed;
   }
 
@@ -101,7 +105,9 @@ export class AccessGuard {
   admits(entry: SessionEntry, request: { readonly filter: string; readonly qos: QoS }): boolean {
     const verdict = entry.access?.subscribe(request.filter, request.qos);
     if (verdict?.except !== undefined) entry.guardDeliveries(true);
-    return verdict?.allowed !== false;
+    if (verdict?.allowed !== false || entry.access === undefined) return true;
+    this.#tellDenied(entry.access.principal, { kind: 'subscribe', ...request });
+    return false;
   }
 
   /** A client has connected: what it had subscribed to, or another user under its client id, it may not have any more. */
@@ -136,6 +142,19 @@ export class AccessGuard {
   disowned({ access }: SessionEntry): void {
     if (access === undefined) return;
     access.principal = { ...access.principal, groups: [], rules: [] };
+  }
+
+  /** Those who trace the client hear which rule it was. */
+  #tellDenied(principal: Principal, request: AccessRequest): void {
+    const { tracing } = this.#parts;
+    if (tracing?.isOn !== true) return;
+    const { clientId, user: username, listener, address } = principal;
+    const topic = request.kind === 'subscribe' ? request.filter : request.topic;
+    const { rule } = this.decide(principal, request);
+    tracing.tell(
+      { clientId, username, listener, address, version: undefined },
+      { type: 'denied', action: request.kind, topic, rule },
+    );
   }
 
   *#recheckAll(): Generator<void, void, undefined> {

@@ -11,6 +11,7 @@ import { Authentication, type AuthVerdict } from './authentication.ts';
 import type { Connection } from './connection.ts';
 import { hubClientOf } from './explanation.ts';
 import type { NodeParts } from './parts.ts';
+import type { TracedDecision } from './tracing.ts';
 
 /** A client that wants to connect. */
 interface Candidate {
@@ -21,6 +22,11 @@ interface Candidate {
   /** The client has proven on its live connection who it is: the same user, with what is known of it now. */
   readonly renewed: (identity: Identity) => void;
 }
+
+type AdmissionParts = Pick<
+  NodeParts,
+  'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs' | 'tracing'
+>;
 
 /** What a client has shown of itself, for the hub's hook. */
 interface Evidence {
@@ -44,13 +50,13 @@ const TELL_AGAIN_MS = 60_000;
  * An exchange shows the hook no password.
  */
 export class Admission {
-  readonly #parts: Pick<NodeParts, 'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs'>;
+  readonly #parts: AdmissionParts;
   /** Those of which the log says that they cannot tell. */
   readonly #failing = new Set<AuthBackend>();
   /** When it last began to say so. */
   readonly #toldAtMs = new Map<AuthBackend, number>();
 
-  constructor(parts: Pick<NodeParts, 'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs'>) {
+  constructor(parts: AdmissionParts) {
     this.#parts = parts;
   }
 
@@ -92,10 +98,13 @@ export class Admission {
     if (kind === 'failed') return this.#fail(connection, backend, verdict.detail);
     if (kind === 'busy') {
       this.#parts.meter.authenticated(backend, 'error');
+      this.#tell(connection, { backend, outcome: 'failed', detail: 'busy' });
       return connection.refuse(REASON.serverBusy, 'too many clients log in at the moment');
     }
     this.#works(backend);
     this.#parts.meter.authenticated(backend, 'denied');
+    const why = verdict.reason === 'anonymous' ? 'no user name was given' : verdict.detail;
+    this.#tell(connection, { backend, outcome: 'denied', detail: why });
     if (verdict.reason === 'anonymous') {
       return connection.refuse(REASON.notAuthorized, 'a user name is needed');
     }
@@ -141,6 +150,7 @@ export class Admission {
     this.#works(backend);
     if (verdict.kind === 'denied') {
       this.#parts.meter.authenticated(backend, 'denied');
+      this.#tell(connection, { backend, outcome: 'denied', detail: verdict.detail });
       return connection.close(REASON.notAuthorized, verdict.detail, FAILED);
     }
     const { identity, data } = verdict;
@@ -168,12 +178,22 @@ export class Admission {
     this.#parts.hub.authenticate(client, password, (verdict) => {
       if (verdict === 'error') return this.#fail(connection, backend, 'the hook has failed');
       this.#parts.meter.authenticated(backend, verdict);
+      const detail = verdict === 'denied' ? 'a hook has denied it' : undefined;
+      this.#tell(connection, { backend, outcome: verdict, detail });
       if (verdict === 'denied') {
         return connection.close(REASON.notAuthorized, 'not authorized', FAILED);
       }
       // A client that has gone meanwhile takes no session from its next connection.
       if (connection.isOpen) allowed();
     });
+  }
+
+  #tell(
+    connection: Connection,
+    login: Omit<Extract<TracedDecision, { readonly type: 'login' }>, 'type'>,
+  ): void {
+    const { tracing } = this.#parts;
+    if (tracing?.isOn === true) tracing.decided(connection, { type: 'login', ...login });
   }
 
   #works(backend: AuthBackend): void {
@@ -183,6 +203,7 @@ export class Admission {
   /** Logged once until somebody can tell again, and of one that fails now and then once a minute. */
   #fail(connection: Connection, backend: AuthBackend, reason: string): void {
     this.#parts.meter.authenticated(backend, 'error');
+    this.#tell(connection, { backend, outcome: 'failed', detail: reason });
     const nowMs = this.#parts.nowMs();
     const toldAtMs = this.#toldAtMs.get(backend) ?? -Infinity;
     if (!this.#failing.has(backend) && nowMs - toldAtMs >= TELL_AGAIN_MS) {

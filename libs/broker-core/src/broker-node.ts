@@ -29,6 +29,7 @@ import { ClusterMember } from './cluster-member.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { Delayed } from './delayed.ts';
 import { isDelayed } from './delayed-topic.ts';
+import { Losses } from './losses.ts';
 import { Exclusives } from './exclusives.ts';
 import { gaugesOf } from './gauges.ts';
 import { AutoSubscriptions } from './naming/auto-subscriptions.ts';
@@ -75,6 +76,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** @internal */
   readonly writer: SessionWriter;
   /** @internal */
+  readonly losses: Losses;
+  /** @internal */
   readonly nowMs: () => number;
   /** What the admin API may see and do of this node. */
   readonly admin: NodeAdmin & {
@@ -105,6 +108,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.limits = parts.limits;
     this.meter = parts.meter;
     this.nowMs = parts.nowMs;
+    this.losses = new Losses({ ...parts, traffic: this.traffic });
     this.#turn = new Turn(parts.defer);
     const turn = this.#turn;
     this.writer = new SessionWriter(parts.sessions, turn, parts.log);
@@ -114,7 +118,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       publishDue: (due, done) => parts.hub.publish(this.#asNew(due, due), undefined, done),
     });
     this.#outbox = new Outbox(parts.bus, { ...parts, turn });
-    this.#router = new Router({ ...parts, outbox: this.#outbox, turn });
+    this.#router = new Router({ ...parts, outbox: this.#outbox, losses: this.losses, turn });
     const exclusives = new Exclusives(parts);
     this.#sessions = new Sessions(parts, {
       ...{ router: this.#router, writer: this.writer, exclusives, host: this },
@@ -291,9 +295,7 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.traffic.received += 1;
     this.meter.publishReceived(packet.qos);
     this.meter.messageSize('in', packet.payload.length);
-    if (packet.qos === 0 && !packet.retain && this.#keeper.bounds.shedsQos0) {
-      return this.meter.deliveryDropped('overload', 1);
-    }
+    if (this.#keeper.bounds.sheds(packet)) return this.losses.shed(entry, packet.topic);
     const fault = topicNameFault(packet.topic, this.limits.topicLevelsMax);
     if (fault !== undefined) {
       this.meter.publishRejected('topic_invalid');

@@ -13,7 +13,7 @@ import { Bounds } from './abuse/bounds.ts';
 import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
 import { Admission } from './admission.ts';
 import { ClientEvents } from './client-events.ts';
-import type { ConnectionHost } from './connection.ts';
+import type { ConnectionHost } from './connection-host.ts';
 import { Bans } from './bans.ts';
 import { Connection } from './connection.ts';
 import { principalOf, setCredential } from './credential.ts';
@@ -30,6 +30,7 @@ import { ForeignSessionError, type Connecting } from './session-taker.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
 import { StoredLogins } from './stored-logins.ts';
 import { spreadWork } from './spread-work.ts';
+import type { Tracing } from './tracing.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable, Turn } from './turn.ts';
 import type { SessionWriter } from './session-writer.ts';
@@ -62,12 +63,13 @@ interface Admitted extends Connecting {
 const BANNED = 'banned';
 
 /** The connections of a node: CONNECT, deadlines, the end of a connection and what follows for its session. */
-export class ConnectionKeeper implements ConnectionHost, Flushable {
+export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   readonly limits: NodeParts['limits'];
   readonly meter: NodeParts['meter'];
   readonly log: NodeParts['log'];
   readonly nowMs: () => number;
   readonly serverReference: string | undefined;
+  readonly tracing: Tracing | undefined;
   /** Who may not connect; undefined when the node has no bans. */
   readonly bans: Bans | undefined;
   /** What bounds its clients besides the limits. */
@@ -116,6 +118,7 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     this.log = parts.log;
     this.nowMs = parts.nowMs;
     this.serverReference = parts.serverReference;
+    this.tracing = parts.tracing;
     this.#admission = new Admission(parts);
     this.#naming = new Naming(parts.topics.rewrite, parts.limits.topicLevelsMax);
     this.bounds = new Bounds(parts);
@@ -205,12 +208,18 @@ export class ConnectionKeeper implements ConnectionHost, Flushable {
     const { listener } = connection.transport;
     this.meter.connectFinished(listener, connection.version, reasonNameOf(reasonCode));
     this.log.debug('connect-refused', { listener, reasonCode, detail });
+    if (this.tracing?.isOn !== true) return;
+    this.tracing.decided(connection, { type: 'connect_refused', reasonCode, detail });
   }
 
   ended(connection: Connection, end: ConnectionEnd, wasConnected: boolean): void {
     this.#connections.delete(connection);
     connection.account?.disconnect();
     this.#logins?.left(connection);
+    if (this.tracing?.isOn === true) {
+      const { initiator, reason } = end;
+      this.tracing.decided(connection, { type: 'connection_ended', initiator, reason });
+    }
     const { listener } = connection.transport;
     if (wasConnected) {
       this.meter.disconnected(listener, end.initiator, end.reason);

@@ -1,4 +1,4 @@
-import type { DisconnectReason, HubClient, Log, Meter } from '#libs/broker-ports';
+import type { DisconnectReason, HubClient } from '#libs/broker-ports';
 import {
   PacketDecoder,
   PacketWriter,
@@ -14,30 +14,11 @@ import type { UserAccount } from './abuse/user-accounts.ts';
 import type { Authentication } from './authentication.ts';
 import { HOLD_BITS, type ClientLink, type HoldReason } from './client-link.ts';
 import { disconnectReasonOf } from './disconnect-reason.ts';
+import type { ConnectionHost } from './connection-host.ts';
 import { explanationOf, type ConnectionEnd, type Explanation } from './explanation.ts';
-import type { CoreLimits } from './limits.ts';
 import type { SessionEntry } from './session-entry.ts';
+import { Stall } from './stall.ts';
 import type { Transport, TransportEvents } from './transport.ts';
-
-/** What a connection asks of its node. */
-export interface ConnectionHost {
-  readonly limits: CoreLimits;
-  readonly meter: Meter;
-  readonly log: Log;
-  readonly nowMs: () => number;
-  /** Told with the reasons that send a client to another server. */
-  readonly serverReference: string | undefined;
-  /** Whether the node has so much to do that nobody who publishes is read from. */
-  readonly pausesPublishers: boolean;
-  /** Answered by Connection.joined() and releasing the hold, or by Connection.refuse(). */
-  connect(connection: Connection, packet: ConnectPacket): void;
-  connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void;
-  /** The connection is over; called exactly once. */
-  ended(connection: Connection, end: ConnectionEnd, wasConnected: boolean): void;
-  flushLater(connection: Connection): void;
-  /** Calls Connection.resume() in this turn or the next, not from within. */
-  resumeLater(connection: Connection): void;
-}
 
 /** A client's share of a turn: whoever floods has its packets handled between those of the others. */
 const PACKETS_PER_TURN_MAX = 256;
@@ -62,7 +43,7 @@ export class Connection implements TransportEvents, ClientLink {
   throttle: Throttle | undefined;
   /** Counts it for its user. */
   account: UserAccount | undefined;
-  readonly #host: ConnectionHost;
+  readonly #host: ConnectionHost<Connection>;
   readonly #decoder: PacketDecoder;
   readonly #writer = new PacketWriter();
   readonly #acceptedAtMs: number;
@@ -82,12 +63,12 @@ export class Connection implements TransportEvents, ClientLink {
   #congestedSinceMs = 0;
   /** Bytes of what is no delivery, since the client last took what was sent. */
   #answerBytes = 0;
-  /** While reading is held for its output: what was left at the last progress, and when that was. */
-  #stalled: { readonly bytes: number; readonly sinceMs: number } | undefined;
+  /** While reading is held for its output. */
+  readonly #stall = new Stall();
   #end: ConnectionEnd | undefined;
   #waiters: (() => void)[] = [];
 
-  constructor(host: ConnectionHost, transport: Transport) {
+  constructor(host: ConnectionHost<Connection>, transport: Transport) {
     this.#host = host;
     this.transport = transport;
     this.#acceptedAtMs = host.nowMs();
@@ -324,6 +305,7 @@ export class Connection implements TransportEvents, ClientLink {
     this.#writer.version = this.version;
     const before = this.#writer.pendingBytes;
     if (!this.#writer.write(packet)) return false;
+    if (this.#host.tracing?.isOn === true) this.#host.tracing.sent(this, packet);
     this.#answerBytes += this.#writer.pendingBytes - before;
     this.#host.meter.packetSent(packet.kind, 1);
     this.#touch();
@@ -338,6 +320,9 @@ export class Connection implements TransportEvents, ClientLink {
     if (!this.isOpen) return;
     const before = this.#writer.pendingBytes;
     this.#writer.writeAck(kind, packetId, reasonCode);
+    if (this.#host.tracing?.isOn === true) {
+      this.#host.tracing.sent(this, { kind, packetId, reasonCode });
+    }
     this.#answerBytes += this.#writer.pendingBytes - before;
     this.#host.meter.packetSent(kind, 1);
     this.#touch();
@@ -346,6 +331,9 @@ export class Connection implements TransportEvents, ClientLink {
   sendPublish(template: PublishTemplate, packetId: number, dup: boolean): void {
     if (!this.isOpen) return;
     this.#writer.writePublish(template, packetId, dup);
+    if (this.#host.tracing?.isOn === true) {
+      this.#host.tracing.sentMessage(this, template, { packetId, dup });
+    }
     this.#host.meter.packetSent('publish', 1);
     this.#touch();
   }
@@ -384,6 +372,7 @@ export class Connection implements TransportEvents, ClientLink {
       }
       if (packet.kind === 'failure') return this.#malformed(packet.reasonCode, packet.message);
       this.#host.meter.packetReceived(packet.kind);
+      if (this.#host.tracing?.isOn === true) this.#host.tracing.received(this, packet);
       if (this.#phase === 'connected') {
         this.#handle(packet);
         if (packet.kind === 'publish') this.#published();
@@ -465,13 +454,9 @@ export class Connection implements TransportEvents, ClientLink {
 
   /** Whether a client that is not read from for its own sake has taken nothing for too long. */
   #isStalled(nowMs: number): boolean {
-    const bytes = this.transport.bufferedBytes;
     const isHeld = (this.#holds & HOLD_BITS.output) !== 0 && this.isSlow;
-    if (!isHeld) this.#stalled = undefined;
-    else if (this.#stalled === undefined || bytes < this.#stalled.bytes) {
-      this.#stalled = { bytes, sinceMs: nowMs };
-    }
-    return this.#stalled !== undefined && nowMs - this.#stalled.sinceMs > STALLED_MS;
+    const bytes = isHeld ? this.transport.bufferedBytes : undefined;
+    return this.#stall.lastedMs(bytes, nowMs) > STALLED_MS;
   }
 
   #touch(): void {

@@ -22,6 +22,20 @@ export type { CoreLimits } from './limits.ts';
 export type { DelayedParts, NodeParts } from './parts.ts';
 export { Shedding, type ShedConnection, type ShedPlan, type ShedProgress } from './shedding.ts';
 export type { ShareStrategy } from './share-group.ts';
+export {
+  Tracing,
+  type AddressTest,
+  type TraceOutput,
+  type TraceRecord,
+  type TraceWanted,
+  type TracedClient,
+  type TracedDecision,
+  type TracedEnd,
+  type TracedInbound,
+  type TracedLink,
+  type TracedNames,
+  type TracedSession,
+} from './tracing.ts';
 export type { RewriteAction, RewriteRule } from './naming/topic-rewriter.ts';
 export type { AutoSubscription, TopicSettings } from './topic-settings.ts';
 export type { ClientCertificate, Transport, TransportEvents } from './transport.ts';

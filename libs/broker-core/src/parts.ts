@@ -19,6 +19,7 @@ import type { BanParts } from './bans.ts';
 import type { CoreLimits } from './limits.ts';
 import type { ShareStrategy } from './share-group.ts';
 import type { TopicSettings } from './topic-settings.ts';
+import type { Tracing } from './tracing.ts';
 
 /** Delayed publish: where messages wait, and the bounds. Each is a key of the section `delayed` of the configuration. */
 export interface DelayedParts {
@@ -58,6 +59,8 @@ export interface NodeParts extends BoundParts {
   readonly meter: Meter;
   /** Told of what administrators want to hear of; without it nobody is. */
   readonly events?: NodeEvents | undefined;
+  /** The traces that run; without it there are none. */
+  readonly tracing?: Tracing | undefined;
   readonly log: Log;
   readonly limits: CoreLimits;
   /** The rules of a listener, by its name. */

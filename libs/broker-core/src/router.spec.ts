@@ -4,6 +4,8 @@ import { describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError, type Message, type RouteChange } from '#libs/broker-ports';
 import { SingleNodeBus, shareRoute } from '#libs/cluster';
 import { countingMeter, silentLog } from '#libs/testkit';
+import { Losses } from './losses.ts';
+import { Traffic } from './traffic.ts';
 import { Outbox } from './outbox.ts';
 import { Router } from './router.ts';
 import type { Subscription } from './subscription.ts';
@@ -46,6 +48,7 @@ function setUp() {
   const outbox = new Outbox(bus, { turn, meter, log: silentLog });
   const router = new Router({
     ...{ bus, outbox, turn, meter, log: silentLog, nowMs: () => 0 },
+    losses: new Losses({ meter, traffic: new Traffic() }),
     shareStrategy: 'least-inflight',
   });
   const announce = (): Promise<void> => {

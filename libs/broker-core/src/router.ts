@@ -18,6 +18,7 @@ import {
   isWildcard,
   plainFilter,
 } from '#libs/topic-index';
+import type { Losses } from './losses.ts';
 import { MessageMemory } from './message-memory.ts';
 import { MOVE_KNOWN_AFTER_MS } from './moved-sessions.ts';
 import { Obligations } from './obligations.ts';
@@ -57,8 +58,7 @@ const NOBODY: readonly string[] = [];
 const HAD = { messagesMin: REMEMBERED_MESSAGES, ageMs: 300_000, messagesMax: 524_288 };
 /** About 10 ms of work. */
 const FILTERS_LOOKED_AT = 50_000;
-const MATCH_CACHE_TOPICS = 50_000;
-const MATCH_CACHE_BYTES = 64 * 1024 * 1024;
+const MATCH_CACHE = { topicsMax: 50_000, bytesMax: 64 * 1024 * 1024 };
 /** What a match takes in the cache apart from its topic, and what each receiver adds: mostly a reference. */
 const MATCH_BYTES = 256;
 const REFERENCE_BYTES = 8;
@@ -71,8 +71,8 @@ export class Router implements Flushable {
   readonly routes = new RouteTable();
   readonly taps = new Taps();
   readonly local = new TopicTrie<Subscription>();
-  readonly #cache = new MatchCache<Match>(MATCH_CACHE_TOPICS, {
-    bytesMax: MATCH_CACHE_BYTES,
+  readonly #cache = new MatchCache<Match>(MATCH_CACHE.topicsMax, {
+    bytesMax: MATCH_CACHE.bytesMax,
     bytesOf: ({ bytes }) => bytes,
   });
   readonly #bus: ClusterBus;
@@ -80,6 +80,7 @@ export class Router implements Flushable {
   readonly #turn: Turn;
   readonly #meter: Meter;
   readonly #log: Log;
+  readonly #losses: Losses;
   readonly #nowMs: () => number;
   readonly shares: Shares;
   readonly #shareStrategy: ShareStrategy;
@@ -103,6 +104,7 @@ export class Router implements Flushable {
     readonly turn: Turn;
     readonly meter: Meter;
     readonly log: Log;
+    readonly losses: Losses;
     readonly nowMs: () => number;
     readonly shareStrategy: ShareStrategy;
   }) {
@@ -111,6 +113,7 @@ export class Router implements Flushable {
     this.#turn = parts.turn;
     this.#meter = parts.meter;
     this.#log = parts.log;
+    this.#losses = parts.losses;
     this.#nowMs = parts.nowMs;
     this.#had = new MessageMemory(HAD, parts.nowMs);
     this.#shareStrategy = parts.shareStrategy;
@@ -280,7 +283,7 @@ export class Router implements Flushable {
     const receivers = match.targets.length + match.nodes.length + match.shares.length;
     this.#meter.fanout(receivers);
     if (receivers === 0) {
-      this.#meter.deliveryDropped('no_subscribers', 1);
+      this.#losses.unwanted(message);
       return done();
     }
     const obligations = message.qos === 0 ? undefined : new Obligations(done);
@@ -405,7 +408,7 @@ export class Router implements Flushable {
     }
     if (obligations !== undefined && this.#awaitMember(message, filter, obligations)) return;
     this.#meter.groupDelivery('dropped');
-    this.#meter.deliveryDropped('no_subscribers', 1);
+    this.#losses.unwanted(message);
   }
 
   /** Keeps a message until a member that is changing nodes has come. Returns false when there is none. */

@@ -2,6 +2,7 @@ import {
   PublishError,
   type HubClient,
   type BegunMessage,
+  type DropReason,
   type Meter,
   type QueuedMessage,
   type QueuePosition,
@@ -14,7 +15,6 @@ import type { Obligations } from './obligations.ts';
 import {
   Session,
   type ConnectionTerms,
-  type EngineDropReason,
   type Load,
   type OutboundMessage,
   type PublishAck,
@@ -34,6 +34,7 @@ import type { ClientAccess } from '#libs/access';
 import type { UserAccount } from './abuse/user-accounts.ts';
 import type { ClientLink } from './client-link.ts';
 import type { CoreLimits } from './limits.ts';
+import type { Losses } from './losses.ts';
 import { MessageMemory } from './message-memory.ts';
 import { PASSED_ON_MS } from './moved-sessions.ts';
 import type { ClientNames } from './naming/client-names.ts';
@@ -59,6 +60,7 @@ export interface SessionHost {
   readonly limits: CoreLimits;
   readonly meter: Meter;
   readonly writer: SessionWriter;
+  readonly losses: Losses;
   readonly nowMs: () => number;
   readonly traffic: Traffic;
   publishFrom(entry: SessionEntry, packet: PublishPacket, ack: PublishAck | undefined): void;
@@ -257,7 +259,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     if (qos === 0) return this.session.outbound.deliverLive(offer.shared, offer.form, nowMs);
     // A client that takes what it gets is not to suffer from what others of its user leave.
     const isAway = this.connection === undefined || this.isBehind;
-    if (isAway && this.account?.dropsQueued()) return this.#host.meter.deliveryDropped('quota', 1);
+    if (isAway && this.account?.dropsQueued()) return this.dropped('quota', offer);
     if (this.durable) return this.#deliverDurable(offer, qos);
     const publish = offer.shared;
     this.session.outbound.enqueue(
@@ -362,9 +364,8 @@ export class SessionEntry implements SessionOutput, Receiver {
     this.connection?.leave(withWill);
   }
 
-  dropped(reason: EngineDropReason, publish?: { readonly message: OutboundMessage }): void {
-    this.#host.meter.deliveryDropped(reason, 1);
-    this.#host.traffic.drop(publish?.message);
+  dropped(reason: DropReason, publish?: { readonly message: OutboundMessage }): void {
+    this.#host.losses.dropped(this, reason, publish?.message);
   }
 
   /** Other members of a shared subscription may have what it may not. */
@@ -477,10 +478,8 @@ export class SessionEntry implements SessionOutput, Receiver {
   /** Returns how many they were. */
   #dropOver(queued: readonly QueuedMessage[], nowMs: number): number {
     if (this.connection !== undefined) return 0;
-    const { session } = this;
-    const over = queued.filter(
-      ({ message, qos }) => qos === 1 && session.outbound.isOver(message, nowMs),
-    );
+    const { outbound } = this.session;
+    const over = queued.filter(({ message, qos }) => qos === 1 && outbound.isOver(message, nowMs));
     for (const { position, message } of over) {
       this.settle(position, sizeOf(message));
       this.dropped('expired', { message });

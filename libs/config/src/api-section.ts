@@ -128,6 +128,36 @@ const webhooks = section({
   ),
 });
 
+/** Traces of clients, topics and addresses. */
+const traces = section({
+  runningMax: whole('Most traces that run at once.', {
+    default: 10,
+    min: 1,
+    max: 100,
+    unit: 'traces',
+  }),
+  keptMax: whole(
+    'Most traces that are over and kept; the one that was made first goes with its content.',
+    { default: 10, min: 1, max: 100, unit: 'traces' },
+  ),
+  keptSeconds: whole('For how long a trace is kept that is over.', {
+    default: 86_400,
+    min: 60,
+    max: 2_592_000,
+    unit: 's',
+  }),
+  bytesMax: whole('Memory that a trace may take at each node; the oldest records go.', {
+    default: 4_194_304,
+    min: 65_536,
+    max: 268_435_456,
+    unit: 'bytes',
+  }),
+  recordsPerSecond: whole(
+    'Records a second that each trace takes at each node; the others are only counted.',
+    { default: 1_000, min: 1, max: 100_000, unit: 'records/s' },
+  ),
+});
+
 /** The settings of the admin API. */
 export const api = section({
   host: host(
@@ -148,6 +178,7 @@ export const api = section({
   rateLimits,
   audit,
   webhooks,
+  traces,
   trustedProxies: z
     .array(z.string().refine(isNetwork, { error: NETWORK_FAULT }))
     .max(64)

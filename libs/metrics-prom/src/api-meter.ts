@@ -18,10 +18,10 @@ const CODES = [200, 500, 503];
 const CODES_MAX = 20;
 
 /** The kinds of streams. */
-const STREAM_KINDS: readonly StreamKind[] = ['events', 'messages', 'stats'];
+const STREAM_KINDS: readonly StreamKind[] = ['events', 'messages', 'stats', 'traces'];
 
 /** The kind of a stream. */
-export type StreamKind = 'events' | 'messages' | 'stats';
+export type StreamKind = 'events' | 'messages' | 'stats' | 'traces';
 
 const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 

@@ -1,7 +1,7 @@
-import type { ByteReader } from './byte-reader.ts';
+import { ByteReader, asBuffer } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { decodePacketId, decodeQoS } from './field.ts';
-import type { ProtocolVersion, PublishPacket, PublishProperties } from './packet.ts';
+import type { ProtocolVersion, PublishPacket, PublishProperties, QoS } from './packet.ts';
 import { decodePublishProperties, encodeProperties } from './properties.ts';
 import { REASON } from './reason-code.ts';
 import { hasWildcard } from './topic-name.ts';
@@ -22,6 +22,8 @@ export interface PublishTemplate {
   readonly bytes: Uint8Array;
   /** Where the two bytes of the packet identifier go; 0 for QoS 0, which has none. */
   readonly packetIdOffset: number;
+  /** The topic that the message is of, also where an alias stands for it in the bytes. */
+  readonly topic: string;
 }
 
 /*
@@ -122,7 +124,28 @@ export function encodePublish(
   encodeVariableByteInteger(remainingLength, bytes, 1);
   copyShort(HEAD, bytes, headerBytes);
   bytes.set(payload, headerBytes + HEAD.offset);
-  return { bytes, packetIdOffset: qos > 0 ? headerBytes + topicBytes : 0 };
+  const packetIdOffset = qos > 0 ? headerBytes + topicBytes : 0;
+  return { bytes, packetIdOffset, topic: packet.topic };
+}
+
+/** What a template says: the packet as its receivers of a version read it, without the packet identifier and DUP of a delivery. */
+export function decodeTemplate(
+  { bytes, packetIdOffset }: PublishTemplate,
+  version: ProtocolVersion,
+): PublishPacket {
+  const flags = bytes[0] ?? 0;
+  let start = 1;
+  while (((bytes[start] ?? 0) & 0x80) !== 0) start += 1;
+  const reader = new ByteReader();
+  reader.open(asBuffer(bytes), start + 1, bytes.length);
+  const topic = reader.text();
+  if (packetIdOffset > 0) reader.twoBytes();
+  const properties = version === 5 ? decodePublishProperties(reader) : undefined;
+  return {
+    ...{ kind: 'publish', dup: false, qos: ((flags >> QOS_SHIFT) & 0x03) as QoS },
+    ...{ retain: (flags & RETAIN) !== 0, topic, packetId: 0, payload: reader.rest() },
+    ...(properties && { properties }),
+  };
 }
 
 /** Copies what was written; byte by byte, which for the usual topic takes less time than a call of copy(). */

@@ -85,6 +85,11 @@ export class Inbound {
     this.#output = output;
   }
 
+  /** The topic of a PUBLISH of this connection, also where an alias stands for it; empty if that is not set. */
+  topicOf({ topic, properties }: Pick<PublishPacket, 'topic' | 'properties'>): string {
+    return topic === '' ? (this.#aliases?.get(properties?.topicAlias ?? 0) ?? '') : topic;
+  }
+
   /** Messages whose acknowledgement is due. */
   get pendingCount(): number {
     return this.#pending.size;

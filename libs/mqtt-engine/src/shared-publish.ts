@@ -164,7 +164,7 @@ export class SharedPublish<Sent extends OutboundMessage = OutboundMessage> {
     const { qos, retain, subscriptionIdentifiers } = form;
     const hasOwn = alias !== undefined || subscriptionIdentifiers.length > 0 || expiresAtMs !== 0;
     if (properties === undefined && !hasOwn) return this.#encodePlain(form, VERSION_5);
-    return encodePublish(
+    const template = encodePublish(
       {
         dup: false,
         qos,
@@ -181,6 +181,7 @@ export class SharedPublish<Sent extends OutboundMessage = OutboundMessage> {
       },
       VERSION_5,
     );
+    return alias?.isKnown === true ? { ...template, topic } : template;
   }
 }
 

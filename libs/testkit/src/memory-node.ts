@@ -20,6 +20,7 @@ import {
   type RateParts,
   type ShareStrategy,
   type TopicSettings,
+  type Tracing,
   type UserQuotas,
 } from '#libs/broker-core';
 import { SingleNodeBus } from '#libs/cluster';
@@ -74,6 +75,7 @@ export interface MemoryNodeOptions {
   readonly bus?: ClusterBus;
   readonly moves?: BridgeMoves;
   readonly events?: NodeEvents;
+  readonly tracing?: Tracing;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
   /** Nothing of the kind, and no `$SYS`, unless a test says so. */
@@ -125,6 +127,7 @@ export class MemoryNode {
       meter: this.#recording(meter),
       log: this.log,
       events: options.events,
+      tracing: options.tracing,
       limits: { ...WIDE_LIMITS, ...options.limits },
       rulesOf: (listener: string) => {
         const { rules } = options;

@@ -3,7 +3,7 @@ import { requireScope, type Caller } from './caller.ts';
 
 /**
  * Holds a caller that asks for the content of messages to the right to see it. Every operation that shows some has a query
- * parameter `payload`, and shows none with `none`.
+ * parameter `payload`, and shows none with `none`; the content of a trace leaves payloads out for those who may not see them.
  *
  * @throws ProblemError 403.
  */

@@ -4,13 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Log } from '#libs/broker-ports';
 import type { ApiMeter } from '#libs/metrics-prom';
-import {
-  EVENT_STREAM_TYPE,
-  JSON_TYPE,
-  OPERATIONS,
-  type Operation,
-  type ProblemCode,
-} from '#libs/api-contracts';
+import { JSON_TYPE, OPERATIONS, type Operation, type ProblemCode } from '#libs/api-contracts';
 import type { Idempotency } from './idempotency.ts';
 import { requireShallow } from './json-depth.ts';
 import { parseLines } from './ndjson.ts';
@@ -72,9 +66,8 @@ export function installConventions(
     void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
     const operation = operationOf(request);
     await guard.admit({ request, reply }, operation);
-    const isStream = operation?.replies[200]?.contentType === EVENT_STREAM_TYPE;
-    const type = isStream ? EVENT_STREAM_TYPE : JSON_TYPE;
-    const types = [type, ...(operation?.replies[200]?.otherTypes ?? [])];
+    const { contentType = JSON_TYPE, otherTypes = [] } = operation?.replies[200] ?? {};
+    const types = [contentType, ...otherTypes];
     if (
       operation?.scope !== 'none' &&
       !types.some((each) => accepts(each, request.headers.accept))

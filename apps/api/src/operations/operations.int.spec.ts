@@ -73,7 +73,7 @@ beforeAll(async () => {
   }
   app = await NestFactory.create(
     ApiModule.with({
-      ...{ ...parts, streams: new Streams(meter), audit, operations },
+      ...{ ...parts, log, streams: new Streams(meter), audit, operations },
       webhooks: idleWebhooks({ ...parts, meter }),
     }),
     adapter,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Tracing } from '#libs/broker-core';
 import {
   type BridgeRule,
   type Connector,
@@ -189,7 +190,7 @@ function setUp() {
     admin,
     streams: new NodeStreams({
       ...{ events: new EventLog({ nowMs: clock, life: 1 }), admin },
-      ...{ nodeId: 'n1', nowMs: clock },
+      ...{ nodeId: 'n1', nowMs: clock, tracing: new Tracing() },
     }),
     alarms: { answer: () => ({ alarms: [] }) },
     stats: {

@@ -30,6 +30,8 @@ import type { DrainCommands } from './drain-commands.ts';
 import { answerStream, isStreamCommand, type StreamCommandsOptions } from './stream-commands.ts';
 import { answerOnStats, type StatsCommandsOptions } from './stats-commands.ts';
 import { answerOnTopics, type TopicCommandsOptions } from './topic-commands.ts';
+import { answerTrace, isTraceCommand } from './trace-commands.ts';
+import type { NodeTraces } from '../streams/node-traces.ts';
 import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
@@ -40,7 +42,7 @@ export interface NodeCommandHandlerOptions {
   readonly admin: NodeAdmin;
   readonly messages: MessageCommandsOptions;
   readonly sessions: SessionCommandsOptions['store'] & Pick<SessionStore, 'read'>;
-  readonly streams: StreamCommandsOptions;
+  readonly streams: StreamCommandsOptions & { readonly traces: Pick<NodeTraces, 'sync' | 'read'> };
   readonly topics: TopicCommandsOptions;
   readonly stats: StatsCommandsOptions;
   readonly alarms: Pick<AlarmBook, 'answer'>;
@@ -126,6 +128,7 @@ export class NodeCommandHandler {
     if (isStatsCommand(command)) return answerOnStats(this.#options.stats, command);
     if (isAlarmCommand(command)) return this.#options.alarms.answer(command);
     if (isTopicCommand(command)) return answerOnTopics(topics, command);
+    if (isTraceCommand(command)) return answerTrace(streams.traces, command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };

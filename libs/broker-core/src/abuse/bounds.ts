@@ -41,9 +41,9 @@ export class Bounds {
     return (this.#parts.overload?.level ?? 0) > 0;
   }
 
-  /** Whether what nobody is promised is dropped. */
-  get shedsQos0(): boolean {
-    return (this.#parts.overload?.level ?? 0) > 1;
+  /** Whether a message is dropped that nobody is promised. */
+  sheds({ qos, retain }: { readonly qos: number; readonly retain: boolean }): boolean {
+    return qos === 0 && !retain && (this.#parts.overload?.level ?? 0) > 1;
   }
 
   /** Whether nobody who publishes is read from. */
