@@ -1,6 +1,9 @@
 import {
   STATS_FIGURES,
   isAlarmCommand,
+  isDiagnosticsCommand,
+  type DiagnosticsAnswers,
+  type DiagnosticsCommand,
   isStatsCommand,
   isTopicCommand,
   type AlarmAnswers,
@@ -20,12 +23,15 @@ import {
 } from '#libs/api-contracts';
 
 /** What a command on what a node notes about itself is. */
-export type InsightCommand = TopicCommand | StatsCommand | AlarmCommand;
+export type InsightCommand = TopicCommand | StatsCommand | AlarmCommand | DiagnosticsCommand;
 
 type InsightAnswer =
   | TopicAnswers[TopicCommand['kind']]
   | StatsAnswers[StatsCommand['kind']]
-  | AlarmAnswers[AlarmCommand['kind']];
+  | AlarmAnswers[AlarmCommand['kind']]
+  | DiagnosticsAnswers[DiagnosticsCommand['kind']];
+
+const GROUPS = [isTopicCommand, isStatsCommand, isAlarmCommand, isDiagnosticsCommand];
 
 /** Figures that are all the same. */
 export function figuresOf(value: number): WireFigures {
@@ -43,14 +49,16 @@ export class FakeInsight {
   isFull = false;
   figures = 1;
   alarms: WireAlarm[] = [];
+  logLines: readonly string[] = ['a line'];
   samples: readonly WireSample[] = [];
 
   takes(command: NodeCommand): command is InsightCommand {
-    return isTopicCommand(command) || isStatsCommand(command) || isAlarmCommand(command);
+    return GROUPS.some((isOfGroup) => isOfGroup(command));
   }
 
   answer(command: InsightCommand): InsightAnswer {
     if (isAlarmCommand(command)) return this.answerOnAlarms(command);
+    if (isDiagnosticsCommand(command)) return this.answerOnDiagnostics(command);
     if (isStatsCommand(command)) return this.answerOnStats(command);
     switch (command.kind) {
       case 'topics': {
@@ -74,6 +82,20 @@ export class FakeInsight {
       case 'remove-topic-metric':
         return { found: this.metrics.delete(command.id) };
     }
+  }
+
+  private answerOnDiagnostics(
+    command: DiagnosticsCommand,
+  ): DiagnosticsAnswers[DiagnosticsCommand['kind']] {
+    if (command.kind === 'write-heap-snapshot') return { kind: 'refused', reason: 'too large' };
+    return {
+      process: {
+        ...{ pid: 1, nodeVersion: 'v24', platform: 'linux', arch: 'x64', cpus: 2 },
+        ...{ memory: {}, resources: {}, heapSpaces: [{ name: 'old_space', usedBytes: 5 }] },
+        active: { TCPSocketWrap: 2 },
+      },
+      log: { lines: this.logLines, gone: 0 },
+    };
   }
 
   private answerOnAlarms(command: AlarmCommand): AlarmAnswers[AlarmCommand['kind']] {

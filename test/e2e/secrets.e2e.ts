@@ -139,6 +139,27 @@ async function createUser(origin: string, key: string, user: object): Promise<nu
   return response.status;
 }
 
+/** Has a bundle of diagnostics made, and keeps it. */
+async function gatherDiagnostics(origin: string, key: string): Promise<void> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const begun = await fetch(`${origin}/api/v1/diagnostics`, {
+    ...{ method: 'POST', headers, body: '{}', signal: AbortSignal.timeout(DEADLINE_MS) },
+  });
+  expect(begun.status).toBe(202);
+  const place = begun.headers.get('location') ?? '';
+  await until(async () => {
+    const response = await fetch(`${origin}${place}`, { headers });
+    const text = await response.text();
+    const { ended_at: endedAt, result } = JSON.parse(text);
+    if (endedAt === null) return false;
+    // All of it was gathered, the log included.
+    expect(result.nodes).toMatchObject([{ node: 'n1', missing: [], left_out: [] }]);
+    expect(result.nodes[0].diagnosis.log.lines.join('\n')).toContain('debug');
+    told.push(text);
+    return true;
+  }, DEADLINE_MS);
+}
+
 /** Makes a process crash by an error that nobody catches, and keeps all it has said. */
 async function crash(child: Child): Promise<void> {
   process.kill(child.pid, 'SIGUSR2');
@@ -208,6 +229,7 @@ describe('secrets', () => {
     }
     const origin = `http://127.0.0.1:${String(api)}`;
     for (const each of [key, planted.plant('wrong-key'), undefined]) await ask(origin, each);
+    await gatherDiagnostics(origin, key);
     for (const port of [ops, apiOps]) told.push(await new Ops(port).metrics());
     const isTrying = (rule: string): boolean => node.output.includes(` rule=${rule} `);
     await until(() => ['a', 'b'].every(isTrying), DEADLINE_MS);
@@ -244,6 +266,7 @@ describe('secrets', () => {
     ];
     expect(statuses).toEqual([201, 409, 400]);
     await ask(origin, key);
+    await gatherDiagnostics(origin, key);
     for (const port of [ops ?? 0, apiOps ?? 0]) told.push(await new Ops(port).metrics());
     for (const child of [admin, node]) await crash(child);
 

@@ -54,7 +54,7 @@ it('lists what holds, the latest first, and what has held', async () => {
   expect(idsOf(await operate(api, 'listAlarms', { path: `?${since}` }))).toEqual(['c', 'b']);
 });
 
-it.each(['?state=all', '?severity=bad', '?name=x', '?since=1970-01-01T00:00:02Z'])(
+it.each(['?state=all', '?severity=bad', '?since=1970-01-01T00:00:02Z'])(
   'refuses alarms%s',
   async (path) => {
     expect((await operate(api, 'listAlarms', { path })).status).toBe(400);

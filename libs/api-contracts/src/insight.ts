@@ -55,3 +55,11 @@ export {
   type WireAcknowledgement,
   type WireAlarm,
 } from './alarm-command.ts';
+export { diagnosticsRequestSchema } from './diagnostics.ts';
+export {
+  isDiagnosticsCommand,
+  type DiagnosticsAnswers,
+  type DiagnosticsCommand,
+  type WireDiagnosis,
+  type WireHeapSnapshot,
+} from './diagnostics-command.ts';

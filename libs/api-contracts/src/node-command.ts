@@ -1,6 +1,7 @@
 import type { AccessAnswers, AccessCommand } from './access-command.ts';
 import type { AlarmAnswers, AlarmCommand } from './alarm-command.ts';
 import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
+import type { DiagnosticsAnswers, DiagnosticsCommand } from './diagnostics-command.ts';
 import type { DrainAnswers, DrainCommand } from './drain-command.ts';
 import type { ConfigAnswers, ConfigCommand } from './config-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
@@ -303,6 +304,7 @@ export type NodeCommand =
   | DeadLetterCommand
   | SessionCommand
   | AlarmCommand
+  | DiagnosticsCommand
   | StatsCommand
   | StreamCommand
   | TopicCommand
@@ -360,6 +362,7 @@ export interface NodeAnswers
     MessageAnswers,
     SessionAnswers,
     AlarmAnswers,
+    DiagnosticsAnswers,
     StatsAnswers,
     StreamAnswers,
     TopicAnswers,

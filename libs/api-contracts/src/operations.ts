@@ -20,6 +20,7 @@ import { DEAD_LETTER_OPERATIONS } from './dead-letters.ts';
 import { DEFINITIONS_OPERATIONS } from './definitions.ts';
 import { DOCUMENT_OPERATIONS } from './documents.ts';
 import { CONFIG_OPERATIONS } from './config.ts';
+import { DIAGNOSTICS_OPERATIONS } from './diagnostics.ts';
 import { DRAIN_OPERATIONS } from './drains.ts';
 import { LISTENER_OPERATIONS } from './listeners.ts';
 import { LONG_OPERATION_OPERATIONS } from './long-operations.ts';
@@ -58,6 +59,7 @@ export const OPERATIONS = {
   ...STATS_OPERATIONS,
   ...ALARM_OPERATIONS,
   ...TRACE_OPERATIONS,
+  ...DIAGNOSTICS_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,

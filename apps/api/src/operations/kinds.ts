@@ -3,12 +3,14 @@ import { BACKUP_OPERATION } from '../backups/backup-operation.ts';
 import { RESTORE_OPERATION } from '../backups/restore-operation.ts';
 import { DEAD_LETTER_REPLAYS } from '../dead-letter-replays.ts';
 import { RETAINED_REMOVALS } from '../retained-removals.ts';
+import { DIAGNOSTICS } from '../diagnostics/diagnostics-kind.ts';
 import type { OperationKind } from './operation-kind.ts';
 
 /** Everything that is done as a long operation. */
 export const OPERATION_KINDS: readonly OperationKind<never>[] = [
   CLIENT_DISCONNECTS,
   SESSION_PURGES,
+  DIAGNOSTICS,
   BACKUP_OPERATION,
   RESTORE_OPERATION,
   RETAINED_REMOVALS,

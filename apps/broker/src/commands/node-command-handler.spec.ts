@@ -193,6 +193,7 @@ function setUp() {
       ...{ nodeId: 'n1', nowMs: clock, tracing: new Tracing() },
     }),
     alarms: { answer: () => ({ alarms: [] }) },
+    diagnosis: { answer: () => Promise.resolve({ kind: 'refused', reason: 'x' }) },
     stats: {
       current: () => ({ ...NO_STATS, startedAtMs: 1 }),
       history: () => ({ resolutionMs: 1, samples: [] }),

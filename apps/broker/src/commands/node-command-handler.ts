@@ -3,6 +3,7 @@ import {
   isBackupCommand,
   isAlarmCommand,
   isConfigCommand,
+  isDiagnosticsCommand,
   isSessionCommand,
   isDrainCommand,
   isStatsCommand,
@@ -14,6 +15,7 @@ import {
 } from '#libs/api-contracts';
 import type { AuthBackends } from '../auth-backends.ts';
 import type { AlarmBook } from '../insight/alarm-book.ts';
+import type { Diagnosis } from '../insight/diagnosis.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
 import type { ConfigCommands } from './config-commands.ts';
@@ -46,6 +48,7 @@ export interface NodeCommandHandlerOptions {
   readonly topics: TopicCommandsOptions;
   readonly stats: StatsCommandsOptions;
   readonly alarms: Pick<AlarmBook, 'answer'>;
+  readonly diagnosis: Pick<Diagnosis, 'answer'>;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly auth: Pick<AuthBackends, 'shown' | 'put' | 'try'>;
@@ -127,6 +130,7 @@ export class NodeCommandHandler {
     if (isStreamCommand(command)) return answerStream(streams, command);
     if (isStatsCommand(command)) return answerOnStats(this.#options.stats, command);
     if (isAlarmCommand(command)) return this.#options.alarms.answer(command);
+    if (isDiagnosticsCommand(command)) return this.#options.diagnosis.answer(command);
     if (isTopicCommand(command)) return answerOnTopics(topics, command);
     if (isTraceCommand(command)) return answerTrace(streams.traces, command);
     switch (command.kind) {

@@ -1,4 +1,5 @@
 import type { AlarmBook } from './alarm-book.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import type { StatsLog } from './stats-log.ts';
 import type { TopicMetrics } from './topic-metrics.ts';
 
@@ -7,15 +8,18 @@ export class NodeInsight {
   readonly topicMetrics: TopicMetrics;
   readonly stats: StatsLog;
   readonly alarms: AlarmBook;
+  readonly diagnosis: Diagnosis;
 
   constructor(own: {
     readonly topicMetrics: TopicMetrics;
     readonly stats: StatsLog;
     readonly alarms: AlarmBook;
+    readonly diagnosis: Diagnosis;
   }) {
     this.topicMetrics = own.topicMetrics;
     this.stats = own.stats;
     this.alarms = own.alarms;
+    this.diagnosis = own.diagnosis;
   }
 
   /** Begins, when the node is up. */

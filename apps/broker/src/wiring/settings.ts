@@ -5,6 +5,7 @@ import { loadConfig, type Config } from '#libs/config';
 import type { PromMeter } from '#libs/metrics-prom';
 import { Logs } from '#libs/nest-support';
 import { ConfigCommands } from '../commands/config-commands.ts';
+import { RecentLog } from '../insight/recent-log.ts';
 import { LiveSettings } from '../settings/live-settings.ts';
 import { partOf } from '../settings/settings-store.ts';
 import type { OverloadWatch } from './overload.ts';
@@ -17,6 +18,7 @@ import {
   LIVE,
   LOGS,
   METER,
+  RECENT_LOG,
   STORES,
 } from './tokens.ts';
 
@@ -32,10 +34,17 @@ export const settingsProviders: readonly FactoryProvider[] = [
   { provide: CONFIG, inject: [LIVE], useFactory: ({ config }: LiveSettings) => config },
   {
     provide: LOGS,
-    inject: [CONFIG],
-    useFactory: ({ log }: Config) =>
-      new Logs({ ...log, write: (line) => process.stdout.write(`${line}\n`) }),
+    inject: [CONFIG, RECENT_LOG],
+    useFactory: ({ log }: Config, recent: RecentLog) =>
+      new Logs({
+        ...log,
+        write: (line) => {
+          process.stdout.write(`${line}\n`);
+          recent.add(line);
+        },
+      }),
   },
+  { provide: RECENT_LOG, useFactory: () => new RecentLog() },
   ...Object.entries(COMPONENT_LOGS).map(([component, provide]) => ({
     provide,
     inject: [LOGS],
