@@ -80,6 +80,31 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('lets clients to nodes through the balancer alone, and says so to the nodes', () => {
+    const { balancer } = services;
+    const text = read('deploy/compose/haproxy.cfg');
+    const bound = [...text.matchAll(/^ {2}bind :(\d+)$/gm)].map(([, port]) => port);
+    const published = balancer.ports.map((port) => port.split(':')[2]);
+    const servers = [...text.matchAll(/^ {2}server node\d (node\d):(\d+)$/gm)];
+
+    // The rest is its own probe.
+    expect(bound.filter((port) => !published.includes(port))).toEqual(['8404']);
+    expect(published.filter((port) => !bound.includes(port))).toEqual([]);
+    expect(new Set(servers.map(([, name, port]) => `${name} ${port}`))).toEqual(
+      new Set(nodes.flatMap((name) => [`${name} 1883`, `${name} 8083`])),
+    );
+    for (const name of nodes) {
+      const { listeners } = loadConfig({ env: processEnv(services[name]) });
+      const addresses = [balancer.networks.default.ipv4_address];
+      for (const { proxyProtocol, proxyFrom } of [listeners.tcp, listeners.ws]) {
+        expect({ proxyProtocol, proxyFrom }).toEqual({
+          proxyProtocol: 'required',
+          proxyFrom: addresses,
+        });
+      }
+    }
+  });
+
   it.each(['kafka', 'redis'])('runs the %s that the tests run', (name) => {
     expect(read('tools/services.mjs')).toContain(`'${services[name].image}'`);
   });

@@ -19,6 +19,7 @@ export const TEST_PROGRAMS = {
   'redis-cli': 'redis-tools',
   mosquitto_pub: 'mosquitto-clients',
   kcat: 'kcat',
+  haproxy: 'haproxy',
   promtool: 'prometheus',
   paho_c_sub: 'paho.mqtt.c-examples',
   '/usr/lib/python3/dist-packages/paho/mqtt/client.py': 'python3-paho-mqtt',

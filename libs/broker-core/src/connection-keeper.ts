@@ -11,10 +11,11 @@ import type { ClientAccess, Identity } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
 import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
+import { RefusalLog } from './abuse/refusal-log.ts';
 import { Admission } from './admission.ts';
 import { ClientEvents } from './client-events.ts';
 import type { ConnectionHost } from './connection-host.ts';
-import { Bans } from './bans.ts';
+import { Bans, type NewBan } from './bans.ts';
 import { Connection } from './connection.ts';
 import { principalOf, setCredential } from './credential.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
@@ -89,6 +90,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   readonly #orphans: Orphans;
   readonly #logins: StoredLogins | undefined;
   readonly #events: ClientEvents;
+  readonly #refusals: RefusalLog;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
   #dirty: Connection[] = [];
@@ -114,7 +116,9 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     this.meter = parts.meter;
     const expulsion = this.#expulsionOf(parts);
     this.bans = parts.bans && new Bans(parts.bans, parts, (fresh) => expulsion.begin(fresh));
-    this.#flapping = this.#watchOf(parts);
+    const { bans } = this;
+    const host = bans && { ...parts, ban: (wanted: NewBan) => bans.add(wanted) };
+    this.#flapping = host && parts.flapping && new Flapping(parts.flapping, host);
     this.log = parts.log;
     this.nowMs = parts.nowMs;
     this.serverReference = parts.serverReference;
@@ -133,6 +137,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     this.#orphans = new Orphans(parts.log, own.host);
     this.#guard = own.guard;
     this.#events = new ClientEvents(parts);
+    this.#refusals = new RefusalLog(parts.log, parts.nowMs);
     const { storedUsers, log } = parts;
     this.#logins = storedUsers && new StoredLogins(storedUsers, own.guard, log);
   }
@@ -158,6 +163,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   }
 
   connect(connection: Connection, packet: ConnectPacket): void {
+    connection.claimedId = packet.clientId;
     // Whoever is turned away costs no more than this.
     if (this.turnsAway) return connection.refuse(this.#elsewhere(), 'the node is being drained');
     if (this.bounds.refusesClients) return connection.refuse(this.#elsewhere(), BUSY);
@@ -184,12 +190,6 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     });
   }
 
-  #watchOf({ flapping, meter, log, nowMs }: NodeParts): Flapping | undefined {
-    const { bans } = this;
-    if (bans === undefined || flapping === undefined) return undefined;
-    return new Flapping(flapping, { meter, log, nowMs, ban: (wanted) => bans.add(wanted) });
-  }
-
   #elsewhere(): ReasonCode {
     return this.serverReference === undefined ? REASON.serverBusy : REASON.useAnotherServer;
   }
@@ -205,9 +205,10 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   }
 
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
-    const { listener } = connection.transport;
+    const { listener, remoteAddress: address } = connection.transport;
     this.meter.connectFinished(listener, connection.version, reasonNameOf(reasonCode));
-    this.log.debug('connect-refused', { listener, reasonCode, detail });
+    const { claimedId: clientId } = connection;
+    this.#refusals.tell({ listener, reasonCode, detail, clientId, address });
     if (this.tracing?.isOn !== true) return;
     this.tracing.decided(connection, { type: 'connect_refused', reasonCode, detail });
   }

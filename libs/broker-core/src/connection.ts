@@ -33,6 +33,8 @@ export class Connection implements TransportEvents, ClientLink {
   readonly transport: Transport;
   /** Of a client whose CONNECT names an authentication method. */
   authentication: Authentication | undefined;
+  /** What the client calls itself, until it has proven who it is. */
+  claimedId: string | undefined;
   /** Who the client has proven to be; undefined before. */
   client: HubClient | undefined;
   /** When the credential ends that the client has shown, and the connection with it. */
@@ -144,6 +146,7 @@ export class Connection implements TransportEvents, ClientLink {
   /** Joins the session that the CONNECT was for: CONNACK goes out and packets that came meanwhile are handled. */
   joined(entry: SessionEntry, keepAliveSeconds: number): void {
     this.#entry = entry;
+    this.claimedId = undefined;
     this.#phase = 'connected';
     this.#keepAliveMs = keepAliveSeconds * 1500;
     this.#decoder.packetBytesMax = this.#host.limits.packetBytesMax;
@@ -197,11 +200,8 @@ export class Connection implements TransportEvents, ClientLink {
     // "Server unavailable" belongs to CONNACK [MQTT-3.14.2-1]; of the codes of DISCONNECT this one says: try again.
     const told = reasonCode === REASON.serverUnavailable ? REASON.serverBusy : reasonCode;
     this.send({ kind: 'disconnect', ...this.#explained(told, detail) });
-    this.#host.log.debug('connection-closed', {
-      clientId: this.#entry?.clientId,
-      reasonCode,
-      detail,
-    });
+    const clientId = this.#entry?.clientId;
+    this.#host.log.debug('connection-closed', { clientId, reasonCode, detail });
     this.#closeAfterOutput({ initiator: 'server', reason, withWill: true });
   }
 
