@@ -12,6 +12,10 @@ import {
   type NodeAnswers,
   type NodeCommand,
   type NodeReply,
+  type TopicCommand,
+  type StatsCommand,
+  type DiagnosticsCommand,
+  type AlarmCommand,
 } from '#libs/api-contracts';
 import type { AuthBackends } from '../auth-backends.ts';
 import type { AlarmBook } from '../insight/alarm-book.ts';
@@ -38,6 +42,10 @@ import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
 import { SessionCommands, type SessionCommandsOptions } from './session-commands.ts';
+
+/** What a node notes about itself. */
+type InsightCommand = StatsCommand | AlarmCommand | DiagnosticsCommand | TopicCommand;
+type InsightAnswer = NodeAnswers[InsightCommand['kind']];
 
 /** The parts of a node that commands reach. */
 export interface NodeCommandHandlerOptions {
@@ -119,7 +127,7 @@ export class NodeCommandHandler {
 
   /** Undefined for a command of a later version of the API. */
   async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { system, drains, settings, streams, topics, admin } = this.#options;
+    const { system, drains, settings, streams, admin } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
     if (isConfigCommand(command)) return settings.answer(command);
     if (isDrainCommand(command)) return drains.answer(command);
@@ -128,10 +136,7 @@ export class NodeCommandHandler {
     if (isBackupCommand(command)) return this.#backups.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
     if (isStreamCommand(command)) return answerStream(streams, command);
-    if (isStatsCommand(command)) return answerOnStats(this.#options.stats, command);
-    if (isAlarmCommand(command)) return this.#options.alarms.answer(command);
-    if (isDiagnosticsCommand(command)) return this.#options.diagnosis.answer(command);
-    if (isTopicCommand(command)) return answerOnTopics(topics, command);
+    if (isOnInsight(command)) return this.#insight(command);
     if (isTraceCommand(command)) return answerTrace(streams.traces, command);
     switch (command.kind) {
       case 'nodes':
@@ -191,8 +196,22 @@ export class NodeCommandHandler {
     }
   }
 
+  #insight(command: InsightCommand): InsightAnswer | Promise<InsightAnswer> {
+    const { stats, alarms, diagnosis, topics } = this.#options;
+    if (isStatsCommand(command)) return answerOnStats(stats, command);
+    if (isAlarmCommand(command)) return alarms.answer(command);
+    if (isDiagnosticsCommand(command)) return diagnosis.answer(command);
+    return answerOnTopics(topics, command);
+  }
+
   get #source(): NodeRef {
     const { nodeId, incarnation } = this.#options.admin.status().node;
     return { nodeId, incarnation };
   }
+}
+
+function isOnInsight(command: NodeCommand): command is InsightCommand {
+  return [isStatsCommand, isAlarmCommand, isDiagnosticsCommand, isTopicCommand].some((isOfGroup) =>
+    isOfGroup(command),
+  );
 }
