@@ -82,6 +82,10 @@ export class FakeNode {
   readonly users = new Map<string, WireUser>();
   readonly credentials = new Map<string, readonly string[]>();
   readonly rules = new Map<string, WireStoredRule>();
+  ruleOrder: { readonly ids: readonly string[]; readonly revision: number } = {
+    ids: [],
+    revision: 0,
+  };
   /** What a rule makes of any sample, by its id. */
   readonly trials = new Map<string, WireRuleTrial>();
   states: readonly WireRuleState[] = [];
@@ -210,6 +214,8 @@ export class FakeNode {
     switch (command.kind) {
       case 'restart-bridge':
         return { kind: 'restarting' };
+      case 'order-rules':
+        return this.orderRules(command);
       case 'bridge-metrics':
         return { rules: this.metrics };
       case 'reset-bridge-metrics':
@@ -315,7 +321,7 @@ export class FakeNode {
       case 'remove-bridge':
         return this.removeBridge(command.id);
       case 'rules':
-        return { rules: [...this.rules.values()] };
+        return { rules: this.orderedRules(), orderRevision: this.ruleOrder.revision };
       case 'rule-states':
         return { states: this.states };
       case 'put-rule':
@@ -373,6 +379,22 @@ export class FakeNode {
     return { kind: 'stored', stored };
   }
 
+  private orderedRules(): readonly WireStoredRule[] {
+    const { ids } = this.ruleOrder;
+    const placeOf = ({ rule }: WireStoredRule) => ids.indexOf(rule.id) + 1 || Infinity;
+    return [...this.rules.values()].toSorted((one, other) =>
+      placeOf(one) < placeOf(other) ? -1 : 1,
+    );
+  }
+
+  private orderRules({ ids, revision }: CommandOf<'order-rules'>): BridgeAnswers['order-rules'] {
+    const missing = [...this.rules.keys()].find((id) => !ids.includes(id));
+    if (missing !== undefined) return { kind: 'invalid', detail: `${missing} is missing` };
+    if (revision !== this.ruleOrder.revision) return { kind: 'conflict' };
+    this.ruleOrder = { ids, revision: revision + 1 };
+    return { kind: 'stored', revision: revision + 1 };
+  }
+
   private putRule({ rule, revision }: CommandOf<'put-rule'>): WireRuleChange {
     const stored = this.rules.get(rule.id);
     if (stored?.source === 'config') return { kind: 'read-only' };
@@ -391,7 +413,9 @@ function isOnUsers(command: NodeCommand): command is UserCommand {
 }
 
 function isOnBridges(command: NodeCommand): command is BridgeCommand {
-  return ['restart-bridge', 'bridge-metrics', 'reset-bridge-metrics'].includes(command.kind);
+  return ['restart-bridge', 'bridge-metrics', 'reset-bridge-metrics', 'order-rules'].includes(
+    command.kind,
+  );
 }
 
 function isOnDeadLetters(command: NodeCommand): command is DeadLetterCommand {

@@ -233,6 +233,35 @@ describe('with one embedded node and a key', () => {
     });
   });
 
+  it('puts all rules into another order, and says which place each has', async () => {
+    const json = (ids: readonly string[]) => ({
+      path: '/api/v1/bridge-rules/order',
+      json: { ids },
+    });
+    const list = async () => {
+      const { body, headers } = await operate(api, 'listBridgeRules');
+      const { items } = body as { items: { id: string; position: number }[] };
+      const ids = items.toSorted((a, b) => a.position - b.position).map(({ id }) => id);
+      return { ids, headers: { 'if-match': headers.get('etag') ?? '' } };
+    };
+    const { ids, headers } = await list();
+    expect(ids.length).toBeGreaterThan(1);
+    const reversed = json(ids.toReversed());
+    expect((await operate(api, 'orderBridgeRules', reversed)).status).toBe(428);
+    const partial = { ...json(ids.slice(1)), headers };
+    expect((await operate(api, 'orderBridgeRules', partial)).status).toBe(422);
+    const done = await operate(api, 'orderBridgeRules', { ...reversed, headers });
+    expect(done).toMatchObject({ status: 200, body: { ids: ids.toReversed() } });
+    expect(await list()).toEqual({
+      ids: ids.toReversed(),
+      headers: { 'if-match': done.headers.get('etag') },
+    });
+    expect((await operate(api, 'orderBridgeRules', { ...reversed, headers })).status).toBe(412);
+    const reserved = { id: 'order', bridge: 'main', direction: 'mqtt-to-kafka', filter: 'a' };
+    const refused = await operate(api, 'createBridgeRule', { json: { ...reserved, topic: 't' } });
+    expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/id' }] } });
+  });
+
   it('leaves rules of the configuration alone', async () => {
     const path = '/api/v1/bridge-rules/fixed';
     const headers = { 'if-match': '*' };

@@ -11,12 +11,13 @@ import {
   type WireRuleChange,
   type WireStoredRule,
 } from '#libs/api-contracts';
+import { faulty } from './access-presenter.ts';
 import { meetsInState } from './bridge-filter.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Inquiry } from './cluster/inquiry.ts';
 import { compareText } from './cluster/merge.ts';
 import { Definitions } from './http/definitions.ts';
-import { etagOf } from './http/etag.ts';
+import { etagOf, requireMatch } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
@@ -27,7 +28,11 @@ const RULES = new Definitions('rule');
 
 /** Rules with what nodes say of them. */
 interface Survey {
+  /** In their order. */
   readonly rules: readonly WireStoredRule[];
+  readonly orderRevision: number;
+  /** The place in that order, from 1. */
+  readonly positionOf: (stored: WireStoredRule) => number;
   /** By node, in the order of their ids. */
   readonly states: (stored: WireStoredRule) => BridgeRuleState[];
   /** Nodes that did not answer. */
@@ -50,11 +55,18 @@ export class BridgeRulesController {
   ): Promise<List<BridgeRuleView>> {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
-    const { rules, states, unavailable } = await survey(this.cluster.inquire());
+    const { rules, orderRevision, positionOf, states, unavailable } = await survey(
+      this.cluster.inquire(),
+    );
+    void reply.header('etag', etagOf(orderRevision));
     const conditions = conditionsOf(BRIDGE_RULE_FILTERS, query);
     const rest = rules
       .filter(({ rule }) => rule.id > after)
-      .map((stored) => ({ ...presentRule(stored), states: states(stored) }))
+      .map((stored) => ({
+        ...presentRule(stored),
+        position: positionOf(stored),
+        states: states(stored),
+      }))
       .filter((view) => meetsInState(conditions, view))
       .toSorted((a, b) => compareText(a.id, b.id));
     const page = rest.slice(0, query.limit);
@@ -63,6 +75,25 @@ export class BridgeRulesController {
       after: rest.length > page.length ? page.at(-1)?.id : undefined,
       unavailable,
     });
+  }
+
+  @Route('orderBridgeRules')
+  async order(
+    @Checked() { body }: Input<'orderBridgeRules'>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ ids: string[] }> {
+    const { ids } = body;
+    const inquiry = this.cluster.inquire();
+    const { orderRevision: revision } = await inquiry.read({ kind: 'rules' });
+    requireMatch(ifMatch, revision);
+    const change = await inquiry.change({ kind: 'order-rules', ids, revision });
+    if (change.kind === 'invalid') throw faulty('/ids', change.detail);
+    if (change.kind === 'conflict') {
+      throw new ProblemError('precondition-failed', 'The order has changed');
+    }
+    void reply.header('etag', etagOf(change.revision));
+    return { ids };
   }
 
   @Route('createBridgeRule')
@@ -86,9 +117,10 @@ export class BridgeRulesController {
     @Headers('if-none-match') known: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeRuleView | undefined> {
-    const { rules, states } = await survey(this.cluster.inquire());
+    const { rules, positionOf, states } = await survey(this.cluster.inquire());
     const stored = found(rules, path.rule_id);
-    const view = { ...presentRule(stored), states: states(stored) };
+    const position = positionOf(stored);
+    const view = { ...presentRule(stored), position, states: states(stored) };
     return RULES.shownUnless(known, { revision: stored.revision, reply }, view);
   }
 
@@ -142,7 +174,7 @@ export class BridgeRulesController {
 /** The rules, and how each fares on the nodes that answer. */
 async function survey(inquiry: Inquiry): Promise<Survey> {
   const nodes = await inquiry.nodes();
-  const [{ rules }, { answered, unavailable }] = await Promise.all([
+  const [{ rules, orderRevision }, { answered, unavailable }] = await Promise.all([
     inquiry.read({ kind: 'rules' }),
     inquiry.askAll(nodes, { kind: 'rule-states' }),
   ]);
@@ -152,7 +184,8 @@ async function survey(inquiry: Inquiry): Promise<Survey> {
         .filter(({ id }) => id === rule.id)
         .map((state) => presentRuleState(node.nodeId, state)),
     );
-  return { rules, states, unavailable };
+  const positionOf = (stored: WireStoredRule): number => rules.indexOf(stored) + 1;
+  return { rules, orderRevision, positionOf, states, unavailable };
 }
 
 function found(rules: readonly WireStoredRule[], id: string): WireStoredRule {

@@ -5,9 +5,11 @@ import type {
   Connector,
   DefinitionStore,
   DefinitionsChanged,
+  RuleOrderDocument,
   StoredDefinition,
 } from '#libs/broker-ports';
 import { loadConfig } from '#libs/config';
+import { LocalDefinitionStore } from '#libs/store-local';
 import { BridgeDefinitions } from './bridge-definitions.ts';
 
 /** Tells its watcher what the test wants it to. */
@@ -46,6 +48,7 @@ describe('BridgeDefinitions', () => {
   function setUp() {
     const connectors = new ToldStore<Connector>();
     const rules = new ToldStore<BridgeRule>();
+    const order = new LocalDefinitionStore<RuleOrderDocument>('settings');
     const applied: {
       rules: readonly string[];
       ground: BridgeGround | undefined;
@@ -53,12 +56,12 @@ describe('BridgeDefinitions', () => {
     }[] = [];
     const { bridge } = loadConfig({ env: {} });
     const config = { bridge, bridges: [kafka('fixed')], bridgeRules: [rule('seed')] };
-    const definitions = new BridgeDefinitions({ config, connectors, rules });
+    const definitions = new BridgeDefinitions({ config, connectors, rules, order });
     definitions.drive({
       apply: (all, ground, removed) =>
         applied.push({ rules: all.map(({ id }) => id), ground, removed }),
     });
-    return { connectors, rules, applied, definitions };
+    return { connectors, rules, order, applied, definitions };
   }
 
   it('sets the configuration to work at once, and all when both stores are known', () => {
@@ -89,6 +92,32 @@ describe('BridgeDefinitions', () => {
       { item: kafka('fixed'), source: 'config', revision: 0 },
     ]);
     expect((await definitions.rules()).map(({ item }) => item.bridge)).toEqual(['fixed']);
+  });
+
+  it('has rules asked in the order that was set, and those made later behind', async () => {
+    const { connectors, rules, applied, definitions } = setUp();
+    connectors.tell(kafka('shop'));
+    rules.tell(rule('b', 'shop'), rule('a', 'shop'));
+    expect(applied.at(-1)?.rules).toEqual(['seed', 'a', 'b']);
+    expect(await definitions.order(['b', 'seed', 'a'], 0)).toEqual({ kind: 'stored', revision: 1 });
+    expect(applied.at(-1)?.rules).toEqual(['b', 'seed', 'a']);
+    rules.tell(rule('b', 'shop'), rule('0', 'shop'), rule('a', 'shop'));
+    expect(applied.at(-1)?.rules).toEqual(['b', 'seed', 'a', '0']);
+    const { rules: all, orderRevision } = await definitions.orderedRules();
+    expect(all.map(({ item }) => item.id)).toEqual(['b', 'seed', 'a', '0']);
+    expect(orderRevision).toBe(1);
+    expect(await definitions.order(['0', 'a', 'b', 'seed'], 0)).toEqual({ kind: 'conflict' });
+  });
+
+  it.each([
+    [['seed', 'none'], '"none" is none there is'],
+    [['seed', 'seed'], '"seed" is named twice'],
+    [[], 'The rule seed is missing'],
+  ])('takes no order but of all rules: not %j', async (ids, detail) => {
+    const { rules, definitions } = setUp();
+    rules.tell();
+    const change = await definitions.order(ids, 0);
+    expect(change).toEqual({ kind: 'invalid', detail: expect.stringContaining(detail) });
   });
 
   it('does not use what this node does not permit, and says why', () => {

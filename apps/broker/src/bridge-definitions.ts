@@ -1,11 +1,15 @@
-import type {
-  Bridge,
-  BridgeGround,
-  BridgeRule,
-  Connector,
-  ConnectorStore,
-  RuleStore,
-  StoredDefinition,
+import { isDeepStrictEqual } from 'node:util';
+import {
+  RULE_ORDER_DOCUMENT_ID,
+  type Bridge,
+  type BridgeGround,
+  type BridgeRule,
+  type Connector,
+  type ConnectorStore,
+  type DefinitionStore,
+  type RuleOrderDocument,
+  type RuleStore,
+  type StoredDefinition,
 } from '#libs/broker-ports';
 import { checkRemoteConnector, type RemotePolicy } from '#libs/config';
 
@@ -18,7 +22,14 @@ export interface BridgeDefinitionsOptions {
   };
   readonly connectors: Pick<ConnectorStore, 'list' | 'watch'>;
   readonly rules: Pick<RuleStore, 'list' | 'watch'>;
+  readonly order: Pick<DefinitionStore<RuleOrderDocument>, 'get' | 'put' | 'watch'>;
 }
+
+/** What came of putting rules into another order. */
+export type RuleOrderChange =
+  | { readonly kind: 'stored'; readonly revision: number }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'invalid'; readonly detail: string };
 
 /**
  * The connectors and rules of a node: those of the configuration, and those made through the API. One of the configuration
@@ -46,10 +57,38 @@ export class BridgeDefinitions {
     return merged(config.bridges, await connectors.list());
   }
 
-  /** All rules, as they are stored at this moment. */
+  /** All rules in their order, as they are stored at this moment. */
   async rules(): Promise<readonly StoredDefinition<BridgeRule>[]> {
-    const { config, rules } = this.#options;
-    return merged(config.bridgeRules, await rules.list());
+    return (await this.orderedRules()).rules;
+  }
+
+  /** As rules(), with the revision of the order; 0 when none was set. */
+  async orderedRules(): Promise<{
+    readonly rules: readonly StoredDefinition<BridgeRule>[];
+    readonly orderRevision: number;
+  }> {
+    const { config, rules, order } = this.#options;
+    const [stored, found] = await Promise.all([rules.list(), order.get(RULE_ORDER_DOCUMENT_ID)]);
+    const all = merged(config.bridgeRules, stored);
+    return { rules: ordered(all, found?.item.rules), orderRevision: found?.revision ?? 0 };
+  }
+
+  /** Puts all rules into another order, if the present one has this revision. */
+  async order(ids: readonly string[], revision: number): Promise<RuleOrderChange> {
+    const known = (await this.rules()).map(({ item }) => item.id);
+    const stranger = ids.find((id, index) => !known.includes(id) || ids.indexOf(id) !== index);
+    const missing = known.find((id) => !ids.includes(id));
+    if (stranger !== undefined) {
+      const detail = known.includes(stranger) ? 'is named twice' : 'is none there is';
+      return { kind: 'invalid', detail: `The rule ${JSON.stringify(stranger)} ${detail}` };
+    }
+    if (missing !== undefined) {
+      return { kind: 'invalid', detail: `The rule ${missing} is missing` };
+    }
+    const item = { id: RULE_ORDER_DOCUMENT_ID, rules: ids } as const;
+    const result = await this.#options.order.put(item, revision === 0 ? undefined : revision);
+    if (result.kind !== 'stored') return { kind: 'conflict' };
+    return { kind: 'stored', revision: result.stored.revision };
   }
 
   /**
@@ -78,16 +117,23 @@ export class BridgeDefinitions {
     let connectors: readonly StoredDefinition<Connector>[] | undefined;
     let rules: readonly StoredDefinition<BridgeRule>[] | undefined;
     let removed: ReadonlyMap<string, number> | undefined;
+    let order: readonly string[] | undefined;
     bridge.apply(config.bridgeRules, this.ground(merged(config.bridges, [])));
     const changed = (): void => {
       // Rules come to nothing without their connectors.
       if (connectors === undefined || rules === undefined) return;
-      const all = merged(config.bridgeRules, rules).map(({ item }) => item);
+      const all = ordered(merged(config.bridgeRules, rules), order).map(({ item }) => item);
       bridge.apply(all, this.ground(merged(config.bridges, connectors)), removed);
     };
     stores.connectors.watch((stored) => {
       connectors = stored;
       this.#known = merged(config.bridges, stored).map(({ item }) => item);
+      changed();
+    });
+    stores.order.watch((stored) => {
+      const next = stored[0]?.item.rules;
+      if (isDeepStrictEqual(order, next)) return;
+      order = next;
       changed();
     });
     stores.rules.watch((stored, gone) => {
@@ -98,6 +144,16 @@ export class BridgeDefinitions {
   }
 }
 
+/** Those that nobody has ordered come behind: of the configuration as they stand there, then by their ids. */
+function ordered(
+  rules: readonly StoredDefinition<BridgeRule>[],
+  order: readonly string[] = [],
+): readonly StoredDefinition<BridgeRule>[] {
+  const places = new Map(order.map((id, place) => [id, place]));
+  const placeOf = ({ item }: StoredDefinition<BridgeRule>) => places.get(item.id) ?? order.length;
+  return rules.toSorted((one, other) => placeOf(one) - placeOf(other));
+}
+
 function merged<Item extends { readonly id: string }>(
   configured: readonly Item[],
   stored: readonly StoredDefinition<Item>[],
@@ -105,6 +161,8 @@ function merged<Item extends { readonly id: string }>(
   const ids = new Set(configured.map(({ id }) => id));
   return [
     ...configured.map((item) => ({ item, source: 'config' as const, revision: 0 })),
-    ...stored.filter(({ item }) => !ids.has(item.id)),
+    ...stored
+      .filter(({ item }) => !ids.has(item.id))
+      .toSorted((one, other) => (one.item.id < other.item.id ? -1 : 1)),
   ];
 }

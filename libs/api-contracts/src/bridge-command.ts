@@ -22,6 +22,8 @@ export interface WireRuleMetrics {
 export type BridgeCommand =
   | { readonly kind: 'restart-bridge'; readonly id: string }
   | { readonly kind: 'bridge-metrics' }
+  /** The ids of all rules, if the order in force has this revision. */
+  | { readonly kind: 'order-rules'; readonly ids: readonly string[]; readonly revision: number }
   /** Sets back what the rules of a bridge have counted on the node. */
   | { readonly kind: 'reset-bridge-metrics'; readonly id: string };
 
@@ -30,4 +32,8 @@ export interface BridgeAnswers {
   readonly 'restart-bridge': { readonly kind: 'restarting' | 'stopped' | 'absent' };
   readonly 'bridge-metrics': { readonly rules: readonly WireRuleMetrics[] };
   readonly 'reset-bridge-metrics': Readonly<Record<string, never>>;
+  readonly 'order-rules':
+    | { readonly kind: 'stored'; readonly revision: number }
+    | { readonly kind: 'conflict' }
+    | { readonly kind: 'invalid'; readonly detail: string };
 }

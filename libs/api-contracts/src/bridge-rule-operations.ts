@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   bridgeRuleCreateSchema,
+  bridgeRuleOrderSchema,
   bridgeRulePatchSchema,
   bridgeRuleReplaceSchema,
   bridgeRuleSchema,
@@ -12,6 +13,7 @@ import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 
 const etag = { ETag: 'The revision of the rule.' };
+const orderEtag = { ETag: 'The revision of the order of rules; send it as If-Match.' };
 const ifMatch = { 'If-Match': 'The ETag last read, or `*`.' };
 
 const exampleBody = {
@@ -29,6 +31,7 @@ const exampleBody = {
 const exampleRule = { ...exampleBody, partition: 'key', source: 'api', enabled: true };
 const exampleShown = {
   ...exampleRule,
+  position: 1,
   states: [{ node: 'node-1', state: 'running', last_error: null, spool: null }],
 };
 
@@ -39,11 +42,15 @@ export const BRIDGE_RULE_OPERATIONS = {
     path: '/api/v1/bridge-rules',
     tag: 'Bridge',
     summary: 'List bridge rules',
-    description: 'In the order of their ids, those of the configuration included.',
+    description:
+      'In the order of their ids, those of the configuration included; `position` is the place of each when a message comes.',
     scope: 'bridge_rules:read',
     query: z.strictObject({ ...pageQuery, ...filterQuery(BRIDGE_RULE_FILTERS) }),
     replies: {
-      200: pageReply('A page of rules.', listOf('BridgeRuleList', bridgeRuleSchema)),
+      200: {
+        ...pageReply('A page of rules.', listOf('BridgeRuleList', bridgeRuleSchema)),
+        headers: { ...orderEtag, Link: 'The next page, `rel="next"`.' },
+      },
     },
     problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {
@@ -53,6 +60,26 @@ export const BRIDGE_RULE_OPERATIONS = {
         meta: { partial: false, unavailable_nodes: [] },
       },
     },
+  },
+  orderBridgeRules: {
+    method: 'put',
+    path: '/api/v1/bridge-rules/order',
+    tag: 'Bridge',
+    summary: 'Put the bridge rules into another order',
+    description:
+      'All of them, those of the configuration too. Every rule that fits a message is asked, in this order: where a buffer has no room for all, the first have it. Records of different rules are sent independently of each other. In force on every node within two seconds; rules made later come behind.',
+    scope: 'bridge_rules:write',
+    query: z.strictObject({}),
+    body: bridgeRuleOrderSchema,
+    headers: { 'If-Match': 'The ETag of the list. Required.' },
+    replies: {
+      200: { description: 'Ordered.', schema: bridgeRuleOrderSchema, headers: orderEtag },
+    },
+    problems: [
+      ...(['precondition-failed', 'precondition-required', 'unprocessable'] as const),
+      ...(['node-unavailable', 'storage-unavailable'] as const),
+    ],
+    example: { body: { ids: ['telemetry'] }, reply: { ids: ['telemetry'] } },
   },
   createBridgeRule: {
     method: 'post',

@@ -8,6 +8,10 @@ const ruleId = z
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/)
   .describe('1 to 64 letters, digits, dots, hyphens and underscores; not `.` or `..`.');
 
+const newRuleId = ruleId.refine((id) => id !== 'order', {
+  error: 'must not be `order`, which stands for the order of all rules',
+});
+
 const bridgeId = z
   .string()
   .max(64)
@@ -236,10 +240,10 @@ const inward = {
     ),
 };
 
-const toKafka = named('MqttToKafkaRule', z.strictObject({ id: ruleId, ...kafkaWay }));
-const toRabbitmq = named('MqttToRabbitmqRule', z.strictObject({ id: ruleId, ...rabbitmqWay }));
-const toWebhook = named('MqttToWebhookRule', z.strictObject({ id: ruleId, ...webhookWay }));
-const toMqtt = named('KafkaToMqttRule', z.strictObject({ id: ruleId, ...inward }));
+const toKafka = named('MqttToKafkaRule', z.strictObject({ id: newRuleId, ...kafkaWay }));
+const toRabbitmq = named('MqttToRabbitmqRule', z.strictObject({ id: newRuleId, ...rabbitmqWay }));
+const toWebhook = named('MqttToWebhookRule', z.strictObject({ id: newRuleId, ...webhookWay }));
+const toMqtt = named('KafkaToMqttRule', z.strictObject({ id: newRuleId, ...inward }));
 
 /** A rule to create. Its id is chosen by the caller. */
 export const bridgeRuleCreateSchema = named(
@@ -326,6 +330,13 @@ export const bridgeRuleSchema = named(
     on_error: z.enum(['skip', 'stop', 'dlq']).optional(),
     dead_letter_topic: z.string().optional(),
     start_when: z.enum(['always', 'subscribers']).optional(),
+    position: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Its place in the order of all rules. In replies to GET only, and no part of the ETag.',
+      ),
     states: z
       .array(bridgeRuleStateSchema)
       .optional()
@@ -343,6 +354,12 @@ export type BridgeRuleSpool = z.infer<typeof bridgeRuleSpoolSchema>;
 
 /** The schema that a rule to Kafka writes values by. */
 export type BridgeRuleSchema = z.output<typeof bridgeRuleSchemaSchema>;
+
+/** The order of all rules. */
+export const bridgeRuleOrderSchema = named(
+  'BridgeRuleOrder',
+  z.strictObject({ ids: z.array(z.string().min(1).max(256)).min(1).max(10_000) }),
+);
 
 /** How a rule fares on one node. */
 export type BridgeRuleState = z.infer<typeof bridgeRuleStateSchema>;

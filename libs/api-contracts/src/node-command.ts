@@ -381,7 +381,8 @@ export interface NodeAnswers
   };
   readonly 'put-bridge': WireBridgeChange;
   readonly 'remove-bridge': WireBridgeChange;
-  readonly rules: { readonly rules: readonly WireStoredRule[] };
+  /** In their order. */
+  readonly rules: { readonly rules: readonly WireStoredRule[]; readonly orderRevision: number };
   readonly 'rule-states': { readonly states: readonly WireRuleState[] };
   readonly 'put-rule': WireRuleChange;
   readonly 'remove-rule': WireRuleChange;

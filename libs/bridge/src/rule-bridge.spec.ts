@@ -258,6 +258,30 @@ describe('RuleBridge', () => {
     expect(bridge.status()).toEqual([{ id: 'r1', state: 'running', lastError: undefined }]);
   });
 
+  it('gives the room of a full buffer to the rules that come first', async () => {
+    const first = rule({ ack: 'none' });
+    const second = rule({ id: 'r2', ack: 'none' });
+    for (const rules of [
+      [first, second],
+      [second, first],
+    ]) {
+      bridge.apply(rules);
+      kafka().away = true;
+      kafka('r2').away = true;
+      const before = { r1: kafka().stored.length, r2: kafka('r2').stored.length };
+      offer({ payload: Buffer.alloc(6_000) });
+      kafka().away = false;
+      kafka('r2').away = false;
+      await pass(5_000);
+      const [winner] = rules;
+      expect({
+        r1: kafka().stored.length - before.r1,
+        r2: kafka('r2').stored.length - before.r2,
+      }).toEqual({ r1: winner === first ? 1 : 0, r2: winner === second ? 1 : 0 });
+    }
+    expect(counts['dropped/buffer_full']).toBe(2);
+  });
+
   it('refuses or drops what the buffer cannot hold, and counts it', async () => {
     kafka().away = true;
     kafka('r2').away = true;

@@ -54,6 +54,8 @@ export class RuleBridge implements Bridge {
   /** What was last said of rules that cannot run. */
   readonly #faults = new Map<string, string>();
   readonly #rules = new Map<string, RunningRule>();
+  /** The places of all rules in their order. */
+  #places = new Map<string, number>();
   /** Rules that were taken out and still send what they hold. */
   readonly #leaving = new Map<RunningRule, Promise<void>>();
   #stopped: RuleStatus[] = [];
@@ -111,6 +113,8 @@ export class RuleBridge implements Bridge {
     const moved = this.#connect(ground);
     this.#leftovers.know({ known: new Set(rules.map(({ id }) => id)), removed });
     this.#forgetCounts(rules);
+    this.#places = new Map(rules.map(({ id }, place) => [id, place]));
+    this.#version += 1;
     const isAtWork = ({ enabled, bridge }: BridgeRule): boolean =>
       enabled && this.#connections.get(bridge)?.connector.enabled !== false;
     const wanted = new Map(rules.filter(isAtWork).map((rule) => [rule.id, rule]));
@@ -268,8 +272,14 @@ export class RuleBridge implements Bridge {
     if (cached !== undefined) return cached;
     const rules: OutboundRule[] = [];
     this.#trie.match(topic, rules);
+    // Whoever comes first has what room there is.
+    rules.sort((one, other) => this.#placeOf(one) - this.#placeOf(other));
     this.#matches.set(topic, this.#version, rules);
     return rules;
+  }
+
+  #placeOf({ rule }: OutboundRule): number {
+    return this.#places.get(rule.id) ?? 0;
   }
 
   #gate(done: PublishDone, publisher: string): AckGate {

@@ -12,3 +12,13 @@ export interface ConfigDocument {
 
 /** The only id of a {@link ConfigDocument}. */
 export const CONFIG_DOCUMENT_ID = 'config';
+
+/** In which order the rules of bridges are asked for a message, as it was set at run time. */
+export interface RuleOrderDocument {
+  readonly id: 'rule-order';
+  /** The ids of all rules there were. */
+  readonly rules: readonly string[];
+}
+
+/** The only id of a {@link RuleOrderDocument}. */
+export const RULE_ORDER_DOCUMENT_ID = 'rule-order';

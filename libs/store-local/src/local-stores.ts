@@ -9,6 +9,7 @@ import {
   type DelayedStore,
   type ExclusiveStore,
   type RetainedStore,
+  type RuleOrderDocument,
   type RuleStore,
   type SessionStore,
   type TopicMetricDefinition,
@@ -32,7 +33,7 @@ export interface LocalStoresOptions {
 }
 
 /** What is kept of settings that were made at run time, by its id. */
-export type SettingsDocument = FlappingDocument | ConfigDocument | AuthDocument;
+export type SettingsDocument = FlappingDocument | ConfigDocument | AuthDocument | RuleOrderDocument;
 
 /** The stores of an embedded node. */
 export interface LocalStores {

@@ -99,9 +99,10 @@ export class BridgeCommands {
     return { steps: await bridge.test(connector, { target, withinMs }) };
   }
 
-  /** All rules. */
-  async list(): Promise<readonly WireStoredRule[]> {
-    return (await this.#options.definitions.rules()).map(wireRuleOf);
+  /** All rules, in their order. */
+  async list(): Promise<NodeAnswers['rules']> {
+    const { rules, orderRevision } = await this.#options.definitions.orderedRules();
+    return { rules: rules.map(wireRuleOf), orderRevision };
   }
 
   /** How each rule fares on this node. */

@@ -224,7 +224,10 @@ function setUp() {
       log,
     },
     bridges: {
-      definitions: new BridgeDefinitions({ config, connectors, rules }),
+      definitions: new BridgeDefinitions({
+        ...{ config, connectors, rules },
+        order: new LocalDefinitionStore('settings'),
+      }),
       connectors,
       rules,
       policy,
@@ -290,6 +293,7 @@ describe('rules', () => {
     expect(await handler.handle({ kind: 'rules' })).toEqual({
       kind: 'done',
       answer: {
+        orderRevision: 0,
         rules: [
           { rule: rule('fixed'), source: 'config', revision: 0 },
           { rule: { ...rule('made'), bridge: 'made' }, source: 'api', revision: 3 },

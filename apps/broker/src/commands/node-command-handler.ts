@@ -152,13 +152,14 @@ export class NodeCommandHandler {
       case 'remove-bridge':
         return this.#bridges.removeBridge(command);
       case 'rules':
-        return { rules: await this.#bridges.list() };
+        return await this.#bridges.list();
       case 'rule-states':
         return { states: this.#bridges.states() };
       case 'restart-bridge':
       case 'bridge-metrics':
       case 'reset-bridge-metrics':
-        return answerOnBridges(this.#options.bridges.bridge, command);
+      case 'order-rules':
+        return await answerOnBridges(this.#options.bridges, command);
       case 'dead-letters':
       case 'remove-dead-letters':
       case 'replay-dead-letters':
