@@ -62,7 +62,11 @@ async function open({ cores, build, nodes }, { group, directory }, name) {
   const cluster = await startCluster(group, { ...options });
   const api = await startApi(group, {
     ...{ redis: cluster.redis, core: cores.generator, build },
-    settings: { SKEIN_API_RATE_LIMITS_REQUESTS_PER_SECOND: '0', SKEIN_BACKUPS_DIR: backups },
+    settings: {
+      SKEIN_API_RATE_LIMITS_REQUESTS_PER_SECOND: '0',
+      SKEIN_API_RATE_LIMITS_PUBLISHES_PER_SECOND: '0',
+      SKEIN_BACKUPS_DIR: backups,
+    },
   });
   const client = new ApiClient({ server: api.origin });
   const isReady = async () =>

@@ -169,6 +169,11 @@ export class SimRetainedStore implements RetainedStore {
     }
   }
 
+  dollarLevels(): Promise<readonly string[]> {
+    const { link, redis } = this.#parts;
+    return link.call(() => redis.retained.dollarLevels());
+  }
+
   list(query: RetainedQuery): Promise<RetainedPage> {
     const { link, redis } = this.#parts;
     return link.call(() => redis.retained.list(query));

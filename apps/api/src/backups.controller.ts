@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BackupView, Input, List, LongOperation } from '#libs/api-contracts';
@@ -53,7 +53,8 @@ export class BackupsController {
     const { encryption, file } = body;
     const id = randomUUID();
     // A place and a key that are not there are told of at once.
-    this.store.pathOf(file ?? id);
+    if (file === undefined) await this.store.requireWritable();
+    else this.store.pathOf(file);
     const secret = this.store.secret();
     if (encryption === 'aes-256-gcm' && secret === undefined) {
       const detail = 'backups.key is not set: nothing can be enciphered';
@@ -89,8 +90,11 @@ export class BackupsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const backup = await this.store.get(path.backup_id);
-    const source = createReadStream(await this.store.requireHere(backup));
+    const file = await this.store.requireHere(backup);
+    const { size } = await stat(file);
+    const source = createReadStream(file);
     void reply
+      .header('content-length', size)
       .header('content-type', 'application/octet-stream')
       .header('content-disposition', `attachment; filename="${backup.file}"`)
       .header('etag', `"${backup.sha256}"`)

@@ -31,6 +31,11 @@ export interface RetainedStore {
    * @remarks A piece is read when it is asked for: whoever reads them need not have room for all. It is as the store has it then.
    */
   match(filter: string): AsyncIterable<readonly Message[]>;
+  /**
+   * The first levels of topics that begin with `$`, which no filter finds that begins with a wildcard: who wants all messages asks for
+   * `#` and for what is below each of these.
+   */
+  dollarLevels(): Promise<readonly string[]>;
   /** A page of retained messages. */
   list(query: RetainedQuery): Promise<RetainedPage>;
   /** Messages kept and their bytes, topics and properties included, as this node knows it; read at scrape time, never waits. */

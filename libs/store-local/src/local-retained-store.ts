@@ -69,6 +69,10 @@ export class LocalRetainedStore implements RetainedStore {
     }
   }
 
+  async dollarLevels(): Promise<readonly string[]> {
+    return this.#topics.dollarLevels();
+  }
+
   async list({ filter, after, limit }: RetainedQuery): Promise<RetainedPage> {
     // One more than asked for tells whether this page is the last.
     const query = { filter, after, limit: limit + 1 };

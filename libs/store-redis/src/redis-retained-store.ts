@@ -74,6 +74,10 @@ export class RedisRetainedStore implements RetainedStore {
     yield* this.#read(index.match(filter, Date.now()));
   }
 
+  async dollarLevels(): Promise<readonly string[]> {
+    return (await this.#catalog.upToDate()).dollarLevels();
+  }
+
   async list(query: RetainedQuery): Promise<RetainedPage> {
     const { filter, after, limit } = query;
     if (limit <= 0) return { messages: [], nextAfter: undefined };

@@ -83,6 +83,11 @@ export class RetainedIndex {
     return this.#topics.match(filter, Infinity).filter((topic) => this.#isLive(topic, nowMs));
   }
 
+  /** As of topics, expired or not. */
+  dollarLevels(): readonly string[] {
+    return this.#topics.dollarLevels();
+  }
+
   /** The first `limit` topics after one that a filter matches and whose messages have not expired, in order. */
   list(query: LiveQuery): readonly string[] {
     const { filter, limit, nowMs } = query;

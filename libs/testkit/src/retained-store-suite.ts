@@ -145,6 +145,15 @@ function matchCases(current: Current): void {
       expect(await topicsOf(store, filter)).toEqual(expected.toSorted());
     });
 
+    it('tells where those are that no wildcard in front finds', async () => {
+      const { store } = current();
+      await store.store(['$a', '$a/b', '$b/c/d', 'a/$c'].map((topic) => retained(topic)));
+      expect((await store.dollarLevels()).toSorted()).toEqual(['$a', '$b']);
+      expect(await topicsOf(store, '$a/#')).toEqual(['$a', '$a/b']);
+      await store.store(['$a', '$a/b'].map((topic) => retained(topic, { payload: EMPTY })));
+      expect(await store.dollarLevels()).toEqual(['$b']);
+    });
+
     it('gives many in pieces, each as it is when it is asked for', async () => {
       const { store } = current();
       const count = 1_000;

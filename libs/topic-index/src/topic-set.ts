@@ -79,6 +79,16 @@ export class TopicSet {
     return node.topic !== undefined;
   }
 
+  /** The first levels that begin with `$`: what is below them is matched by no filter that begins with a wildcard [MQTT-4.7.2-1]. */
+  dollarLevels(): string[] {
+    const levels: string[] = [];
+    const children = this.#root.children();
+    for (let child = children.next(); child.done !== true; child = children.next()) {
+      if (child.value.level.startsWith('$')) levels.push(child.value.level);
+    }
+    return levels;
+  }
+
   /** At most `limit` topics that a filter matches, in no particular order; stops walking at the limit. */
   match(filter: string, limit: number): string[] {
     const found: string[] = [];

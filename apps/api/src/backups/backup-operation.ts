@@ -13,7 +13,7 @@ import {
   type SectionSummary,
 } from './archive-format.ts';
 import { BackupNodes } from './backup-nodes.ts';
-import { sourcesOf } from './backup-sources.ts';
+import { ListingLostError, sourcesOf } from './backup-sources.ts';
 import { BackupStore, type StoredBackup } from './backup-store.ts';
 
 /** What is asked of a backup. */
@@ -27,6 +27,18 @@ export interface BackupInput {
 
 /** So many items are counted at a time. */
 const REPORT_ITEMS = 200;
+const TRIES = 5;
+/** What a file system says of itself, and not of a name. */
+const FILE_CODES = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'ENOENT',
+  'ESTALE',
+]);
 
 /** Makes a backup, or takes up one that is there. */
 export const BACKUP_OPERATION: OperationKind<BackupInput> = {
@@ -36,7 +48,7 @@ export const BACKUP_OPERATION: OperationKind<BackupInput> = {
     const store = new BackupStore(parts.config, parts.state);
     const backup =
       input.file === undefined
-        ? await made(input, { run, parts, store })
+        ? await madeAtLast(input, { run, parts, store })
         : await takenUp({ ...input, file: input.file }, { run, store });
     await store.add(backup);
     return { backup: await store.present(backup) };
@@ -47,6 +59,17 @@ interface Making {
   readonly run: OperationRun;
   readonly parts: OperationParts;
   readonly store: BackupStore;
+}
+
+/** Begins anew when a node goes away that had told a part. */
+async function madeAtLast(input: BackupInput, making: Making): Promise<StoredBackup> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await made(input, making);
+    } catch (error) {
+      if (!(error instanceof ListingLostError) || tries === TRIES) throw problemOfFile(error);
+    }
+  }
 }
 
 /** After a crash it is made anew: its file is not there before it is whole. */
@@ -125,8 +148,14 @@ export async function checkArchive(
 
 /** A fault of an archive as a caller is told it. */
 export function problemOfArchive(error: unknown): unknown {
-  if (!(error instanceof ArchiveFault)) return error;
+  if (!(error instanceof ArchiveFault)) return problemOfFile(error);
   return new ProblemError('unprocessable', `The archive cannot be read. ${error.message}`);
+}
+
+function problemOfFile(error: unknown): unknown {
+  const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown };
+  if (typeof code !== 'string' || syscall === undefined || !FILE_CODES.has(code)) return error;
+  return new ProblemError('storage-unavailable', `backups.dir cannot be used: ${code}`);
 }
 
 function describe(

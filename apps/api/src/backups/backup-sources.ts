@@ -8,6 +8,13 @@ import type { BackupNodes } from './backup-nodes.ts';
 
 const SESSIONS_PAGE = 200;
 
+/** The node that listed retained messages has gone, and what it had not told of them. */
+export class ListingLostError extends ProblemError {
+  constructor() {
+    super('node-unavailable', 'The node that listed retained messages has gone');
+  }
+}
+
 type Item = Omit<ArchiveItem, 'section'>;
 
 /** What a backup is made of, section by section; pages are read when they are asked for. */
@@ -61,10 +68,7 @@ async function* retainedOf(nodes: BackupNodes): AsyncGenerator<Item, void, undef
   const listing = randomUUID();
   for (let page = 0, hasMore = true; hasMore; page += 1) {
     const found = await nodes.ask<'backup-retained'>({ kind: 'backup-retained', listing, page });
-    if (found.kind === 'lost') {
-      const detail = 'The node that listed retained messages has gone; make the backup again';
-      throw new ProblemError('node-unavailable', detail);
-    }
+    if (found.kind === 'lost') throw new ListingLostError();
     for (const message of found.messages) yield whole(message);
     ({ hasMore } = found);
   }

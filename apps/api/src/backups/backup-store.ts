@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { BackupView } from '#libs/api-contracts';
@@ -68,6 +68,14 @@ export class BackupStore {
     );
   }
 
+  /** @throws ProblemError 422 when no file can be made in the directory. */
+  async requireWritable(): Promise<void> {
+    const dir = this.pathOf('');
+    await access(dir, constants.W_OK).catch((error: unknown) => {
+      throw new ProblemError('unprocessable', `backups.dir cannot be written to: ${codeOf(error)}`);
+    });
+  }
+
   /** Whether its file can be read here. */
   async isHere({ file }: Pick<StoredBackup, 'file'>): Promise<boolean> {
     if (this.#config.dir === undefined) return false;
@@ -117,4 +125,8 @@ export class BackupStore {
 
 function compare({ id: one }: StoredBackup, { id: other }: StoredBackup): number {
   return one < other ? -1 : 1;
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { readonly code?: unknown } | undefined)?.code);
 }

@@ -202,7 +202,7 @@ describe('retained messages', () => {
     };
 
   it('come in pages, of which the latest may be asked for again', async () => {
-    const messages = ['a', 'b', 'c'].map((topic) =>
+    const messages = ['a', 'b', '$own', '$own/c'].map((topic) =>
       retainedOf(topic, { payload: new Uint8Array(500_000) }),
     );
     await from.retained.store(messages);

@@ -26,7 +26,7 @@ import { SessionParts, draftOf, queuedOf } from './session-parts.ts';
 export interface BackupCommandsOptions {
   readonly admin: { readonly sessions: Pick<NodeAdmin['sessions'], 'restore'> };
   readonly sessions: Pick<SessionStore, 'owners' | 'ownedBy' | 'load' | 'read'>;
-  readonly retained: Pick<RetainedStore, 'match' | 'store'>;
+  readonly retained: Pick<RetainedStore, 'match' | 'dollarLevels' | 'store'>;
   readonly delayed: Pick<DelayedStore, 'page' | 'add'>;
   /** Undefined where delayed publish is switched off. */
   readonly delays: { readonly messagesMax: number; readonly bytesMax: number } | undefined;
@@ -127,7 +127,7 @@ export class BackupCommands {
   #list(name: string): void {
     this.#forget();
     const timer = setTimeout(() => this.#forget(), LISTING_IDLE_MS).unref();
-    const pieces = this.#options.retained.match('#')[Symbol.asyncIterator]();
+    const pieces = allOf(this.#options.retained);
     this.#retained = { name, pieces, waiting: [], given: 0, page: -1, latest: LOST, timer };
   }
 
@@ -255,4 +255,11 @@ async function inGroups<Item, Outcome>(
     outcomes.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(each))));
   }
   return outcomes;
+}
+
+async function* allOf(
+  retained: Pick<RetainedStore, 'match' | 'dollarLevels'>,
+): AsyncGenerator<readonly Message[], void, undefined> {
+  yield* retained.match('#');
+  for (const level of await retained.dollarLevels()) yield* retained.match(`${level}/#`);
 }
