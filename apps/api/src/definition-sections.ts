@@ -11,6 +11,7 @@ import type {
   BridgeCreate,
   BridgeRuleCreate,
   DefinedUser,
+  DefinitionResult,
   WireBan,
 } from '#libs/api-contracts';
 import { presentRule as presentAclRule, wireRuleOf as wireAclRuleOf } from './access-presenter.ts';
@@ -32,14 +33,19 @@ const USERS = new Definitions('user');
 const BANS = new Definitions('ban');
 const ACL = new Definitions('list of ACL rules');
 
-/** The kinds of what is defined over REST. */
+/** A kind of what nodes keep. */
+export type NodeSection<Item> = DefinitionSection<Item> & {
+  readonly name: Exclude<DefinitionResult['section'], 'roles' | 'webhooks'>;
+};
+
+/** The kinds of what is defined over REST and kept by nodes. */
 export interface DefinitionSections {
-  readonly users: DefinitionSection<DefinedUser>;
+  readonly users: NodeSection<DefinedUser>;
   /** One item: the list. */
-  readonly acl_rules: DefinitionSection<readonly AclRuleView[]>;
-  readonly bans: DefinitionSection<BanCreate>;
-  readonly bridges: DefinitionSection<BridgeCreate>;
-  readonly bridge_rules: DefinitionSection<BridgeRuleCreate>;
+  readonly acl_rules: NodeSection<readonly AclRuleView[]>;
+  readonly bans: NodeSection<BanCreate>;
+  readonly bridges: NodeSection<BridgeCreate>;
+  readonly bridge_rules: NodeSection<BridgeRuleCreate>;
   /** The list of ACL rules as it is, with those behind it that are not in it. */
   mergedAcl(rules: readonly AclRuleView[]): Promise<readonly AclRuleView[]>;
 }
@@ -62,7 +68,7 @@ export function sectionsOf(cluster: Cluster): DefinitionSections {
   };
 }
 
-function bridgeSection(cluster: Cluster): DefinitionSection<BridgeCreate> {
+function bridgeSection(cluster: Cluster): NodeSection<BridgeCreate> {
   return {
     name: 'bridges',
     idOf: ({ id }) => id,
@@ -86,7 +92,7 @@ function bridgeSection(cluster: Cluster): DefinitionSection<BridgeCreate> {
   };
 }
 
-function ruleSection(cluster: Cluster): DefinitionSection<BridgeRuleCreate> {
+function ruleSection(cluster: Cluster): NodeSection<BridgeRuleCreate> {
   const required = (change: { readonly kind: string; readonly detail?: string }): void => {
     if (change.kind === 'stored') return;
     if (change.kind === 'invalid') throw new ProblemError('unprocessable', change.detail ?? '');
@@ -114,7 +120,7 @@ function ruleSection(cluster: Cluster): DefinitionSection<BridgeRuleCreate> {
   };
 }
 
-function aclSection(cluster: Cluster): DefinitionSection<readonly AclRuleView[]> {
+function aclSection(cluster: Cluster): NodeSection<readonly AclRuleView[]> {
   return {
     name: 'acl_rules',
     idOf: () => 'general',
@@ -134,7 +140,7 @@ function aclSection(cluster: Cluster): DefinitionSection<readonly AclRuleView[]>
   };
 }
 
-function userSection(cluster: Cluster): DefinitionSection<DefinedUser> {
+function userSection(cluster: Cluster): NodeSection<DefinedUser> {
   const required = (kind: 'stored' | 'conflict' | 'absent'): void => {
     if (kind !== 'stored') throw USERS.refused(kind);
   };
@@ -178,7 +184,7 @@ function userSection(cluster: Cluster): DefinitionSection<DefinedUser> {
   };
 }
 
-function banSection(cluster: Cluster): DefinitionSection<BanCreate> {
+function banSection(cluster: Cluster): NodeSection<BanCreate> {
   return {
     name: 'bans',
     idOf: ({ kind, value }) => {

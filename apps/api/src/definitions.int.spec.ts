@@ -148,4 +148,76 @@ describe('definitions', () => {
     expect((await post(DOCUMENT, '?mode=append')).status).toBe(400);
     expect(await exported()).toMatchObject({ users: [], bridges: [] });
   });
+
+  const HEAD = { format: 'skein-definitions', version: 1 };
+  const ROLE = { id: 'plant-7', description: 'Watches plant 7', scopes: ['clients:read'] };
+  const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const HOOK = { id: 'hook7', url: 'https://hook.example/', events: ['client.connected'] };
+
+  it('have roles and webhooks, whose secrets go in and do not come out', async () => {
+    const given = { ...HEAD, roles: [ROLE], webhooks: [{ ...HOOK, secret: SECRET }] };
+    const tried = await post(given, '?dry_run=true');
+    expect(outcomesOf(tried)).toEqual(['roles plant-7 created', 'webhooks hook7 created']);
+    expect(await exported()).toMatchObject({ roles: [], webhooks: [] });
+    await post(given);
+    const document = await exported();
+    expect(document).toMatchObject({ roles: [ROLE], webhooks: [HOOK] });
+    expect(JSON.stringify(document)).not.toContain(SECRET);
+    // The usual way: what has come out is changed a little and goes in again, without the secret.
+    const again = outcomesOf(await post(document));
+    expect(again).toEqual(
+      expect.arrayContaining(['roles plant-7 unchanged', 'webhooks hook7 unchanged']),
+    );
+    const scopes = ['clients:read', 'topics:read'];
+    const changed = {
+      ...{ ...HEAD, roles: [{ ...ROLE, scopes }] },
+      webhooks: [{ ...HOOK, description: 'new' }],
+    };
+    expect(outcomesOf(await post(changed))).toEqual([
+      'roles plant-7 replaced',
+      'webhooks hook7 replaced',
+    ]);
+    expect(await exported()).toMatchObject(changed);
+    const none = await post({ ...HEAD, roles: [], webhooks: [] }, '?mode=replace');
+    expect(outcomesOf(none)).toEqual(['roles plant-7 removed', 'webhooks hook7 removed']);
+    expect(await exported()).toMatchObject({ roles: [], webhooks: [] });
+  });
+
+  it.each([
+    ['a role that is built in', { roles: [{ ...ROLE, id: 'admin' }] }, 'configuration'],
+    ['a new webhook without its secret', { webhooks: [HOOK] }, 'secret: has to be given'],
+    [
+      'a webhook that leads into a private network',
+      { webhooks: [{ ...HOOK, url: 'http://10.0.0.1/', secret: SECRET }] },
+      'api.webhooks.allowPrivate',
+    ],
+  ])('say in a dry run too why %s fails', async (_, sections, detail) => {
+    for (const query of ['?dry_run=true', '']) {
+      expect(await post({ ...HEAD, ...sections }, query)).toMatchObject({
+        status: 200,
+        body: { results: [{ outcome: 'failed', detail: expect.stringContaining(detail) }] },
+      });
+    }
+  });
+
+  it('give nobody more than the caller has', async () => {
+    const scopes = ['definitions:read', 'definitions:write', 'roles:write', 'clients:read'];
+    const key = await operate(api, 'createApiKey', { json: { name: 'small', scopes } });
+    const { secret } = key.body as { secret: string };
+    const headers = { authorization: `Bearer ${secret}` };
+    const send = (json: object) => operate(api, 'importDefinitions', { json, headers });
+    const more = { ...ROLE, id: 'more', scopes: ['clients:read', 'users:write'] };
+    const { body } = await send({ ...HEAD, roles: [ROLE, more] });
+    expect(body).toMatchObject({
+      results: [
+        { id: 'plant-7', outcome: 'created' },
+        { id: 'more', outcome: 'failed', detail: expect.stringContaining('users:write') },
+      ],
+    });
+    expect((await send({ ...HEAD, webhooks: [] })).status).toBe(403);
+    // Nor take from others: one who has more keeps it.
+    await post({ ...HEAD, roles: [more] });
+    const taken = await send({ ...HEAD, roles: [{ ...more, scopes: [] }] });
+    expect(taken.body).toMatchObject({ results: [{ outcome: 'failed' }] });
+  });
 });

@@ -7,6 +7,7 @@ import { knownCaller } from './guard/caller.ts';
 import { requireNotAbove, requireRoleGrantable } from './guard/grants.ts';
 import type { Guard } from './guard/guard.ts';
 import { newId } from './guard/key-secret.ts';
+import { RoleChanges } from './guard/role-changes.ts';
 import { builtInRoles, isBuiltIn } from './guard/roles.ts';
 import type { StoredRole, StoredRoleBinding } from './guard/stored.ts';
 import { Definitions } from './http/definitions.ts';
@@ -18,7 +19,6 @@ import { GUARD, PAGES } from './tokens.ts';
 
 const ROLES = new Definitions('role');
 const BINDINGS = new Definitions('role binding');
-const ROLES_MAX = 1_000;
 const BINDINGS_MAX = 10_000;
 
 type WantedBinding = Pick<StoredRoleBinding, 'role' | 'subject'>;
@@ -57,7 +57,7 @@ export class RolesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RoleView> {
     if (isBuiltIn(body.id)) throw ROLES.exists();
-    const stored = await this.#make(body, request);
+    const stored = await new RoleChanges(this.guard).make(body, knownCaller(request));
     if (stored === undefined) throw ROLES.exists();
     void reply.header('location', `/api/v1/roles/${body.id}`);
     return shownRole(stored, reply);
@@ -87,22 +87,14 @@ export class RolesController {
       if (!/^[a-z][a-z0-9_-]{0,63}$/.test(role.id)) {
         throw faulty('/path/role_id', 'That is no id of a role');
       }
-      const made = await this.#make(role, request);
+      const made = await new RoleChanges(this.guard).make(role, knownCaller(request));
       if (made === undefined) throw ROLES.refused('conflict');
       void reply.status(201);
       return shownRole(made, reply);
     }
     const before = ROLES.own(await this.#findRole(role.id), request.headers['if-match']);
-    const { revision } = before;
-    requireNotAbove(knownCaller(request), new Set(before.item.scopes));
-    requireRoleGrantable(knownCaller(request), new Set(role.scopes));
-    const { roles, admins } = this.guard;
-    const result = await admins.keeping(
-      (now) => ({ ...now, roles: now.roles.map((each) => (each.id === role.id ? role : each)) }),
-      () => roles.made.store.put(role, revision),
-    );
+    const result = await new RoleChanges(this.guard).replace(before, role, knownCaller(request));
     if (result.kind !== 'stored') throw ROLES.refused(result.kind);
-    await roles.made.refresh();
     return shownRole(result.stored, reply);
   }
 
@@ -113,21 +105,8 @@ export class RolesController {
   ): Promise<void> {
     const id = path.role_id;
     const before = ROLES.own(await this.#findRole(id), request.headers['if-match']);
-    requireNotAbove(knownCaller(request), new Set(before.item.scopes));
-    const { roles, admins } = this.guard;
-    // Whoever gives a role to somebody waits for the same lock: none is given while it goes.
-    const result = await admins.keeping(
-      (now) => {
-        const isNamed = ({ role }: { readonly role?: string }) => role === id;
-        if (now.bindings.some(isNamed) || now.keys.some(isNamed)) {
-          throw new ProblemError('conflict', 'A key or a binding names the role');
-        }
-        return { ...now, roles: now.roles.filter((role) => role.id !== id) };
-      },
-      () => roles.made.store.remove(id, before.revision),
-    );
+    const result = await new RoleChanges(this.guard).remove(before, knownCaller(request));
     if (result.kind !== 'stored') throw ROLES.refused(result.kind);
-    await roles.made.refresh();
   }
 
   @Route('listRoleBindings')
@@ -238,21 +217,6 @@ export class RolesController {
     const item = builtInRoles().find((role) => role.id === id);
     if (item !== undefined) return { item, source: 'config', revision: 0 };
     return this.guard.roles.made.store.get(id);
-  }
-
-  async #make(
-    role: StoredRole,
-    request: FastifyRequest,
-  ): Promise<StoredDefinition<StoredRole> | undefined> {
-    const { made } = this.guard.roles;
-    requireRoleGrantable(knownCaller(request), new Set(role.scopes));
-    if ((await made.refresh()).size >= ROLES_MAX) {
-      throw new ProblemError('limit-reached', `There may be ${ROLES_MAX} roles`);
-    }
-    const result = await made.store.put(role, undefined);
-    if (result.kind !== 'stored') return undefined;
-    await made.refresh();
-    return result.stored;
   }
 
   /** @throws ProblemError when the role is not there, or is more than the caller has. */

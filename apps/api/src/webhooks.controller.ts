@@ -10,8 +10,6 @@ import {
 } from '#libs/api-contracts';
 import type { StoredDefinition } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
-import { placeFault } from '#libs/webhook-client';
-import { faulty } from './access-presenter.ts';
 import { knownCaller } from './guard/caller.ts';
 import { Definitions } from './http/definitions.ts';
 import { etagOf } from './http/etag.ts';
@@ -21,13 +19,17 @@ import { ProblemError } from './http/problem-error.ts';
 import { checkedItem } from './http/request-check.ts';
 import { Checked, Route } from './http/route.ts';
 import { CONFIG, PAGES, WEBHOOKS } from './tokens.ts';
-import { presentDelivery, presentWebhook, wantedOf } from './webhook-presenter.ts';
+import {
+  WEBHOOKS_MAX,
+  presentDelivery,
+  presentWebhook,
+  requirePlace,
+  wantedOf,
+} from './webhook-presenter.ts';
 import type { StoredWebhook } from './webhooks/stored-webhook.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 
 const WEBHOOKS_OF = new Definitions('webhook');
-/** Each asks each node once a second. */
-const WEBHOOKS_MAX = 32;
 
 /** Whom the cluster tells of events by HTTP. */
 @Controller()
@@ -62,7 +64,7 @@ export class WebhooksController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WebhookView> {
     const { secret, ...wanted } = body;
-    this.#requirePlace(wanted.url);
+    requirePlace(wanted.url, this.config);
     const made = await this.webhooks.create(
       {
         ...wantedOf(wanted),
@@ -158,20 +160,12 @@ export class WebhooksController {
     before: StoredDefinition<StoredWebhook>,
     { secret, ...wanted }: Input<'replaceWebhook'>['body'],
   ): Promise<StoredDefinition<StoredWebhook>> {
-    this.#requirePlace(wanted.url);
+    requirePlace(wanted.url, this.config);
     const sealed = secret === undefined ? {} : { secret: await this.webhooks.sealed(secret) };
     const item = { ...before.item, ...wantedOf(wanted), ...sealed };
     const result = await this.webhooks.replace(before, item);
     if (result.kind !== 'stored') throw WEBHOOKS_OF.refused(result.kind);
     return result.stored;
-  }
-
-  /** @throws ProblemError when the URL leads where it may not, as far as that is known before its name is looked up. */
-  #requirePlace(url: string): void {
-    if (this.config.api.webhooks.allowPrivate) return;
-    const fault = placeFault(new URL(url));
-    if (fault === undefined) return;
-    throw faulty('/url', `The URL ${fault.problem}; api.webhooks.allowPrivate permits it`);
   }
 }
 

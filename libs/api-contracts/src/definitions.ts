@@ -4,7 +4,9 @@ import { banCreateSchema } from './bans.ts';
 import { bridgeRuleCreateSchema } from './bridge-rules.ts';
 import { bridgeCreateSchema } from './bridges.ts';
 import type { Operation } from './operation.ts';
+import { roleCreateSchema } from './roles.ts';
 import { flagSchema, named, timestampSchema } from './schema.ts';
+import { definedWebhookSchema } from './webhooks.ts';
 
 /** The version of the document of definitions: a reader refuses another. */
 export const DEFINITIONS_VERSION = 1;
@@ -34,6 +36,8 @@ const sections = {
   bans: z.array(banCreateSchema).max(ITEMS_MAX).describe('Those that an administrator has made.'),
   bridges: z.array(bridgeCreateSchema).max(1000),
   bridge_rules: z.array(bridgeRuleCreateSchema).max(1000),
+  roles: z.array(roleCreateSchema).max(1000).describe('Those that are not built in.'),
+  webhooks: z.array(definedWebhookSchema).max(32),
 };
 
 /** What is defined over REST, as a document. */
@@ -58,6 +62,8 @@ const definitionsImport = named(
     bans: sections.bans.exactOptional(),
     bridges: sections.bridges.exactOptional(),
     bridge_rules: sections.bridge_rules.exactOptional(),
+    roles: sections.roles.exactOptional(),
+    webhooks: sections.webhooks.exactOptional(),
   }),
 );
 
@@ -68,7 +74,10 @@ export const definitionsImportedSchema = named(
     dry_run: z.boolean(),
     results: z.array(
       z.object({
-        section: z.enum(['users', 'acl_rules', 'bans', 'bridges', 'bridge_rules']),
+        section: z.enum([
+          ...(['users', 'acl_rules', 'bans', 'bridges', 'bridge_rules'] as const),
+          ...(['roles', 'webhooks'] as const),
+        ]),
         id: z.string().describe('Name or id; `general` for the list of ACL rules.'),
         outcome: z
           .enum(['created', 'replaced', 'unchanged', 'removed', 'failed'])
@@ -99,6 +108,8 @@ const exampleDocument = {
   bans: [],
   bridges: [],
   bridge_rules: [],
+  roles: [],
+  webhooks: [],
 };
 
 /** Operations on all that is defined over REST. */
@@ -109,7 +120,7 @@ export const DEFINITIONS_OPERATIONS = {
     tag: 'Configuration',
     summary: 'Export what is defined over REST',
     description:
-      'Stored users with their hashes, general ACL rules, bans made by administrators, bridges and bridge rules, as one document. What the configuration of nodes defines is not among it: it belongs to their files. Secrets of bridges are references.',
+      'Stored users with their hashes, general ACL rules, bans made by administrators, bridges and bridge rules, roles that are not built in, and webhooks, as one document. What the configuration of nodes defines is not among it: it belongs to their files. Secrets of bridges are references; webhooks come without theirs. Keys and role bindings are not among it.',
     scope: 'definitions:read',
     query: z.strictObject({}),
     replies: { 200: { description: 'The document.', schema: definitionsSchema } },
@@ -122,7 +133,7 @@ export const DEFINITIONS_OPERATIONS = {
     tag: 'Configuration',
     summary: 'Import definitions',
     description:
-      'Sections that the document lacks are left alone. `merge` makes and replaces what it names; `replace` also removes what it does not name. Each item is carried out by itself, bridges first, and says what became of it; whoever sends the document again goes on where it failed.',
+      'Sections that the document lacks are left alone. `merge` makes and replaces what it names; `replace` also removes what it does not name. Each item is carried out by itself, bridges first, and says what became of it; roles also need `roles:write` and give nobody more than the caller has, webhooks also need `webhooks:write`. Whoever sends the document again goes on where it failed.',
     scope: 'definitions:write',
     query: z.strictObject({
       mode: z.enum(['merge', 'replace']).default('merge'),

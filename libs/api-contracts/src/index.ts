@@ -260,12 +260,14 @@ export {
   type RoleView,
 } from './roles.ts';
 export {
+  definedWebhookSchema,
   webhookCreateSchema,
   webhookDeliverySchema,
   webhookPatchSchema,
   webhookReplaceSchema,
   webhookSchema,
   webhookTestSchema,
+  type DefinedWebhook,
   type WebhookDeliveryView,
   type WebhookTestView,
   type WebhookView,

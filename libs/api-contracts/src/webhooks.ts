@@ -105,6 +105,24 @@ export const webhookPatchSchema = named(
   }),
 );
 
+/** A webhook as definitions have it: without its secret when it comes out. */
+export const definedWebhookSchema = named(
+  'DefinedWebhook',
+  z.strictObject({
+    id: z
+      .string()
+      .max(64)
+      .regex(/^[a-z0-9]{1,64}$/),
+    ...shape,
+    secret: secret
+      .exactOptional()
+      .describe('Never exported. Needed for one that is not there yet; absent: it keeps its own.'),
+  }),
+);
+
+/** A webhook as definitions have it. */
+export type DefinedWebhook = z.output<typeof definedWebhookSchema>;
+
 const attempt = z.object({
   at: timestampSchema,
   status: z.number().int().nullable().describe('Of the answer; null when there was none.'),

@@ -11,8 +11,8 @@ import {
   type Scope,
 } from '#libs/api-contracts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { Defined, DefinitionSection } from '../definition-import.ts';
-import { sectionsOf } from '../definition-sections.ts';
+import type { Defined } from '../definition-import.ts';
+import { sectionsOf, type NodeSection } from '../definition-sections.ts';
 import type { Guard } from '../guard/guard.ts';
 import { isBuiltIn } from '../guard/roles.ts';
 import type { StoredRole, StoredRoleBinding } from '../guard/stored.ts';
@@ -76,10 +76,7 @@ export function isEqual(one: unknown, other: unknown): boolean {
   return isDeepStrictEqual(plain(one), plain(other));
 }
 
-function madeOf<Item>(
-  section: DefinitionSection<Item>,
-  schema: z.ZodType<Item>,
-): BackupDefinitions {
+function madeOf<Item>(section: NodeSection<Item>, schema: z.ZodType<Item>): BackupDefinitions {
   return {
     name: section.name,
     present: () => section.present(),

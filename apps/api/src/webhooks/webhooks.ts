@@ -1,6 +1,7 @@
 import type { WireEventPosition } from '#libs/api-contracts';
 import type { DefinitionStore, StoredDefinition } from '#libs/broker-ports';
 import { newId } from '../guard/key-secret.ts';
+import { ProblemError } from '../http/problem-error.ts';
 import { PostOffice, type Attempted } from './post-office.ts';
 import type { StoredDelivery, StoredWebhook, WebhookProgress } from './stored-webhook.ts';
 import { WebhookDispatcher, deliveriesOf, type DispatcherOptions } from './webhook-dispatcher.ts';
@@ -55,14 +56,14 @@ export class Webhooks {
 
   /** Makes one, which is told of what happens from now on; undefined when there are `max` already. */
   async create(
-    webhook: Omit<StoredWebhook, 'id'>,
+    webhook: Omit<StoredWebhook, 'id'> & { readonly id?: string },
     max: number,
   ): Promise<StoredDefinition<StoredWebhook> | undefined> {
     if ((await this.store.list()).length >= max) return undefined;
-    const item = { ...webhook, id: newId() };
+    const item = { ...webhook, id: webhook.id ?? newId() };
     await this.#beginNow(item.id);
     const result = await this.store.put(item, undefined);
-    if (result.kind !== 'stored') throw new Error('an id was made twice');
+    if (result.kind !== 'stored') throw new ProblemError('conflict', 'Its id has been taken');
     this.#dispatcher.look();
     return result.stored;
   }
