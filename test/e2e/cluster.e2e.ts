@@ -205,6 +205,30 @@ describe('Redis', () => {
     await node.stop();
   });
 
+  it('gone for a moment leaves a node ready, gone for longer it does not; the node lives on', async () => {
+    const redis = await openRedis(scope);
+    const node = await Broker.start(scope, {
+      ...{ REDIS_URL: redis.url, REDIS_READINESS_GRACE_SECONDS: 3 },
+    });
+    const check = async (): Promise<unknown> => {
+      const answer = await fetch(`http://127.0.0.1:${String(node.ops.port)}/healthz/ready?verbose`);
+      const { checks } = (await answer.json()) as { checks: Record<string, { state: string }> };
+      return [answer.status, checks['redis']?.state];
+    };
+    expect(await check()).toEqual([200, 'ok']);
+    await redis.kill();
+    const seen: unknown[] = [];
+    await until(async () => {
+      seen.push(await check());
+      expect(seen.at(-1)).toEqual([503, 'unavailable']);
+    }, WAIT_MS);
+    expect(seen).toContainEqual([200, 'ok, away for a moment']);
+    expect(await node.ops.health('live')).toBe(200);
+    await redis.restart();
+    await until(async () => expect(await check()).toEqual([200, 'ok']), WAIT_MS);
+    await node.stop();
+  });
+
   it('restarted keeps connections, sessions and what was acknowledged', async () => {
     const redis = await openRedis(scope);
     const { nodes } = await startCluster(scope, { REDIS_URL: redis.url });

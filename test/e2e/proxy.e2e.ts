@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ISubackPacket } from 'mqtt-packet';
@@ -103,4 +104,23 @@ describe('the header of a proxy', () => {
     await until(() => web.closed, WAIT_MS);
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
   });
+});
+
+it('the system looks after silent connections: TCP keep-alive is on', async () => {
+  const wsPort = Number(new URL(direct.wsUrl).port);
+  for (const port of [direct.port, wsPort]) {
+    await RawClient.open(scope, port);
+    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    await until(async () => {
+      // proc_pid_net(5): local address, remote address, state 01 (established), ..., timer 02 (keep-alive).
+      const lines = (await readFile('/proc/net/tcp', 'utf8'))
+        .split('\n')
+        .map((line) => line.trim());
+      const fields = lines.map((line) => line.split(/\s+/));
+      const accepted = fields.filter(
+        ([, from = '', , state]) => from.endsWith(local) && state === '01',
+      );
+      expect(accepted.map(([, , , , , timer = '']) => timer.slice(0, 2))).toContain('02');
+    }, WAIT_MS);
+  }
 });

@@ -112,6 +112,7 @@ describe('three nodes', () => {
       REDIS_SENTINELS: topology.sentinels.join(),
       REDIS_MASTER_NAME: topology.masterName,
       REDIS_WAIT_REPLICAS: 1,
+      REDIS_READINESS_GRACE_SECONDS: 0,
     });
     const [first, second, third] = nodes;
     const sleeper = await Client.connect(scope, third.url, durable('sleeper'));

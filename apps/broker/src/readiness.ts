@@ -1,4 +1,4 @@
-import type { Health } from '#libs/nest-support';
+import { isHealthy, type Health } from '#libs/nest-support';
 
 /** Where a node is in its life. */
 export type NodePhase = 'starting' | 'serving' | 'draining';
@@ -8,6 +8,10 @@ export interface ReadinessParts {
   readonly overload: { readonly level: number };
   readonly bus: { readonly ready?: boolean };
   readonly stores: { readonly ready: boolean };
+  /** How long Redis may be away until clients had better go elsewhere. */
+  readonly graceMs: number;
+  /** Milliseconds that only grow. */
+  readonly monotonicMs: () => number;
 }
 
 /** Whether a node is to be sent clients: for its probe, and for the API. */
@@ -18,6 +22,8 @@ export class Readiness {
   /** Since when an administrator has kept new clients away, in milliseconds since 1970. */
   maintenanceSinceMs: number | undefined;
   readonly #parts: ReadinessParts;
+  /** When Redis was first seen to be away. */
+  #awaySinceMs: number | undefined;
 
   constructor(parts: ReadinessParts) {
     this.#parts = parts;
@@ -46,13 +52,23 @@ export class Readiness {
       ...(this.maintenanceSinceMs !== undefined && { maintenance: 'on' }),
     };
     if (!this.hasRedis) return own;
-    return { ...own, redis: this.reachesRedis ? 'ok' : 'unavailable' };
+    return { ...own, redis: this.#redis() };
+  }
+
+  #redis(): string {
+    const { graceMs, monotonicMs } = this.#parts;
+    if (this.reachesRedis) {
+      this.#awaySinceMs = undefined;
+      return 'ok';
+    }
+    this.#awaySinceMs ??= monotonicMs();
+    return monotonicMs() - this.#awaySinceMs < graceMs ? 'ok, away for a moment' : 'unavailable';
   }
 
   /** What keeps clients away; empty when nothing does. */
   get obstacles(): readonly string[] {
     return Object.entries(this.checks())
-      .filter(([, state]) => state !== 'ok')
+      .filter(([, state]) => !isHealthy(state))
       .map(([name, state]) => `${name}: ${state}`);
   }
 }

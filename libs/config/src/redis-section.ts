@@ -69,6 +69,10 @@ export const redis = section({
     min: 100,
     max: 60_000,
   }),
+  readinessGraceSeconds: whole(
+    'How long Redis may be away until the readiness probe tells: a failover that is shorter takes no node out of the load balancer.',
+    { default: 15, min: 0, max: 600, unit: 's' },
+  ),
   waitReplicas: whole(
     'Replicas that must have what was written before a message of QoS > 0 is acknowledged (WAIT); publishers are refused while there are fewer. 0: Redis alone decides. See docs/redis.md.',
     { default: 0, min: 0, max: 16, unit: 'replicas' },

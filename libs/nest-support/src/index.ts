@@ -14,6 +14,12 @@ export {
   type NodeCommandClientOptions,
 } from './node-command-client.ts';
 export { NodeCommandServer, type NodeCommandServerOptions } from './node-command-server.ts';
-export { OpsServer, type Health, type MetricsPage, type OpsServerOptions } from './ops-server.ts';
+export {
+  OpsServer,
+  isHealthy,
+  type Health,
+  type MetricsPage,
+  type OpsServerOptions,
+} from './ops-server.ts';
 export { closeOnSignal, type ShutdownOptions } from './shutdown.ts';
 export { startupFault } from './startup-fault.ts';

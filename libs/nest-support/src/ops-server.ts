@@ -2,8 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Log } from '#libs/broker-ports';
 
-/** The checks of a probe: name to `ok`, or to why not. */
+/** The checks of a probe: name to `ok`, to `ok, ` and a remark, or to why not. */
 export type Health = Readonly<Record<string, string>>;
+
+/** Whether a check says that all is well. */
+export function isHealthy(state: string): boolean {
+  return state === 'ok' || state.startsWith('ok, ');
+}
 
 /** A scrape. */
 export interface MetricsPage {
@@ -25,10 +30,14 @@ export interface OpsServerOptions {
   readonly log: Log;
 }
 
-/** Serves `/metrics` and `/healthz/live|ready|startup` of a process, without credentials. */
+/**
+ * Serves `/metrics` and `/healthz/live|ready|startup` of a process, without credentials; with `?verbose` a probe tells since when each of its
+ * checks has been as it is, as far as the probe was asked, and how long they took.
+ */
 export class OpsServer {
   readonly #options: OpsServerOptions;
   readonly #server: Server;
+  readonly #seen = new Map<string, { readonly state: string; readonly since: string }>();
 
   constructor(options: OpsServerOptions) {
     this.#options = options;
@@ -69,24 +78,49 @@ export class OpsServer {
       response.setHeader('allow', 'GET, HEAD');
       return send(response, 405, { contentType: 'text/plain', body: 'method not allowed\n' });
     }
-    switch (request.url?.split('?', 1)[0] ?? '') {
+    const [path = '', query = ''] = request.url?.split('?', 2) ?? [];
+    const isVerbose = new URLSearchParams(query).has('verbose');
+    switch (path) {
       case '/metrics':
         return send(response, 200, await this.#options.metrics(request.headers.accept ?? ''));
       case '/healthz/live':
         return sendHealth(response, {});
       case '/healthz/ready':
-        return sendHealth(response, await this.#options.ready());
+        return await this.#probe(response, this.#options.ready, isVerbose);
       case '/healthz/startup':
-        return sendHealth(response, await this.#options.started());
+        return await this.#probe(response, this.#options.started, isVerbose);
       default:
         return send(response, 404, { contentType: 'text/plain', body: 'not found\n' });
     }
   }
+
+  async #probe(
+    response: ServerResponse,
+    ask: OpsServerOptions['ready'],
+    isVerbose: boolean,
+  ): Promise<void> {
+    const begunMs = performance.now();
+    const health = await ask();
+    const latency = Math.round((performance.now() - begunMs) * 1_000) / 1_000;
+    const shown = Object.entries(health).map(([name, state]) => [
+      name,
+      { state, since: this.#sinceOf(name, state), latency_ms: latency },
+    ]);
+    sendHealth(response, health, isVerbose ? Object.fromEntries(shown) : health);
+  }
+
+  #sinceOf(name: string, state: string): string {
+    const before = this.#seen.get(name);
+    if (before?.state === state) return before.since;
+    const since = new Date().toISOString();
+    this.#seen.set(name, { state, since });
+    return since;
+  }
 }
 
-function sendHealth(response: ServerResponse, checks: Health): void {
-  const healthy = Object.values(checks).every((state) => state === 'ok');
-  const body = JSON.stringify({ status: healthy ? 'ok' : 'unavailable', checks });
+function sendHealth(response: ServerResponse, health: Health, shown: object = health): void {
+  const healthy = Object.values(health).every(isHealthy);
+  const body = JSON.stringify({ status: healthy ? 'ok' : 'unavailable', checks: shown });
   send(response, healthy ? 200 : 503, { contentType: 'application/json', body: `${body}\n` });
 }
 

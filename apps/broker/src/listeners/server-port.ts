@@ -17,6 +17,12 @@ import { TlsDoor } from './tls/tls-door.ts';
 
 const BACKLOG = 4096;
 
+/**
+ * After so long without a byte the system asks whether the other end is still there: also a client without a keep-alive is noticed when it has
+ * gone without a word, and balancers keep what is silent.
+ */
+const TCP_KEEP_ALIVE_MS = 60_000;
+
 /** Who is at the other end of a connection, as far as it is known before MQTT. */
 export interface Peer {
   readonly address: string;
@@ -54,7 +60,10 @@ export class ServerPort {
       this.#refusals.add('timeout', address);
       socket.destroy();
     });
-    const socketOptions = { noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES };
+    const socketOptions = {
+      ...{ noDelay: true, highWaterMark: HIGH_WATER_MARK_BYTES },
+      ...{ keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
+    };
     this.#server = createServer(socketOptions, (socket) => this.#connected(socket));
     this.#server.maxConnections = connectionsMax;
     this.#server.on('drop', (peer) => {
