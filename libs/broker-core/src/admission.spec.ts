@@ -25,8 +25,15 @@ function newNode() {
   };
   const told = () =>
     ['authentication-failed', 'authentication-works'].map((event) => memory.log.of(event).length);
-  return { clock, login, told };
+  const timed = () => memory.counts.get('authenticationDuration');
+  return { clock, login, told, timed };
 }
+
+it('times every login, however it ends', async () => {
+  const { login, timed } = newNode();
+  for (const isAway of [true, false, false]) await login(isAway);
+  expect(timed()).toBe(3);
+});
 
 it('tells once that a source fails, and once that it works again', async () => {
   const { login, told } = newNode();

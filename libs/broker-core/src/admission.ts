@@ -5,6 +5,7 @@ import {
   type Login,
   type LoginVerdict,
 } from '#libs/access';
+import type { Meter } from '#libs/broker-ports';
 import { REASON, type ConnectPacket } from '#libs/mqtt-codec';
 import { takesConnack, type ConnectionTerms } from '#libs/mqtt-engine';
 import { Authentication, type AuthVerdict } from './authentication.ts';
@@ -27,6 +28,11 @@ type AdmissionParts = Pick<
   NodeParts,
   'authenticator' | 'hub' | 'log' | 'meter' | 'nowMs' | 'tracing'
 >;
+
+/** A client of which it is looked who it is. */
+interface Examined extends Candidate {
+  readonly sinceMs: number;
+}
 
 /** What a client has shown of itself, for the hub's hook. */
 interface Evidence {
@@ -63,11 +69,12 @@ export class Admission {
   /** Refuses the connection, or calls `admitted`; that may be in a later turn. */
   admit(packet: ConnectPacket, candidate: Candidate): void {
     const method = packet.properties?.authenticationMethod;
-    if (method === undefined) this.#login(packet, candidate);
-    else this.#begin(method, packet, candidate);
+    const examined = { ...candidate, sinceMs: this.#parts.nowMs() };
+    if (method === undefined) this.#login(packet, examined);
+    else this.#begin(method, packet, examined);
   }
 
-  #login(packet: ConnectPacket, candidate: Candidate): void {
+  #login(packet: ConnectPacket, candidate: Examined): void {
     const { terms, admitted } = candidate;
     const { username, password } = packet;
     const { authenticator } = this.#parts;
@@ -86,23 +93,21 @@ export class Admission {
           admitted({ ...terms, username: user }, identity);
         });
       },
-      (error: unknown) => this.#fail(candidate.connection, 'password', String(error)),
+      (error: unknown) => this.#fail(candidate, 'password', String(error)),
     );
   }
 
-  #refuse(
-    { connection, terms }: Candidate,
-    verdict: Exclude<LoginVerdict, { kind: 'allowed' }>,
-  ): void {
+  #refuse(candidate: Examined, verdict: Exclude<LoginVerdict, { kind: 'allowed' }>): void {
+    const { connection, terms } = candidate;
     const { backend, kind } = verdict;
-    if (kind === 'failed') return this.#fail(connection, backend, verdict.detail);
+    if (kind === 'failed') return this.#fail(candidate, backend, verdict.detail);
     if (kind === 'busy') {
-      this.#parts.meter.authenticated(backend, 'error');
+      this.#count(candidate, backend, 'error');
       this.#tell(connection, { backend, outcome: 'failed', detail: 'busy' });
       return connection.refuse(REASON.serverBusy, 'too many clients log in at the moment');
     }
     this.#works(backend);
-    this.#parts.meter.authenticated(backend, 'denied');
+    this.#count(candidate, backend, 'denied');
     const why = verdict.reason === 'anonymous' ? 'no user name was given' : verdict.detail;
     this.#tell(connection, { backend, outcome: 'denied', detail: why });
     if (verdict.reason === 'anonymous') {
@@ -115,7 +120,7 @@ export class Admission {
     connection.refuse(REASON.badUserNameOrPassword, 'user name or password is wrong');
   }
 
-  #begin(method: string, packet: ConnectPacket, candidate: Candidate): void {
+  #begin(method: string, packet: ConnectPacket, candidate: Examined): void {
     const { connection } = candidate;
     const { username, properties } = packet;
     const login = loginOf(packet, candidate);
@@ -141,15 +146,15 @@ export class Admission {
   }
 
   #decided(
-    candidate: Candidate,
+    candidate: Examined,
     { method, backend }: { readonly method: string; readonly backend: AuthBackend },
     verdict: AuthVerdict,
   ): void {
     const { connection, terms, admitted } = candidate;
-    if (verdict.kind === 'error') return this.#fail(connection, backend, verdict.detail);
+    if (verdict.kind === 'error') return this.#fail(candidate, backend, verdict.detail);
     this.#works(backend);
     if (verdict.kind === 'denied') {
-      this.#parts.meter.authenticated(backend, 'denied');
+      this.#count(candidate, backend, 'denied');
       this.#tell(connection, { backend, outcome: 'denied', detail: verdict.detail });
       return connection.close(REASON.notAuthorized, verdict.detail, FAILED);
     }
@@ -172,12 +177,13 @@ export class Admission {
     });
   }
 
-  #ask({ connection, terms }: Candidate, evidence: Evidence, allowed: () => void): void {
+  #ask(candidate: Examined, evidence: Evidence, allowed: () => void): void {
+    const { connection, terms } = candidate;
     const { backend, user, password } = evidence;
     const client = hubClientOf(connection, terms.clientId, user);
     this.#parts.hub.authenticate(client, password, (verdict) => {
-      if (verdict === 'error') return this.#fail(connection, backend, 'the hook has failed');
-      this.#parts.meter.authenticated(backend, verdict);
+      if (verdict === 'error') return this.#fail(candidate, backend, 'the hook has failed');
+      this.#count(candidate, backend, verdict);
       const detail = verdict === 'denied' ? 'a hook has denied it' : undefined;
       this.#tell(connection, { backend, outcome: verdict, detail });
       if (verdict === 'denied') {
@@ -196,13 +202,25 @@ export class Admission {
     if (tracing?.isOn === true) tracing.decided(connection, { type: 'login', ...login });
   }
 
+  #count(
+    { connection, sinceMs }: Examined,
+    ...[backend, outcome]: Parameters<Meter['authenticated']>
+  ): void {
+    const { meter, nowMs } = this.#parts;
+    meter.authenticated(backend, outcome);
+    // Of a later exchange of a live connection it is not known when it began.
+    if (connection.isConnected) return;
+    meter.authenticationDuration(backend, Math.max(0, nowMs() - sinceMs) / 1_000);
+  }
+
   #works(backend: AuthBackend): void {
     if (this.#failing.delete(backend)) this.#parts.log.info('authentication-works', { backend });
   }
 
   /** Logged once until somebody can tell again, and of one that fails now and then once a minute. */
-  #fail(connection: Connection, backend: AuthBackend, reason: string): void {
-    this.#parts.meter.authenticated(backend, 'error');
+  #fail(candidate: Examined, backend: AuthBackend, reason: string): void {
+    const { connection } = candidate;
+    this.#count(candidate, backend, 'error');
     this.#tell(connection, { backend, outcome: 'failed', detail: reason });
     const nowMs = this.#parts.nowMs();
     const toldAtMs = this.#toldAtMs.get(backend) ?? -Infinity;

@@ -93,6 +93,7 @@ describe('a ban', () => {
     expect(client.isEnded).toBe(true);
     expect(old.isEnded).toBe(kind === 'address');
     expect(memory.disconnects.get('banned')).toBe(kind === 'address' ? 2 : 1);
+    expect(memory.counts.get('banHit')).toBe(kind === 'address' ? 2 : 1);
   });
 
   it.each(subjects)('on a %s refuses CONNECT', async (kind, value) => {
@@ -100,6 +101,7 @@ describe('a ban', () => {
     await bans.add(ban(kind, value));
     expect(await refusal(memory, 'c1')).toBe(BANNED);
     expect(await refusal(memory, 'c1', 4)).toBe(REFUSED_V4);
+    expect(memory.counts.get('banHit')).toBe(2);
     // Only a user has to be proven.
     expect(logins).toEqual(kind === 'username' ? ['user-c1', 'user-c1'] : []);
   });

@@ -100,6 +100,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   readonly #sys: SysTopics;
   readonly #autoSubscriptions: AutoSubscriptions;
   readonly #settling = new Map<SessionEntry, QueuePosition[]>();
+  readonly #fail = (error: unknown): void =>
+    this.#parts.log.error('request-failed', { reason: String(error) });
   #sequence = 0;
 
   /** @param onLeaseLost - the node's lease went to nobody or somebody else: it must stop and begin anew. */
@@ -327,12 +329,12 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** @internal */
   subscribe(entry: SessionEntry, packet: SubscribePacket): void {
-    this.#subscriber.subscribe(entry, packet).catch((error: unknown) => this.#fail(error));
+    this.#subscriber.subscribe(entry, packet).catch(this.#fail);
   }
 
   /** @internal */
   unsubscribe(entry: SessionEntry, packet: UnsubscribePacket): void {
-    this.#subscriber.unsubscribe(entry, packet).catch((error: unknown) => this.#fail(error));
+    this.#subscriber.unsubscribe(entry, packet).catch(this.#fail);
   }
 
   /** @internal */
@@ -487,16 +489,12 @@ export class BrokerNode implements SessionHost, HubHandler {
   #subscribeUnasked(entry: SessionEntry): void {
     if (this.#autoSubscriptions.isEmpty || entry.client === undefined) return;
     const requests = this.#autoSubscriptions.of(entry.client, entry.names);
-    this.#subscriber.grant(entry, requests).catch((error: unknown) => this.#fail(error));
+    this.#subscriber.grant(entry, requests).catch(this.#fail);
   }
 
   /** What the node holds at this moment; one pass over connections and sessions. */
   gauges(): NodeGauges {
-    const own = { sessions: this.#sessions, router: this.#router };
+    const own = { sessions: this.#sessions, router: this.#router, outbox: this.#outbox };
     return gaugesOf(this.#parts, { ...own, keeper: this.#keeper });
-  }
-
-  #fail(error: unknown): void {
-    this.#parts.log.error('request-failed', { reason: String(error) });
   }
 }

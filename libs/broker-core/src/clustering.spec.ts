@@ -46,6 +46,44 @@ describe('what is wanted', () => {
   });
 });
 
+describe('gauges', () => {
+  it('show the sessions of all nodes at one of them', async () => {
+    await a.connected('c1');
+    const device = await b.connected('d1', DURABLE);
+    device.cut();
+    await quiet();
+    const count = ({ node }: FleetNode) =>
+      node
+        .gauges()
+        .clusterSessions.filter((each) => each.count > 0)
+        .map((each) => `${each.state} ${String(each.persistent)} ${String(each.count)}`);
+    // What a node has is known to the others when it has looked at itself.
+    expect(count(b)).toEqual([]);
+    expect(count(a)).toEqual(['connected false 1', 'disconnected true 1']);
+    await b.bus.close();
+    expect(count(a)).toEqual(['connected false 1']);
+  });
+
+  it('show what waits for other nodes until Redis has it, or refuses it', async () => {
+    const receiver = await b.connected('receiver');
+    await receiver.subscribe('t');
+    const publisher = await a.connected('publisher');
+    const backlog = () => a.node.gauges().clusterBacklog;
+    let store = () => {};
+    const sendDurable = a.bus.sendDurable.bind(a.bus);
+    a.bus.sendDurable = (...sent) =>
+      new Promise<void>((resolve) => (store = resolve)).then(() => sendDurable(...sent));
+    publisher.publish('t', 'x', { qos: 1 });
+    await quiet();
+    expect(backlog()).toEqual({ alive: 1, draining: 0, left: 0 });
+    await b.bus.setState('draining');
+    expect(backlog()).toEqual({ alive: 0, draining: 1, left: 0 });
+    store();
+    await publisher.next('puback');
+    expect(backlog()).toEqual({ alive: 0, draining: 0, left: 0 });
+  });
+});
+
 describe('messages', () => {
   it('reach subscribers of other nodes after SUBACK, in order', async () => {
     const receiver = await b.connected('receiver');

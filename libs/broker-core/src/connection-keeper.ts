@@ -1,13 +1,8 @@
-import type {
-  DisconnectReason,
-  HubClient,
-  MessageIdentity,
-  QueuedMessage,
-} from '#libs/broker-ports';
+import type { DisconnectReason, MessageIdentity, QueuedMessage } from '#libs/broker-ports';
 import { REASON, type ConnectPacket, type ReasonCode } from '#libs/mqtt-codec';
 import { negotiate, type ConnectionTerms } from '#libs/mqtt-engine';
 import { topicNameFault } from '#libs/topic-index';
-import type { ClientAccess, Identity } from '#libs/access';
+import type { BanCandidate, ClientAccess, Identity } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
 import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
@@ -166,7 +161,10 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     connection.claimedId = packet.clientId;
     // Whoever is turned away costs no more than this.
     if (this.turnsAway) return connection.refuse(this.#elsewhere(), 'the node is being drained');
-    if (this.bounds.refusesClients) return connection.refuse(this.#elsewhere(), BUSY);
+    if (this.bounds.refusesClients) {
+      this.meter.connectThrottled(connection.transport.listener);
+      return connection.refuse(this.#elsewhere(), BUSY);
+    }
     const negotiation = negotiate(packet, this.limits, {
       rules: this.#parts.rulesOf(connection.transport.listener),
       assignClientId: this.#parts.assignClientId,
@@ -177,9 +175,8 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     const { terms } = negotiation;
     // Before authentication, which costs something; whether the user is banned is known after it.
     const { remoteAddress: address } = connection.transport;
-    if (this.bans?.find({ clientId: terms.clientId, address }) !== undefined) {
-      return connection.refuse(REASON.banned, BANNED);
-    }
+    const candidate = { clientId: terms.clientId, address };
+    if (this.#isHit(candidate)) return connection.refuse(REASON.banned, BANNED);
     const willFault = terms.will && topicNameFault(terms.will.topic, this.limits.topicLevelsMax);
     if (willFault !== undefined) return connection.refuse(REASON.topicNameInvalid, willFault);
     this.#admission.admit(packet, {
@@ -305,13 +302,16 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     return new Expulsion({
       ...{ patterns: bans?.patterns, nowMs, defer },
       connections: () => this.#connections,
-      isBanned: (client) => this.#isBanned(client),
+      isBanned: (client) => this.#isHit(candidateOf(client)),
       expel: (connection) => this.#expel(connection),
     });
   }
 
-  #isBanned(client: HubClient): boolean {
-    return this.bans?.find(candidateOf(client)) !== undefined;
+  /** Whether somebody is banned, and to be counted as such. */
+  #isHit(candidate: BanCandidate): boolean {
+    const ban = this.bans?.find(candidate);
+    if (ban !== undefined) this.meter.banHit(ban.kind);
+    return ban !== undefined;
   }
 
   /** "Banned" belongs to CONNACK: of the codes of DISCONNECT, another one says who has ended the connection (MQTT 5, table 3-10). */
@@ -368,7 +368,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     }
     setCredential(connection, identity);
     const client = hubClientOf(connection, terms.clientId, terms.username);
-    if (this.#isBanned(client)) return connection.refuse(REASON.banned, BANNED);
+    if (this.#isHit(candidateOf(client))) return connection.refuse(REASON.banned, BANNED);
     connection.client = client;
     const principal = principalOf(connection, terms.clientId, identity);
     if (!terms.isClientIdAssigned && this.#parts.clientIds?.admits(principal) === false) {

@@ -1,8 +1,9 @@
-import type { NodeGauges } from '#libs/broker-ports';
+import type { ClusterBus, NodeGauges, NodeInfo, SessionCount } from '#libs/broker-ports';
 import type { ProtocolVersion } from '#libs/mqtt-codec';
 import { NO_BANS } from './bans.ts';
 import type { ConnectionKeeper } from './connection-keeper.ts';
 import type { NodeParts } from './parts.ts';
+import type { Outbox } from './outbox.ts';
 import type { Router } from './router.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -13,6 +14,7 @@ export function gaugesOf(
     readonly sessions: Sessions;
     readonly router: Router;
     readonly keeper: ConnectionKeeper;
+    readonly outbox: Pick<Outbox, 'backlog'>;
   },
 ): NodeGauges {
   const byListener = new Map<string, Map<ProtocolVersion, number>>();
@@ -42,17 +44,20 @@ export function gaugesOf(
   const retained = parts.retained.size();
   const delayed = parts.delayed?.store.size();
   const nodes = parts.bus.nodes();
+  const counts = (['connected', 'disconnected'] as const).flatMap((state) =>
+    [false, true].map((persistent) => ({
+      ...{ state, persistent },
+      count: sessions[state][persistent ? 1 : 0] ?? 0,
+    })),
+  );
+  parts.bus.describe?.(counts);
   return {
     connections: [...byListener].flatMap(([listener, versions]) =>
       [...versions].map(([version, count]) => ({ listener, version, count })),
     ),
-    sessions: (['connected', 'disconnected'] as const).flatMap((state) =>
-      [false, true].map((persistent) => ({
-        state,
-        persistent,
-        count: sessions[state][persistent ? 1 : 0] ?? 0,
-      })),
-    ),
+    sessions: counts,
+    clusterSessions: clusterSessionsOf(nodes, { self: parts.bus, counts }),
+    clusterBacklog: own.outbox.backlog,
     subscriptions: own.router.counts,
     inflightIn,
     inflightOut,
@@ -70,4 +75,25 @@ export function gaugesOf(
       draining: nodes.filter(({ state }) => state === 'draining').length,
     },
   };
+}
+
+/** The node with the first id speaks for all, so that a sum over nodes is right; of others it knows what they have said with their leases. */
+function clusterSessionsOf(
+  nodes: readonly NodeInfo[],
+  {
+    self,
+    counts,
+  }: { readonly self: Pick<ClusterBus, 'self'>; readonly counts: readonly SessionCount[] },
+): readonly SessionCount[] {
+  // Without a lease it is nobody yet.
+  const ownId = nodes.length === 0 ? undefined : self.self.nodeId;
+  const speaks = ownId !== undefined && nodes.every(({ nodeId }) => ownId <= nodeId);
+  const others = nodes.filter(({ nodeId }) => nodeId !== ownId);
+  return counts.map(({ state, persistent, count }) => {
+    const same = others
+      .flatMap((node) => node.sessions ?? [])
+      .filter((each) => each.state === state && each.persistent === persistent);
+    const all = same.reduce((sum, each) => sum + each.count, count);
+    return { state, persistent, count: speaks ? all : 0 };
+  });
 }

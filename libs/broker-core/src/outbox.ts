@@ -6,6 +6,7 @@ import {
   type Message,
   type Meter,
   type NodeRef,
+  type PeerState,
 } from '#libs/broker-ports';
 import { sizeOf } from '#libs/mqtt-codec';
 import { encodeFrame } from './frame.ts';
@@ -31,6 +32,8 @@ export class Outbox implements Flushable {
   readonly #bus: ClusterBus;
   readonly #parts: { readonly turn: Turn; readonly meter: Meter; readonly log: Log };
   readonly #parcels = new Map<string, Parcel>();
+  /** Messages that are handed over and not stored yet. */
+  readonly #backlog = new Map<string, { readonly node: NodeRef; messages: number }>();
 
   constructor(
     bus: ClusterBus,
@@ -38,6 +41,18 @@ export class Outbox implements Flushable {
   ) {
     this.#bus = bus;
     this.#parts = parts;
+  }
+
+  /** How many messages are handed over and not stored yet, by what the nodes are that they are for. */
+  get backlog(): Readonly<Record<PeerState, number>> {
+    const backlog = { alive: 0, draining: 0, left: 0 };
+    const nodes = this.#bus.nodes();
+    for (const { node, messages } of this.#backlog.values()) {
+      const { nodeId, incarnation } = node;
+      const peer = nodes.find((each) => each.nodeId === nodeId && each.incarnation === incarnation);
+      backlog[peer?.state ?? 'left'] += messages;
+    }
+    return backlog;
   }
 
   /** QoS 0: fire and forget. */
@@ -110,13 +125,24 @@ export class Outbox implements Flushable {
     parcel.durableBytes = 0;
   }
 
+  #owe(node: NodeRef, messages: number): void {
+    const key = `${node.nodeId}#${node.incarnation}`;
+    const owed = this.#backlog.get(key) ?? { node, messages: 0 };
+    owed.messages += messages;
+    if (owed.messages === 0) this.#backlog.delete(key);
+    else this.#backlog.set(key, owed);
+  }
+
   #append(node: NodeRef, frame: Uint8Array, waiting: readonly Obligations[]): void {
     this.#parts.meter.clusterMessages('out', 'redis_stream', waiting.length);
+    this.#owe(node, waiting.length);
     this.#bus.sendDurable(node, frame).then(
       () => {
+        this.#owe(node, -waiting.length);
         for (const obligations of waiting) obligations.end();
       },
       (error: unknown) => {
+        this.#owe(node, -waiting.length);
         this.#parts.log.warn('inbox-append-failed', { node: node.nodeId, reason: String(error) });
         const failure = new PublishError('STORE_UNAVAILABLE', 'another node could not be reached');
         for (const obligations of waiting) obligations.end(failure);

@@ -1,5 +1,6 @@
 import type { BridgeBacklog } from './bridge-moves.ts';
 import type { NodeRef } from './message.ts';
+import type { SessionCount } from './meter.ts';
 
 /** A change of what a node wants to receive: its first subscriber to a filter came, or the last one left. */
 export interface RouteChange {
@@ -12,6 +13,8 @@ export interface NodeInfo extends NodeRef {
   readonly version: string;
   readonly startedAtMs: number;
   readonly state: 'alive' | 'draining';
+  /** How many sessions it has, as it has said with its lease; undefined when it has not yet. */
+  readonly sessions?: readonly SessionCount[] | undefined;
 }
 
 /** A question or notice from node to node: rare, never per message. */
@@ -125,6 +128,8 @@ export interface ClusterBus {
   stopReceiving(): void;
   /** Marks this node as draining: peers and the API see it. */
   setState(state: NodeInfo['state']): Promise<void>;
+  /** What the others are to know of this node's sessions; told with its lease. */
+  describe?(sessions: readonly SessionCount[]): void;
   /** Gives up the lease and leaves at once. Routes and inbox stay until a survivor has claimed and forgotten this node. */
   close(): Promise<void>;
 }

@@ -387,6 +387,7 @@ export class ClusterCommands {
   async #run<Reply>(operation: RedisOperation, send: () => Promise<Reply>): Promise<Reply> {
     const { meter } = this.#options;
     const startedAtMs = performance.now();
+    meter.redisCommandBegun();
     const took = (): number => (performance.now() - startedAtMs) / 1_000;
     try {
       const reply = await send();

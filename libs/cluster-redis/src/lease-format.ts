@@ -1,9 +1,12 @@
-import type { NodeInfo } from '#libs/broker-ports';
+import type { NodeInfo, SessionCount } from '#libs/broker-ports';
+
+/** Connected or not, and persistent or not. */
+const KINDS_OF_SESSIONS = 4;
 
 /** Writes a lease. The scripts find the incarnation by its text, so it is never the last field. */
 export function encodeLease(info: NodeInfo): string {
-  const { incarnation, version, startedAtMs, state } = info;
-  return JSON.stringify({ incarnation, version, startedAtMs, state });
+  const { incarnation, version, startedAtMs, sessions, state } = info;
+  return JSON.stringify({ incarnation, version, startedAtMs, sessions, state });
 }
 
 /**
@@ -15,10 +18,26 @@ export function decodeLease(nodeId: string, text: string | null): NodeInfo | und
   if (text === null) return undefined;
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null) return undefined;
-  const { incarnation, version, startedAtMs, state } = value as Record<string, unknown>;
+  const { incarnation, version, startedAtMs, state, sessions } = value as Record<string, unknown>;
   if (typeof incarnation !== 'number' || typeof startedAtMs !== 'number') return undefined;
   if (typeof version !== 'string' || (state !== 'alive' && state !== 'draining')) return undefined;
-  return { nodeId, incarnation, version, startedAtMs, state };
+  const counts = sessionsOf(sessions);
+  return {
+    ...{ nodeId, incarnation, version, startedAtMs, state },
+    ...(counts !== undefined && { sessions: counts }),
+  };
+}
+
+function sessionsOf(value: unknown): readonly SessionCount[] | undefined {
+  if (!Array.isArray(value) || value.length > KINDS_OF_SESSIONS) return undefined;
+  const counts = value.map((each: unknown) => {
+    const { state, persistent, count } = (each ?? {}) as Readonly<Record<string, unknown>>;
+    if (state !== 'connected' && state !== 'disconnected') return undefined;
+    if (typeof persistent !== 'boolean' || typeof count !== 'number') return undefined;
+    return { state, persistent, count } satisfies SessionCount;
+  });
+  const known = counts.filter((each) => each !== undefined);
+  return known.length === counts.length ? known : undefined;
 }
 
 /** Reads JSON from outside; undefined when it is malformed. */

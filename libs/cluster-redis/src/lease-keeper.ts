@@ -94,8 +94,8 @@ export class LeaseKeeper {
   }
 
   /** Changes what the lease says of this node; the others see it at their next look. */
-  describe(state: NodeInfo['state']): void {
-    if (this.#info !== undefined) this.#info = { ...this.#info, state };
+  describe(change: Pick<NodeInfo, 'state'> | Pick<NodeInfo, 'sessions'>): void {
+    if (this.#info !== undefined) this.#info = { ...this.#info, ...change };
   }
 
   /** Stops waiting, and counts the lease as ended. */

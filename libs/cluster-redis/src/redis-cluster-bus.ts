@@ -9,6 +9,7 @@ import {
   type Meter,
   type NodeInfo,
   type NodeRef,
+  type SessionCount,
   type RouteChange,
 } from '#libs/broker-ports';
 import { ClusterError, UnderWay, isNodeId, nodeKey } from '#libs/cluster';
@@ -287,8 +288,12 @@ export class RedisClusterBus implements ClusterBus {
   }
 
   async setState(state: NodeInfo['state']): Promise<void> {
-    this.#lease.describe(state);
+    this.#lease.describe({ state });
     await this.#renew();
+  }
+
+  describe(sessions: readonly SessionCount[]): void {
+    this.#lease.describe({ sessions });
   }
 
   async close(): Promise<void> {

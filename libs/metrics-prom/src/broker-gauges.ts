@@ -2,12 +2,12 @@ import type { Registry } from 'prom-client';
 import type { NodeGauges } from '#libs/broker-ports';
 import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
 import { BROKER_GAUGES } from './catalog.ts';
-import { VERSIONS, VERSION_LABELS, type LabelSets } from './broker-series.ts';
+import { BAN_KINDS, VERSIONS, VERSION_LABELS, type LabelSets } from './broker-series.ts';
 import { gaugeFamilies, type Family } from './family.ts';
 
 type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
 
-const BAN_KINDS = ['client_id', 'client_id_regex', 'username', 'address'] as const;
+const PEER_STATES = ['alive', 'draining', 'left'] as const;
 
 /** Makes every gauge of a node, at 0. */
 export function brokerGauges(
@@ -21,6 +21,7 @@ export function brokerGauges(
     certificateUntil: gauges.certificateUntil.by('listener', secure),
     show: nodeGauges(gauges, listeners),
     routeTableLag: gauges.routeTableLag.cell(),
+    redisWaiting: gauges.redisWaiting.cell(),
     redisUp: gauges.redisUp.by('role', ['commands', 'subscriber', 'store']),
     eventLoopUtilization: gauges.eventLoopUtilization.cell(),
     heapLimit: gauges.heapLimit.cell(),
@@ -62,6 +63,10 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
   const sessions = new ByLabel(['connected', 'disconnected'] as const, (state) =>
     gauges.sessions.by('persistent', ['true', 'false'], { state }),
   );
+  const clusterSessions = new ByLabel(['connected', 'disconnected'] as const, (state) =>
+    gauges.clusterSessions.by('persistent', ['true', 'false'], { state }),
+  );
+  const clusterBacklog = gauges.clusterBacklog.by('peer_state', PEER_STATES);
   const subscriptions = gauges.subscriptions.by('kind', ['plain', 'wildcard', 'shared']);
   const inflight = gauges.inflightMessages.by('direction', ['in', 'out']);
   const clusterNodes = gauges.clusterNodes.by('state', ['alive', 'draining']);
@@ -83,6 +88,10 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
     for (const { state, persistent, count } of now.sessions) {
       sessions.get(state).get(persistent ? 'true' : 'false').value = count;
     }
+    for (const { state, persistent, count } of now.clusterSessions) {
+      clusterSessions.get(state).get(persistent ? 'true' : 'false').value = count;
+    }
+    for (const state of PEER_STATES) clusterBacklog.get(state).value = now.clusterBacklog[state];
     for (const kind of ['plain', 'wildcard', 'shared'] as const) {
       subscriptions.get(kind).value = now.subscriptions[kind];
     }

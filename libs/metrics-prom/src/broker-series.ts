@@ -26,6 +26,9 @@ export const VERSION_LABELS: Readonly<Record<ProtocolVersion, string>> = {
   5: '5',
 };
 
+/** What bans are on. */
+export const BAN_KINDS = ['client_id', 'client_id_regex', 'username', 'address'] as const;
+
 /** The versions of the protocol. */
 export const VERSIONS: readonly ProtocolVersion[] = [3, 4, 5];
 
@@ -174,14 +177,38 @@ export function brokerSeries(registry: Registry, sets: LabelSets) {
   const histograms = histogramFamilies(registry, BROKER_HISTOGRAMS);
   return {
     ...connectionSeries(counters, histograms, sets),
+    ...accessSeries(counters, histograms, sets),
     ...messageSeries(counters, histograms),
     ...clusterSeries(counters, histograms),
     ...bridgeSeries(counters, histograms),
   };
 }
 
+/** Who may connect, and who may do what. */
+function accessSeries(counters: Counters, histograms: Histograms, sets: LabelSets) {
+  const { listeners, backends } = sets;
+  return {
+    authentications: new ByLabel(backends, (backend) =>
+      counters.authentications.by('outcome', ['allowed', 'denied', 'error'], { backend }),
+    ),
+    authenticationDuration: histograms.authenticationDuration.by('backend', backends),
+    connectsThrottled: new ByLabel(listeners, (listener) =>
+      counters.connectsThrottled.by('limiter', ['listener', 'ip', 'global'], { listener }),
+    ),
+    banHits: counters.banHits.by('kind', BAN_KINDS),
+    evictions: counters.evictions.by('reason', ['drain', 'rebalance', 'admin']),
+    authorizations: new ByLabel(
+      ['cache', 'acl'] as const,
+      (source) =>
+        new ByLabel(['publish', 'subscribe'] as const, (action) =>
+          counters.authorizations.by('outcome', ['allowed', 'denied'], { action, source }),
+        ),
+    ),
+  };
+}
+
 function connectionSeries(counters: Counters, histograms: Histograms, sets: LabelSets) {
-  const { listeners, secure, backends } = sets;
+  const { listeners, secure } = sets;
   return {
     connects: new ByLabel(
       listeners,
@@ -217,16 +244,6 @@ function connectionSeries(counters: Counters, histograms: Histograms, sets: Labe
       (listener) =>
         new ByLabel(['ok', 'error'] as const, (outcome) =>
           counters.tlsHandshakes.by('resumed', ['true', 'false'], { listener, outcome }),
-        ),
-    ),
-    authentications: new ByLabel(backends, (backend) =>
-      counters.authentications.by('outcome', ['allowed', 'denied', 'error'], { backend }),
-    ),
-    authorizations: new ByLabel(
-      ['cache', 'acl'] as const,
-      (source) =>
-        new ByLabel(['publish', 'subscribe'] as const, (action) =>
-          counters.authorizations.by('outcome', ['allowed', 'denied'], { action, source }),
         ),
     ),
     sessionEvents: counters.sessionEvents.by('event', [

@@ -23,7 +23,18 @@ const LABELS = new Set([
     'policy',
   ],
   ...['operation', 'outcome', 'path', 'persistent', 'qos', 'reason', 'role', 'route', 'rule'],
-  ...['resumed', 'scope', 'source', 'stage', 'state', 'transport', 'type', 'version'],
+  ...[
+    'limiter',
+    'peer_state',
+    'resumed',
+    'scope',
+    'source',
+    'stage',
+    'state',
+    'transport',
+    'type',
+    'version',
+  ],
 ]);
 
 describe('metric names', () => {

@@ -11,6 +11,8 @@ import {
 const MESSAGE_SECONDS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
+/** From a verdict that is known at once to a backend that has timed out; coarse, since there is one for each backend. */
+const AUTHENTICATION_SECONDS = [0.002, 0.01, 0.05, 0.2, 0.5, 1, 2.5, 10];
 /** From a filter of the quick kind to the limit of an evaluation. */
 const TRANSFORM_SECONDS = [
   0.000_005, 0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.1,
@@ -44,6 +46,21 @@ export const BROKER_COUNTERS = {
     'skein_broker_authentications_total',
     'Decisions on the identity of clients.',
     ...['backend', 'outcome'],
+  ),
+  connectsThrottled: metric(
+    'skein_broker_connects_throttled_total',
+    'Clients turned away because too many came at a time: to a listener, from an address, or for all that the node has to do.',
+    ...['listener', 'limiter'],
+  ),
+  banHits: metric(
+    'skein_broker_ban_hits_total',
+    'Clients kept away or disconnected for a ban.',
+    'kind',
+  ),
+  evictions: metric(
+    'skein_broker_evictions_total',
+    'Connections that the node has ended by itself: in a drain or a rebalance, or on demand of an administrator.',
+    'reason',
   ),
   authorizations: metric(
     'skein_broker_authorizations_total',
@@ -238,6 +255,20 @@ export const BROKER_GAUGES = {
     'listener',
   ),
   sessions: metric('skein_broker_sessions', 'Sessions on this node.', ...['state', 'persistent']),
+  clusterSessions: metric(
+    'skein_broker_cluster_sessions',
+    'Sessions of the cluster; 0 but at the node that speaks for all.',
+    ...['state', 'persistent'],
+  ),
+  clusterBacklog: metric(
+    'skein_broker_cluster_backlog_messages',
+    'Messages for other nodes that Redis has not stored yet.',
+    'peer_state',
+  ),
+  redisWaiting: metric(
+    'skein_broker_redis_pool_waiting',
+    'Round trips to Redis that are under way: commands that wait for their turn or their reply.',
+  ),
   subscriptions: metric('skein_broker_subscriptions', 'Subscriptions on this node.', 'kind'),
   inflightMessages: metric(
     'skein_broker_inflight_messages',
@@ -352,6 +383,14 @@ export const BROKER_HISTOGRAMS = {
       ...['listener', 'stage'],
     ),
     CALL_SECONDS,
+  ),
+  authenticationDuration: histogram(
+    metric(
+      'skein_broker_authentication_duration_seconds',
+      'Time from CONNECT until it is known whether the client is who it says.',
+      'backend',
+    ),
+    AUTHENTICATION_SECONDS,
   ),
   connectionDuration: histogram(
     metric('skein_broker_connection_duration_seconds', 'Lifetime of connections.'),

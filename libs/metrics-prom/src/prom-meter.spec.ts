@@ -48,7 +48,7 @@ describe('a fresh meter', () => {
   });
 
   it('stays far below the budget of 1,500 series', async () => {
-    expect(seriesOf(await page()).length).toBeLessThan(1_200);
+    expect(seriesOf(await page()).length).toBeLessThan(1_300);
   });
 
   it('says what it is', async () => {
@@ -167,6 +167,8 @@ describe('gauges', () => {
     bans: { client_id: 14, client_id_regex: 17, username: 15, address: 16 },
     routeTableEntries: 11,
     clusterNodes: { alive: 3, draining: 1 },
+    clusterSessions: [{ state: 'connected', persistent: false, count: 21 }],
+    clusterBacklog: { alive: 22, draining: 0, left: 23 },
   };
 
   it('are read when a scrape comes and not before', async () => {
@@ -189,6 +191,10 @@ describe('gauges', () => {
     expect(text).toContain('skein_broker_route_table_entries 11');
     expect(text).toContain('skein_broker_delayed_messages 12');
     expect(text).toContain('skein_broker_bans{kind="address"} 16');
+    expect(text).toContain(
+      'skein_broker_cluster_sessions{state="connected",persistent="false"} 21',
+    );
+    expect(text).toContain('skein_broker_cluster_backlog_messages{peer_state="left"} 23');
   });
 
   it('show Redis and the bridge as they were told', async () => {
@@ -215,6 +221,41 @@ describe('gauges', () => {
     expect(text).toContain('skein_bridge_holds_total{bridge="kafka",outcome="timed_out"} 1');
     expect(text).toContain('skein_bridge_consumer_lag_records{bridge="kafka"} 12');
   });
+});
+
+it('shows round trips to Redis that are under way', async () => {
+  for (let count = 0; count < 3; count += 1) meter.redisCommandBegun();
+  meter.redisCommand('lease', 'ok', 0.001);
+  expect(await page()).toContain('skein_broker_redis_pool_waiting 2');
+});
+
+it('counts who is turned away and who is sent away, by the cause', async () => {
+  for (const reason of ['connect_rate', 'address_rate', 'timeout'] as const) {
+    meter.socketRejected('tcp', reason);
+  }
+  meter.connectThrottled('ws');
+  for (const reason of ['drain', 'rebalance', 'kicked', 'normal'] as const) {
+    meter.disconnected('tcp', 'server', reason);
+  }
+  meter.banHit('username');
+  meter.authenticationDuration('password', 0.2);
+  const text = await page();
+
+  for (const [labels, value] of [
+    ['connects_throttled_total{listener="tcp",limiter="listener"}', 1],
+    ['connects_throttled_total{listener="tcp",limiter="ip"}', 1],
+    ['connects_throttled_total{listener="tcp",limiter="global"}', 0],
+    ['connects_throttled_total{listener="ws",limiter="global"}', 1],
+    ['evictions_total{reason="drain"}', 1],
+    ['evictions_total{reason="rebalance"}', 1],
+    ['evictions_total{reason="admin"}', 1],
+    ['ban_hits_total{kind="username"}', 1],
+    ['ban_hits_total{kind="address"}', 0],
+    ['authentication_duration_seconds_count{backend="password"}', 1],
+    ['authentication_duration_seconds_count{backend="scram"}', 0],
+  ] as const) {
+    expect(text).toContain(`skein_broker_${labels} ${value}`);
+  }
 });
 
 describe('totals', () => {

@@ -24,6 +24,7 @@ const redis = await connectRedis({
   meter: {
     redisUp: (_, up) => console.log(up ? 'up' : 'down'),
     redisReconnected: quiet,
+    redisCommandBegun: quiet,
     redisCommand: quiet,
   },
 });

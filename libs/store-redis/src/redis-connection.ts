@@ -30,7 +30,12 @@ const MISDIRECTED = /^(?:MOVED|ASK|CLUSTERDOWN|TRYAGAIN) ?/;
 /** What the connection, and the stores on it, tell of themselves. */
 export type RedisMeter = Pick<
   Meter,
-  'redisUp' | 'redisReconnected' | 'redisReplicasWaited' | 'redisCommand' | 'retainedOperation'
+  | 'redisUp'
+  | 'redisReconnected'
+  | 'redisReplicasWaited'
+  | 'redisCommandBegun'
+  | 'redisCommand'
+  | 'retainedOperation'
 >;
 
 /** What {@link connectRedis} needs: where Redis is, and how it is used. */
@@ -126,6 +131,7 @@ export class RedisConnection {
     send: (client: Redis, replicas: ReplicaWait) => Promise<T>,
   ): Promise<T> {
     const begunAt = performance.now();
+    this.meter.redisCommandBegun();
     const link = this.#links.get(this.#masterOf(key));
     let outcome: 'ok' | 'error' = 'error';
     try {
@@ -215,6 +221,7 @@ export class RedisConnection {
     steps: readonly RedisStep[],
   ): Promise<readonly unknown[]> {
     const begunAt = performance.now();
+    this.meter.redisCommandBegun();
     const link = this.#links.get(this.#masterOf(steps[0]?.[0] ?? ''));
     let outcome: 'ok' | 'error' = 'error';
     try {

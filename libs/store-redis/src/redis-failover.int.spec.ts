@@ -33,6 +33,7 @@ async function connect(target: RedisTarget, waitReplicas = 1): Promise<RedisConn
   const meter: Partial<Meter> = {
     redisUp: quiet,
     redisReconnected: quiet,
+    redisCommandBegun: quiet,
     redisCommand: quiet,
     retainedOperation: quiet,
     redisReplicasWaited: (outcome) => (waits[outcome] += 1),

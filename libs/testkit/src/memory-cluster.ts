@@ -7,6 +7,7 @@ import {
   type InboxPiece,
   type NodeInfo,
   type NodeRef,
+  type SessionCount,
   type RouteChange,
 } from '#libs/broker-ports';
 
@@ -70,6 +71,7 @@ export class MemoryBus implements ClusterBus {
   handler: ClusterHandler | undefined;
   readonly #cluster: MemoryCluster;
   #state: NodeInfo['state'] = 'alive';
+  #sessions: readonly SessionCount[] | undefined;
 
   constructor(cluster: MemoryCluster, self: NodeRef) {
     this.#cluster = cluster;
@@ -77,7 +79,12 @@ export class MemoryBus implements ClusterBus {
   }
 
   get info(): NodeInfo {
-    return { ...this.self, version: '1.0.0', startedAtMs: 0, state: this.#state };
+    const sessions = this.#sessions;
+    return { ...this.self, version: '1.0.0', startedAtMs: 0, state: this.#state, sessions };
+  }
+
+  describe(sessions: readonly SessionCount[]): void {
+    this.#sessions = sessions;
   }
 
   async open(handler: ClusterHandler): Promise<void> {

@@ -15,6 +15,7 @@ const UNMETERED: RedisMeter = {
   redisUp: () => {},
   redisReconnected: () => {},
   redisReplicasWaited: () => {},
+  redisCommandBegun: () => {},
   redisCommand: () => {},
   retainedOperation: () => {},
 };

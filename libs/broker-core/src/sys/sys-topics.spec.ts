@@ -25,6 +25,8 @@ const GAUGES: NodeGauges = {
   bans: { client_id: 0, client_id_regex: 0, username: 0, address: 0 },
   routeTableEntries: 0,
   clusterNodes: { alive: 2, draining: 0 },
+  clusterSessions: [],
+  clusterBacklog: { alive: 0, draining: 0, left: 0 },
 };
 const TOTALS: NodeTotals = {
   connects: 11,
