@@ -1,6 +1,6 @@
 import { AuthChain, PasswordCheck, type AuthDocument, type AuthSource } from '#libs/access';
 import { NodeScramCrypto } from '#libs/access-sources';
-import { authChain, type Config } from '#libs/config';
+import { authChain, loadConfig, type Config } from '#libs/config';
 import { LocalDefinitionStore } from '#libs/store-local';
 import { silentLog } from '#libs/testkit';
 import { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
@@ -46,4 +46,15 @@ export function fakeAuth(
     }),
     config.auth.anonymous,
   );
+}
+
+/** Of a node whose users are stored ones, without anything set over REST. */
+export function askingAuth(): AuthBackends {
+  const chain = JSON.stringify([{ kind: 'stored' }]);
+  const env = { SKEIN_AUTH_CHAIN: chain, SKEIN_AUTH_SALT_SECRET: 'x'.repeat(16) };
+  const source: AuthSource = {
+    backend: 'password',
+    login: async () => ({ kind: 'not-mine' }),
+  };
+  return fakeAuth(loadConfig({ env }), [source], { listeners: ['tcp', 'tls'] });
 }

@@ -144,7 +144,9 @@ it('holds what the cluster held', () => {
   expect(backup.sections.map(({ name, items, messages }) => [name, items, messages])).toEqual([
     ['bridges', 1, 0],
     ['bridge_rules', 1, 0],
+    ['bridge_rule_order', 0, 0],
     ['acl_rules', 1, 0],
+    ['auth', 0, 0],
     ['users', USERS, 0],
     ['bans', 1, 0],
     ['roles', 1, 0],

@@ -6,6 +6,7 @@ import type { BackupView, LongOperation, RestoreResult } from '#libs/api-contrac
 import { formatPasswordHash } from '#libs/access';
 import { DURABLE, freePort, messageOf, quiet, until } from '#libs/testkit';
 import { DEADLINE_MS, KEY, call, configOf, open, operate } from '../../../test/api/api-harness.ts';
+import { askingAuth } from '../../../test/api/fake-auth.ts';
 import { FakeNode } from '../../../test/api/fake-node.ts';
 import type { ApiProcess } from './api-process.ts';
 
@@ -24,6 +25,11 @@ const DEFINITIONS = {
   bridge_rules: [
     { id: 'r', bridge: 'hook', direction: 'mqtt-to-webhook', filter: 'a/#', where: 'true' },
   ],
+  bridge_rule_order: ['r'],
+  auth: {
+    backends: [{ id: 'fleet', kind: 'webhook', settings: { url: 'https://login.example/' } }],
+    ...{ order: ['fleet', 'stored'], chains: { tls: ['fleet'] } },
+  },
 };
 
 describe('backups', () => {
@@ -77,6 +83,8 @@ describe('backups', () => {
 
   async function clear(): Promise<void> {
     node.backups.empty();
+    node.auth = askingAuth();
+    node.ruleOrder = { ids: [], revision: 0 };
     const { format, version } = DEFINITIONS;
     const none = { users: [], acl_rules: [], bans: [], bridges: [], bridge_rules: [] };
     const json = { format, version, ...none };
@@ -123,7 +131,9 @@ describe('backups', () => {
       ...[
         ['bridges', 1],
         ['bridge_rules', 1],
+        ['bridge_rule_order', 1],
         ['acl_rules', 1],
+        ['auth', 1],
         ['users', 1],
         ['bans', 1],
       ],

@@ -16,7 +16,7 @@ export interface DefinitionSection<Item> {
   /** All that are defined. */
   present(): Promise<readonly Defined<Item>[]>;
   /** What is wrong with an item that is known before. @throws ProblemError */
-  check?(item: Item, revision: number | undefined): void;
+  check?(item: Item, revision: number | undefined): Promise<void> | void;
   /** Creates without a revision, else replaces exactly that one. @throws ProblemError when it cannot be. */
   put(item: Item, revision: number | undefined): Promise<void>;
   /** @throws ProblemError when it cannot go. */
@@ -56,7 +56,7 @@ export async function importSection<Item>(
     }
     const outcome = before === undefined ? 'created' : 'replaced';
     return tried(section, [id, outcome], async () => {
-      section.check?.(item, before?.revision);
+      await section.check?.(item, before?.revision);
       if (!dryRun) await section.put(item, before?.revision);
     });
   });

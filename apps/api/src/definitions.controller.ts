@@ -1,10 +1,16 @@
 import { Controller, Inject, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { DefinitionsImported, DefinitionsView, Input } from '#libs/api-contracts';
+import type {
+  AuthDefinition,
+  DefinitionsImported,
+  DefinitionsView,
+  Input,
+} from '#libs/api-contracts';
 import type { Config } from '#libs/config';
 import type { Cluster } from './cluster/cluster.ts';
 import { sectionsOf } from './definition-sections.ts';
-import { importSection } from './definition-import.ts';
+import { importSection, type ImportOptions } from './definition-import.ts';
+import { authSection, mergedAuth, ruleOrderSection } from './definition-order-sections.ts';
 import { roleSection, webhookSection } from './definition-own-sections.ts';
 import { knownCaller, requireScope, type Caller } from './guard/caller.ts';
 import type { Guard } from './guard/guard.ts';
@@ -12,6 +18,8 @@ import { Checked, Route } from './http/route.ts';
 import { CLUSTER, CONFIG, GUARD, WEBHOOKS } from './tokens.ts';
 import { requirePlace } from './webhook-presenter.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
+
+type Results = DefinitionsImported['results'];
 
 /** All that is defined over REST, as one document. */
 @Controller()
@@ -36,6 +44,10 @@ export class DefinitionsController {
       bans: (await bans.present()).map(({ item }) => item),
       bridges: (await bridges.present()).map(({ item }) => item),
       bridge_rules: (await bridge_rules.present()).map(({ item }) => item),
+      bridge_rule_order: (await ruleOrderSection(this.cluster).present()).flatMap(
+        ({ item }) => item,
+      ),
+      auth: (await authSection(this.cluster).present())[0]?.item ?? null,
       roles: (await roles.present()).map(({ item }) => item),
       webhooks: (await webhooks.present()).map(({ item }) => item),
     };
@@ -47,6 +59,7 @@ export class DefinitionsController {
     @Req() request: FastifyRequest,
   ): Promise<DefinitionsImported> {
     const caller = knownCaller(request);
+    if (body.auth) requireScope(caller, 'auth:write');
     if (body.roles !== undefined) requireScope(caller, 'roles:write');
     if (body.webhooks !== undefined) requireScope(caller, 'webhooks:write');
     const { roles, webhooks } = this.#own(caller);
@@ -59,6 +72,8 @@ export class DefinitionsController {
       ...bridges,
       ...(await importSection(sections.bridge_rules, body.bridge_rules, how).then(finished)),
       ...(await finish()),
+      ...(await this.#importRuleOrder(body.bridge_rule_order ?? [], how)),
+      ...(await this.#importAuth(body.auth ?? undefined, how)),
       ...(await importSection(
         sections.acl_rules,
         body.acl_rules && [
@@ -74,6 +89,19 @@ export class DefinitionsController {
     return { dry_run: dryRun, results };
   }
 
+  async #importRuleOrder(ids: readonly string[], how: ImportOptions): Promise<Results> {
+    if (ids.length === 0) return [];
+    const section = ruleOrderSection(this.cluster);
+    return await importSection(section, [ids], { ...how, replaces: false }).then(finished);
+  }
+
+  async #importAuth(wanted: AuthDefinition | undefined, how: ImportOptions): Promise<Results> {
+    if (wanted === undefined) return [];
+    const section = authSection(this.cluster);
+    const item = how.replaces ? wanted : await mergedAuth(section, wanted);
+    return await importSection(section, [item], { ...how, replaces: false }).then(finished);
+  }
+
   /** What is the API's own. */
   #own(caller: Caller) {
     return {
@@ -86,6 +114,6 @@ export class DefinitionsController {
 async function finished({
   results,
   finish,
-}: Awaited<ReturnType<typeof importSection>>): Promise<DefinitionsImported['results']> {
+}: Awaited<ReturnType<typeof importSection>>): Promise<Results> {
   return [...results, ...(await finish())];
 }

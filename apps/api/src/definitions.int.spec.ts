@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { DefinitionsView, WireBridge } from '#libs/api-contracts';
 import { formatPasswordHash } from '#libs/access';
 import { KEY, configOf, open, operate } from '../../../test/api/api-harness.ts';
+import { askingAuth } from '../../../test/api/fake-auth.ts';
 import { FakeNode } from '../../../test/api/fake-node.ts';
 import type { ApiProcess } from './api-process.ts';
 
@@ -40,6 +41,7 @@ describe('definitions', () => {
   beforeEach(() => {
     node.bridges = [FIXED];
     node.rules.clear();
+    node.ruleOrder = { ids: [], revision: 0 };
     node.users.clear();
     node.acl = { ...node.acl, stored: [], revision: 0 };
   });
@@ -219,5 +221,49 @@ describe('definitions', () => {
     await post({ ...HEAD, roles: [more] });
     const taken = await send({ ...HEAD, roles: [{ ...more, scopes: [] }] });
     expect(taken.body).toMatchObject({ results: [{ outcome: 'failed' }] });
+  });
+
+  const ASKED = {
+    backends: [{ id: 'fleet', kind: 'webhook', settings: { url: 'https://login.example/' } }],
+    order: ['fleet', 'stored'],
+    chains: { tls: ['fleet'] },
+  };
+
+  it('have who is asked who a client is, checked in a dry run too', async () => {
+    node.auth = askingAuth();
+    expect((await exported()).auth).toBeNull();
+    expect(outcomesOf(await post({ ...HEAD, auth: ASKED }, '?dry_run=true'))).toEqual([
+      'auth general created',
+    ]);
+    expect((await exported()).auth).toBeNull();
+    await post({ ...HEAD, auth: ASKED });
+    expect((await exported()).auth).toEqual(ASKED);
+    expect(outcomesOf(await post({ ...HEAD, auth: ASKED }))).toEqual(['auth general unchanged']);
+    const more = {
+      backends: [{ id: 'other', kind: 'certificate', settings: { name: 'common_name' } }],
+      ...{ order: ['other'], chains: {} },
+    };
+    await post({ ...HEAD, auth: more });
+    expect((await exported()).auth).toMatchObject({
+      ...{ order: ['other', 'fleet', 'stored'], chains: ASKED.chains },
+      backends: [...ASKED.backends, ...more.backends],
+    });
+    await post({ ...HEAD, auth: ASKED }, '?mode=replace');
+    expect((await exported()).auth).toEqual(ASKED);
+    const wrong = { ...HEAD, auth: { ...ASKED, chains: { tcp: ['none'] } } };
+    expect(await post(wrong, '?dry_run=true')).toMatchObject({
+      body: { results: [{ outcome: 'failed', detail: expect.stringContaining('no backend') }] },
+    });
+  });
+
+  it('have the order of rules, in which those that are not there have no place', async () => {
+    const [rule] = DOCUMENT.bridge_rules;
+    const bridge_rules = [rule, { ...rule, id: 'q' }];
+    const bridge_rule_order = ['r', 'gone', 'q'];
+    const { bridges } = DOCUMENT;
+    await post({ ...HEAD, bridges, bridge_rules, bridge_rule_order });
+    expect((await exported()).bridge_rule_order).toEqual(['r', 'q']);
+    await post({ ...HEAD, bridge_rule_order: ['q'] });
+    expect((await exported()).bridge_rule_order).toEqual(['q', 'r']);
   });
 });

@@ -123,6 +123,24 @@ export const authBackendPatchSchema = named(
   }),
 );
 
+/** Who is asked who a client is, as definitions have it. */
+export const authDefinitionSchema = named(
+  'AuthDefinition',
+  z.strictObject({
+    backends: z.array(authBackendCreateSchema).max(BACKENDS_MAX),
+    order: z
+      .array(z.string().min(1).max(NAME_MAX))
+      .max(BACKENDS_MAX)
+      .describe('The ids of all that are asked, those of the configuration too.'),
+    chains: z
+      .record(z.string().min(1).max(NAME_MAX), ids)
+      .describe('The chains that listeners have of their own, by their names.'),
+  }),
+);
+
+/** Who is asked who a client is, as definitions have it. */
+export type AuthDefinition = z.output<typeof authDefinitionSchema>;
+
 const chainReplaceSchema = named(
   'AuthChainReplace',
   z.strictObject({

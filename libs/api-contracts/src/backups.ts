@@ -8,7 +8,9 @@ import { countSchema, flagSchema, named, timestampSchema } from './schema.ts';
 export const BACKUP_SECTIONS = [
   'bridges',
   'bridge_rules',
+  'bridge_rule_order',
   'acl_rules',
+  'auth',
   'users',
   'bans',
   'roles',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { aclRuleSchema, userAclRuleSchema } from './access.ts';
+import { authDefinitionSchema } from './auth-changes.ts';
 import { banCreateSchema } from './bans.ts';
 import { bridgeRuleCreateSchema } from './bridge-rules.ts';
 import { bridgeCreateSchema } from './bridges.ts';
@@ -36,6 +37,13 @@ const sections = {
   bans: z.array(banCreateSchema).max(ITEMS_MAX).describe('Those that an administrator has made.'),
   bridges: z.array(bridgeCreateSchema).max(1000),
   bridge_rules: z.array(bridgeRuleCreateSchema).max(1000),
+  bridge_rule_order: z
+    .array(z.string().min(1).max(256))
+    .max(10_000)
+    .describe('Their ids in the order in which they are asked; empty: none was set.'),
+  auth: authDefinitionSchema
+    .nullable()
+    .describe('Who is asked who a client is; null: as the configuration says.'),
   roles: z.array(roleCreateSchema).max(1000).describe('Those that are not built in.'),
   webhooks: z.array(definedWebhookSchema).max(32),
 };
@@ -62,6 +70,8 @@ const definitionsImport = named(
     bans: sections.bans.exactOptional(),
     bridges: sections.bridges.exactOptional(),
     bridge_rules: sections.bridge_rules.exactOptional(),
+    bridge_rule_order: sections.bridge_rule_order.exactOptional(),
+    auth: sections.auth.exactOptional(),
     roles: sections.roles.exactOptional(),
     webhooks: sections.webhooks.exactOptional(),
   }),
@@ -76,9 +86,9 @@ export const definitionsImportedSchema = named(
       z.object({
         section: z.enum([
           ...(['users', 'acl_rules', 'bans', 'bridges', 'bridge_rules'] as const),
-          ...(['roles', 'webhooks'] as const),
+          ...(['bridge_rule_order', 'auth', 'roles', 'webhooks'] as const),
         ]),
-        id: z.string().describe('Name or id; `general` for the list of ACL rules.'),
+        id: z.string().describe('Name or id; `general` for what there is one of.'),
         outcome: z
           .enum(['created', 'replaced', 'unchanged', 'removed', 'failed'])
           .describe('With `dry_run`: what it would be, as far as is known before.'),
@@ -108,6 +118,8 @@ const exampleDocument = {
   bans: [],
   bridges: [],
   bridge_rules: [],
+  bridge_rule_order: [],
+  auth: null,
   roles: [],
   webhooks: [],
 };
@@ -120,7 +132,7 @@ export const DEFINITIONS_OPERATIONS = {
     tag: 'Configuration',
     summary: 'Export what is defined over REST',
     description:
-      'Stored users with their hashes, general ACL rules, bans made by administrators, bridges and bridge rules, roles that are not built in, and webhooks, as one document. What the configuration of nodes defines is not among it: it belongs to their files. Secrets of bridges are references; webhooks come without theirs. Keys and role bindings are not among it.',
+      'Stored users with their hashes, general ACL rules, bans made by administrators, bridges and bridge rules with their order, who is asked who a client is, roles that are not built in, and webhooks, as one document. What the configuration of nodes defines is not among it: it belongs to their files. Secrets of bridges are references; webhooks come without theirs. Keys and role bindings are not among it.',
     scope: 'definitions:read',
     query: z.strictObject({}),
     replies: { 200: { description: 'The document.', schema: definitionsSchema } },
@@ -133,7 +145,7 @@ export const DEFINITIONS_OPERATIONS = {
     tag: 'Configuration',
     summary: 'Import definitions',
     description:
-      'Sections that the document lacks are left alone. `merge` makes and replaces what it names; `replace` also removes what it does not name. Each item is carried out by itself, bridges first, and says what became of it; roles also need `roles:write` and give nobody more than the caller has, webhooks also need `webhooks:write`. Whoever sends the document again goes on where it failed.',
+      'Sections that the document lacks are left alone. `merge` makes and replaces what it names; `replace` also removes what it does not name. Each item is carried out by itself, bridges first, and says what became of it; who is asked also needs `auth:write`, roles also need `roles:write` and give nobody more than the caller has, webhooks also need `webhooks:write`. Whoever sends the document again goes on where it failed.',
     scope: 'definitions:write',
     query: z.strictObject({
       mode: z.enum(['merge', 'replace']).default('merge'),

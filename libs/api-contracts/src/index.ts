@@ -210,7 +210,9 @@ export {
   authBackendCreateSchema,
   authBackendPatchSchema,
   authBackendReplaceSchema,
+  authDefinitionSchema,
   type AuthBackendCreate,
+  type AuthDefinition,
 } from './auth-changes.ts';
 export type {
   AuthAnswers,

@@ -3,15 +3,18 @@ import { z } from 'zod';
 import {
   SCOPES,
   aclRuleSchema,
+  authDefinitionSchema,
   banCreateSchema,
   bridgeCreateSchema,
   bridgeRuleCreateSchema,
   definedUserSchema,
   type AclRuleView,
+  type AuthDefinition,
   type Scope,
 } from '#libs/api-contracts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Defined } from '../definition-import.ts';
+import { authSection, ruleOrderSection } from '../definition-order-sections.ts';
 import { sectionsOf, type NodeSection } from '../definition-sections.ts';
 import type { Guard } from '../guard/guard.ts';
 import { isBuiltIn } from '../guard/roles.ts';
@@ -62,7 +65,9 @@ export function definitionsOf(
   const all: readonly BackupDefinitions[] = [
     madeOf(bridges, bridgeCreateSchema),
     madeOf(bridge_rules, bridgeRuleCreateSchema),
+    madeOf(ruleOrderSection(cluster), z.array(z.string().min(1).max(256))),
     aclRules,
+    authOf(cluster, scopes),
     madeOf(users, definedUserSchema),
     madeOf(bans, banCreateSchema),
     rolesOf(guard, scopes),
@@ -86,6 +91,21 @@ function madeOf<Item>(section: NodeSection<Item>, schema: z.ZodType<Item>): Back
     },
     // What put() is given comes from parse().
     put: (item, revision) => section.put(item as Item, revision),
+  };
+}
+
+function authOf(cluster: Cluster, scopes: ReadonlySet<Scope>): BackupDefinitions {
+  const section = madeOf(authSection(cluster), authDefinitionSchema);
+  return {
+    ...section,
+    isEmpty: (item) => {
+      const { backends, chains } = item as AuthDefinition;
+      return backends.length === 0 && Object.keys(chains).length === 0;
+    },
+    put: async (item, revision) => {
+      requireScopes(['auth:write'], scopes);
+      await section.put(item, revision);
+    },
   };
 }
 
