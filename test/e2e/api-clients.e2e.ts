@@ -162,3 +162,18 @@ it('sessions of a node that is killed stay in the list', async () => {
     return items[0] !== undefined && items[0].node !== third.id;
   }, 60_000);
 });
+
+it('one session in figures is at the ops port of its node, and nowhere else', async () => {
+  const [first, second] = cluster.nodes;
+  const client = await Client.connect(scope, first.url, { clientId: 'press/7' });
+  await client.subscribe('a/#');
+  const at = (port: number) => {
+    const query = 'family=sessions&client_id=press%2F7';
+    return fetch(`http://127.0.0.1:${String(port)}/metrics/detailed?${query}`);
+  };
+
+  const own = await at(first.ops.port);
+  expect(await own.text()).toContain('skein_broker_session_subscriptions{client_id="press/7"} 1\n');
+  expect((await at(second.ops.port)).status).toBe(404);
+  expect(await first.ops.metrics()).not.toContain('press/7');
+});

@@ -3,7 +3,7 @@ import type { BrokerNode } from '#libs/broker-core';
 import type { RuleBridge } from '#libs/bridge';
 import type { ClusterBus, Log } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
-import type { PromMeter } from '#libs/metrics-prom';
+import { exposeSession, type PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type NodeCommandServer } from '#libs/nest-support';
 import type { ListenerSet } from './listeners/listener-set.ts';
@@ -87,6 +87,11 @@ export class BrokerProcess {
     this.#ops = new OpsServer({
       ...config.ops,
       metrics: (accept) => meter.expose(accept),
+      detailed: async (query, accept) => {
+        if (query.get('family') !== 'sessions') return undefined;
+        const session = parts.node.admin.client(query.get('client_id') ?? '');
+        return session && (await exposeSession(session, accept));
+      },
       ready: () => readiness.checks(),
       started: () => ({ start: readiness.phase === 'starting' ? 'in progress' : 'ok' }),
       log,

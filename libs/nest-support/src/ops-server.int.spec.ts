@@ -9,6 +9,10 @@ beforeAll(async () => {
   server = new OpsServer({
     ...{ host: '127.0.0.1', port: 0, log: silentLog },
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: 'a 1\n' }),
+    detailed: (query, accept) =>
+      Promise.resolve(
+        query.get('client_id') === 'a/b' ? { contentType: accept, body: 'b 2\n' } : undefined,
+      ),
     ready: () => health,
     started: () => Promise.resolve({ start: 'in progress' }),
   });
@@ -65,6 +69,10 @@ describe('OpsServer', () => {
     expect((await get('/healthz/live')).status).toBe(200);
     expect((await get('/healthz/startup')).status).toBe(503);
     expect(await (await get('/metrics')).text()).toBe('a 1\n');
+    const detailed = '/metrics/detailed?family=sessions&client_id=';
+    expect(await (await get(`${detailed}a%2Fb`)).text()).toBe('b 2\n');
+    const absent = await get(`${detailed}a`);
+    expect([absent.status, await absent.text()]).toEqual([404, expect.stringContaining(detailed)]);
     expect((await get('/healthz/else')).status).toBe(404);
     expect((await get('/metrics', 'POST')).status).toBe(405);
   });

@@ -23,6 +23,8 @@ export interface OpsServerOptions {
   readonly port: number;
   /** Renders the metrics in the format that the scraper's Accept header asks for. */
   readonly metrics: (accept: string) => Promise<MetricsPage>;
+  /** Renders what a scrape must not hold, by the query of the address; undefined when there is nothing by it. Without, no such page is served. */
+  readonly detailed?: (query: URLSearchParams, accept: string) => Promise<MetricsPage | undefined>;
   /** Whether work may be sent here. */
   readonly ready: () => Health | Promise<Health>;
   /** Whether the start is over. */
@@ -79,10 +81,14 @@ export class OpsServer {
       return send(response, 405, { contentType: 'text/plain', body: 'method not allowed\n' });
     }
     const [path = '', query = ''] = request.url?.split('?', 2) ?? [];
-    const isVerbose = new URLSearchParams(query).has('verbose');
+    const parameters = new URLSearchParams(query);
+    const isVerbose = parameters.has('verbose');
+    const { accept = '' } = request.headers;
     switch (path) {
       case '/metrics':
-        return send(response, 200, await this.#options.metrics(request.headers.accept ?? ''));
+        return send(response, 200, await this.#options.metrics(accept));
+      case '/metrics/detailed':
+        return sendDetails(response, await this.#options.detailed?.(parameters, accept));
       case '/healthz/live':
         return sendHealth(response, {});
       case '/healthz/ready':
@@ -116,6 +122,14 @@ export class OpsServer {
     this.#seen.set(name, { state, since });
     return since;
   }
+}
+
+function sendDetails(response: ServerResponse, page: MetricsPage | undefined): void {
+  const absent = {
+    contentType: 'text/plain',
+    body: 'nothing here: a node answers /metrics/detailed?family=sessions&client_id=ID for a session that it has\n',
+  };
+  send(response, page === undefined ? 404 : 200, page ?? absent);
 }
 
 function sendHealth(response: ServerResponse, health: Health, shown: object = health): void {
