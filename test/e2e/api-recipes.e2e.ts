@@ -119,6 +119,18 @@ describe('the recipes of docs/api.md', () => {
     }
   });
 
+  it('find what is wrong, and who takes messages late', async () => {
+    const late = await connect('sensor-7', 'tide table', false);
+    await late.subscribe('devices/sensor-7/alarms', 1);
+    await late.leave();
+
+    expect(await follow('wrong-curl')).toMatch(/"items":.*"client_id":"sensor-7"/s);
+    expect(await follow('wrong-skein')).toContain('sensor-7');
+    const bundle = JSON.parse(await readFile(join(cwd, 'diagnostics.json'), 'utf8'));
+    expect(bundle).toMatchObject({ state: 'succeeded', result: { nodes: [{ missing: [] }] } });
+    expect(JSON.stringify(bundle)).not.toContain(KEY);
+  });
+
   it('keep somebody out', async () => {
     const devices = [
       await connect('sensor-7', 'tide table'),

@@ -1,4 +1,4 @@
-import { numberOption, textOption } from '../arguments.ts';
+import { listOption, numberOption, textOption } from '../arguments.ts';
 import type { Command, Invocation } from '../command.ts';
 import { lineOf, COUNT_OPTION, follow } from '../streams.ts';
 import { present } from './present.ts';
@@ -34,7 +34,7 @@ export const INSIGHT_COMMANDS: readonly Command[] = [
   {
     words: 'alarms show',
     operation: 'GET /api/v1/alarms/{}',
-    examples: ['skein alarms show redis-unavailable'],
+    examples: ['skein alarms show 0191d2c0-6b3e-7c4a-9f54-2f5f3a1f7e10'],
   },
   {
     words: 'alarms acknowledge',
@@ -43,13 +43,37 @@ export const INSIGHT_COMMANDS: readonly Command[] = [
       comment: { type: 'string', value: 'TEXT', description: 'What others should know of it.' },
     },
     body: ({ options }) => present({ comment: textOption(options, 'comment') }),
-    examples: ['skein alarms acknowledge redis-unavailable --comment "the team is on it"'],
+    examples: [
+      'skein alarms acknowledge 0191d2c0-6b3e-7c4a-9f54-2f5f3a1f7e10 --comment "the team is on it"',
+    ],
   },
   {
     words: 'alarms remove',
     operation: 'DELETE /api/v1/alarms/{}',
     done: 'removed',
-    examples: ['skein alarms remove redis-unavailable'],
+    examples: ['skein alarms remove 0191d2c0-6b3e-7c4a-9f54-2f5f3a1f7e10'],
+  },
+  {
+    words: 'diagnostics',
+    operation: 'POST /api/v1/diagnostics',
+    options: {
+      node: {
+        type: 'string',
+        multiple: true,
+        value: 'ID',
+        description: 'Of this node, and no other; may be repeated.',
+      },
+      'heap-snapshot': {
+        type: 'boolean',
+        description: 'Has the nodes write what is in their memory to their own disks, too.',
+      },
+    },
+    body: ({ options }) =>
+      present({
+        nodes: listOption(options, 'node'),
+        heap_snapshot: options['heap-snapshot'] === true ? true : undefined,
+      }),
+    examples: ['skein diagnostics --json > diagnostics.json', 'skein diagnostics --node node-1'],
   },
   {
     words: 'topics list',
