@@ -6,7 +6,6 @@ import type {
   DefinitionsView,
   Input,
 } from '#libs/api-contracts';
-import type { Config } from '#libs/config';
 import type { Cluster } from './cluster/cluster.ts';
 import { sectionsOf } from './definition-sections.ts';
 import { importSection, type ImportOptions } from './definition-import.ts';
@@ -15,7 +14,7 @@ import { roleSection, webhookSection } from './definition-own-sections.ts';
 import { knownCaller, requireScope, type Caller } from './guard/caller.ts';
 import type { Guard } from './guard/guard.ts';
 import { Checked, Route } from './http/route.ts';
-import { CLUSTER, CONFIG, GUARD, WEBHOOKS } from './tokens.ts';
+import { CLUSTER, GUARD, WEBHOOKS } from './tokens.ts';
 import { requirePlace } from './webhook-presenter.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 
@@ -25,7 +24,6 @@ type Results = DefinitionsImported['results'];
 @Controller()
 export class DefinitionsController {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
     @Inject(CLUSTER) private readonly cluster: Cluster,
     @Inject(GUARD) private readonly guard: Guard,
     @Inject(WEBHOOKS) private readonly webhooks: Webhooks,
@@ -106,7 +104,7 @@ export class DefinitionsController {
   #own(caller: Caller) {
     return {
       roles: roleSection(this.guard, caller),
-      webhooks: webhookSection(this.webhooks, caller, (url) => requirePlace(url, this.config)),
+      webhooks: webhookSection(this.webhooks, caller, (url) => requirePlace(url, this.webhooks)),
     };
   }
 }

@@ -1,5 +1,4 @@
 import type { Input, WebhookDeliveryView, WebhookView } from '#libs/api-contracts';
-import type { Config } from '#libs/config';
 import { placeFault } from '#libs/webhook-client';
 import { faulty } from './access-presenter.ts';
 import type { StoredDelivery, StoredWebhook } from './webhooks/stored-webhook.ts';
@@ -10,8 +9,11 @@ type Wanted = Omit<Input<'replaceWebhook'>['body'], 'secret'>;
 export const WEBHOOKS_MAX = 32;
 
 /** @throws ProblemError when the URL leads where it may not, as far as that is known before its name is looked up. */
-export function requirePlace(url: string, { api }: Config): void {
-  if (api.webhooks.allowPrivate) return;
+export function requirePlace(
+  url: string,
+  { allowPrivate }: { readonly allowPrivate: boolean },
+): void {
+  if (allowPrivate) return;
   const fault = placeFault(new URL(url));
   if (fault === undefined) return;
   throw faulty('/url', `The URL ${fault.problem}; api.webhooks.allowPrivate permits it`);

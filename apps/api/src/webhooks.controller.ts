@@ -9,7 +9,6 @@ import {
   type WebhookView,
 } from '#libs/api-contracts';
 import type { StoredDefinition } from '#libs/broker-ports';
-import type { Config } from '#libs/config';
 import { knownCaller } from './guard/caller.ts';
 import { Definitions } from './http/definitions.ts';
 import { etagOf } from './http/etag.ts';
@@ -18,7 +17,7 @@ import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { checkedItem } from './http/request-check.ts';
 import { Checked, Route } from './http/route.ts';
-import { CONFIG, PAGES, WEBHOOKS } from './tokens.ts';
+import { PAGES, WEBHOOKS } from './tokens.ts';
 import {
   WEBHOOKS_MAX,
   presentDelivery,
@@ -35,7 +34,6 @@ const WEBHOOKS_OF = new Definitions('webhook');
 @Controller()
 export class WebhooksController {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
     @Inject(WEBHOOKS) private readonly webhooks: Webhooks,
     @Inject(PAGES) private readonly pages: Pages,
   ) {}
@@ -64,7 +62,7 @@ export class WebhooksController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WebhookView> {
     const { secret, ...wanted } = body;
-    requirePlace(wanted.url, this.config);
+    requirePlace(wanted.url, this.webhooks);
     const made = await this.webhooks.create(
       {
         ...wantedOf(wanted),
@@ -160,7 +158,7 @@ export class WebhooksController {
     before: StoredDefinition<StoredWebhook>,
     { secret, ...wanted }: Input<'replaceWebhook'>['body'],
   ): Promise<StoredDefinition<StoredWebhook>> {
-    requirePlace(wanted.url, this.config);
+    requirePlace(wanted.url, this.webhooks);
     const sealed = secret === undefined ? {} : { secret: await this.webhooks.sealed(secret) };
     const item = { ...before.item, ...wantedOf(wanted), ...sealed };
     const result = await this.webhooks.replace(before, item);

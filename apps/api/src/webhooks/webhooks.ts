@@ -39,6 +39,11 @@ export class Webhooks {
     this.#dispatcher = new WebhookDispatcher(options);
   }
 
+  /** Whether they may be anywhere, or at addresses of the internet alone. */
+  get allowPrivate(): boolean {
+    return this.#options.allowPrivate;
+  }
+
   /** Begins to tell them. */
   start(): void {
     this.#dispatcher.start();

@@ -257,6 +257,7 @@ describe('a node with too much to do', () => {
     expect(late).toMatchObject({ reasonCode: REASON.serverBusy });
     const old = await memory.client(4).connect({ clientId: 'old' });
     expect(old).toMatchObject({ reasonCode: REASON.serverUnavailable });
+    expect(memory.counts.get('connectThrottled')).toBe(2);
     begin({ overload, serverReference: 'other:1883' });
     const sent = await memory.client().connect({ clientId: 'late' });
     expect(sent).toMatchObject({
