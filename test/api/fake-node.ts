@@ -14,6 +14,7 @@ import type {
   NodeCommand,
   StreamCommand,
   NodeReply,
+  ScheduleCommand,
   TraceCommand,
   UserAnswers,
   UserCommand,
@@ -32,7 +33,7 @@ import type {
   WireUserChange,
   WireTestStep,
 } from '#libs/api-contracts';
-import { isBackupCommand, isSessionCommand } from '#libs/api-contracts';
+import { isBackupCommand, isScheduleCommand, isSessionCommand } from '#libs/api-contracts';
 import { checkRemoteConnector, type Config, type RemotePolicy } from '#libs/config';
 import { FakeDrains } from './fake-drains.ts';
 import { FakeSystem } from './fake-system.ts';
@@ -42,6 +43,7 @@ import { silentLog } from '#libs/testkit';
 import type { AuthBackends } from '../../apps/broker/src/auth-backends.ts';
 import { BanCommands } from '../../apps/broker/src/commands/ban-commands.ts';
 import { fakeAuth } from './fake-auth.ts';
+import { fakeSchedules } from './fake-schedules.ts';
 import { FakeBackups } from './fake-backups.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeInsight } from './fake-insight.ts';
@@ -107,6 +109,7 @@ export class FakeNode {
   settings: FakeSettings;
   readonly streams = new FakeStreams();
   readonly backups = new FakeBackups();
+  schedules = fakeSchedules();
   /** Those of a real node. */
   readonly tracing = new Tracing();
   traces: NodeTraces;
@@ -159,6 +162,9 @@ export class FakeNode {
     if (isOnStreams(command)) return { kind: 'done', answer: await this.streams.answer(command) };
     if (isBackupCommand(command))
       return { kind: 'done', answer: await this.backups.answer(command) };
+    if (isScheduleCommand(command)) {
+      return { kind: 'done', answer: await this.schedules.answer(command) };
+    }
     if (isTraceCommand(command)) {
       return { kind: 'done', answer: await answerTrace(this.traces, command) };
     }
@@ -286,6 +292,7 @@ export class FakeNode {
       | BanCommand
       | StreamCommand
       | TraceCommand
+      | ScheduleCommand
       | ConfigCommand
       | CommandOf<'node-config'>
     >,

@@ -17,6 +17,7 @@ import { checkRedis, type RedisCheck } from './redis-check.ts';
 import type { BridgeDefinitions } from './bridge-definitions.ts';
 import type { OverloadWatch } from './wiring/overload.ts';
 import type { NodeSpool } from './wiring/spool.ts';
+import type { Schedules } from './schedules/schedules.ts';
 import type { NodeInsight } from './insight/node-insight.ts';
 import type { NodeStreams } from './streams/node-streams.ts';
 import type { Stores } from './wiring/stores.ts';
@@ -53,6 +54,8 @@ export interface BrokerProcessParts {
   readonly streams: NodeStreams;
   /** What the node notes about itself. */
   readonly insight: NodeInsight;
+  /** What is published at its times. */
+  readonly schedules: Schedules;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: ListenerSet;
   readonly readiness: Readiness;
@@ -118,6 +121,7 @@ export class BrokerProcess {
     this.#parts.flapping.drive(node);
     await this.#startBridge();
     insight.open();
+    this.#parts.schedules.open();
     await opening('commands.port', commands.open());
     for (const listener of listeners.all) {
       await opening(`listeners.${listener.name}.port`, listener.open());
@@ -128,6 +132,7 @@ export class BrokerProcess {
       node.sweep();
       streams.sweep();
       insight.sweep();
+      this.#parts.schedules.sweep();
     }, SWEEP_MS);
     this.#parts.readiness.phase = 'serving';
     log.info('node-ready', { nodeId: config.node.id });
@@ -154,6 +159,7 @@ export class BrokerProcess {
     const closed = await this.#leave();
     clearInterval(this.#sweeper);
     insight.close();
+    await this.#parts.schedules.close();
     await node.stop();
     await spool.disinherit();
     await bridge.close();

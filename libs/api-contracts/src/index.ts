@@ -338,6 +338,13 @@ export {
   delayedMessageSchema,
   type DelayedMessageView,
 } from './delayed-messages.ts';
+export {
+  scheduledCreateSchema,
+  scheduledMessageSchema,
+  type ScheduledMessageView,
+} from './scheduled-messages.ts';
+export * from './schedule-command.ts';
+export { nextCronTime, parseCron, type CronTimes } from './cron.ts';
 export * from './insight.ts';
 export { EVENT_STREAM_TYPE, EVENT_TYPES } from './streams.ts';
 export {

@@ -11,6 +11,7 @@ import type { BanAnswers, BanCommand } from './ban-command.ts';
 import type { MessageAnswers, MessageCommand } from './message-command.ts';
 import type { DeadLetterAnswers, DeadLetterCommand } from './dead-letter-command.ts';
 import type { SessionAnswers, SessionCommand } from './session-command.ts';
+import type { ScheduleAnswers, ScheduleCommand } from './schedule-command.ts';
 import type { StatsAnswers, StatsCommand } from './stats-command.ts';
 import type { StreamAnswers, StreamCommand } from './stream-command.ts';
 import type { TopicAnswers, TopicCommand } from './topic-command.ts';
@@ -305,6 +306,7 @@ export type NodeCommand =
   | SessionCommand
   | AlarmCommand
   | DiagnosticsCommand
+  | ScheduleCommand
   | StatsCommand
   | StreamCommand
   | TopicCommand
@@ -363,6 +365,7 @@ export interface NodeAnswers
     SessionAnswers,
     AlarmAnswers,
     DiagnosticsAnswers,
+    ScheduleAnswers,
     StatsAnswers,
     StreamAnswers,
     TopicAnswers,

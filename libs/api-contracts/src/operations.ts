@@ -29,6 +29,7 @@ import type { InputOf } from './operation.ts';
 import { RETAINED_OPERATIONS } from './retained.ts';
 import { ROLE_OPERATIONS } from './roles.ts';
 import { RULE_TEST_OPERATIONS } from './rule-tests.ts';
+import { SCHEDULED_MESSAGE_OPERATIONS } from './scheduled-messages.ts';
 import { SESSION_OPERATIONS } from './sessions.ts';
 import { STATS_OPERATIONS } from './stats.ts';
 import { STREAM_OPERATIONS } from './streams.ts';
@@ -62,6 +63,7 @@ export const OPERATIONS = {
   ...DIAGNOSTICS_OPERATIONS,
   ...RETAINED_OPERATIONS,
   ...DELAYED_MESSAGE_OPERATIONS,
+  ...SCHEDULED_MESSAGE_OPERATIONS,
   ...BRIDGE_OPERATIONS,
   ...BRIDGE_WORK_OPERATIONS,
   ...DEAD_LETTER_OPERATIONS,

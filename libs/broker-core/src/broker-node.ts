@@ -57,6 +57,8 @@ import { Traffic } from './traffic.ts';
 import { Turn } from './turn.ts';
 import { Wills } from './wills.ts';
 
+type Provenance = MessageIdentity & Pick<Message, 'origin' | 'publisher'>;
+
 const nobodyWaits: PublishDone = () => undefined;
 
 const TOO_MANY_RETAINED = 'the user has as many retained messages as it may';
@@ -464,12 +466,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   /** A message that has waited: of today, but under the identity that it was given before it was stored. */
-  #asNew(
-    message: InjectedMessage,
-    by: MessageIdentity & Pick<Message, 'origin' | 'publisher'>,
-  ): Message {
-    const { source, sequence } = by;
-    return { ...this.#identify(message, by.origin, by.publisher), source, sequence };
+  #asNew(message: InjectedMessage, { source, sequence, origin, publisher }: Provenance): Message {
+    return { ...this.#identify(message, origin, publisher), source, sequence };
   }
 
   #nextIdentity(): MessageIdentity {

@@ -5,6 +5,8 @@ export interface DelayedMessage {
   /** How long it waits, from the time at which the store takes it. */
   readonly delayMs: number;
   readonly message: Message;
+  /** Whether it is stored once under its identity, as messages of QoS 2 always are. */
+  readonly isOnce?: boolean;
 }
 
 /** A delayed message whose time has come. */
@@ -67,7 +69,7 @@ export interface DelayedStore {
   /**
    * Stores the turn's messages in one round trip. They are durable when it resolves.
    *
-   * @remarks A message of QoS 2 is stored once under its identity. That is remembered while it waits, and for an hour after
+   * @remarks A message of QoS 2, or one that says so, is stored once under its identity. That is remembered while it waits, and for an hour after
    * it was due, of as many messages as REMEMBERED_MESSAGES at least.
    *
    * @returns one outcome per message, in the order given.

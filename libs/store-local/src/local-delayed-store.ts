@@ -52,8 +52,8 @@ export class LocalDelayedStore implements DelayedStore {
     bounds: DelayedBounds,
   ): Promise<readonly DelayedOutcome[]> {
     const nowMs = this.#clock();
-    const outcomes = messages.map(({ delayMs, message }): DelayedOutcome => {
-      const isOnce = message.qos === 2;
+    const outcomes = messages.map(({ delayMs, message, isOnce: isSaid }): DelayedOutcome => {
+      const isOnce = isSaid === true || message.qos === 2;
       if (isOnce && this.#identities.has(message)) return 'repeat';
       const entry = { dueAtMs: nowMs + delayMs, bytes: encodeMessage(message) };
       const isFull =

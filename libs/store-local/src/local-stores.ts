@@ -12,6 +12,7 @@ import {
   type RuleOrderDocument,
   type RuleStore,
   type SessionStore,
+  type MessageSchedule,
   type TopicMetricDefinition,
 } from '#libs/broker-ports';
 import { LmdbJournal } from './lmdb-journal.ts';
@@ -48,6 +49,8 @@ export interface LocalStores {
   readonly settings: DefinitionStore<SettingsDocument>;
   /** Filters whose messages are counted. */
   readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
+  /** Messages that are published at their times. */
+  readonly schedules: DefinitionStore<MessageSchedule>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   readonly deadLetters: DeadLetterStore;
@@ -80,6 +83,7 @@ export async function openLocalStores({
       bans: new LocalDefinitionStore('bans', { journal }),
       settings: new LocalDefinitionStore('settings', { journal }),
       topicMetrics: new LocalDefinitionStore('topic-metrics', { journal }),
+      schedules: new LocalDefinitionStore('schedules', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),
       exclusive: new LocalExclusiveStore({ journal }),
       deadLetters: new LocalDeadLetterStore(deadLetters, { clock, journal }),

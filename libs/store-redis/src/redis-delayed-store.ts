@@ -218,14 +218,14 @@ function callsOf(messages: readonly DelayedMessage[]): (number | string | Buffer
   const calls: (number | string | Buffer)[][] = [];
   let call: (number | string | Buffer)[] = [];
   let bytes = 0;
-  for (const { delayMs, message } of messages) {
+  for (const { delayMs, message, isOnce } of messages) {
     const value = asBuffer(encodeMessage(message));
     if (call.length >= 3 * CALL_MESSAGES_MAX || bytes >= CALL_BYTES_MAX) {
       calls.push(call);
       call = [];
       bytes = 0;
     }
-    call.push(delayMs, value, message.qos === 2 ? encodeIdentity(message) : '');
+    call.push(delayMs, value, isOnce === true || message.qos === 2 ? encodeIdentity(message) : '');
     bytes += value.length;
   }
   calls.push(call);

@@ -160,6 +160,16 @@ function leaseCases(current: Current): void {
 }
 
 function onceCases(current: Current): void {
+  it.each([0, 1] as const)('a message of QoS %d that says so is stored once', async (qos) => {
+    const { store } = current();
+    const source = { nodeId: 'schedule-1', incarnation: 1 };
+    const message = messageOf({ qos, source, sequence: 7 });
+    const once = { delayMs: 0, message, isOnce: true };
+    expect(await store.add([once, once], WIDE)).toEqual(['stored', 'repeat']);
+    expect(await store.add([once], WIDE)).toEqual(['repeat']);
+    expect(await store.add([{ delayMs: 0, message }], WIDE)).toEqual(['stored']);
+  });
+
   describe('a message of QoS 2', () => {
     const source = { nodeId: 'node-a', incarnation: 1 };
     const once = (sequence: number) => ({

@@ -29,6 +29,7 @@ import { TopicMetrics } from '../insight/topic-metrics.ts';
 import { NodeStreams } from '../streams/node-streams.ts';
 import { NodeCommandHandler } from './node-command-handler.ts';
 import { fakeAuth } from '../../../../test/api/fake-auth.ts';
+import { fakeSchedules } from '../../../../test/api/fake-schedules.ts';
 
 const info = {
   nodeId: 'n1',
@@ -194,6 +195,7 @@ function setUp() {
     }),
     alarms: { answer: () => ({ alarms: [] }) },
     diagnosis: { answer: () => Promise.resolve({ kind: 'refused', reason: 'x' }) },
+    schedules: fakeSchedules(),
     stats: {
       current: () => ({ ...NO_STATS, startedAtMs: 1 }),
       history: () => ({ resolutionMs: 1, samples: [] }),

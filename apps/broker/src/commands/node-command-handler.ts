@@ -6,6 +6,7 @@ import {
   isDiagnosticsCommand,
   isSessionCommand,
   isDrainCommand,
+  isScheduleCommand,
   isStatsCommand,
   isSystemCommand,
   isTopicCommand,
@@ -23,7 +24,6 @@ import type { Diagnosis } from '../insight/diagnosis.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
 import type { ConfigCommands } from './config-commands.ts';
-import { bounded } from './bounded.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
 import { BanCommands, type BanCommandsOptions } from './ban-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
@@ -38,6 +38,7 @@ import { answerOnStats, type StatsCommandsOptions } from './stats-commands.ts';
 import { answerOnTopics, type TopicCommandsOptions } from './topic-commands.ts';
 import { answerTrace, isTraceCommand } from './trace-commands.ts';
 import type { NodeTraces } from '../streams/node-traces.ts';
+import type { ScheduleCommands } from './schedule-commands.ts';
 import type { SystemCommands } from './system-commands.ts';
 import { DeadLetterCommands, type DeadLetterCommandsOptions } from './dead-letter-commands.ts';
 import { UserCommands, type UserCommandsOptions } from './user-commands.ts';
@@ -57,6 +58,7 @@ export interface NodeCommandHandlerOptions {
   readonly stats: StatsCommandsOptions;
   readonly alarms: Pick<AlarmBook, 'answer'>;
   readonly diagnosis: Pick<Diagnosis, 'answer'>;
+  readonly schedules: ScheduleCommands;
   readonly bridges: BridgeCommandsOptions;
   readonly access: AccessCommandsOptions;
   readonly auth: Pick<AuthBackends, 'shown' | 'put' | 'try'>;
@@ -138,6 +140,7 @@ export class NodeCommandHandler {
     if (isStreamCommand(command)) return answerStream(streams, command);
     if (isOnInsight(command)) return this.#insight(command);
     if (isTraceCommand(command)) return answerTrace(streams.traces, command);
+    if (isScheduleCommand(command)) return this.#options.schedules.answer(command);
     switch (command.kind) {
       case 'nodes':
         return { nodes: admin.nodes() };
@@ -183,15 +186,11 @@ export class NodeCommandHandler {
       case 'simulate-access':
         return this.#access.simulate(command);
       case 'users':
-        return this.#users.users(bounded(command));
       case 'users-with-credentials':
-        return this.#users.defined(command);
       case 'user':
-        return this.#users.user(command);
       case 'put-user':
-        return this.#users.put(command);
       case 'remove-user':
-        return this.#users.remove(command);
+        return this.#users.answer(command);
       default:
         return undefined;
     }

@@ -2,12 +2,15 @@ import { Acl, parseScramCredential, type StoredUser } from '#libs/access';
 import type {
   CommandOf,
   NodeAnswers,
+  UserAnswers,
+  UserCommand,
   WireDefinedUser,
   WireUser,
   WireUserChange,
   WireUserFilter,
 } from '#libs/api-contracts';
 import type { DefinitionStore, StoredDefinition } from '#libs/broker-ports';
+import { bounded } from './bounded.ts';
 
 /** What commands on stored users work on. */
 export interface UserCommandsOptions {
@@ -31,6 +34,22 @@ export class UserCommands {
 
   constructor(options: UserCommandsOptions) {
     this.#options = options;
+  }
+
+  /** Carries a command out. */
+  answer(command: UserCommand): Promise<UserAnswers[UserCommand['kind']]> {
+    switch (command.kind) {
+      case 'users':
+        return this.users(bounded(command));
+      case 'users-with-credentials':
+        return this.defined(command);
+      case 'user':
+        return this.user(command);
+      case 'put-user':
+        return this.put(command);
+      case 'remove-user':
+        return this.remove(command);
+    }
   }
 
   async users({ after, limit, filter = {} }: CommandOf<'users'>): Promise<NodeAnswers['users']> {

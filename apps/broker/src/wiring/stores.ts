@@ -11,6 +11,7 @@ import type {
   RetainedStore,
   RuleStore,
   SessionStore,
+  MessageSchedule,
   TopicMetricDefinition,
 } from '#libs/broker-ports';
 import { redisTarget, type Config } from '#libs/config';
@@ -37,6 +38,8 @@ export interface Stores {
   readonly settings: DefinitionStore<SettingsDocument>;
   /** Filters whose messages are counted. */
   readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
+  /** Messages that are published at their times. */
+  readonly schedules: DefinitionStore<MessageSchedule>;
   readonly delayed: DelayedStore;
   readonly exclusive: ExclusiveStore;
   readonly deadLetters: DeadLetterStore;
@@ -61,8 +64,9 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       ready: true,
       close: () => {
         const { sessions, retained, rules, connectors, users, acl, bans, settings } = local;
-        const { topicMetrics } = local;
-        const definitions = [rules, connectors, users, acl, bans, settings, topicMetrics];
+        const { topicMetrics, schedules } = local;
+        const access = [rules, connectors, users, acl, bans, settings];
+        const definitions = [...access, topicMetrics, schedules];
         return closeAll([
           sessions,
           retained,
@@ -80,41 +84,40 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
   const connection = await connectRedis({ ...target, ...settings, log, meter });
   const sessions = new RedisSessionStore(connection);
   const retained = new RedisRetainedStore(connection);
-  const rules: RuleStore = new RedisDefinitionStore(connection, 'rules');
-  const connectors: ConnectorStore = new RedisDefinitionStore(connection, 'connectors');
-  const users: DefinitionStore<StoredUser> = new RedisDefinitionStore(connection, 'users');
-  const acl: DefinitionStore<AclDocument> = new RedisDefinitionStore(connection, 'acl');
-  const bans: DefinitionStore<Ban> = new RedisDefinitionStore(connection, 'bans');
-  const flapping: DefinitionStore<SettingsDocument> = new RedisDefinitionStore(
-    connection,
-    'settings',
-  );
-  const topicMetrics: DefinitionStore<TopicMetricDefinition> = new RedisDefinitionStore(
-    connection,
-    'topic-metrics',
-  );
-  const definitions = [rules, connectors, users, acl, bans, flapping, topicMetrics];
+  const definitions = definitionsIn(connection);
   const delayed = new RedisDelayedStore(connection);
   const exclusive = new RedisExclusiveStore(connection);
   const deadLetters = new RedisDeadLetterStore(connection, letterBoundsOf(config));
   return {
-    sessions,
-    retained,
-    rules,
-    connectors,
-    users,
-    acl,
-    bans,
-    settings: flapping,
-    topicMetrics,
-    delayed,
-    exclusive,
-    deadLetters,
+    ...{ sessions, retained, ...definitions, delayed, exclusive, deadLetters },
     get ready() {
       return connection.isUp;
     },
-    close: () =>
-      closeAll([sessions, retained, ...definitions, delayed, exclusive, deadLetters, connection]),
+    close: () => {
+      const all = Object.values(definitions);
+      return closeAll([sessions, retained, ...all, delayed, exclusive, deadLetters, connection]);
+    },
+  };
+}
+
+type Definitions = Pick<
+  Stores,
+  ('rules' | 'connectors' | 'users' | 'acl' | 'bans') | ('settings' | 'topicMetrics' | 'schedules')
+>;
+
+/** The stores of what is made through the API. */
+function definitionsIn(
+  connection: ConstructorParameters<typeof RedisDefinitionStore>[0],
+): Definitions {
+  return {
+    rules: new RedisDefinitionStore(connection, 'rules'),
+    connectors: new RedisDefinitionStore(connection, 'connectors'),
+    users: new RedisDefinitionStore(connection, 'users'),
+    acl: new RedisDefinitionStore(connection, 'acl'),
+    bans: new RedisDefinitionStore(connection, 'bans'),
+    settings: new RedisDefinitionStore(connection, 'settings'),
+    topicMetrics: new RedisDefinitionStore(connection, 'topic-metrics'),
+    schedules: new RedisDefinitionStore(connection, 'schedules'),
   };
 }
 
