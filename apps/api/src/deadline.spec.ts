@@ -84,8 +84,8 @@ const BODIES: Partial<Record<OperationId, object>> = {
 /** Groups of operations that ask nodes nothing, or only when they like. */
 const OWN_TAGS = new Set(['Administrators', 'Operations', 'Webhooks', 'Backups', 'Traces']);
 
-/** A node that is there is not forgotten: refused before anything is asked. */
-const REFUSED_AT_ONCE = new Set<OperationId>(['deleteNode']);
+/** A node that is there is not forgotten, and settings are checked where the API is: nothing is asked. */
+const REFUSED_AT_ONCE = new Set<OperationId>(['deleteNode', 'validateConfig']);
 
 /** The request that the document shows. */
 function exampleOf(id: OperationId) {

@@ -236,6 +236,7 @@ export const BACKUP_OPERATIONS = {
       200: {
         description: 'The file.',
         contentType: 'application/octet-stream',
+        schema: z.string(),
         headers: { ETag: 'Its SHA-256.', 'Content-Disposition': 'Its name.' },
       },
     },

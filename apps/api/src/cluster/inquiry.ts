@@ -174,7 +174,7 @@ export class Inquiry {
       answer.client === undefined ? [] : [{ node, answer: answer.client }],
     );
     const best = found.find(({ answer }) => answer.state === 'connected') ?? found[0];
-    if (best === undefined) throw absent(unavailable);
+    if (best === undefined) throw absent(unavailable, this.#unfound);
     return best;
   }
 
@@ -230,7 +230,7 @@ export class Inquiry {
       const { answered, unavailable } = await this.askAll(await this.nodes(), {
         ...{ kind: 'disconnect', clientId, ...how },
       });
-      if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN.detail);
+      if (!answered.some(({ answer }) => answer.found)) throw absent(unavailable, UNKNOWN);
     });
   }
 
@@ -258,6 +258,11 @@ export class Inquiry {
 
   get #unanswered(): Silence {
     return { detail: 'No node answers', nothingDone: !this.#mayHaveChanged };
+  }
+
+  /** What it means that a client was looked for and not found. */
+  get #unfound(): Silence {
+    return this.#mayHaveChanged ? UNKNOWN : { detail: 'Nothing was changed', nothingDone: true };
   }
 
   async #findNodes(): Promise<readonly WireNode[]> {
@@ -312,8 +317,8 @@ function silent({ detail, nothingDone }: Silence): ProblemError {
   return new ProblemError('node-unavailable', detail, { nothingDone });
 }
 
-function absent(unavailable: readonly string[], silence?: string): ProblemError {
+function absent(unavailable: readonly string[], { detail, nothingDone }: Silence): ProblemError {
   if (unavailable.length === 0) return new ProblemError('not-found', 'No node has this client');
   const who = `Not found on the nodes that answer; silent: ${unavailable.join(', ')}`;
-  return new ProblemError('node-unavailable', silence === undefined ? who : `${who}. ${silence}`);
+  return silent({ detail: `${who}. ${detail}`, nothingDone });
 }

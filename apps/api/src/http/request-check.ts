@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { JSON_TYPE, type FieldError, type Operation, type ProblemCode } from '#libs/api-contracts';
 import { ProblemError } from './problem-error.ts';
 
@@ -22,6 +22,9 @@ interface Fault extends FieldError {
 }
 
 const ERRORS_MAX = 100;
+
+/** What is not documented is refused. */
+const NO_QUERY = z.strictObject({});
 
 /** Reason codes of MQTT 5 for the problems that it knows. */
 const MQTT_REASON_CODES: Partial<Record<ProblemCode, number>> = {
@@ -48,7 +51,7 @@ export function checkRequest(operation: Operation, request: UncheckedRequest): C
   };
   const checked = {
     path: check(operation.pathParameters, request.params, '/path'),
-    query: check(operation.query, { ...(request.query as object) }, '/query'),
+    query: check(operation.query ?? NO_QUERY, { ...(request.query as object) }, '/query'),
     body: check(operation.body, request.body, ''),
   };
   if (operation.body === undefined && request.body !== undefined && request.body !== null) {
