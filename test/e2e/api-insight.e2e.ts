@@ -1,3 +1,4 @@
+import { rm, stat } from 'node:fs/promises';
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { EventReader } from '../api/event-reader.ts';
@@ -111,4 +112,35 @@ it('shows topics, shared groups, counts by filter and figures of all nodes, and 
     expect(body).toMatchObject({ cluster: { connections: 4, sessions: 5, retained_messages: 1 } });
     expect((body as { nodes: unknown[] }).nodes).toHaveLength(3);
   }, WAIT_MS);
+});
+
+it('a node writes what is in its memory to its own disk on demand, goes on, and says nothing of it over REST', async () => {
+  const { nodes, redis } = await startCluster(scope);
+  const api = await Api.start(scope, redis);
+  const client = await Client.connect(scope, nodes[0].url, { clientId: 'stays' });
+  const body = { nodes: [nodes[0].id], heap_snapshot: true };
+  const begun = await api.call('gatherDiagnostics', { body });
+  const { id } = begun.body as { id: string };
+  interface Ended {
+    readonly state: string;
+    readonly result: {
+      readonly heap_snapshots: readonly { kind: string; file: string; bytes: number }[];
+    };
+  }
+  let ended: Ended | undefined;
+  await until(async () => {
+    const { body: shown } = await api.call('getOperation', { path: { operation_id: id } });
+    ended = shown as Ended;
+    return ended.state === 'succeeded';
+  }, CLEARED_MS);
+  const [snapshot] = ended?.result.heap_snapshots ?? [];
+  expect(snapshot).toMatchObject({ kind: 'written' });
+  const file = snapshot?.file ?? '';
+  scope.add(() => rm(file, { force: true }));
+  expect((await stat(file)).size).toBe(snapshot?.bytes);
+  expect((await stat(file)).mode & 0o077).toBe(0);
+  expect(client.isConnected).toBe(true);
+  // It rejects without PUBACK.
+  await client.publish('t', 'x', { qos: 1 });
+  expect((await api.call('listNodes')).body).toMatchObject({ items: [{}, {}, {}] });
 });
