@@ -8,6 +8,7 @@ import type {
   BanCommand,
   CommandOf,
   ConfigCommand,
+  ListenerCommand,
   DeadLetterAnswers,
   DeadLetterCommand,
   NodeAnswers,
@@ -48,6 +49,7 @@ import { FakeBackups } from './fake-backups.ts';
 import { FakeBans } from './fake-bans.ts';
 import { FakeInsight } from './fake-insight.ts';
 import { FakeMessages, isOnMessages } from './fake-messages.ts';
+import { FakeListeners } from './fake-listeners.ts';
 import { FakeSettings } from './fake-settings.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { FakeStreams, isOnStreams } from './fake-streams.ts';
@@ -107,6 +109,7 @@ export class FakeNode {
   readonly drains = new FakeDrains();
   readonly insight = new FakeInsight();
   settings: FakeSettings;
+  listeners: FakeListeners;
   readonly streams = new FakeStreams();
   readonly backups = new FakeBackups();
   schedules = fakeSchedules();
@@ -124,6 +127,7 @@ export class FakeNode {
     this.auth = fakeAuth(config, [], { listeners: ['tcp'] });
     this.settings = new FakeSettings(config);
     this.traces = this.newTraces();
+    this.listeners = new FakeListeners(config, { live: this.settings.live, system: this.system });
     this.server = new NodeCommandServer<NodeCommand, NodeReply>({
       channel: commandChannel(config),
       nodeId: id,
@@ -155,6 +159,9 @@ export class FakeNode {
     }
     if (this.settings.takes(command)) {
       return { kind: 'done', answer: await this.settings.answer(command) };
+    }
+    if (this.listeners.takes(command)) {
+      return { kind: 'done', answer: await this.listeners.answer(command) };
     }
     if (command.kind === 'node-config') {
       return { kind: 'done', answer: { settings: this.settings.shown() } };
@@ -294,6 +301,7 @@ export class FakeNode {
       | TraceCommand
       | ScheduleCommand
       | ConfigCommand
+      | ListenerCommand
       | CommandOf<'node-config'>
     >,
   ): NodeAnswers[NodeCommand['kind']] {

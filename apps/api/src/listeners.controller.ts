@@ -54,14 +54,6 @@ export class ListenersController {
     return this.pages.list(exchange, query.limit, { items, after: last, unavailable });
   }
 
-  @Route('getListener')
-  async show(@Checked() { path }: Input<'getListener'>): Promise<ListenerReply> {
-    const { listeners, unavailable } = await this.#listeners();
-    const found = listeners.find(({ id }) => id === path.listener_id);
-    if (found === undefined) throw absent(unavailable);
-    return { ...found, meta: metaOf(unavailable) };
-  }
-
   @Route('startListener')
   start(
     @Checked() input: Input<'startListener'>,

@@ -6,6 +6,7 @@ import type { Config } from '#libs/config';
 import { exposeSession, type PromMeter } from '#libs/metrics-prom';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { OpsServer, type NodeCommandServer } from '#libs/nest-support';
+import type { LiveListeners } from './listeners/live-listeners.ts';
 import type { ListenerSet } from './listeners/listener-set.ts';
 import type { LiveSettings, LiveSettingsParts } from './settings/live-settings.ts';
 import type { NodeDrain } from './node-drain.ts';
@@ -58,6 +59,8 @@ export interface BrokerProcessParts {
   readonly schedules: Schedules;
   readonly commands: NodeCommandServer<NodeCommand, NodeReply>;
   readonly listeners: ListenerSet;
+  /** Listeners that are stored lie above those of the configuration. */
+  readonly liveListeners: LiveListeners;
   readonly readiness: Readiness;
   readonly drain: NodeDrain;
   /** Looks at Redis; undefined without one. */
@@ -115,6 +118,7 @@ export class BrokerProcess {
     for (const listener of listeners.all) await listener.prepare();
     await this.#checkRedis();
     await this.#parts.settings.drive(this.#parts.settingsParts);
+    await this.#parts.liveListeners.prepare();
     await node.start();
     await this.#parts.auth.drive();
     this.#parts.rules.drive(node);
@@ -123,10 +127,7 @@ export class BrokerProcess {
     insight.open();
     this.#parts.schedules.open();
     await opening('commands.port', commands.open());
-    for (const listener of listeners.all) {
-      await opening(`listeners.${listener.name}.port`, listener.open());
-      log.info('listening', { listener: listener.name, address: listener.address });
-    }
+    await this.#openListeners();
     this.#sweeper = setInterval(() => {
       overload.look();
       node.sweep();
@@ -136,6 +137,20 @@ export class BrokerProcess {
     }, SWEEP_MS);
     this.#parts.readiness.phase = 'serving';
     log.info('node-ready', { nodeId: config.node.id });
+  }
+
+  /** One that is made over REST stops no node from starting: it says that it has failed. */
+  async #openListeners(): Promise<void> {
+    const { liveListeners, listeners, log } = this.#parts;
+    for (const listener of listeners.all) {
+      if (liveListeners.isStored(listener.name)) {
+        await listeners.start(listener.name);
+        continue;
+      }
+      await opening(`listeners.${listener.name}.port`, listener.open());
+      log.info('listening', { listener: listener.name, address: listener.address });
+    }
+    liveListeners.drive();
   }
 
   /** How long stop() may take, from now on. */

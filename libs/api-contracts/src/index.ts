@@ -70,12 +70,14 @@ export {
   CERTIFICATE_FIELDS,
   LISTENER_FIELDS,
   certificateSchema,
+  listenerDetailSchema,
   listenerReplySchema,
   listenerSchema,
   nodeListenersSchema,
   reloadSchema,
   type CertificateReloadView,
   type CertificateView,
+  type ListenerDetail,
   type ListenerReply,
   type ListenerView,
   type NodeListenersView,
@@ -112,16 +114,8 @@ export {
   type LogLevelsView,
   type SettingView,
 } from './config.ts';
-export {
-  isConfigCommand,
-  type ConfigAnswers,
-  type ConfigCommand,
-  type WireComponentLevel,
-  type WireConfig,
-  type WireConfigChange,
-  type WireLogLevel,
-  type WireSettingFault,
-} from './config-command.ts';
+export * from './config-command.ts';
+export * from './listener-command.ts';
 export {
   HEALTH_CHECKS,
   isSystemCommand,

@@ -41,6 +41,24 @@ export const listenerReplySchema = named(
 export type ListenerReply = z.infer<typeof listenerReplySchema>;
 
 /** See the type of the same name. */
+export const listenerDetailSchema = named(
+  'ListenerDetail',
+  listenerSchema.extend({
+    configured: z.boolean().describe('Whether the configuration of nodes has it.'),
+    settings: z
+      .record(z.string(), z.unknown())
+      .describe('What is set over REST, above the configuration of every node.'),
+    refused: z
+      .array(z.object({ node: z.string(), detail: z.string() }))
+      .describe('Nodes that have it not as it is set, and why: there it is as before.'),
+    meta: metaSchema,
+  }),
+);
+
+/** A listener with what is set of it over REST. */
+export type ListenerDetail = z.infer<typeof listenerDetailSchema>;
+
+/** See the type of the same name. */
 export const nodeListenersSchema = named(
   'NodeListeners',
   z.object({ node: z.string(), listeners: z.array(z.object({ id: z.string(), ...place })) }),
@@ -120,6 +138,34 @@ const exampleListener = { id: 'tcp', nodes: [{ node: 'node-1', ...examplePlace }
 const exampleMeta = { partial: false, unavailable_nodes: [] };
 const examplePage = { page: { has_more: false, limit: 100 }, meta: exampleMeta };
 
+const listenerId = z
+  .string()
+  .max(32)
+  .regex(/^[a-z][a-z0-9-]{0,31}$/)
+  .describe('1 to 32 of a-z, 0-9 and hyphens; a letter first.');
+const settingsSchema = z
+  .record(z.string().max(64), z.unknown())
+  .describe(
+    'Keys of a listener as in the configuration file, for example `port`, `tls` or `rules`.',
+  );
+const exampleSettings = { transport: 'tcp', host: '0.0.0.0', port: 1884 };
+const exampleDetail = {
+  ...{ id: 'plant-7', configured: false, settings: exampleSettings, refused: [] },
+  nodes: [{ node: 'node-1', ...examplePlace, address: 'mqtt://0.0.0.0:1884' }],
+  meta: exampleMeta,
+};
+const etag = { ETag: 'The revision; send it as If-Match.' };
+const ifMatch = { 'If-Match': 'The ETag last read. Required.' };
+const changed = {
+  200: { description: 'How it stands by now.', schema: listenerDetailSchema, headers: etag },
+};
+const changeProblems = [
+  ...(['not-found', 'precondition-failed', 'precondition-required', 'unprocessable'] as const),
+  ...(['node-unavailable', 'storage-unavailable'] as const),
+] as const;
+const CHANGE =
+  'On every node, at once, also on nodes that join later and after restarts. Connections that are open go on by what they began with. A node that cannot open it so keeps it as it was, and `refused` or `last_error` says why.';
+
 const accepted = {
   description: 'How it stands by now.',
   schema: listenerReplySchema,
@@ -166,9 +212,99 @@ export const LISTENER_OPERATIONS = {
     scope: 'listeners:read',
     pathParameters: listenerPath,
     query: z.strictObject({}),
-    replies: { 200: { description: 'The listener.', schema: listenerReplySchema } },
-    problems: ['not-found', 'node-unavailable'],
-    example,
+    headers: { 'If-None-Match': 'ETags already known; an equal one is answered with 304.' },
+    replies: {
+      200: { description: 'The listener.', schema: listenerDetailSchema, headers: etag },
+      304: { description: 'Not changed.', headers: etag },
+    },
+    problems: ['not-found', 'node-unavailable', 'storage-unavailable'],
+    example: { path: { listener_id: 'plant-7' }, reply: exampleDetail },
+  },
+  createListener: {
+    method: 'post',
+    path: '/api/v1/listeners',
+    tag: 'Listeners',
+    summary: 'Make a listener',
+    description: `With \`transport\` and \`port\`; every other key has its default. ${CHANGE} Files of TLS are files of the nodes, in a directory where their configuration has files of listeners, or in \`bridge.secrets.dir\`.`,
+    scope: 'listeners:write',
+    query: z.strictObject({}),
+    body: named('ListenerDraft', z.strictObject({ id: listenerId, settings: settingsSchema })),
+    replies: {
+      201: {
+        description: 'Made.',
+        schema: listenerDetailSchema,
+        headers: { ...etag, Location: 'The listener.' },
+      },
+    },
+    problems: [
+      ...(['already-exists', 'limit-reached', 'unprocessable'] as const),
+      ...(['node-unavailable', 'storage-unavailable'] as const),
+    ],
+    example: { body: { id: 'plant-7', settings: exampleSettings }, reply: exampleDetail },
+  },
+  replaceListener: {
+    method: 'put',
+    path: '/api/v1/listeners/{listener_id}',
+    tag: 'Listeners',
+    summary: 'Set a listener',
+    description: `What was set over REST before is replaced as a whole; what the configuration of a node says of it stays below. ${CHANGE}`,
+    scope: 'listeners:write',
+    pathParameters: listenerPath,
+    query: z.strictObject({}),
+    headers: {
+      'If-Match': 'The ETag last read. Required, unless it is to be made.',
+      'If-None-Match': '`*` makes it, and never replaces it.',
+    },
+    body: named('ListenerChange', z.strictObject({ settings: settingsSchema })),
+    replies: {
+      200: changed[200],
+      201: { description: 'Made.', schema: listenerDetailSchema, headers: etag },
+    },
+    problems: ['limit-reached', ...changeProblems],
+    example: {
+      path: { listener_id: 'plant-7' },
+      body: { settings: exampleSettings },
+      reply: exampleDetail,
+    },
+  },
+  patchListener: {
+    method: 'patch',
+    path: '/api/v1/listeners/{listener_id}',
+    tag: 'Listeners',
+    summary: 'Change a listener',
+    description: `A merge patch; null takes back what is set over REST. \`{"settings": {"enabled": false}}\` closes it for good. ${CHANGE}`,
+    scope: 'listeners:write',
+    pathParameters: listenerPath,
+    query: z.strictObject({}),
+    headers: ifMatch,
+    body: named('ListenerPatch', z.strictObject({ settings: settingsSchema })),
+    bodyType: 'application/merge-patch+json',
+    replies: changed,
+    problems: ['limit-reached', ...changeProblems],
+    example: {
+      path: { listener_id: 'plant-7' },
+      body: { settings: { connectionsMax: 500 } },
+      reply: {
+        ...exampleDetail,
+        settings: { ...exampleSettings, connectionsMax: 500 },
+        nodes: exampleDetail.nodes.map((each) => ({ ...each, connections_max: 500 })),
+      },
+    },
+  },
+  deleteListener: {
+    method: 'delete',
+    path: '/api/v1/listeners/{listener_id}',
+    tag: 'Listeners',
+    summary: 'Remove a listener',
+    description:
+      'It accepts no more; connections that are open go on, so send them away before with `stop?drain=true`. A listener of the configuration loses what was set over REST, and is as it is there.',
+    scope: 'listeners:write',
+    pathParameters: listenerPath,
+    query: z.strictObject({}),
+    headers: ifMatch,
+    replies: { 204: { description: 'Removed.' } },
+    problems: ['conflict', ...changeProblems.filter((each) => each !== 'unprocessable')],
+    example: { path: { listener_id: 'plant-7' } },
   },
   startListener: {
     ...switched(

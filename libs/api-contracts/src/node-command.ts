@@ -4,6 +4,7 @@ import type { BridgeAnswers, BridgeCommand } from './bridge-command.ts';
 import type { DiagnosticsAnswers, DiagnosticsCommand } from './diagnostics-command.ts';
 import type { DrainAnswers, DrainCommand } from './drain-command.ts';
 import type { ConfigAnswers, ConfigCommand } from './config-command.ts';
+import type { ListenerAnswers, ListenerCommand } from './listener-command.ts';
 import type { SystemAnswers, SystemCommand } from './system-command.ts';
 import type { AuthAnswers, AuthCommand } from './auth-command.ts';
 import type { BackupAnswers, BackupCommand } from './backup-command.ts';
@@ -314,6 +315,7 @@ export type NodeCommand =
   | UserCommand
   | SystemCommand
   | ConfigCommand
+  | ListenerCommand
   | DrainCommand
   | { readonly kind: 'nodes' }
   | { readonly kind: 'status' }
@@ -373,6 +375,7 @@ export interface NodeAnswers
     UserAnswers,
     SystemAnswers,
     ConfigAnswers,
+    ListenerAnswers,
     DrainAnswers {
   readonly nodes: { readonly nodes: readonly WireNode[] };
   readonly status: WireNodeStatus;

@@ -21,6 +21,7 @@ export const API_DEFINITION_KINDS = [
   'secrets',
   'job-results',
   'webhook-progress',
+  'listeners',
 ] as const;
 
 /** A kind of definition that is the API's own. */

@@ -22,3 +22,11 @@ export interface RuleOrderDocument {
 
 /** The only id of a {@link RuleOrderDocument}. */
 export const RULE_ORDER_DOCUMENT_ID = 'rule-order';
+
+/** A listener that was made or changed at run time: its settings lie above those of the configuration of every node. */
+export interface ListenerDocument {
+  /** The name of the listener. */
+  readonly id: string;
+  /** Keys of a listener, as in the configuration. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}

@@ -111,8 +111,8 @@ function collect(value: unknown, path: string, leaves: Map<string, unknown>): vo
   }
 }
 
-/** One tree with another one above it; a list is replaced as a whole. */
-function over(base: unknown, above: unknown): unknown {
+/** One tree with another one above it; a list is replaced as a whole. @internal */
+export function over(base: unknown, above: unknown): unknown {
   if (!isTree(above)) return above;
   const merged = new Map(isTree(base) ? Object.entries(base) : []);
   for (const [key, value] of Object.entries(above)) merged.set(key, over(merged.get(key), value));

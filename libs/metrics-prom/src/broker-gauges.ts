@@ -2,7 +2,13 @@ import type { Registry } from 'prom-client';
 import type { NodeGauges } from '#libs/broker-ports';
 import { ByLabel, OPEN_LABEL_MAX, OTHER } from './by-label.ts';
 import { BROKER_GAUGES } from './catalog.ts';
-import { BAN_KINDS, VERSIONS, VERSION_LABELS, type LabelSets } from './broker-series.ts';
+import {
+  BAN_KINDS,
+  FURTHER_LISTENERS_MAX,
+  VERSIONS,
+  VERSION_LABELS,
+  type LabelSets,
+} from './broker-series.ts';
 import { gaugeFamilies, type Family } from './family.ts';
 
 type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
@@ -15,10 +21,19 @@ export function brokerGauges(
   { listeners, secure }: Pick<LabelSets, 'listeners' | 'secure'>,
 ) {
   const gauges = gaugeFamilies(registry, BROKER_GAUGES);
+  const listenersMax = listeners.length + FURTHER_LISTENERS_MAX;
   return {
     info: { build: gauges.buildInfo, identity: gauges.identityInfo },
-    connectionsLimit: gauges.connectionsLimit.by('listener', listeners),
-    certificateUntil: gauges.certificateUntil.by('listener', secure),
+    connectionsLimit: new ByLabel(
+      listeners,
+      (listener) => gauges.connectionsLimit.cell({ listener }),
+      listenersMax,
+    ),
+    certificateUntil: new ByLabel(
+      secure,
+      (listener) => gauges.certificateUntil.cell({ listener }),
+      listenersMax,
+    ),
     show: nodeGauges(gauges, listeners),
     routeTableLag: gauges.routeTableLag.cell(),
     redisWaiting: gauges.redisWaiting.cell(),
@@ -59,6 +74,7 @@ function nodeGauges(gauges: Gauges, listeners: readonly string[]): (now: NodeGau
           mqtt_version: version === OTHER ? OTHER : VERSION_LABELS[version],
         }),
       ),
+    listeners.length + FURTHER_LISTENERS_MAX,
   );
   const sessions = new ByLabel(['connected', 'disconnected'] as const, (state) =>
     gauges.sessions.by('persistent', ['true', 'false'], { state }),

@@ -160,6 +160,9 @@ const BRIDGE_OUTCOMES: Readonly<
   dropped: BRIDGE_FAILURES,
 };
 
+/** Listeners that may be made while a node runs; those beyond are counted as `other`. */
+export const FURTHER_LISTENERS_MAX = 64;
+
 /** The labels that the configuration of a node decides. */
 export interface LabelSets {
   readonly listeners: readonly string[];
@@ -176,7 +179,8 @@ export function brokerSeries(registry: Registry, sets: LabelSets) {
   const counters = counterFamilies(registry, BROKER_COUNTERS);
   const histograms = histogramFamilies(registry, BROKER_HISTOGRAMS);
   return {
-    ...connectionSeries(counters, histograms, sets),
+    ...listenerSeries(counters, histograms, sets),
+    ...connectionSeries(counters, histograms),
     ...accessSeries(counters, histograms, sets),
     ...messageSeries(counters, histograms),
     ...clusterSeries(counters, histograms),
@@ -185,16 +189,12 @@ export function brokerSeries(registry: Registry, sets: LabelSets) {
 }
 
 /** Who may connect, and who may do what. */
-function accessSeries(counters: Counters, histograms: Histograms, sets: LabelSets) {
-  const { listeners, backends } = sets;
+function accessSeries(counters: Counters, histograms: Histograms, { backends }: LabelSets) {
   return {
     authentications: new ByLabel(backends, (backend) =>
       counters.authentications.by('outcome', ['allowed', 'denied', 'error'], { backend }),
     ),
     authenticationDuration: histograms.authenticationDuration.by('backend', backends),
-    connectsThrottled: new ByLabel(listeners, (listener) =>
-      counters.connectsThrottled.by('limiter', ['listener', 'ip', 'global'], { listener }),
-    ),
     banHits: counters.banHits.by('kind', BAN_KINDS),
     evictions: counters.evictions.by('reason', ['drain', 'rebalance', 'admin']),
     authorizations: new ByLabel(
@@ -207,11 +207,21 @@ function accessSeries(counters: Counters, histograms: Histograms, sets: LabelSet
   };
 }
 
-function connectionSeries(counters: Counters, histograms: Histograms, sets: LabelSets) {
-  const { listeners, secure } = sets;
+/** What is counted by listener. */
+function listenerSeries(
+  counters: Counters,
+  histograms: Histograms,
+  { listeners, secure }: LabelSets,
+) {
+  const max = listeners.length + FURTHER_LISTENERS_MAX;
+  const by = <Series>(make: (listener: string) => Series): ByLabel<string, Series> =>
+    new ByLabel<string, Series>(listeners, make, max);
+  const handshakes = (listener: string) =>
+    new ByLabel(['ok', 'error'] as const, (outcome) =>
+      counters.tlsHandshakes.by('resumed', ['true', 'false'], { listener, outcome }),
+    );
   return {
-    connects: new ByLabel(
-      listeners,
+    connects: by(
       (listener) =>
         new ByLabel(
           VERSIONS,
@@ -225,27 +235,30 @@ function connectionSeries(counters: Counters, histograms: Histograms, sets: Labe
             ),
         ),
     ),
-    connectDuration: histograms.connectDuration.by('listener', listeners, {
-      stage: 'accept_to_connack',
-    }),
-    connectionDuration: histograms.connectionDuration.cell(),
-    disconnects: new ByLabel(
-      listeners,
+    connectDuration: by((listener) =>
+      histograms.connectDuration.cell({ stage: 'accept_to_connack', listener }),
+    ),
+    connectsThrottled: by((listener) =>
+      counters.connectsThrottled.by('limiter', ['listener', 'ip', 'global'], { listener }),
+    ),
+    disconnects: by(
       (listener) =>
         new ByLabel(['client', 'server', 'network'] as const, (initiator) =>
           counters.disconnects.by('reason', DISCONNECT_REASONS, { listener, initiator }),
         ),
     ),
-    socketsRejected: new ByLabel(listeners, (listener) =>
+    socketsRejected: by((listener) =>
       counters.socketsRejected.by('reason', SOCKET_REJECTIONS, { listener }),
     ),
-    tlsHandshakes: new ByLabel(
-      secure,
-      (listener) =>
-        new ByLabel(['ok', 'error'] as const, (outcome) =>
-          counters.tlsHandshakes.by('resumed', ['true', 'false'], { listener, outcome }),
-        ),
-    ),
+    tlsHandshakes: new ByLabel<string, ReturnType<typeof handshakes>>(secure, handshakes, max),
+    receivedBytes: by((listener) => counters.receivedBytes.cell({ listener })),
+    sentBytes: by((listener) => counters.sentBytes.cell({ listener })),
+  };
+}
+
+function connectionSeries(counters: Counters, histograms: Histograms) {
+  return {
+    connectionDuration: histograms.connectionDuration.cell(),
     sessionEvents: counters.sessionEvents.by('event', [
       'created',
       'resumed',
@@ -258,8 +271,6 @@ function connectionSeries(counters: Counters, histograms: Histograms, sets: Labe
     unsubscribes: new ByLabel(UNSUBACK_REASONS, (name) =>
       counters.unsubscribes.cell(reasonLabels(name)),
     ),
-    receivedBytes: counters.receivedBytes.by('listener', listeners),
-    sentBytes: counters.sentBytes.by('listener', listeners),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type DeadLetterBounds,
   type DeadLetterStore,
   type DefinitionStore,
+  type ListenerDocument,
   type DelayedStore,
   type ExclusiveStore,
   type RetainedStore,
@@ -47,6 +48,8 @@ export interface LocalStores {
   readonly bans: DefinitionStore<Ban>;
   /** Settings that were made at run time. */
   readonly settings: DefinitionStore<SettingsDocument>;
+  /** Listeners that were made or changed at run time. */
+  readonly listeners: DefinitionStore<ListenerDocument>;
   /** Filters whose messages are counted. */
   readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
   /** Messages that are published at their times. */
@@ -82,6 +85,7 @@ export async function openLocalStores({
       acl: new LocalDefinitionStore('acl', { journal }),
       bans: new LocalDefinitionStore('bans', { journal }),
       settings: new LocalDefinitionStore('settings', { journal }),
+      listeners: new LocalDefinitionStore('listeners', { journal }),
       topicMetrics: new LocalDefinitionStore('topic-metrics', { journal }),
       schedules: new LocalDefinitionStore('schedules', { journal }),
       delayed: new LocalDelayedStore({ clock, journal }),

@@ -219,6 +219,7 @@ function setUp() {
     bans: banOptions(),
     drains: { answer: () => ({}) },
     settings: { answer: () => ({ levels: [] }) },
+    listeners: { answer: () => Promise.resolve({ refusals: [] }) },
     users: { users: new LocalDefinitionStore<StoredUser>('users'), nowMs: () => 7 },
     deadLetters: {
       store: new LocalDeadLetterStore(DEAD_LETTER_BOUNDS, { clock: () => 7 }),

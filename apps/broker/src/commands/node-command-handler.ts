@@ -3,7 +3,10 @@ import {
   isBackupCommand,
   isAlarmCommand,
   isConfigCommand,
+  type ConfigCommand,
+  type ListenerCommand,
   isDiagnosticsCommand,
+  isListenerCommand,
   isSessionCommand,
   isDrainCommand,
   isScheduleCommand,
@@ -24,6 +27,7 @@ import type { Diagnosis } from '../insight/diagnosis.ts';
 import { AccessCommands, type AccessCommandsOptions } from './access-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
 import type { ConfigCommands } from './config-commands.ts';
+import type { ListenerCommands } from './listener-commands.ts';
 import { answerOnBridges } from './bridge-work-commands.ts';
 import { BanCommands, type BanCommandsOptions } from './ban-commands.ts';
 import { BridgeCommands, type BridgeCommandsOptions } from './bridge-commands.ts';
@@ -68,10 +72,13 @@ export interface NodeCommandHandlerOptions {
   readonly deadLetters: DeadLetterCommandsOptions;
   readonly drains: Pick<DrainCommands, 'answer'>;
   readonly settings: Pick<ConfigCommands, 'answer'>;
+  readonly listeners: Pick<ListenerCommands, 'answer'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
 }
+
+type SettingAnswer = NodeAnswers[(ConfigCommand | ListenerCommand)['kind']];
 
 /** Carries out what the admin API asks of this node. */
 export class NodeCommandHandler {
@@ -129,9 +136,9 @@ export class NodeCommandHandler {
 
   /** Undefined for a command of a later version of the API. */
   async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
-    const { system, drains, settings, streams, admin } = this.#options;
+    const { system, drains, streams, admin } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
-    if (isConfigCommand(command)) return settings.answer(command);
+    if (isConfigCommand(command) || isListenerCommand(command)) return this.#set(command);
     if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
     if (isMessageCommand(command)) return this.#messages.answer(command);
@@ -194,6 +201,11 @@ export class NodeCommandHandler {
       default:
         return undefined;
     }
+  }
+
+  #set(command: ConfigCommand | ListenerCommand): Promise<SettingAnswer> | SettingAnswer {
+    const { settings, listeners } = this.#options;
+    return isConfigCommand(command) ? settings.answer(command) : listeners.answer(command);
   }
 
   #insight(command: InsightCommand): InsightAnswer | Promise<InsightAnswer> {

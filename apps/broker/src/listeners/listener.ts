@@ -17,6 +17,8 @@ export interface Listener {
   prepare(): Promise<void>;
   /** Whether it accepts. */
   readonly isOpen: boolean;
+  /** Has another bound on connections that are open at once. */
+  bound(connectionsMax: number): void;
   /** Begins to accept, also again after pause(); rejects when the port cannot be had. */
   open(): Promise<void>;
   /** Stops accepting; open connections go on, those that have not begun with MQTT end. */

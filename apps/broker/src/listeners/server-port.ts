@@ -81,6 +81,11 @@ export class ServerPort {
     return this.#server.listening;
   }
 
+  /** Has another bound on connections that are open at once. */
+  bound(connectionsMax: number): void {
+    this.#server.maxConnections = connectionsMax;
+  }
+
   /** Whether it speaks TLS. */
   get isSecure(): boolean {
     return this.#tls !== undefined;

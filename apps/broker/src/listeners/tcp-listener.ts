@@ -36,6 +36,10 @@ export class TcpListener implements Listener {
     return this.#port.isOpen;
   }
 
+  bound(connectionsMax: number): void {
+    this.#port.bound(connectionsMax);
+  }
+
   pause(): void {
     this.#port.pause();
   }

@@ -60,6 +60,10 @@ export class WsListener implements Listener {
     return this.#port.isOpen;
   }
 
+  bound(connectionsMax: number): void {
+    this.#port.bound(connectionsMax);
+  }
+
   pause(): void {
     this.#port.pause();
   }

@@ -82,6 +82,24 @@ describe('settings that are set while a node runs', () => {
     expect(live.state).toEqual({ version: 3 });
   });
 
+  it('have listeners above those of the configuration, and keep the rules of one that has gone', () => {
+    const plant = { transport: 'tcp', port: 1_999, rules: { mountpoint: 'p/' } };
+    const set = (name: string, settings: object) =>
+      live.setListeners(new Map([[name, settings as Readonly<Record<string, unknown>>]]));
+    expect(set('plant', plant)).toEqual(new Map());
+    expect(live.shown.listeners['plant']).toMatchObject({ port: 1_999, enabled: true });
+    const refused = set('plant', { ...plant, port: 'x' });
+    expect(refused.get('plant')).toContain('listeners.plant.port');
+    expect(live.shown.listeners['plant']).toMatchObject({ port: 1_999 });
+    live.setListeners(new Map());
+    expect(live.shown.listeners['plant']).toBeUndefined();
+    expect(live.config.listeners['plant']).toMatchObject({
+      enabled: false,
+      rules: { mountpoint: 'p/' },
+    });
+    expect(live.config.listeners.tcp).toEqual(base.listeners.tcp);
+  });
+
   it('wait for a store that is away', async () => {
     const away = {
       ...parts,

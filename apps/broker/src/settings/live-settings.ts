@@ -6,7 +6,13 @@ import {
   type Meter,
   type StoredDefinition,
 } from '#libs/broker-ports';
-import { HOT_SECTIONS, withOverrides, type Config } from '#libs/config';
+import {
+  HOT_SECTIONS,
+  withListeners,
+  withOverrides,
+  type Config,
+  type SettingsTree,
+} from '#libs/config';
 
 /** What of the store of settings is needed. */
 export type ConfigStore = Pick<DefinitionStore<ConfigDocument>, 'get' | 'put' | 'watch'>;
@@ -40,13 +46,17 @@ export class LiveSettings {
   readonly config: Config;
   readonly #base: Config;
   readonly #told: (() => void)[] = [];
+  /** The configuration with hot keys above it. */
+  #set: Config;
+  #listeners: ReadonlyMap<string, SettingsTree> = new Map();
   #shown: Config;
   #state: LiveState = { version: 0 };
 
   constructor(base: Config) {
     this.#base = base;
+    this.#set = base;
     this.#shown = base;
-    const live: Mutable = { ...base };
+    const live: Mutable = { ...base, listeners: { ...base.listeners } };
     for (const section of HOT_SECTIONS) live[section] = structuredClone(base[section]);
     // The same shape, in which hot sections are not frozen.
     this.config = live as unknown as Config;
@@ -64,6 +74,27 @@ export class LiveSettings {
   /** Calls back when settings have changed. */
   onChange(changed: () => void): void {
     this.#told.push(changed);
+  }
+
+  /**
+   * Lays listeners over the configuration, those that were there before being replaced. What is wrong with one leaves this one
+   * as it was.
+   *
+   * @returns why some of them are not in force, by name.
+   */
+  setListeners(overlays: ReadonlyMap<string, SettingsTree>): ReadonlyMap<string, string> {
+    const taken = new Map<string, SettingsTree>();
+    const refusals = new Map<string, string>();
+    for (const [name, settings] of overlays) {
+      const made = withListeners(this.#base, new Map([[name, settings]]));
+      const before = this.#listeners.get(name);
+      if (made.kind === 'overridden') taken.set(name, settings);
+      else if (before !== undefined) taken.set(name, before);
+      if (made.kind === 'faulty') refusals.set(name, textOf(made.faults));
+    }
+    this.#listeners = taken;
+    this.#show();
+    return refusals;
   }
 
   /** Goes by what is stored at this moment, and by every change from now on. While the store is away nothing changes. */
@@ -90,19 +121,34 @@ export class LiveSettings {
     if (version === this.#state.version) return;
     const made = withOverrides(this.#base, overrides);
     if (made.kind === 'faulty') {
-      const refusal = made.faults.map(({ field, problem }) => `${field} ${problem}`).join('; ');
+      const refusal = textOf(made.faults);
       if (refusal === this.#state.refusal) return;
       this.#state = { ...this.#state, refusal };
       meter.configReloaded('failed');
       return log.error('config-refused', { version, reason: refusal });
     }
-    this.#shown = made.config;
+    this.#set = made.config;
+    this.#show();
     this.#state = { version };
     for (const section of HOT_SECTIONS) rewrite(this.config[section], made.config[section]);
     for (const changed of this.#told) changed();
     meter.configReloaded('ok');
     log.info('config-changed', { version, by });
   }
+
+  #show(): void {
+    const made = withListeners(this.#set, this.#listeners);
+    // Each of them was found right alone, and hot keys do not concern them.
+    this.#shown = made.kind === 'overridden' ? made.config : this.#set;
+    const live: Record<string, Config['listeners'][string]> = this.config.listeners;
+    // The rules of one that goes are kept: a connection may be on its way in.
+    for (const [name, last] of Object.entries(live)) live[name] = { ...last, enabled: false };
+    Object.assign(live, this.#shown.listeners);
+  }
+}
+
+function textOf(faults: readonly { readonly field: string; readonly problem: string }[]): string {
+  return faults.map(({ field, problem }) => `${field} ${problem}`).join('; ');
 }
 
 function isConfig(stored: StoredDefinition<{ readonly id: string }>): boolean {

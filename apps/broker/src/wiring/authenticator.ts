@@ -74,10 +74,13 @@ export async function openAuthenticator({
   }
   return new AuthSources({
     configured,
-    listeners: enabledListeners(config).map(({ name, tls }) => ({
-      name,
-      takesCertificates: tls !== undefined && tls.clientCertificate !== 'none',
-    })),
+    // Some may be made, changed and removed while the node runs.
+    get listeners() {
+      return enabledListeners(config).map(({ name, tls }) => ({
+        name,
+        takesCertificates: tls !== undefined && tls.clientCertificate !== 'none',
+      }));
+    },
     anonymous: auth.anonymous,
     policy: auth.rest,
     store: partOf(stores.settings, (document) => document.id === AUTH_DOCUMENT_ID),

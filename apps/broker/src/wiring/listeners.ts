@@ -1,14 +1,15 @@
 import type { BrokerNode } from '#libs/broker-core';
-import type { Log, Meter } from '#libs/broker-ports';
+import type { Log } from '#libs/broker-ports';
 import { ConfigError, readSecret, type Config } from '#libs/config';
-import type { ListenerOptions } from '../listeners/listener.ts';
+import type { PromMeter } from '#libs/metrics-prom';
+import type { Listener, ListenerOptions } from '../listeners/listener.ts';
 import { ListenerSet } from '../listeners/listener-set.ts';
 import { TcpListener } from '../listeners/tcp-listener.ts';
 import { TicketKeys } from '../listeners/tls/ticket-keys.ts';
 import { WsListener } from '../listeners/ws-listener.ts';
 import type { BoundListener } from './open-files.ts';
 
-type Inputs = [Config, readonly BoundListener[], Log, Meter, BrokerNode];
+type Inputs = [Config, readonly BoundListener[], Log, PromMeter, BrokerNode];
 
 /**
  * Makes the listeners; they begin to accept when the node is up.
@@ -19,13 +20,12 @@ export function openListeners(...[config, listeners, log, meter, node]: Inputs):
   const { limits } = config;
   const tickets = new TicketKeys(config.tls.ticketPeriodSeconds, ticketSecret(config));
   const accept = node.accept.bind(node);
-  const opened = listeners.map((bound) => {
+  const open = (bound: BoundListener): Listener => {
     const options: ListenerOptions = { ...bound, limits, tickets, accept, meter, log };
     const { path } = bound.settings;
-    if (path === undefined) return { ...bound, listener: new TcpListener(options) };
-    return { ...bound, listener: new WsListener({ ...options, path }) };
-  });
-  return new ListenerSet(opened, log);
+    return path === undefined ? new TcpListener(options) : new WsListener({ ...options, path });
+  };
+  return new ListenerSet(listeners, { open, meter, log });
 }
 
 function ticketSecret({ tls }: Config): string | undefined {

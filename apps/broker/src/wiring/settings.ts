@@ -6,8 +6,12 @@ import type { PromMeter } from '#libs/metrics-prom';
 import { Logs } from '#libs/nest-support';
 import { ConfigCommands } from '../commands/config-commands.ts';
 import { RecentLog } from '../insight/recent-log.ts';
+import { ListenerCommands } from '../commands/listener-commands.ts';
+import type { ListenerSet } from '../listeners/listener-set.ts';
+import { LiveListeners } from '../listeners/live-listeners.ts';
 import { LiveSettings } from '../settings/live-settings.ts';
 import { partOf } from '../settings/settings-store.ts';
+import { openFilesMax } from './open-files.ts';
 import type { OverloadWatch } from './overload.ts';
 import type { Stores } from './stores.ts';
 import {
@@ -15,7 +19,10 @@ import {
   COMPONENT_LOGS,
   CONFIG,
   CONFIG_COMMANDS,
+  LISTENERS,
+  LISTENER_COMMANDS,
   LIVE,
+  LIVE_LISTENERS,
   LOGS,
   METER,
   RECENT_LOG,
@@ -55,6 +62,17 @@ export const settingsProviders: readonly FactoryProvider[] = [
     inject: [BASE_CONFIG, LIVE, LOGS, STORES, METER, COMPONENT_LOGS.process],
     useFactory: openConfigCommands,
   },
+  {
+    provide: LIVE_LISTENERS,
+    inject: [LIVE, STORES, LISTENERS, COMPONENT_LOGS.listeners],
+    useFactory: openLiveListeners,
+  },
+  {
+    provide: LISTENER_COMMANDS,
+    inject: [BASE_CONFIG, STORES, LIVE_LISTENERS],
+    useFactory: (base: Config, { listeners: store }: Stores, live: LiveListeners) =>
+      new ListenerCommands({ base, store, live }),
+  },
 ];
 
 type Inputs = [Config, LiveSettings, Logs, Stores, PromMeter, Log];
@@ -63,6 +81,13 @@ function openConfigCommands(...inputs: Inputs): ConfigCommands {
   const [base, live, logs, stores, meter, log] = inputs;
   const parts = { store: configStore(stores), log, meter };
   return new ConfigCommands({ ...parts, base, live, logs, nowMs: Date.now });
+}
+
+type ListenerInputs = [LiveSettings, Stores, ListenerSet, Log];
+
+function openLiveListeners(...[live, stores, set, log]: ListenerInputs): LiveListeners {
+  const { listeners: store } = stores;
+  return new LiveListeners({ live, store, set, log, openFilesMax: openFilesMax() });
 }
 
 /** Where what was set at run time is kept. */

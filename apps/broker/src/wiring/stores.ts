@@ -4,6 +4,7 @@ import type {
   DeadLetterBounds,
   DeadLetterStore,
   DefinitionStore,
+  ListenerDocument,
   DelayedStore,
   ExclusiveStore,
   Log,
@@ -36,6 +37,8 @@ export interface Stores {
   readonly acl: DefinitionStore<AclDocument>;
   readonly bans: DefinitionStore<Ban>;
   readonly settings: DefinitionStore<SettingsDocument>;
+  /** Listeners that were made or changed at run time. */
+  readonly listeners: DefinitionStore<ListenerDocument>;
   /** Filters whose messages are counted. */
   readonly topicMetrics: DefinitionStore<TopicMetricDefinition>;
   /** Messages that are published at their times. */
@@ -64,9 +67,9 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
       ready: true,
       close: () => {
         const { sessions, retained, rules, connectors, users, acl, bans, settings } = local;
-        const { topicMetrics, schedules } = local;
+        const { listeners, topicMetrics, schedules } = local;
         const access = [rules, connectors, users, acl, bans, settings];
-        const definitions = [...access, topicMetrics, schedules];
+        const definitions = [...access, listeners, topicMetrics, schedules];
         return closeAll([
           sessions,
           retained,
@@ -102,7 +105,8 @@ export async function openStores(config: Config, log: Log, meter: Meter): Promis
 
 type Definitions = Pick<
   Stores,
-  ('rules' | 'connectors' | 'users' | 'acl' | 'bans') | ('settings' | 'topicMetrics' | 'schedules')
+  | ('rules' | 'connectors' | 'users' | 'acl' | 'bans')
+  | ('settings' | 'listeners' | 'topicMetrics' | 'schedules')
 >;
 
 /** The stores of what is made through the API. */
@@ -116,6 +120,7 @@ function definitionsIn(
     acl: new RedisDefinitionStore(connection, 'acl'),
     bans: new RedisDefinitionStore(connection, 'bans'),
     settings: new RedisDefinitionStore(connection, 'settings'),
+    listeners: new RedisDefinitionStore(connection, 'listeners'),
     topicMetrics: new RedisDefinitionStore(connection, 'topic-metrics'),
     schedules: new RedisDefinitionStore(connection, 'schedules'),
   };
