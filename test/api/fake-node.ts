@@ -16,6 +16,8 @@ import type {
   StreamCommand,
   NodeReply,
   ScheduleCommand,
+  WireOrigin,
+  WithOrigin,
   TraceCommand,
   UserAnswers,
   UserCommand,
@@ -100,6 +102,8 @@ export class FakeNode {
   readonly steps = new Map<string, readonly WireTestStep[]>();
   /** A frozen node takes commands and answers none. */
   frozen = false;
+  /** Which requests its commands came from. */
+  readonly origins: (Partial<WireOrigin> & { readonly command: string })[] = [];
   /** Kinds of commands that get no answer. */
   mute: Pick<ReadonlySet<NodeCommand['kind']>, 'has'> = new Set<NodeCommand['kind']>();
   fault: 'storage-unavailable' | 'internal' | undefined;
@@ -151,7 +155,8 @@ export class FakeNode {
     return this.config.bridge;
   }
 
-  async handle(command: NodeCommand): Promise<NodeReply> {
+  async handle({ origin, ...command }: NodeCommand & WithOrigin): Promise<NodeReply> {
+    this.origins.push({ command: command.kind, ...origin });
     if (this.frozen || this.mute.has(command.kind)) await new Promise(() => {});
     this.received.push(command);
     if (this.fault !== undefined && command.kind !== 'nodes') {

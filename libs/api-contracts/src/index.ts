@@ -338,6 +338,7 @@ export {
   type ScheduledMessageView,
 } from './scheduled-messages.ts';
 export * from './schedule-command.ts';
+export type { WireOrigin, WithOrigin } from './wire-origin.ts';
 export { nextCronTime, parseCron, type CronTimes } from './cron.ts';
 export * from './insight.ts';
 export { EVENT_STREAM_TYPE, EVENT_TYPES } from './streams.ts';

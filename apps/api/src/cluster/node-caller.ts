@@ -1,6 +1,7 @@
-import type { NodeCommand, NodeReply, WireNode } from '#libs/api-contracts';
+import type { NodeCommand, NodeReply, WireNode, WithOrigin } from '#libs/api-contracts';
 import type { ApiMeter } from '#libs/metrics-prom';
 import type { NodeCallResult, NodeCommandClient } from '#libs/nest-support';
+import { currentOrigin } from '../http/origin.ts';
 
 /** How nodes are reached: each call ends within the time it is given. */
 export type NodeClient = Pick<NodeCommandClient<NodeCommand, NodeReply>, 'ask' | 'askAny'>;
@@ -29,7 +30,7 @@ export class NodeCaller {
     withinMs: number,
   ): Promise<NodeCallResult<NodeReply>> {
     const { client } = this.#options;
-    const result = await this.#timed(client.ask(nodeId, command, withinMs));
+    const result = await this.#timed(client.ask(nodeId, withOrigin(command), withinMs));
     if (result.kind === 'reply') this.#silent.delete(nodeId);
     else if (result.sent) this.#silent.add(nodeId);
     return result;
@@ -37,7 +38,7 @@ export class NodeCaller {
 
   /** Asks whoever is there. */
   askAny(command: NodeCommand, withinMs: number): Promise<NodeCallResult<NodeReply>> {
-    return this.#timed(this.#options.client.askAny(command, withinMs));
+    return this.#timed(this.#options.client.askAny(withOrigin(command), withinMs));
   }
 
   /** Nodes for a task that any of them can do, best first; the load is spread. */
@@ -62,4 +63,10 @@ export class NodeCaller {
   #doubt({ nodeId, state }: WireNode): number {
     return (this.#silent.has(nodeId) ? 2 : 0) + (state === 'draining' ? 1 : 0);
   }
+}
+
+/** A command as it is sent: with the request that it comes from. */
+function withOrigin(command: NodeCommand): NodeCommand & WithOrigin {
+  const origin = currentOrigin();
+  return origin === undefined ? command : { ...command, origin };
 }

@@ -8,6 +8,7 @@ import { JSON_TYPE, OPERATIONS, type Operation, type ProblemCode } from '#libs/a
 import type { Idempotency } from './idempotency.ts';
 import { requireShallow } from './json-depth.ts';
 import { parseLines } from './ndjson.ts';
+import { installOrigins, originOf } from './origin.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Guard } from '../guard/guard.ts';
 import { ProblemError } from './problem-error.ts';
@@ -60,6 +61,7 @@ export function installConventions(
     server.server.emit('request', request, response),
   );
   installParsers(server);
+  installOrigins(server);
   server.addHook('onRequest', async (request, reply) => {
     begun.set(request.raw, performance.now());
     meter.requestStarted();
@@ -93,7 +95,8 @@ export function installConventions(
     const route = request.routeOptions.url ?? 'none';
     meter.requestFinished({ route, method, code: reply.statusCode, seconds });
     audit.ended({ request, reply }, operationOf(request), seconds);
-    log.debug('request', { requestId: request.id, method, route, code: reply.statusCode, seconds });
+    const { statusCode: code } = reply;
+    log.debug('request', { ...originOf(request), method, route, code, seconds });
   });
 }
 

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '#libs/broker-ports';
 import type { ProblemError } from './problem-error.ts';
 import { problemOf } from './problem-of.ts';
+import { originOf } from './origin.ts';
 
 /** Answers every failure as `application/problem+json`, whoever noticed it: router, parser, hook or controller. */
 @Catch()
@@ -19,7 +20,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = problemOf(error, { method: request.method, path: pathOf(request) });
     if (problem.code === 'internal') {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#log.error('request-failed', { requestId: request.id, message });
+      this.#log.error('request-failed', { ...originOf(request), message });
     }
     if (!reply.sent) answerProblem(problem, request, reply);
   }

@@ -441,10 +441,13 @@ it('bounds a page, whatever was asked', async () => {
 it('answers a bug with a reply that says nothing of it, and logs it', async () => {
   const { handler, log } = setUp();
 
-  const reply = await handler.handle({ kind: 'client', clientId: 'x' });
+  const origin = { requestId: 'r1', traceparent: '00-x' };
+  const reply = await handler.handle({ kind: 'client', clientId: 'x', origin });
 
   expect(reply).toEqual({ kind: 'failed', code: 'internal' });
-  expect(log.of('node-command-failed')).toHaveLength(1);
+  for (const event of ['node-command', 'node-command-failed']) {
+    expect(log.of(event)).toMatchObject([{ fields: { command: 'client', ...origin } }]);
+  }
 });
 
 it('refuses a command that it does not know', async () => {

@@ -16,6 +16,7 @@ import {
   type NodeAnswers,
   type NodeCommand,
   type NodeReply,
+  type WithOrigin,
   type TopicCommand,
   type StatsCommand,
   type DiagnosticsCommand,
@@ -117,7 +118,9 @@ export class NodeCommandHandler {
   }
 
   /** Never rejects: a failure is a reply, and its cause is in this node's log. */
-  async handle(command: NodeCommand): Promise<NodeReply> {
+  async handle({ origin, ...command }: NodeCommand & WithOrigin): Promise<NodeReply> {
+    const { log } = this.#options;
+    if (origin !== undefined) log.debug('node-command', { command: command.kind, ...origin });
     try {
       const answer = await this.#answer(command);
       return answer === undefined
@@ -126,8 +129,8 @@ export class NodeCommandHandler {
     } catch (error) {
       const code = (error as { readonly code?: unknown } | undefined)?.code;
       if (code === 'STORE_UNAVAILABLE') return { kind: 'failed', code: 'storage-unavailable' };
-      this.#options.log.error('node-command-failed', {
-        command: command.kind,
+      log.error('node-command-failed', {
+        ...{ command: command.kind, ...origin },
         message: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
       return { kind: 'failed', code: 'internal' };
