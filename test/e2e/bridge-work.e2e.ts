@@ -7,6 +7,8 @@ import { startCluster } from './harness/cluster.ts';
 import { Scope } from './harness/scope.ts';
 
 const WAIT_MS = 20_000;
+/** What the contract allows a change to take until it is in force on every node. */
+const IN_FORCE_MS = 2_000;
 const BRIDGE = { bridge_id: 'hook' };
 
 jest.setTimeout(120_000);
@@ -38,12 +40,12 @@ async function setUp(rule: object = {}): Promise<Setup> {
   return { nodes, api, server };
 }
 
-async function isOnAll(api: Api, nodes: readonly Broker[], state: string): Promise<void> {
+async function isOnAll(api: Api, nodes: readonly Broker[], ...states: string[]): Promise<void> {
   await until(async () => {
     const { body } = await api.call('getBridgeStatus', { path: BRIDGE });
     const { nodes: shown } = body as { nodes: { rules: { state: string }[] }[] };
     expect(shown.map(({ rules }) => rules.map((rule) => rule.state))).toEqual(
-      nodes.map(() => [state]),
+      nodes.map(() => states),
     );
   }, WAIT_MS);
 }
@@ -115,4 +117,43 @@ it('letters of a rule are kept over the death of its node, and replayed when it 
     expect(bodies(server)).toEqual(['{"n":8}', '{"s":"seven"}']);
   }, WAIT_MS);
   expect(await list()).toEqual([]);
+});
+
+it('rules are asked in the order that was set, on every node within two seconds', async () => {
+  const server = await startWebhookServer();
+  scope.add(() => server.stop());
+  // Room for one of two such records: whoever is asked first has it.
+  const payload = 'a'.repeat(700_000);
+  const { nodes, redis } = await startCluster(scope, { BRIDGE_BUFFER_BYTES_MAX: 1_048_576 });
+  const api = await Api.start(scope, redis);
+  const url = `http://127.0.0.1:${String(server.port)}`;
+  await api.call('createBridge', { body: { id: 'hook', kind: 'webhook', url } });
+  for (const id of ['one', 'two']) {
+    const rule = { id, bridge: 'hook', direction: 'mqtt-to-webhook', filter: 'a', ack: 'none' };
+    const made = await api.call('createBridgeRule', { body: { ...rule, path: `/${id}` } });
+    expect(made.status).toBe(201);
+  }
+  await isOnAll(api, nodes, 'running', 'running');
+  const clients = await Promise.all(nodes.map((node) => Client.connect(scope, node.url)));
+  /** Which rule has the room of each node. */
+  const firsts = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for (const client of clients) {
+      const before = server.stored.length;
+      await client.publish('a', payload);
+      await until(() => server.stored.length > before, WAIT_MS);
+      found.push(...server.stored.slice(before).map(({ path }) => path));
+    }
+    return found;
+  };
+  const are = (path: string, withinMs: number) =>
+    until(async () => {
+      expect(await firsts()).toEqual(nodes.map(() => path));
+    }, withinMs);
+  await are('/one', WAIT_MS);
+  const listed = await api.call('listBridgeRules');
+  const headers = { 'if-match': listed.headers.get('etag') ?? '' };
+  const ordered = await api.call('orderBridgeRules', { headers, body: { ids: ['two', 'one'] } });
+  expect(ordered.status).toBe(200);
+  await are('/two', IN_FORCE_MS);
 });

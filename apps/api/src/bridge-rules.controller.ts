@@ -117,10 +117,9 @@ export class BridgeRulesController {
     @Headers('if-none-match') known: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BridgeRuleView | undefined> {
-    const { rules, positionOf, states } = await survey(this.cluster.inquire());
+    const { rules, states } = await survey(this.cluster.inquire());
     const stored = found(rules, path.rule_id);
-    const position = positionOf(stored);
-    const view = { ...presentRule(stored), position, states: states(stored) };
+    const view = { ...presentRule(stored), states: states(stored) };
     return RULES.shownUnless(known, { revision: stored.revision, reply }, view);
   }
 

@@ -31,7 +31,6 @@ const exampleBody = {
 const exampleRule = { ...exampleBody, partition: 'key', source: 'api', enabled: true };
 const exampleShown = {
   ...exampleRule,
-  position: 1,
   states: [{ node: 'node-1', state: 'running', last_error: null, spool: null }],
 };
 
@@ -55,7 +54,7 @@ export const BRIDGE_RULE_OPERATIONS = {
     problems: ['invalid-cursor', 'node-unavailable', 'storage-unavailable'],
     example: {
       reply: {
-        items: [exampleShown],
+        items: [{ ...exampleShown, position: 1 }],
         page: { has_more: false, limit: 100 },
         meta: { partial: false, unavailable_nodes: [] },
       },

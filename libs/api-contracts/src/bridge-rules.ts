@@ -334,9 +334,7 @@ export const bridgeRuleSchema = named(
       .int()
       .min(1)
       .optional()
-      .describe(
-        'Its place in the order of all rules. In replies to GET only, and no part of the ETag.',
-      ),
+      .describe('Its place in the order of all rules. In lists only.'),
     states: z
       .array(bridgeRuleStateSchema)
       .optional()
