@@ -5,6 +5,7 @@ import { changeBridges, changeRules } from '../api/contract/bridge-steps.ts';
 import { changeClients, passMessages } from '../api/contract/client-steps.ts';
 import { changeNodes, showCluster, showDocuments } from '../api/contract/system-steps.ts';
 import { UNSEEN } from '../api/contract/unseen.ts';
+import { headFaults } from '../api/contract/usual-heads.ts';
 import { keyFailures, usualFailures } from '../api/contract/usual-failures.ts';
 import { changeConfig, traceClients, workLong } from '../api/contract/work-steps.ts';
 import { openWorld, TOO_MANY_BYTES, type ContractWorld } from '../api/contract/world.ts';
@@ -61,6 +62,10 @@ describe('every operation', () => {
       await keyFailures(walk, each);
     }
     expect(missed).toEqual([]);
+  });
+
+  it('says which methods there are, refuses others, and lets no page of another origin in', async () => {
+    expect(await headFaults(world.walk)).toEqual([]);
   });
 
   it('says in time that Redis is away, to those whose key lies there and to those who need it; all is well again with it', async () => {

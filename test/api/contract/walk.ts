@@ -77,6 +77,13 @@ export class Walk {
     }
   }
 
+  /** Sends a request of any method to where an operation is, with an `Origin`; it counts as no call of it. */
+  async at(method: string, id: OperationId, path: Readonly<Record<string, string>>) {
+    const target = targetOf(OPERATIONS[id], { path });
+    const headers = { authorization: this.#authorization, origin: 'https://elsewhere.example' };
+    return this.#caller(this.#origin).send({ method, target, headers });
+  }
+
   /** Whether an operation has given a status. */
   hasSeen(id: OperationId, status: number): boolean {
     return this.#seen.get(id)?.has(status) === true;
