@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { idOf, type ContractWorld } from './world.ts';
+import { any, idOf, type ContractWorld } from './world.ts';
 
 /** What shows the cluster. */
 export async function showCluster({ walk, steps, nodes }: ContractWorld): Promise<void> {
@@ -33,6 +33,27 @@ export async function showDocuments({ steps }: ContractWorld): Promise<void> {
   await steps.take(['getProblem', 200], { path: { code: 'not-found' } });
 }
 
+/** Listeners that are made, changed and removed. */
+async function makeListeners({ steps }: Pick<ContractWorld, 'steps'>): Promise<void> {
+  const settings = { transport: 'tcp', host: '127.0.0.1', port: 0 };
+  const wrong = { settings: { ...settings, port: 'x' } };
+  const draft = { body: { id: 'plant', settings } };
+  const plant = { path: { listener_id: 'plant' }, headers: any };
+  await steps.take(['createListener', 201], draft, { id: 'plant', refused: [] });
+  await steps.take(['createListener', 409], draft);
+  await steps.take(['createListener', 422], { body: { id: 'other', ...wrong } });
+  await steps.take(['replaceListener', 200], { ...plant, body: { settings } });
+  await steps.take(['replaceListener', 422], { ...plant, body: wrong });
+  await steps.take(['patchListener', 200], { ...plant, body: { settings: { connectBurst: 9 } } });
+  await steps.take(['patchListener', 422], { ...plant, body: wrong });
+  await steps.take(['deleteListener', 204], plant);
+  const fresh = { ...plant, headers: { 'if-none-match': '*' }, body: { settings } };
+  await steps.take(['replaceListener', 201], fresh);
+  await steps.take(['deleteListener', 204], plant);
+  const own = { path: { listener_id: 'ws' }, headers: any };
+  await steps.take(['deleteListener', 409], own);
+}
+
 /** Listeners, certificates and nodes. */
 export async function changeNodes({ steps, others, nodes }: ContractWorld): Promise<void> {
   const node = { node_id: nodes[1].id };
@@ -49,6 +70,7 @@ export async function changeNodes({ steps, others, nodes }: ContractWorld): Prom
     nodes: [{ state: 'listening' }, { state: 'listening' }],
   });
   await steps.take(['restartListener', 202], ws);
+  await makeListeners({ steps });
   await steps.take(['listCertificates', 200]);
   await steps.take(['reloadCertificates', 200]);
   await steps.take(['enterMaintenance', 200], { path: node });

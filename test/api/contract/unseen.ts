@@ -5,6 +5,8 @@
  */
 export const UNSEEN: readonly string[] = [
   'deleteNode 204',
+  'replaceListener 409',
+  'patchListener 409',
   'setLogLevel 422',
   'patchSession 409',
   'replaceWebhook 422',
