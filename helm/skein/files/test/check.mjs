@@ -89,7 +89,7 @@ async function client(target, version) {
   const flags = 2 | (login === undefined ? 0 : 0xc0);
   const credentials = login === undefined ? [] : [text(login.username), text(login.password)];
   const head = [text('MQTT'), Buffer.from([version, flags, 0, 60]), properties];
-  const id = `skein-test-${randomUUID()}`;
+  const id = `${plan.clientIdPrefix}${randomUUID()}`;
   stream.write(packet(0x10, ...head, text(id), ...credentials));
   const connack = await next(CONNACK);
   if (connack.body[1] !== 0) throw new Error(`CONNACK 0x${connack.body[1].toString(16)}`);
