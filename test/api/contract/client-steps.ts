@@ -77,6 +77,13 @@ export async function passMessages({ steps, device }: ContractWorld): Promise<vo
   await steps.take(['getDelayedMessage', 200], { path });
   await steps.take(['deleteDelayedMessage', 204], { path });
   await steps.take(['getDelayedMessage', 404], { path });
+  const nightly = { topic: 'devices/7/commands', payload: 'x', cron: '0 3 * * *' };
+  const planned = idOf(await steps.take(['createScheduledMessage', 201], { body: nightly }));
+  const plan = { path: { scheduled_message_id: planned } };
+  await steps.take(['listScheduledMessages', 200], {}, { items: [{ id: planned }] });
+  await steps.take(['getScheduledMessage', 200], plan);
+  await steps.take(['deleteScheduledMessage', 204], plan);
+  await steps.take(['getScheduledMessage', 404], plan);
   const counted = await steps.take(['createTopicMetric', 201], { body: { filter: 'devices/#' } });
   const metric = { path: { metric_id: idOf(counted) } };
   await steps.take(['listTopicMetrics', 200], {}, { items: [{ filter: 'devices/#' }] });
