@@ -1,6 +1,7 @@
 // Rendered pods, run for real: what a cluster would do with them, as far as processes of one machine can show it.
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +12,7 @@ import { stringify } from 'yaml';
 import { freePort, until } from '../ports.mjs';
 import { ProcessGroup } from '../process-group.mjs';
 import { startRedis } from '../services.mjs';
+import { TestAuthority } from '#libs/testkit';
 import { NAMESPACE, ciFile, objectOf, podsOf, render } from './helm.mjs';
 import { jobOf, probeUrl, probed, startPod, statusOf } from './local-pods.mjs';
 import { writePod } from './pod-files.mjs';
@@ -54,15 +56,14 @@ const portOf = ({ container, ports }, name) =>
   ports.get(container.ports.find((port) => port.name === name).containerPort);
 
 /** Starts two nodes and an API; resolves when their rendered probes say so. */
-async function startAll(objects) {
-  const redis = new URL(await startRedis(servers, join(directory, 'redis')));
+async function startAll(objects, { redisPort, secrets = {} }) {
   const templates = podsOf(objects);
   const templateOf = (component) =>
     templates.find(({ spec }) => spec.containers[0].name === component).spec;
   const start = (name, component) =>
     startPod(apps, {
       ...{ name, spec: templateOf(component), objects, directory: join(directory, name) },
-      redisPort: redis.port,
+      ...{ redisPort, secrets },
     });
   const nodes = [
     await start('t-skein-broker-0', 'broker'),
@@ -118,10 +119,10 @@ async function observe(objects, { nodes, api }) {
 }
 
 /** Runs the command of `helm test` against the processes; resolves with its exit code and what it says. */
-async function helmTest(objects, { nodes, api }) {
+async function helmTest(objects, { nodes, api, secrets = {} }) {
   const { spec } = objectOf(objects, 'Pod', '-test');
   const place = join(directory, 'test');
-  const { lead } = writePod({ spec, objects, directory: place });
+  const { lead } = writePod({ spec, objects, secrets, directory: place });
   const [{ command, env }] = spec.containers;
   const plan = JSON.parse(env.find(({ name }) => name === 'CHECK_PLAN').value);
   const atHome = plan.listeners.map((one) => {
@@ -131,12 +132,15 @@ async function helmTest(objects, { nodes, api }) {
     const url = new URL(text);
     return `http://${HOST}:${api.ports.get(Number(url.port))}${url.pathname}`;
   });
-  const own = nodes.map((node) => ({ host: HOST, port: portOf(node, 'tcp') }));
+  const isPlain = plan.listeners.some(({ name }) => name === 'tcp');
+  const own = isPlain ? nodes.map((node) => ({ host: HOST, port: portOf(node, 'tcp') })) : [];
+  const led = env.filter(({ name }) => name !== 'CHECK_PLAN');
   const lines = [];
   const { ended } = apps.start(process.execPath, command.slice(1).map(lead), {
     cwd: root,
     env: {
       PATH: process.env.PATH,
+      ...Object.fromEntries(led.map(({ name, value }) => [name, lead(`${value}/`).slice(0, -1)])),
       CHECK_PLAN: JSON.stringify({ ...plan, listeners: atHome, nodes: own, urls }),
     },
     output: (line) => lines.push(line),
@@ -145,10 +149,14 @@ async function helmTest(objects, { nodes, api }) {
 }
 
 /** Ends a node as Kubernetes would, with clients at it; resolves with its exit code and how long it took. */
-async function endNode(node) {
-  const options = { reconnectPeriod: 0, protocolVersion: 5 };
-  const clients = Array.from({ length: CLIENTS }, () =>
-    mqtt.connect(`mqtt://${HOST}:${portOf(node, 'tcp')}`, options),
+async function endNode(node, { listener = 'tcp', ...login } = {}) {
+  const scheme = listener === 'tcp' ? 'mqtt' : 'mqtts';
+  const optionsOf = (index) => ({
+    ...{ reconnectPeriod: 0, protocolVersion: 5, clientId: `backend:${index}` },
+    ...login,
+  });
+  const clients = Array.from({ length: CLIENTS }, (_, index) =>
+    mqtt.connect(`${scheme}://${HOST}:${portOf(node, listener)}`, optionsOf(index)),
   );
   await Promise.all(clients.map((client) => once(client, 'connect')));
   const reasons = [];
@@ -173,15 +181,79 @@ async function endNode(node) {
   return { code, reasons, seconds: (performance.now() - since) / 1_000 };
 }
 
-describe.each(['minimal', 'statefulset'])('%s', (ci) => {
+/** A Redis without TLS, and nothing secret. */
+async function plainly() {
+  const redis = new URL(await startRedis(servers, join(directory, 'redis')));
+  return { redisPort: redis.port, secrets: {}, client: {}, reason: 0x8b, checks: 7 };
+}
+
+/** The Secrets that the values `production` name, and a Redis with TLS and a user that has its password from one of them. */
+async function secured() {
+  const authority = await TestAuthority.create();
+  try {
+    const names = `DNS:mqtt.example.org,IP:${HOST}`;
+    const files = await authority.issue({ commonName: 'mqtt.example.org', names });
+    const list = authority.path('ca.crl');
+    await authority.crl(list);
+    const [ca, cert, key, crl] = [authority.caFile, files.certFile, files.keyFile, list].map(
+      (file) => readFileSync(file, 'utf8'),
+    );
+    const [redis, backend] = [randomUUID(), randomUUID()];
+    const redisPort = await freePort();
+    const place = join(directory, 'redis');
+    mkdirSync(place);
+    for (const [name, text] of Object.entries({ ca, cert, key }))
+      writeFileSync(join(place, name), text);
+    const tls = ['ca-cert', 'cert', 'key'].flatMap((kind) => [
+      `--tls-${kind}-file`,
+      join(place, kind.replace('-cert', '')),
+    ]);
+    servers.start(
+      'redis-server',
+      [
+        ...['--bind', HOST, '--port', '0', '--tls-port', String(redisPort), ...tls],
+        ...['--tls-auth-clients', 'no', '--appendonly', 'yes', '--dir', place],
+        ...['--user', 'skein', 'on', `>${redis}`, '~*', '&*', '+@all'],
+      ],
+      { output: () => {} },
+    );
+    const secrets = {
+      'skein-redis': { password: redis },
+      'redis-ca': { 'ca.crt': ca },
+      'skein-certificate': { 'tls.crt': cert, 'tls.key': key, 'ca.crt': ca },
+      'devices-ca': { 'ca.crt': ca, 'ca.crl': crl },
+      'skein-tickets': { secret: randomUUID() },
+      'skein-users': { backend },
+      'skein-api': { 'api-key': randomUUID() },
+      'skein-test': { username: 'backend', password: backend },
+    };
+    const login = { username: 'backend', password: backend };
+    const client = { listener: 'tls', ca, servername: 'mqtt.example.org', ...login };
+    return { redisPort, secrets, client, reason: 0x9c, checks: 6 };
+  } finally {
+    await authority.remove();
+  }
+}
+
+const CASES = [
+  { ci: 'minimal', prepare: plainly },
+  { ci: 'statefulset', prepare: plainly },
+  // One Redis has no replica to wait for.
+  { ci: 'production', prepare: secured, set: { 'redis.config.waitReplicas': 0 } },
+];
+
+describe.each(CASES)('$ci', ({ ci, prepare, set = {} }) => {
   it(
     'starts, is probed, scraped and tested, and ends within its grace, as rendered',
     async () => {
-      const objects = render({ files: [ciFile(ci)], set: MONITORED });
-      const pods = await timed('probes green', () => startAll(objects));
-      const tested = await timed('helm test', () => helmTest(objects, pods));
+      const objects = render({ files: [ciFile(ci)], set: { ...MONITORED, ...set } });
+      const { client, reason, checks, ...given } = await prepare();
+      const pods = await timed('probes green', () => startAll(objects, given));
+      const tested = await timed('helm test', () =>
+        helmTest(objects, { ...pods, secrets: given.secrets }),
+      );
       expect(tested).toMatchObject({ code: 0 });
-      expect(tested.lines.filter((line) => line.startsWith('ok'))).toHaveLength(7);
+      expect(tested.lines.filter((line) => line.startsWith('ok'))).toHaveLength(checks);
 
       const { targets, rules } = await timed('scraped, rules evaluated', () =>
         observe(objects, pods),
@@ -202,8 +274,10 @@ describe.each(['minimal', 'statefulset'])('%s', (ci) => {
       const { terminationGracePeriodSeconds } = podsOf(objects).find(
         ({ spec }) => spec.containers[0].name === 'broker',
       ).spec;
-      const { code, reasons, seconds } = await timed('pre-stop and drain', () => endNode(node));
-      expect({ code, reasons }).toEqual({ code: 0, reasons: Array(CLIENTS).fill(0x8b) });
+      const { code, reasons, seconds } = await timed('pre-stop and drain', () =>
+        endNode(node, client),
+      );
+      expect({ code, reasons }).toEqual({ code: 0, reasons: Array(CLIENTS).fill(reason) });
       expect(seconds).toBeLessThan(terminationGracePeriodSeconds);
       expect(await statusOf(probeUrl(pods.nodes[1], 'readinessProbe'))).toBe(200);
     },

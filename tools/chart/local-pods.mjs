@@ -33,6 +33,8 @@ function localised(tree, { ports, redisPort }) {
   for (const listener of Object.values(tree.listeners ?? {})) {
     if (listener.port === undefined) continue;
     Object.assign(listener, { host: HOST, port: ports.get(listener.port) });
+    // This machine may allow fewer open files than a container has.
+    if (listener.connectionsMax !== undefined) listener.connectionsMax = 1_000;
   }
   tree.ops.host = HOST;
   if (tree.ops.port !== undefined) tree.ops.port = ports.get(tree.ops.port);
@@ -40,7 +42,10 @@ function localised(tree, { ports, redisPort }) {
     const { port, opsPort } = tree.api;
     Object.assign(tree.api, { host: HOST, port: ports.get(port), opsPort: ports.get(opsPort) });
   }
-  if (tree.redis?.url !== undefined) tree.redis.url = `redis://${HOST}:${redisPort}`;
+  if (tree.redis?.url !== undefined) {
+    const { protocol } = new URL(tree.redis.url);
+    tree.redis.url = `${protocol}//${HOST}:${redisPort}`;
+  }
   return tree;
 }
 
@@ -48,13 +53,14 @@ function localised(tree, { ports, redisPort }) {
  * Starts one pod; returns its name, its process, its new ports by the rendered ones, and what it has said.
  *
  * @param group - the processes that it is one of.
+ * @param files - what writePod() takes: `spec`, `objects`, `directory`, `secrets`.
  */
-export async function startPod(group, { name, spec, objects, directory, redisPort }) {
-  const [container] = spec.containers;
+export async function startPod(group, { redisPort, name, ...files }) {
+  const [container] = files.spec.containers;
   const ports = new Map();
   for (const { containerPort } of container.ports) ports.set(containerPort, await freePort());
   const change = (tree) => localised(tree, { ports, redisPort });
-  const { lead, homeless } = writePod({ spec, objects, directory, change });
+  const { lead, homeless } = writePod({ ...files, change });
   if (homeless.length > 0) throw new Error(`named but mounted nowhere: ${homeless.join(', ')}`);
   const env = environmentOf(container, { lead, fields: { 'metadata.name': name } });
   for (const [key, value] of Object.entries(env)) if (value === '0.0.0.0') env[key] = HOST;
