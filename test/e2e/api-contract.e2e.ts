@@ -7,7 +7,7 @@ import { changeNodes, showCluster, showDocuments } from '../api/contract/system-
 import { UNSEEN } from '../api/contract/unseen.ts';
 import { headFaults } from '../api/contract/usual-heads.ts';
 import { keyFailures, usualFailures } from '../api/contract/usual-failures.ts';
-import { changeConfig, traceClients, workLong } from '../api/contract/work-steps.ts';
+import { changeConfig, moveAccess, traceClients, workLong } from '../api/contract/work-steps.ts';
 import { openWorld, TOO_MANY_BYTES, type ContractWorld } from '../api/contract/world.ts';
 import { Scope } from './harness/scope.ts';
 
@@ -46,6 +46,7 @@ it.each([
   ['change the configuration and the log', changeConfig],
   ['trace clients', traceClients],
   ['take a while', workLong],
+  ['move users and bans', moveAccess],
 ])('operations that %s do what they say', async (_, steps) => {
   await steps(world);
   expect(world.steps.faults()).toEqual([]);

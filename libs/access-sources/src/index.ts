@@ -6,6 +6,7 @@ export {
   type UserFault,
 } from './configured-users.ts';
 export { LinearClientIdPatterns } from './linear-client-id-patterns.ts';
+export { credentialOfMosquitto, type ForeignHash } from './mosquitto-hash.ts';
 export { NodeScramCrypto } from './node-scram-crypto.ts';
 export { StoredUsers } from './stored-users.ts';
 export {

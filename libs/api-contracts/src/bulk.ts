@@ -6,13 +6,13 @@ import { countSchema, named } from './schema.ts';
 export const BULK_ITEMS_MAX = 1_000;
 
 /** The body of a bulk operation. Each item is checked for itself, so that a faulty one does not keep the others. */
-export function bulkOf(id: string, item: string) {
+export function bulkOf(id: string, item: string, itemsMax = BULK_ITEMS_MAX) {
   return named(
     id,
     z
       .array(z.unknown())
       .min(1)
-      .max(BULK_ITEMS_MAX)
+      .max(itemsMax)
       .describe(`Each ${item}. One that is faulty does not keep the others.`),
   );
 }

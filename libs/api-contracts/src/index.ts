@@ -467,6 +467,13 @@ export {
   type DisconnectResults,
 } from './client-work.ts';
 export {
+  CSV_TYPE,
+  HTPASSWD_TYPE,
+  banImportItemSchema,
+  userExportSchema,
+  userImportItemSchema,
+} from './imports.ts';
+export {
   isBackupCommand,
   type BackupAnswers,
   type BackupCommand,

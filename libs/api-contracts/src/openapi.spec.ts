@@ -33,7 +33,13 @@ const operationObject = z.strictObject({
     .strictObject({
       required: z.literal(true),
       content: z.partialRecord(
-        z.enum(['application/json', 'application/merge-patch+json', 'application/x-ndjson']),
+        z.enum([
+          'application/json',
+          'application/merge-patch+json',
+          'application/x-ndjson',
+          'application/x-htpasswd',
+          'text/csv',
+        ]),
         z.strictObject({
           schema: z.strictObject({ $ref: z.string() }),
           example: z.unknown(),

@@ -13,6 +13,7 @@ import { BRIDGE_WORK_OPERATIONS } from './bridge-work.ts';
 import { CLIENT_ACCESS_OPERATIONS } from './client-access.ts';
 import { CLIENT_QUEUE_OPERATIONS } from './client-queues.ts';
 import { CLIENT_WORK_OPERATIONS } from './client-work.ts';
+import { IMPORT_OPERATIONS } from './imports.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
 import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
@@ -49,6 +50,7 @@ export const OPERATIONS = {
   ...CONFIG_OPERATIONS,
   ...CLIENT_OPERATIONS,
   ...CLIENT_WORK_OPERATIONS,
+  ...IMPORT_OPERATIONS,
   ...CLIENT_QUEUE_OPERATIONS,
   ...CLIENT_ACCESS_OPERATIONS,
   ...SESSION_OPERATIONS,

@@ -1,6 +1,9 @@
 import { expect } from '@jest/globals';
 import { until } from '#libs/testkit';
+import { CSV_TYPE, HTPASSWD_TYPE } from '#libs/api-contracts';
 import { Client } from '../../e2e/harness/client.ts';
+import type { Step } from './steps.ts';
+import type { WalkCall } from './walk.ts';
 import { any, idOf, idsOf, press, type ContractWorld } from './world.ts';
 
 const WAIT_MS = 30_000;
@@ -42,6 +45,37 @@ export async function workLong({ steps, others, nodes, scope }: ContractWorld): 
   const gone = await Client.connect(scope, nodes[0].url, { clientId: 'gone' });
   await steps.take(['disconnectClient', 204], { path: { client_id: 'gone' } });
   await gone.closed();
+}
+
+/** Users and bans, from files and into them. */
+export async function moveAccess({ steps }: ContractWorld): Promise<void> {
+  const ends = async (step: Step, call: WalkCall, result: object) => {
+    const begun = { path: { operation_id: idOf(await steps.take(step, call)) } };
+    await steps.takeUntil(['getOperation', 200], begun, { state: 'succeeded', result });
+  };
+  const csv = { headers: { 'content-type': CSV_TYPE } };
+  const made = { rows: 1, created: 1, updated: 0, skipped: 0, failed: 0 };
+  const users = [{ name: 'ferry', password: 'low water', groups: ['crew'] }];
+  const dry = { query: { dry_run: 'true' } };
+  await ends(['importUsers', 202], { body: users, ...dry }, made);
+  await steps.take(['getUser', 404], { path: { user_name: 'ferry' } });
+  await ends(['importUsers', 202], { body: users }, made);
+  await steps.take(['getUser', 200], { path: { user_name: 'ferry' } }, { groups: ['crew'] });
+  const text = 'name,groups\nferry,crew;deck\n';
+  const update = { ...csv, text, query: { existing: 'update' } };
+  await ends(['importUsers', 202], update, { ...made, created: 0, updated: 1 });
+  const hashless = { headers: { 'content-type': HTPASSWD_TYPE }, text: 'tug:not-a-hash\n' };
+  const refused = { created: 0, failed: 1, problems: [{ line: 1, name: 'tug' }] };
+  await ends(['importUsers', 202], hashless, refused);
+  const crew = { body: { filter: { group: 'deck' } } };
+  await ends(['exportUsers', 202], crew, {
+    count: 1,
+    users: [{ name: 'ferry', groups: ['crew', 'deck'] }],
+  });
+  const bans = { ...csv, text: 'kind,value,reason\nclient_id,raft,noise\n' };
+  await ends(['importBans', 202], bans, made);
+  await ends(['importBans', 202], bans, { ...made, created: 0, skipped: 1 });
+  await steps.take(['getBan', 200], { path: { ban_id: 'client_id:raft' } }, { reason: 'noise' });
 }
 
 /** The configuration, and what is logged. */

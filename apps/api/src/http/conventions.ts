@@ -4,9 +4,17 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Log } from '#libs/broker-ports';
 import type { ApiMeter } from '#libs/metrics-prom';
-import { JSON_TYPE, OPERATIONS, type Operation, type ProblemCode } from '#libs/api-contracts';
+import {
+  CSV_TYPE,
+  HTPASSWD_TYPE,
+  JSON_TYPE,
+  OPERATIONS,
+  type Operation,
+  type ProblemCode,
+} from '#libs/api-contracts';
 import type { Idempotency } from './idempotency.ts';
 import { requireShallow } from './json-depth.ts';
+import { parseCsv, parseHtpasswd } from './tables.ts';
 import { parseLines } from './ndjson.ts';
 import { installOrigins, originOf } from './origin.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -121,6 +129,16 @@ function installParsers(server: FastifyInstance): void {
     'application/x-ndjson',
     { parseAs: 'string' },
     async (_request: FastifyRequest, text: string) => parseLines(text),
+  );
+  server.addContentTypeParser(
+    CSV_TYPE,
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string) => parseCsv(text),
+  );
+  server.addContentTypeParser(
+    HTPASSWD_TYPE,
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string) => parseHtpasswd(text),
   );
 }
 

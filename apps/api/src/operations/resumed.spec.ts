@@ -1,7 +1,8 @@
-import { beforeEach, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { NodeCommand, NodeReply } from '#libs/api-contracts';
 import { ApiMeter } from '#libs/metrics-prom';
 import { Cluster } from '../cluster/cluster.ts';
+import { importRows, type ImportInput, type ImportTarget } from '../imports/import-walk.ts';
 import { DEAD_LETTER_REPLAYS, type DeadLetterReplayInput } from '../dead-letter-replays.ts';
 import { RETAINED_REMOVALS, type RetainedRemovalInput } from '../retained-removals.ts';
 import type { OperationKind, OperationParts } from './operation-kind.ts';
@@ -101,4 +102,66 @@ it('a removal goes on behind the topics that are done, and behind those of the r
   });
   const afters = asked.map((command) => 'after' in command && command.after);
   expect(afters).toEqual(['t/1', 't/2', 't/3', 't/3', 't/4']);
+});
+
+describe('an import whose worker dies', () => {
+  const ROWS = Array.from({ length: 5 }, (_, index) => ({ name: `n${index}` }));
+  let made: string[];
+  let changed: string[];
+  let calls: number;
+  let deathAt: number;
+
+  /** Each call takes effect, and the death is before the answer. */
+  function call<Answer>(answered: Answer): Answer {
+    calls += 1;
+    if (calls === deathAt) throw DEATH;
+    return answered;
+  }
+
+  const target: ImportTarget<string> = {
+    batch: 2,
+    read: async (row) => {
+      const { name } = row as { name: string };
+      return { key: name, item: name };
+    },
+    look: async (names) =>
+      call(names.map((name) => (made.includes(name) ? ('present' as const) : ('absent' as const)))),
+    create: async (names) =>
+      call(
+        names.map((name) => {
+          if (made.includes(name)) return 'exists';
+          made.push(name);
+          return 'created';
+        }),
+      ),
+    update: async (name) => {
+      changed.push(name);
+      return call('updated');
+    },
+  };
+  const KIND: OperationKind<ImportInput> = {
+    kind: 'import',
+    run: (input, run) => importRows(input, run, target),
+  };
+
+  beforeEach(() => {
+    made = ['n1'];
+    changed = [];
+    calls = 0;
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('counts as created what it has created, at call %d', async (at) => {
+    deathAt = at;
+    const input: ImportInput = { rows: ROWS, existing: 'skip', dryRun: false };
+    const result = await diesOnce(KIND, input, -1);
+    expect(result).toMatchObject({ rows: 5, created: 4, skipped: 1, updated: 0, failed: 0 });
+    expect(made).toEqual(['n1', 'n0', 'n2', 'n3', 'n4']);
+  });
+
+  it('updates again what it may have updated', async () => {
+    deathAt = 3;
+    const input: ImportInput = { rows: ROWS, existing: 'update', dryRun: false };
+    expect(await diesOnce(KIND, input, -1)).toMatchObject({ created: 4, updated: 1, skipped: 0 });
+    expect(changed).toEqual(['n1', 'n1']);
+  });
 });
