@@ -1,6 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
 import type {
-  ClusterView,
   FeatureListView,
   Input,
   NodeAnswers,
@@ -50,20 +49,6 @@ export class SystemController {
       return { name, enabled: nodes.length > 0, nodes };
     });
     return { features, meta: metaOf(unavailable) };
-  }
-
-  @Route('getCluster')
-  async show(): Promise<ClusterView> {
-    const inquiry = this.cluster.inquire();
-    const nodes = await inquiry.nodes();
-    const { mode } = await inquiry.read({ kind: 'status' });
-    return {
-      name: this.config.node.clusterName,
-      mode,
-      nodes: nodes.map(({ nodeId, state, version, startedAtMs }) => ({
-        ...{ id: nodeId, state, version, started_at: new Date(startedAtMs).toISOString() },
-      })),
-    };
   }
 
   @Route('deleteNode')

@@ -46,6 +46,11 @@ export type ConfigCommand =
       /** Of the version before. */
       readonly revision: number;
     }
+  | {
+      /** What would be wrong with settings on this node; nothing is stored. */
+      readonly kind: 'check-config';
+      readonly overrides: Readonly<Record<string, unknown>>;
+    }
   | { readonly kind: 'refresh-config' }
   | { readonly kind: 'log-levels' }
   | {
@@ -59,7 +64,8 @@ export type ConfigCommand =
     };
 
 const CONFIG_KINDS: ReadonlySet<string> = new Set<ConfigCommand['kind']>([
-  ...(['config', 'put-config', 'refresh-config', 'log-levels', 'set-log-level'] as const),
+  ...(['config', 'put-config', 'check-config', 'refresh-config'] as const),
+  ...(['log-levels', 'set-log-level'] as const),
 ]);
 
 /** Whether a command is of this group. */
@@ -71,6 +77,7 @@ export function isConfigCommand(command: { readonly kind: string }): command is 
 export interface ConfigAnswers {
   readonly config: WireConfig;
   readonly 'put-config': WireConfigChange;
+  readonly 'check-config': { readonly faults: readonly WireSettingFault[] };
   /** What the node goes by now; a refusal says why it is not what is stored. */
   readonly 'refresh-config': { readonly version: number; readonly refusal?: string | undefined };
   readonly 'log-levels': { readonly levels: readonly WireComponentLevel[] };

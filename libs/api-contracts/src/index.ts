@@ -83,7 +83,12 @@ export {
   type NodeListenersView,
 } from './listeners.ts';
 export {
+  clusterChangeSchema,
   clusterSchema,
+  type ClusterChangeView,
+  type ClusterView,
+} from './cluster-settings.ts';
+export {
   featureListSchema,
   healthCheckSchema,
   healthSchema,
@@ -91,7 +96,6 @@ export {
   nodeMetricsSchema,
   nodeStatsSchema,
   versionSchema,
-  type ClusterView,
   type FeatureListView,
   type HealthCheckView,
   type HealthView,

@@ -16,6 +16,7 @@ import { CLIENT_WORK_OPERATIONS } from './client-work.ts';
 import { IMPORT_OPERATIONS } from './imports.ts';
 import { CLIENT_OPERATIONS } from './clients.ts';
 import { CLUSTER_OPERATIONS } from './cluster.ts';
+import { CLUSTER_SETTING_OPERATIONS } from './cluster-settings.ts';
 import { DELAYED_MESSAGE_OPERATIONS } from './delayed-messages.ts';
 import { DEAD_LETTER_OPERATIONS } from './dead-letters.ts';
 import { DEFINITIONS_OPERATIONS } from './definitions.ts';
@@ -44,6 +45,7 @@ import { WEBHOOK_OPERATIONS } from './webhooks.ts';
 /** Every operation of the API by its operationId. */
 export const OPERATIONS = {
   ...CLUSTER_OPERATIONS,
+  ...CLUSTER_SETTING_OPERATIONS,
   ...SYSTEM_OPERATIONS,
   ...LISTENER_OPERATIONS,
   ...DRAIN_OPERATIONS,

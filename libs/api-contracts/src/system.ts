@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { nodePath } from './cluster.ts';
 import type { Operation } from './operation.ts';
 import { metaSchema } from './page.ts';
-import { countSchema, named, timestampSchema } from './schema.ts';
+import { countSchema, named } from './schema.ts';
 import { HEALTH_CHECKS } from './system-command.ts';
 
 /** See the type of the same name. */
@@ -77,26 +77,6 @@ const exampleCheck = {
   nodes: [{ node: 'node-1', ok: true, detail: 'Redis answers' }],
 };
 const exampleMeta = { partial: false, unavailable_nodes: [] };
-
-/** See the type of the same name. */
-export const clusterSchema = named(
-  'Cluster',
-  z.object({
-    name: z.string(),
-    mode: z.enum(['embedded', 'cluster']),
-    nodes: z.array(
-      z.object({
-        id: z.string(),
-        state: z.enum(['alive', 'draining']),
-        version: z.string(),
-        started_at: timestampSchema,
-      }),
-    ),
-  }),
-);
-
-/** The cluster and its members. */
-export type ClusterView = z.infer<typeof clusterSchema>;
 
 /** See the type of the same name. */
 export const nodeStatsSchema = named(
@@ -281,30 +261,6 @@ export const SYSTEM_OPERATIONS = {
       'overloaded',
     ],
     example: { path: { check_name: 'redis' }, reply: exampleCheck },
-  },
-  getCluster: {
-    method: 'get',
-    path: '/api/v1/cluster',
-    tag: 'Cluster',
-    summary: 'Show the cluster and its members',
-    scope: 'cluster:read',
-    query: z.strictObject({}),
-    replies: { 200: { description: 'The cluster.', schema: clusterSchema } },
-    problems: ['node-unavailable'],
-    example: {
-      reply: {
-        name: 'skein',
-        mode: 'embedded',
-        nodes: [
-          {
-            id: 'node-1',
-            state: 'alive',
-            version: '0.0.0',
-            started_at: '2026-01-02T03:04:05.678Z',
-          },
-        ],
-      },
-    },
   },
   deleteNode: {
     method: 'delete',

@@ -6,6 +6,9 @@ import { nearest } from './nearest.ts';
 import { schema } from './schema.ts';
 import { SETTINGS } from './setting.ts';
 
+/** To find the nearest key takes a while, and thousands of faults would stop the process for seconds. */
+const FAULTS_SHOWN_MAX = 20;
+
 /** Settings as a configuration file has them, or a part of them: sections with keys. */
 export interface SettingsTree {
   readonly [key: string]: unknown;
@@ -37,7 +40,8 @@ export function leavesOf(tree: SettingsTree): ReadonlyMap<string, unknown> {
  */
 export function withOverrides(config: Config, overrides: SettingsTree): Overridden {
   const leaves = leavesOf(overrides);
-  const faults = [...leaves.keys()].flatMap((path) => keyFault(path));
+  const unfit = [...leaves.keys()].filter((path) => !HOT_KEYS.has(path));
+  const faults = unfit.slice(0, FAULTS_SHOWN_MAX).flatMap((path) => keyFault(path));
   if (faults.length > 0) return { kind: 'faulty', faults };
   const merged: Record<string, unknown> = { ...config };
   for (const section of HOT_SECTIONS) {

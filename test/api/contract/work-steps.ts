@@ -90,6 +90,12 @@ export async function changeConfig({ steps, nodes }: ContractWorld): Promise<voi
   await steps.take(['patchConfigSection', 200], { ...section, body: { inflightMax: 62 } });
   await steps.take(['patchConfigSection', 422], { ...section, body: { inflightMax: 0 } });
   const settings = { limits: { inflightMax: 61 } };
+  const cluster = { headers: any, body: { settings } };
+  const tried = { ...cluster, query: { dry_run: 'true' } };
+  await steps.take(['patchCluster', 200], tried, { dry_run: true, applied: [] });
+  await steps.take(['patchCluster', 200], cluster, { dry_run: false, overrides: settings });
+  const unfit = { ...cluster, body: { settings: { limits: { inflightMax: 0 } } } };
+  await steps.take(['patchCluster', 422], unfit);
   await steps.take(['validateConfig', 200], { body: { settings } });
   await steps.take(['listConfigHistory', 200]);
   await steps.take(['rollBackConfig', 200], { headers: any, body: { version: 1 } });

@@ -22,6 +22,10 @@ export interface ConfigAuthor {
   readonly by: string;
   /** The ETag last read; undefined changes whatever there is. */
   readonly ifMatch: string | undefined;
+  /** Stores nothing: nodes say what they would make of it. */
+  readonly dryRun?: boolean;
+  /** Where in the body the settings stand, as a JSON pointer; at its top if absent. */
+  readonly at?: string;
 }
 
 /** What a change makes of what is set. */
@@ -109,19 +113,20 @@ export class ConfigService {
 
   async #put(
     make: Change,
-    { by, ifMatch }: ConfigAuthor,
+    { by, ifMatch, dryRun = false, at = '' }: ConfigAuthor,
     kind: KeptVersion['kind'],
   ): Promise<ConfigChangeView> {
     const inquiry = this.#cluster.inquire();
     const stored = await inquiry.read({ kind: 'config' });
     if (ifMatch !== undefined) requireMatch(ifMatch, stored.version);
     const overrides = pruned(make(stored.overrides));
+    if (dryRun) return this.#tried(inquiry, { version: stored.version, overrides, at });
     const changes = changesBetween(stored.overrides, overrides);
     if (changes.length === 0) return this.#applied(inquiry, stored);
     const version = await this.versions.next(stored);
     const { revision } = stored;
     const change = await inquiry.change({ kind: 'put-config', version, overrides, by, revision });
-    if (change.kind === 'invalid') throw refused(change.faults);
+    if (change.kind === 'invalid') throw refused(change.faults, at);
     if (change.kind === 'conflict') {
       throw new ProblemError('precondition-failed', 'Somebody else has changed the configuration');
     }
@@ -130,6 +135,28 @@ export class ConfigService {
     // What is not noted is made up for by those who read the history.
     await this.versions.note(kept).catch(() => undefined);
     return result;
+  }
+
+  /** What every node would make of settings. @throws ProblemError when none could go by them. */
+  async #tried(
+    inquiry: Inquiry,
+    { version, overrides, at }: Pick<WireConfig, 'version' | 'overrides'> & { readonly at: string },
+  ): Promise<ConfigChangeView> {
+    const command = { kind: 'check-config', overrides } as const;
+    const { answered, unavailable } = await inquiry.askSome(await inquiry.nodes(), command);
+    const refusing = answered.filter(({ answer }) => answer.faults.length > 0);
+    const [first] = refusing;
+    if (first !== undefined && refusing.length === answered.length) {
+      throw refused(first.answer.faults, at);
+    }
+    return {
+      ...{ version, overrides: { ...overrides }, applied: [] },
+      refused: refusing.map(({ node, answer }) => ({
+        node: node.nodeId,
+        detail: answer.faults.map(sentence).join('. '),
+      })),
+      meta: metaOf(unavailable),
+    };
   }
 
   /** Has every node go by what is stored, at once. */
@@ -169,10 +196,14 @@ export function absent(): ProblemError {
   return new ProblemError('not-found', 'The configuration has no such section');
 }
 
-function refused(faults: readonly WireSettingFault[]): ProblemError {
-  const errors: FieldError[] = faults.map(({ kind, field, problem, fix }) => ({
-    ...{ pointer: `/${field.replaceAll('.', '/')}`, code: kind },
-    detail: `${field} ${problem}; ${fix}`,
+function sentence({ field, problem, fix }: WireSettingFault): string {
+  return `${field} ${problem}; ${fix}`;
+}
+
+function refused(faults: readonly WireSettingFault[], at: string): ProblemError {
+  const errors: FieldError[] = faults.map((fault) => ({
+    ...{ pointer: `${at}/${fault.field.replaceAll('.', '/')}`, code: fault.kind },
+    detail: sentence(fault),
   }));
   const detail = errors.map((error) => error.detail).join('. ');
   return new ProblemError('unprocessable', detail.slice(0, 2_000), { errors });

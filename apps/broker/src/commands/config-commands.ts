@@ -31,13 +31,17 @@ export class ConfigCommands {
   /** Carries out a command of this group. */
   answer(
     command: ConfigCommand,
-  ): Promise<ConfigAnswers[ConfigCommand['kind']]> | ConfigAnswers['log-levels' | 'set-log-level'] {
+  ):
+    | Promise<ConfigAnswers[ConfigCommand['kind']]>
+    | ConfigAnswers['check-config' | 'log-levels' | 'set-log-level'] {
     const { live, logs } = this.#options;
     switch (command.kind) {
       case 'config':
         return this.#stored();
       case 'put-config':
         return this.#put(command);
+      case 'check-config':
+        return this.#check(command);
       case 'refresh-config':
         return live.refresh(this.#options);
       case 'log-levels':
@@ -62,6 +66,11 @@ export class ConfigCommands {
     const item = { id: CONFIG_DOCUMENT_ID, version, overrides, by, atMs: nowMs() } as const;
     const { kind } = await store.put(item, revision === 0 ? undefined : revision);
     return { kind: kind === 'stored' ? 'stored' : 'conflict' };
+  }
+
+  #check({ overrides }: CommandOf<'check-config'>): ConfigAnswers['check-config'] {
+    const made = withOverrides(this.#options.base, overrides);
+    return { faults: made.kind === 'faulty' ? made.faults : [] };
   }
 
   #setLevel(command: CommandOf<'set-log-level'>): ConfigAnswers['set-log-level'] {

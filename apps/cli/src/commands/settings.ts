@@ -51,6 +51,21 @@ export const SETTING_COMMANDS: readonly Command[] = [
     examples: ['skein config unset limits.inflightMax'],
   },
   {
+    words: 'cluster show',
+    operation: 'GET /api/v1/cluster',
+    examples: ['skein cluster show --json'],
+  },
+  {
+    words: 'cluster set',
+    operation: 'PATCH /api/v1/cluster',
+    summary: 'Set one key of the cluster, or with --dry-run say what nodes would make of it',
+    positionals: ['key', 'value'],
+    body: ({ values }) => ({
+      settings: nested(values['key'] ?? '', valueOf(values['value'] ?? '')),
+    }),
+    examples: ['skein cluster set limits.inflightMax 64 --dry-run'],
+  },
+  {
     words: 'config check',
     operation: 'POST /api/v1/config/validations',
     options: FILE_OPTION,
