@@ -9,7 +9,7 @@ import { NodeCommandClient, commandChannel } from '#libs/nest-support';
 import { RecordingLog, freePort, until } from '#libs/testkit';
 import { BrokerModule } from './broker.module.ts';
 import type { BrokerProcess } from './broker-process.ts';
-import { BUS, CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
+import { BASE_CONFIG, BUS, LOG, PROCESS } from './wiring/tokens.ts';
 
 const DEADLINE_MS = 20_000;
 
@@ -50,7 +50,7 @@ beforeEach(async () => {
   bus = new SlowBus({ nodeId: 'n1', version: '1', startedAtMs: 1 });
   log = new RecordingLog();
   const module = await Test.createTestingModule({ imports: [BrokerModule] })
-    .overrideProvider(CONFIG)
+    .overrideProvider(BASE_CONFIG)
     .useValue(config)
     .overrideProvider(LOG)
     .useValue(log)

@@ -6,7 +6,7 @@ import { loadConfig } from '#libs/config';
 import { RecordingLog, freePort, until } from '#libs/testkit';
 import { BrokerModule } from './broker.module.ts';
 import type { BrokerProcess } from './broker-process.ts';
-import { CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
+import { BASE_CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
 
 const DEADLINE_MS = 20_000;
 const cleanups: (() => unknown)[] = [];
@@ -30,7 +30,7 @@ async function startNode(limits: Readonly<Record<string, number>>): Promise<numb
     },
   });
   const module = await Test.createTestingModule({ imports: [BrokerModule] })
-    .overrideProvider(CONFIG)
+    .overrideProvider(BASE_CONFIG)
     .useValue(config)
     .overrideProvider(LOG)
     .useValue(new RecordingLog())

@@ -9,7 +9,7 @@ import { NodeCommandClient, commandChannel } from '#libs/nest-support';
 import { RecordingLog, TestAuthority, freePort, until } from '#libs/testkit';
 import { BrokerModule } from './broker.module.ts';
 import type { BrokerProcess } from './broker-process.ts';
-import { CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
+import { BASE_CONFIG, LOG, PROCESS } from './wiring/tokens.ts';
 
 const DEADLINE_MS = 20_000;
 const DAY_MS = 86_400_000;
@@ -47,7 +47,7 @@ beforeEach(async () => {
   });
   const log = new RecordingLog();
   const module = await Test.createTestingModule({ imports: [BrokerModule] })
-    .overrideProvider(CONFIG)
+    .overrideProvider(BASE_CONFIG)
     .useValue(config)
     .overrideProvider(LOG)
     .useValue(log)

@@ -34,6 +34,7 @@ afterEach(async () => {
 
 async function connect(url = server.url, waitReplicas = 0): Promise<RedisConnection> {
   const counted: Partial<Meter> = {
+    redisCommandBegun: () => undefined,
     redisUp: (role, up) => metered.push(`${role} ${up ? 'up' : 'down'}`),
     redisReplicasWaited: (result) => metered.push(`replicas ${result}`),
     redisReconnected: (role) => metered.push(`${role} reconnected`),
