@@ -477,21 +477,7 @@ export {
   userExportSchema,
   userImportItemSchema,
 } from './imports.ts';
-export {
-  isBackupCommand,
-  type BackupAnswers,
-  type BackupCommand,
-  type WireBackupDelayed,
-  type WireBackupQueued,
-  type WireBackupReceiving,
-  type WireBackupSession,
-  type WireBackupSubscription,
-  type WireDelayedRestored,
-  type WireQueuePlace,
-  type WireRetainedRestored,
-  type WireSavedSession,
-  type WireSessionRestored,
-} from './backup-command.ts';
+export * from './backup-command.ts';
 export {
   BACKUP_SECTIONS,
   RESTORE_REFUSALS,
