@@ -237,7 +237,7 @@ describe('a stream', () => {
     };
 
     await expect(read()).rejects.toMatchObject({ code: 'forbidden' });
-    expect(reasons).toEqual([undefined]);
+    expect(reasons).toStrictEqual([undefined]);
   });
 });
 

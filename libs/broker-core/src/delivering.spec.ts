@@ -444,7 +444,7 @@ describe('publishing', () => {
     expect([await client.nextText(), await client.nextText()]).toEqual(['admin', 'bridge']);
     const results: unknown[] = [];
     memory.node.inject({ ...message, topic: 'a/#' }, (error) => results.push(error));
-    expect(results).toEqual([undefined]);
+    expect(results).toStrictEqual([undefined]);
   });
 });
 

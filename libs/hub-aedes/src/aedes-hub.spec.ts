@@ -217,7 +217,7 @@ describe('hooks', () => {
     own.publish(message('x'), CLIENT, (error) => results.push(error));
     expect([seen, results]).toEqual([['t of client'], []]);
     finish();
-    expect(results).toEqual([undefined]);
+    expect(results).toStrictEqual([undefined]);
   });
 });
 

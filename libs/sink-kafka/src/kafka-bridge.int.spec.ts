@@ -270,7 +270,7 @@ describe('RuleBridge on a real Kafka', () => {
     expect(answers).toEqual([]);
     await topicOf('late');
     await until(() => answers.length === 1, WAIT_MS);
-    expect(answers).toEqual([undefined]);
+    expect(answers).toStrictEqual([undefined]);
     expect(node.status()[0]?.state).toBe('running');
     await node.close();
   }, 60_000);

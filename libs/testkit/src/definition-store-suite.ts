@@ -325,7 +325,8 @@ function followCases<Item extends ItemOf>({ current, sample }: Ground<Item>): vo
       const { revision } = await stored(writer, sample.of('one'));
       const told: (readonly string[] | undefined)[] = [];
       store.follow((ids) => told.push(ids));
-      await until(() => expect(told).toEqual([undefined]), WATCH_DEADLINE_MS);
+      // toEqual() takes `[]` for `[undefined]`.
+      await until(() => expect(told).toStrictEqual([undefined]), WATCH_DEADLINE_MS);
       await stored(writer, sample.other);
       await stored(writer, sample.of('one', 'second'), revision);
       const ids = () => new Set(told.slice(1).flat());
@@ -335,7 +336,7 @@ function followCases<Item extends ItemOf>({ current, sample }: Ground<Item>): vo
       await until(() => expect(seen()).toEqual(wanted), WATCH_DEADLINE_MS);
       told.length = 1;
       await writer.remove('one', undefined);
-      await until(() => expect(told).toEqual([undefined, ['one']]), WATCH_DEADLINE_MS);
+      await until(() => expect(told).toStrictEqual([undefined, ['one']]), WATCH_DEADLINE_MS);
     });
   });
 }
