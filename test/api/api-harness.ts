@@ -82,6 +82,8 @@ export async function configOf(more: Readonly<Record<string, string>>): Promise<
       SKEIN_API_PORT: '0',
       SKEIN_API_OPS_PORT: '0',
       SKEIN_API_NODE_TIMEOUT_MS: String(TIMEOUT_MS),
+      // Each item of a list counts; what is not about rates is not to meet them.
+      SKEIN_API_RATE_LIMITS_REQUEST_BURST: '10000',
       SKEIN_COMMANDS_PORT: String(await freePort()),
       ...more,
     },

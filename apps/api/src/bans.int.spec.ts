@@ -19,11 +19,7 @@ describe('bans over REST', () => {
   let node: FakeNode;
 
   beforeAll(async () => {
-    const config = await configOf({
-      ...{ SKEIN_API_KEY: KEY, SKEIN_API_NODE_TIMEOUT_MS: '7000' },
-      // Each item of a list counts.
-      SKEIN_API_RATE_LIMITS_REQUEST_BURST: '10000',
-    });
+    const config = await configOf({ SKEIN_API_KEY: KEY, SKEIN_API_NODE_TIMEOUT_MS: '7000' });
     node = new FakeNode('n1', config, ['n1']);
     await node.server.open();
     api = await open(config);

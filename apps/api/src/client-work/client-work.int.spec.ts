@@ -9,9 +9,7 @@ let api: ApiProcess;
 let node: FakeNode;
 
 beforeAll(async () => {
-  // Each id of a list counts.
-  const env = { SKEIN_API_KEY: KEY, SKEIN_API_RATE_LIMITS_REQUEST_BURST: '10000' };
-  const config = await configOf(env);
+  const config = await configOf({ SKEIN_API_KEY: KEY });
   // The other one never answers.
   node = new FakeNode('n1', config, ['n1', 'frozen']);
   await node.server.open();
