@@ -9,6 +9,7 @@ import { listenerFaults } from './listener-faults.ts';
 import { redisFaults } from './redis-faults.ts';
 import { hasRedis } from './redis-target.ts';
 import type { schema } from './schema.ts';
+import { tracingFaults } from './tracing-section.ts';
 
 /** Finds what is wrong between settings that are each right alone. */
 export function crossFaults(config: z.output<typeof schema>): readonly ConfigFault[] {
@@ -21,6 +22,7 @@ export function crossFaults(config: z.output<typeof schema>): readonly ConfigFau
     ...backupFaults(config.backups),
     ...authFaults(config.auth),
     ...overloadFaults(config.overload),
+    ...tracingFaults(config.tracing),
   ];
   if (config.data.dir !== undefined && hasRedis(config.redis)) {
     faults.push({

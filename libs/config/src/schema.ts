@@ -11,6 +11,7 @@ import { listeners } from './listener-section.ts';
 import { redis } from './redis-section.ts';
 import { SECRET_VARIABLE } from './secret-reference.ts';
 import { autoSubscription, rewriteRule } from './topic-rule.ts';
+import { tracing } from './tracing-section.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -298,4 +299,5 @@ export const schema = z.strictObject({
   auth,
   acl,
   log,
+  tracing,
 });

@@ -20,7 +20,7 @@ export interface Setting {
   readonly path: string;
   /** For example `SKEIN_LIMITS_QUEUE_MESSAGES_MAX`. */
   readonly env: string;
-  readonly type: 'integer' | 'boolean' | 'string' | 'array' | 'integers';
+  readonly type: 'integer' | 'number' | 'boolean' | 'string' | 'array' | 'integers';
   readonly description: string;
   readonly unit: string | undefined;
   /** Undefined when the key may be absent, or has a default that depends on the machine. */
@@ -52,7 +52,8 @@ const snake = (name: string): string => name.replaceAll(/[A-Z]/g, '_$&').toUpper
 
 function typeOf({ type, items }: Shape): Setting['type'] {
   if (type === 'array' && items?.type === 'integer') return 'integers';
-  return type === 'integer' || type === 'boolean' || type === 'array' ? type : 'string';
+  const isPlain = type === 'integer' || type === 'number' || type === 'boolean' || type === 'array';
+  return isPlain ? type : 'string';
 }
 
 function expectationOf(shape: Shape): string {
