@@ -19,7 +19,7 @@ export function documented(text) {
   );
 }
 
-/** How a table of operations differs from what is documented. */
+/** How a table of operations differs from what is documented; what may be left out and is counts for nothing. */
 export function compare(wanted, operations) {
   const implemented = new Map(
     Object.values(operations).map((operation) => [
@@ -27,25 +27,30 @@ export function compare(wanted, operations) {
       { name: `${operation.method.toUpperCase()} ${operation.path}`, scope: operation.scope },
     ]),
   );
-  const missing = [...wanted].filter(([key, { either }]) => !either && !implemented.has(key));
+  const absent = [...wanted].filter(([key]) => !implemented.has(key));
+  const missing = absent.filter(([, { either }]) => !either);
+  const leftOut = absent.filter(([, { either }]) => either);
   const extra = [...implemented].filter(([key]) => !wanted.has(key) && !PARTS.has(key));
   const scopes = [...implemented].flatMap(([key, { name, scope }]) => {
     const expected = wanted.get(key)?.scope ?? scope;
     return expected === scope ? [] : [`${name}: ${scope} instead of ${expected}`];
   });
   return {
-    documented: wanted.size,
+    documented: wanted.size - leftOut.length,
     implemented: [...implemented.keys()].filter((key) => wanted.has(key)).length,
     missing: missing.map(([, { name }]) => name),
     extra: extra.map(([, { name }]) => name),
     scopes,
+    leftOut: leftOut.map(([, { name }]) => name),
   };
 }
+
+const TITLES = { scopes: 'other scopes', leftOut: 'left out, as it may be' };
 
 function print({ documented: total, implemented, ...lists }) {
   console.log(`documented ${total}, implemented ${implemented}`);
   for (const [title, list] of Object.entries(lists)) {
-    console.log(`\n${title === 'scopes' ? 'other scopes' : title}: ${list.length}`);
+    console.log(`\n${TITLES[title] ?? title}: ${list.length}`);
     for (const each of list) console.log(`  ${each}`);
   }
 }

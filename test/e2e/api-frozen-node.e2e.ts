@@ -9,8 +9,9 @@ import { Scope } from './harness/scope.ts';
 
 const KEY = 'open-sesame-open-sesame';
 const WAIT_MS = 30_000;
-/** What is promised, and the time in which an answer travels on a busy machine. */
-const PROMISED_MS = 2_000 + 2_000;
+const PROMISED_MS = 2_000;
+/** What a busy machine may add to single answers; half of them keep the promise even there. */
+const SLACK_MS = 2_000;
 
 jest.setTimeout(120_000);
 
@@ -79,7 +80,13 @@ it('while a node is frozen, lists say in time that it is missing, and changes at
         expect.stringMatching(/not done|unknown|nothing was changed/i),
       ]);
     }
-    const late = [...seen, ...changes].filter(({ ms }) => ms > PROMISED_MS);
+    const all = [...seen, ...changes].toSorted((a, b) => a.ms - b.ms);
+    const [middle, slowest] = [all[Math.floor(all.length / 2)], all.at(-1)].map((each) => each?.ms);
+    process.stdout.write(
+      `answers beside a frozen node: half within ${Math.round(middle ?? NaN)} ms, all within ${Math.round(slowest ?? NaN)} ms\n`,
+    );
+    expect(middle).toBeLessThan(PROMISED_MS);
+    const late = all.filter(({ ms }) => ms > PROMISED_MS + SLACK_MS);
     expect(late.map(({ id, ms }) => [id, ms])).toEqual([]);
   } finally {
     process.kill(last.child.pid, 'SIGCONT');

@@ -190,8 +190,8 @@ export const api = section({
     }),
   opsPort: port('Port of `/metrics` and `/healthz/*` of the API process, on `ops.host`.', 9465),
   nodeTimeoutMs: milliseconds(
-    'How long an operation of the API may take; nodes that have not answered by then are unavailable.',
-    { default: 2_000, min: 100, max: 60_000 },
+    'How long an operation of the API may wait for nodes; those that have not answered by then are unavailable. The default leaves the rest of two seconds for the way of the answer.',
+    { default: 1_500, min: 100, max: 60_000 },
   ),
 });
 

@@ -6,6 +6,7 @@ import type { Config } from '#libs/config';
 import type { ApiMeter } from '#libs/metrics-prom';
 import { isLoopback, requireLocal } from '../http/access.ts';
 import { ProblemError } from '../http/problem-error.ts';
+import { requireContract } from '../http/route.ts';
 import { Admins } from './admins.ts';
 import { ApiKeys } from './api-keys.ts';
 import { callerOf, requireScope, setCaller, type Caller } from './caller.ts';
@@ -89,11 +90,17 @@ export class Guard {
     for (const more of operation?.alsoNeeds ?? []) requireScope(caller, more);
   }
 
-  /** Counts what a request holds, once that is known. @throws ProblemError 429 or 503. */
+  /**
+   * Counts what a request holds, once that is known. A list that breaks its contract is told so and not counted: whoever
+   * has to mend it would otherwise first have to wait.
+   *
+   * @throws ProblemError 400, 403 or 415 for such a list; 429 or 503.
+   */
   async weigh({ request, reply }: Exchange, operation: Operation | undefined): Promise<void> {
     const caller = callerOf(request);
     const items = itemsOf(request.body);
     if (caller === undefined || items < 2) return;
+    if (operation !== undefined) requireContract(request, operation);
     await this.limits.takeMore(caller, operation, { reply, items });
   }
 

@@ -100,6 +100,60 @@ it('many messages in one request count as many, and a key from elsewhere as a fa
   await limited.stop();
 });
 
+it('a list is told what is wrong with it however long it is and however little its caller has left', async () => {
+  const config = await configOf({
+    ...{ SKEIN_API_KEY: KEY },
+    ...{
+      SKEIN_API_RATE_LIMITS_REQUESTS_PER_SECOND: '1',
+      SKEIN_API_RATE_LIMITS_REQUEST_BURST: '20',
+    },
+  });
+  const limited = await open(config);
+  const disconnect = (client_ids: readonly unknown[]) =>
+    call(limited, '/api/v1/client-disconnects', { method: 'POST', json: { client_ids } });
+  const ids = Array.from({ length: 1_000 }, (_, index) => `c${index}`);
+  // Not the first request, so that no bucket is full.
+  expect((await whoami(limited, bearer(KEY))).status).toBe(200);
+  for (const faulty of [
+    [...ids, 'one more'],
+    [...ids.slice(1), 7],
+  ]) {
+    const answer = await disconnect(faulty);
+    expectProblem(answer);
+    expect(answer.body).toMatchObject({ code: 'validation-failed' });
+  }
+  // What is right but too much for now is told when to come again.
+  const right = await disconnect(ids);
+  expect([right.status, right.body]).toEqual([
+    429,
+    expect.objectContaining({ code: 'rate-limited' }),
+  ]);
+  const seconds = Number(right.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThanOrEqual(20);
+  await limited.stop();
+});
+
+it('a list of the longest permitted length is possible for a rested caller, whatever its burst', async () => {
+  const config = await configOf({
+    ...{ SKEIN_API_KEY: KEY },
+    ...{
+      SKEIN_API_RATE_LIMITS_REQUESTS_PER_SECOND: '1',
+      SKEIN_API_RATE_LIMITS_REQUEST_BURST: '20',
+    },
+  });
+  const limited = await open(config);
+  const client_ids = Array.from({ length: 1_000 }, (_, index) => `c${index}`);
+  const fresh = await makeKey(limited, { role: 'admin' });
+  const answer = await call(limited, '/api/v1/client-disconnects', {
+    ...{ method: 'POST', json: { client_ids } },
+    headers: bearer(fresh.secret),
+  });
+  expect(answer.status).not.toBe(429);
+  expect(answer.headers.get('ratelimit-remaining')).toBe('0');
+  await limited.stop();
+});
+
 it('the tag of a retained message does not tell who guesses its payload', async () => {
   const path = '/api/v1/retained-messages/by-topic?topic=doors/1';
   await call(api, path, { method: 'PUT', json: { payload: 'shut' } });

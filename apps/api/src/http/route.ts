@@ -34,20 +34,28 @@ export function routeOf(operation: Operation): string {
 
 const checked = new WeakMap<FastifyRequest, CheckedRequest>();
 
+/**
+ * Holds a request to the contract of its operation and to what its caller may name, once.
+ *
+ * @throws ProblemError 400, 403 or 415.
+ */
+export function requireContract(request: FastifyRequest, operation: Operation): void {
+  if (checked.has(request)) return;
+  requireBodyType(operation, request.headers['content-type']);
+  const input = checkRequest(operation, request);
+  const caller = callerOf(request);
+  if (caller !== undefined) {
+    requireTopics(operation, input, caller);
+    requireContent(input, caller);
+  }
+  checked.set(request, input);
+}
+
 /** Holds a request to its contract before the handler runs, also one whose handler takes no input. */
 class ContractGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const id = Reflect.getMetadata(OPERATION_ID, context.getHandler()) as OperationId;
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    requireBodyType(OPERATIONS[id], request.headers['content-type']);
-    const operation: Operation = OPERATIONS[id];
-    const input = checkRequest(operation, request);
-    const caller = callerOf(request);
-    if (caller !== undefined) {
-      requireTopics(operation, input, caller);
-      requireContent(input, caller);
-    }
-    checked.set(request, input);
+    requireContract(context.switchToHttp().getRequest<FastifyRequest>(), OPERATIONS[id]);
     return true;
   }
 }
