@@ -21,7 +21,12 @@ import { AuditLog } from './audit/audit-log.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { FirstKey } from './guard/first-key.ts';
 import { Guard } from './guard/guard.ts';
-import { answerClientError, installConventions, requestIdOf } from './http/conventions.ts';
+import {
+  answerClientError,
+  installConventions,
+  operationOf,
+  requestIdOf,
+} from './http/conventions.ts';
 import { Idempotency } from './http/idempotency.ts';
 import { ProblemFilter, answerProblem } from './http/problem-filter.ts';
 import { problemOf } from './http/problem-of.ts';
@@ -103,6 +108,7 @@ export class ApiProcess {
       ...{ config: this.#config, state: this.#state, meter: this.#meter, log: this.#log },
       now: Date.now,
     });
+    this.#streams.holdTo((request) => guard.stillAdmits(request, operationOf(request)));
     this.#firstKey = new FirstKey(guard, this.#announce, Date.now);
     await this.#firstKey.begin(this.#config);
     this.#webhooks = this.#createWebhooks(guard, this.#state);

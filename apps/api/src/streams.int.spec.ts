@@ -1,7 +1,15 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '#libs/testkit';
 import { FakeNode } from '../../../test/api/fake-node.ts';
-import { KEY, call, configOf, expectProblem, open } from '../../../test/api/api-harness.ts';
+import {
+  KEY,
+  call,
+  configOf,
+  expectProblem,
+  open,
+  operate,
+} from '../../../test/api/api-harness.ts';
+import { makeKey } from '../../../test/api/callers.ts';
 import { EventReader } from '../../../test/api/event-reader.ts';
 import type { ApiProcess } from './api-process.ts';
 
@@ -106,6 +114,56 @@ it('messages come without what they hold, unless it is asked for, and the watch 
   const text = await follow('/api/v1/message-streams?filter=a/%23&payload=text');
   await until(() => text.events.length === 1, DEADLINE_MS);
   expect(text.events[0]?.data).toMatchObject({ payload: 'x', payload_encoding: 'plain' });
+});
+
+describe('a stream of a key', () => {
+  const viewer = { role: 'viewer' } as const;
+
+  async function followWith(secret: string) {
+    const reader = await follow('/api/v1/events', { authorization: `Bearer ${secret}` });
+    node.streams.emit('client.connected', 'a');
+    await until(() => reader.events.length === 1, DEADLINE_MS);
+    return reader;
+  }
+
+  it('ends when the key is revoked', async () => {
+    const { id, secret } = await makeKey(api, viewer);
+    const [reader, other] = [await followWith(secret), await follow('/api/v1/events')];
+    const path = `/api/v1/api-keys/${id}`;
+    expect((await operate(api, 'deleteApiKey', { path })).status).toBe(204);
+    await until(() => reader.isEnded, DEADLINE_MS);
+    expect(reader.error).toBeUndefined();
+    expect(other.isEnded).toBe(false);
+  });
+
+  it('ends when the key has another secret', async () => {
+    const { id, secret } = await makeKey(api, viewer);
+    const reader = await followWith(secret);
+    const path = `/api/v1/api-keys/${id}/rotations`;
+    expect((await operate(api, 'rotateApiKey', { path, json: {} })).status).toBe(201);
+    await until(() => reader.isEnded, DEADLINE_MS);
+    expect(reader.error).toBeUndefined();
+  });
+
+  it('ends when the key loses the right to it', async () => {
+    const { id, secret } = await makeKey(api, { scopes: ['events:read', 'stats:read'] });
+    const reader = await followWith(secret);
+    const path = `/api/v1/api-keys/${id}`;
+    const json = { scopes: ['stats:read'] };
+    const patched = await operate(api, 'patchApiKey', {
+      ...{ path, json, headers: { 'if-match': '*' } },
+    });
+    expect(patched.status).toBe(200);
+    await until(() => reader.isEnded, DEADLINE_MS);
+  });
+
+  it('ends when the key expires', async () => {
+    const expires_at = new Date(Date.now() + 2_000).toISOString();
+    const { secret } = await makeKey(api, { ...viewer, expires_at });
+    const reader = await follow('/api/v1/events', { authorization: `Bearer ${secret}` });
+    await until(() => reader.isEnded, DEADLINE_MS);
+    expect(reader.error).toBeUndefined();
+  });
 });
 
 it('streams end when the API stops', async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AddressRange } from '#libs/access';
 import { ADMIN_ROLE, SCOPES, type Operation } from '#libs/api-contracts';
@@ -91,6 +92,24 @@ export class Guard {
   }
 
   /**
+   * Whether whoever was let pass would be now, for what is served on and on: a key may be revoked, expire, or lose a right.
+   *
+   * @throws ProblemError 503, or StoreUnavailableError, when that cannot be told.
+   */
+  async stillAdmits(request: FastifyRequest, operation: Operation | undefined): Promise<boolean> {
+    const before = callerOf(request);
+    if (before === undefined) return true;
+    const now = await this.#callerNow(before, request);
+    if (now === undefined) return false;
+    const { scope = 'any', alsoNeeds = [] } = operation ?? {};
+    const needed = [...alsoNeeds, ...(scope === 'any' || scope === 'none' ? [] : [scope])];
+    // What is shown was settled when the request came.
+    if (before.scopes.has('payloads:read')) needed.push('payloads:read');
+    const isSame = isDeepStrictEqual(now.topicPrefixes, before.topicPrefixes);
+    return isSame && needed.every((each) => now.scopes.has(each));
+  }
+
+  /**
    * Counts what a request holds, once that is known. A list that breaks its contract is told so and not counted: whoever
    * has to mend it would otherwise first have to wait.
    *
@@ -110,6 +129,22 @@ export class Guard {
     if (key !== undefined || this.#tokens !== undefined || !isLoopback(host)) return false;
     // What is public needs no store, which may be away.
     return isPublic ? !this.keys.areKnownToExist : !(await this.keys.exist());
+  }
+
+  /** A caller as it is by now; undefined for one that would not be let in. */
+  async #callerNow(before: Caller, request: FastifyRequest): Promise<Caller | undefined> {
+    if (before.kind === 'local') return (await this.#isOpen(false)) ? before : undefined;
+    const credential = credentialOf(request.headers.authorization);
+    if (before.kind === 'bootstrap' || credential.kind !== 'secret') return before;
+    const { secret, user } = credential;
+    if (before.kind === 'jwt') {
+      const verdict = await this.#tokens?.identify(secret);
+      return verdict?.kind === 'known' ? verdict.caller : undefined;
+    }
+    const verdict = await this.keys.identify(secret, user);
+    if (verdict.kind !== 'known') return undefined;
+    const caller = await this.#callerOf(verdict.key);
+    return isAt(caller, request.ip) ? caller : undefined;
   }
 
   async #authenticate(request: FastifyRequest): Promise<Caller> {
@@ -147,7 +182,7 @@ export class Guard {
     { kind, address }: { readonly kind: 'api_key' | 'jwt'; readonly address: string },
   ): Promise<Caller> {
     const { meter } = this.#options;
-    if (caller.cidrs.length > 0 && !caller.cidrs.some((each) => isWithin(each, address))) {
+    if (!isAt(caller, address)) {
       await this.limits.failed(address);
       meter.authenticated(kind, 'denied');
       throw new ProblemError('ip-not-allowed', 'The key may not be used from this address');
@@ -196,6 +231,11 @@ function itemsOf(body: unknown): number {
     (most: number, value) => (Array.isArray(value) ? Math.max(most, value.length) : most),
     1,
   );
+}
+
+/** Whether a caller is where it may be. */
+function isAt({ cidrs }: Caller, address: string): boolean {
+  return cidrs.length === 0 || cidrs.some((each) => isWithin(each, address));
 }
 
 function isWithin(network: string, address: string): boolean {

@@ -20,12 +20,18 @@ export interface SseEvent {
  */
 export class SseWriter {
   readonly #response: ServerResponse;
-  readonly #heartbeat: NodeJS.Timeout;
+  readonly #heartbeat: NodeJS.Timeout | undefined;
   readonly ended: Promise<void>;
   #isOpen = true;
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    if (response.destroyed) {
+      // It went away before there was a stream: nothing will tell of it any more.
+      this.#isOpen = false;
+      this.ended = Promise.resolve();
+      return;
+    }
     this.ended = new Promise((resolve) => {
       response.once('close', () => {
         this.#isOpen = false;

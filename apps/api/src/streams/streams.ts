@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiMeter, StreamKind } from '#libs/metrics-prom';
 import { EVENT_STREAM_TYPE } from '#libs/api-contracts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -7,15 +7,29 @@ import { SseWriter } from './sse-writer.ts';
 /** How many streams a replica of the API serves at once. */
 const STREAMS_MAX = 256;
 
+/** How often it is looked whether those who read may still; with what is read then, less than the two seconds that are promised. */
+const LOOK_MS = 1_000;
+
+/** Whether whoever sent a request may still have what it asked for. */
+export type StillAllowed = (request: FastifyRequest) => Promise<boolean>;
+
 /** The streams that are open, so that they are counted, bounded, and end with the process. */
 export class Streams {
   readonly #meter: ApiMeter;
-  readonly #open = new Set<SseWriter>();
+  readonly #open = new Map<SseWriter, FastifyRequest>();
   readonly #running = new Set<Promise<void>>();
   #isClosed = false;
+  #stillAllowed: StillAllowed = async () => true;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
 
   constructor(meter: ApiMeter) {
     this.#meter = meter;
+  }
+
+  /** Ends, from now on, the streams of those who may have them no longer: a stream outlives the request that was judged. */
+  holdTo(stillAllowed: StillAllowed): void {
+    this.#stillAllowed = stillAllowed;
   }
 
   /** @throws ProblemError when no more streams can be served. */
@@ -42,7 +56,8 @@ export class Streams {
       return;
     }
     const writer = new SseWriter(reply.raw);
-    this.#open.add(writer);
+    this.#open.set(writer, reply.request);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
     this.#meter.streamed(kind, 1);
     const running = feed(writer)
       .catch(() => undefined)
@@ -52,6 +67,9 @@ export class Streams {
         this.#open.delete(writer);
         this.#running.delete(running);
         this.#meter.streamed(kind, -1);
+        if (this.#open.size > 0) return;
+        clearInterval(this.#timer);
+        this.#timer = undefined;
       });
     this.#running.add(running);
   }
@@ -64,7 +82,20 @@ export class Streams {
   /** Ends all streams, and resolves when they have. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const writer of this.#open) writer.end();
+    for (const writer of this.#open.keys()) writer.end();
     await Promise.all(this.#running);
+    await this.#looking;
+  }
+
+  #look(): void {
+    this.#looking ??= this.#endForbidden().finally(() => (this.#looking = undefined));
+  }
+
+  async #endForbidden(): Promise<void> {
+    const looks = [...this.#open].map(async ([writer, request]) => {
+      // Who cannot be judged at the moment is judged with the next look.
+      if (!(await this.#stillAllowed(request).catch(() => true))) writer.end();
+    });
+    await Promise.all(looks);
   }
 }
