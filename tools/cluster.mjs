@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadConfig } from '#libs/config';
+import { ConfigError, loadConfig } from '#libs/config';
 import { buildIfStale } from './build.mjs';
-import { curlKey, mosquittoLogin, variablesNeeded } from './credentials.mjs';
+import { clusterSettings, sampleBridge, wishesOf } from './cluster-settings.mjs';
+import { curlKey, mosquittoLogin, userToMake, variablesNeeded } from './credentials.mjs';
 import { ensurePrograms } from './debian-packages.mjs';
 import { startPrometheus } from './observe.mjs';
 import { listening } from './ports.mjs';
@@ -14,15 +15,17 @@ import { step } from './progress.mjs';
 import { awaitReady } from './readiness.mjs';
 import { createTopics, openKafka, startRedis } from './services.mjs';
 
-const HELP = `usage: npm run cluster [-- [--no-kafka] [--observe] | --help]
+const HELP = `usage: npm run cluster [-- [--config FILE] [--no-kafka] [--observe] | --help]
 
 Starts three broker nodes, the admin API, a Redis and a Kafka on this machine, without containers, and stops them on
 Ctrl-C. Kafka comes as jars through Maven (Java 17), or is the one of KAFKA_BROKERS. All data is in a directory that is
-removed at the end.
+removed at the end. Ports are fixed, whatever settings say.
 
-  --no-kafka   without Kafka and bridge rules
-  --observe    with a Prometheus that scrapes all of them every 5 s and evaluates the alerts of deploy/monitoring
-  --help       print this and exit`;
+  --config FILE  settings of all nodes and the API, as SKEIN_CONFIG; everybody may connect unless they say who may, and
+                 the sample bridge and rules of deploy/dev/cluster.yaml are added unless they have some
+  --no-kafka     without Kafka and bridge rules
+  --observe      with a Prometheus that scrapes all of them every 5 s and evaluates the alerts of deploy/monitoring
+  --help         print this and exit`;
 
 const EXIT_USAGE = 2;
 /** With it a node asks for a new process: the lease of its incarnation is lost. */
@@ -79,6 +82,12 @@ function observe(directory) {
   return step('starting Prometheus', () => startPrometheus(servers, directory, where));
 }
 
+/** What has to be done before the other lines work. */
+function firstOf(config) {
+  const line = userToMake(config, `http://${HOST}:${API.port}`);
+  return line === undefined ? '' : `\n  make a user first:       ${line}`;
+}
+
 const summary = ({ kafka, prometheus, config }) => `
 Skein runs as a cluster of ${NODES.length} nodes
 ${NODES.map(({ id, tcp, ws, ops }) => `  ${id}      mqtt://${HOST}:${tcp}  ws://${HOST}:${ws}/mqtt  http://${HOST}:${ops}/metrics`).join('\n')}
@@ -89,7 +98,7 @@ ${NODES.map(({ id, tcp, ws, ops }) => `  ${id}      mqtt://${HOST}:${tcp}  ws://
       ? ''
       : `\n  Prometheus ${prometheus}/alerts; dashboards for Grafana are in deploy/monitoring/dashboards`
   }
-Try, each in a terminal of its own${variablesNeeded(config)}:
+Try, each in a terminal of its own${variablesNeeded(config)}:${firstOf(config)}
   receive on node 3:       mosquitto_sub -p ${NODES[2].tcp}${mosquittoLogin(config)} -V 5 -t 'devices/+/telemetry' -q 1 -v
   publish on node 1:       mosquitto_pub -p ${NODES[0].tcp}${mosquittoLogin(config)} -i d1 -t devices/d1/telemetry -q 1 -m '{"t":21}'${
     kafka === undefined
@@ -103,7 +112,8 @@ Try, each in a terminal of its own${variablesNeeded(config)}:
 Ctrl-C drains and stops everything.
 `;
 
-async function main({ withKafka, observed }) {
+async function main({ withKafka, observed, config }) {
+  const { asked, env } = clusterSettings({ config, env: process.env });
   const taken = await takenPorts(observed);
   if (taken.length > 0) {
     console.error(`port ${taken.join(', ')}: already in use; stop what listens there`);
@@ -115,20 +125,13 @@ async function main({ withKafka, observed }) {
   undo.push(() => rmSync(directory, { recursive: true, force: true }));
   const url = await step('starting Redis', () => startRedis(servers, join(directory, 'redis')));
   undo.push(() => servers.stop());
-  const shared = {
-    SKEIN_AUTH_ANONYMOUS: 'true',
-    ...process.env,
-    SKEIN_REDIS_URL: url,
-    SKEIN_NODE_CLUSTER_NAME: 'local',
-  };
+  const shared = { ...env, SKEIN_REDIS_URL: url, SKEIN_NODE_CLUSTER_NAME: 'local' };
   let brokers;
   if (withKafka) {
     brokers = await openKafka({ undo, containers: false });
     await createTopics(brokers, ['telemetry', 'commands']);
-    Object.assign(shared, {
-      SKEIN_CONFIG: join(root, 'deploy/dev/cluster.yaml'),
-      SKEIN_BRIDGES: JSON.stringify([{ id: 'main', kind: 'kafka', brokers: brokers.split(',') }]),
-    });
+    const sample = join(root, 'deploy/dev/cluster.yaml');
+    Object.assign(shared, sampleBridge({ asked, brokers, sample }));
   }
   const apps = NODES.map((node) => startApp('broker', node.id, nodeEnv(node, shared)));
   const apiEnv = { SKEIN_API_PORT: String(API.port), SKEIN_API_OPS_PORT: String(API.opsPort) };
@@ -153,15 +156,12 @@ async function stopAll() {
   for (const close of undo.splice(0).reverse()) await close();
 }
 
-const argv = process.argv.slice(2);
-const unknown = argv.find((flag) => !['--no-kafka', '--observe', '--help'].includes(flag));
-if (unknown !== undefined) {
-  console.error(
-    `${unknown}: is not a known flag; the known ones are --no-kafka, --observe and --help`,
-  );
+const wishes = wishesOf(process.argv.slice(2));
+if (wishes.fault !== undefined) {
+  console.error(wishes.fault);
   process.exit(EXIT_USAGE);
 }
-if (argv.includes('--help')) {
+if (wishes.help) {
   console.log(HELP);
   process.exit(0);
 }
@@ -175,10 +175,9 @@ onStopSignal(
   },
   () => group.kill(),
 );
-const wishes = { withKafka: !argv.includes('--no-kafka'), observed: argv.includes('--observe') };
 const code = await main(wishes).catch((error) => {
   console.error(error.message);
-  return 1;
+  return error instanceof ConfigError ? EXIT_USAGE : 1;
 });
 await stopAll();
 if (!asked) process.exitCode = code;

@@ -8,9 +8,24 @@ const quoted = (text) => (SAFE.test(text) ? text : `'${text.replaceAll("'", "'\\
 export const curlKey = ({ api }) =>
   api.key === undefined ? '' : ' -H "Authorization: Bearer $SKEIN_API_KEY"';
 
+const TRIAL = { name: 'd1', password: 'tide table' };
+
+/** Whether nobody can log in before a user is made over REST. */
+const wantsStoredUser = ({ auth }) =>
+  !auth.anonymous && auth.users.length === 0 && auth.chain?.some(({ kind }) => kind === 'stored');
+
+/** The line that makes the user of the other lines over REST, at the `api`; undefined where nobody has to be made. */
+export function userToMake(config, api) {
+  if (!wantsStoredUser(config)) return undefined;
+  const acl = [{ effect: 'allow', topics: ['demo/#', 'devices/#'] }];
+  const body = JSON.stringify({ ...TRIAL, acl });
+  return `curl -s ${api}/api/v1/users${curlKey(config)} -H 'content-type: application/json' -d '${body}'`;
+}
+
 /** The options with which mosquitto's programs log in as the first user; empty when everybody may connect. */
-export function mosquittoLogin({ auth }) {
-  const [user] = auth.users;
+export function mosquittoLogin(config) {
+  if (wantsStoredUser(config)) return ` -u ${TRIAL.name} -P '${TRIAL.password}'`;
+  const [user] = config.auth.users;
   return user === undefined ? '' : ` -u ${quoted(user.name)} -P "$MQTT_PASSWORD"`;
 }
 

@@ -10,7 +10,7 @@ import {
   printConfig,
 } from '#libs/config';
 import { buildIfStale } from './build.mjs';
-import { curlKey, mosquittoLogin, variablesNeeded } from './credentials.mjs';
+import { curlKey, mosquittoLogin, userToMake, variablesNeeded } from './credentials.mjs';
 import { listening } from './ports.mjs';
 import { ProcessGroup, onStopSignal } from './process-group.mjs';
 import { authority, awaitReady, reachable } from './readiness.mjs';
@@ -65,7 +65,9 @@ function summary(config) {
     `  Admin API            ${at.api}/api/v1, Swagger UI ${at.api}/api/docs`,
     `  Metrics and health   ${at.ops}/metrics, /healthz/ready; of the API ${apiOps}/metrics`,
   ];
+  const user = listeners.tcp.enabled && userToMake(config, at.api);
   const example = [
+    user && `  ${user}`,
     listeners.tcp.enabled && `  mosquitto_sub ${address} -t 'demo/#' -q 1 -v`,
     listeners.tcp.enabled && `  mosquitto_pub ${address} -t demo/hello -q 1 -m 'hello, flock'`,
     `  curl -s ${at.api}/api/v1/status${curlKey(config)}`,

@@ -39,7 +39,7 @@ it('tells who changed what, the latest first, by filters and in pages', async ()
   expect(last).toMatchObject({ outcome: 'refused', status: 409, actor: 'bootstrap' });
   expect(third).toMatchObject({
     ...{ outcome: 'done', status: 201, request_id: 'make-cid', fields: ['id', 'scopes'] },
-    ...{ method: 'POST', route: '/api/v1/roles', resource: '/api/v1/roles' },
+    ...{ method: 'POST', route: '/api/v1/roles', resource: '/api/v1/roles/cid' },
   });
   expect(await records('action=createRole&outcome=refused')).toHaveLength(1);
   expect(await records('action[in]=createRole,deleteRole&outcome=done')).toHaveLength(3);
@@ -52,6 +52,25 @@ it('tells who changed what, the latest first, by filters and in pages', async ()
   expect(items).toHaveLength(3);
   const rest = await records(`limit=3&action=createRole&cursor=${next.next_cursor ?? ''}`);
   expect(rest.map(({ request_id: id }) => id)).toEqual(['make-ann']);
+});
+
+it('tells by one path all that became of a thing, however its id was written', async () => {
+  const { status } = await operate(api, 'createBan', {
+    json: { kind: 'username', value: 'ann/é' },
+  });
+  expect(status).toBe(201);
+  for (const path of ['username%3Aann%2F%C3%A9', 'username:ann%2f%c3%a9']) {
+    await call(api, `/api/v1/bans/${path}`, { method: 'DELETE' });
+  }
+
+  const resource = '/api/v1/bans/username:ann%2F%C3%A9';
+  const query = `resource=${encodeURIComponent(resource)}`;
+  await until(async () => (await records(query)).length === 3, DEADLINE_MS);
+  expect((await records(query)).map(({ action }) => action)).toEqual([
+    'deleteBan',
+    'deleteBan',
+    'createBan',
+  ]);
 });
 
 it('gives lines to those who want lines', async () => {

@@ -46,6 +46,15 @@ describe('profiles', () => {
     expect(await readFile(join(directory, 'skein/config.yaml'), 'utf8')).not.toContain('lab');
   });
 
+  it.each(['two words', 'two\nlines', 'schlüssel'])(
+    'take no key that cannot be one, and do not show it: %j',
+    async (key) => {
+      await expect(resolveTarget({}, { ...env, SKEINCTL_KEY: key })).rejects.toThrow(
+        /^the key has a blank, a line break or another character/,
+      );
+    },
+  );
+
   it('with a key that others may read are refused with the command that mends it', async () => {
     await skein(['profiles', 'set', 'plant', '--ask-key'], ['skn_1']);
     const path = join(directory, 'skein/config.yaml');

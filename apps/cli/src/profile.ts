@@ -129,6 +129,21 @@ async function credentialOf(
   env: Env,
   profile: Profile,
 ): Promise<string | undefined> {
+  const credential = await givenCredential(flags, env, profile);
+  // What refuses it later would show it.
+  if (credential !== undefined && !/^[!-~]+$/.test(credential)) {
+    throw new UsageError(
+      'the key has a blank, a line break or another character that no key has; give the secret alone',
+    );
+  }
+  return credential;
+}
+
+async function givenCredential(
+  flags: TargetFlags,
+  env: Env,
+  profile: Profile,
+): Promise<string | undefined> {
   const file = flags['key-file'];
   if (file !== undefined) return secretOf(file);
   const { SKEINCTL_KEY: key, SKEINCTL_KEY_FILE: keyFile } = env;

@@ -163,6 +163,19 @@ describe('a failed call', () => {
     expect((error as Error).message).toBe('no answer from http://api.example/: refused');
   });
 
+  it.each(['skn_secret\nskn_secret', 'skn_secret of two words'])(
+    'takes no credential that no header can hold, and does not show it: %j',
+    async (credential) => {
+      const client = new ApiClient({ server: 'http://api.example', credential });
+      const error = await client.call('getStatus').catch((each: unknown) => each);
+
+      expect(error).toBeInstanceOf(TypeError);
+      expect((error as Error).message).toBe(
+        'credential: has a blank, a line break or a character beyond ASCII',
+      );
+    },
+  );
+
   it('ends in time when the API does not answer', async () => {
     const client = new ApiClient({
       server: 'http://api.example',

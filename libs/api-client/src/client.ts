@@ -167,7 +167,7 @@ export class ApiClient {
     const request = prepare(server, id, parts);
     request.headers.set('accept', accepted(ROUTES[id].replyType));
     const token = typeof credential === 'function' ? await credential() : credential;
-    if (token !== undefined) request.headers.set('authorization', `Bearer ${token}`);
+    if (token !== undefined) request.headers.set('authorization', bearer(token));
     for (const [name, value] of Object.entries(headers)) request.headers.set(name, value);
     const signals = [signal, timeout].filter((each) => each !== undefined);
     const response = await send(request.url, {
@@ -187,6 +187,14 @@ export class ApiClient {
     if (response.ok || response.status === 304) return response;
     throw await errorOf(response);
   }
+}
+
+/** The header of a credential. @throws TypeError for one that no header can hold; the platform's own error would show it. */
+function bearer(token: string): string {
+  if (!/^[!-~]+$/.test(token)) {
+    throw new TypeError('credential: has a blank, a line break or a character beyond ASCII');
+  }
+  return `Bearer ${token}`;
 }
 
 /** JSON too where it is not the type of the answer: problems are JSON. */

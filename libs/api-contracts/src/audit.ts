@@ -10,7 +10,10 @@ const OUTCOMES = ['done', 'refused', 'failed'] as const;
 export const AUDIT_FILTERS = {
   actor: textField(['eq'], 'Who: `key:ID`, `jwt:SUBJECT`, `bootstrap`, `local`, `unknown`.'),
   action: textField(['eq', 'in'], 'The operationId.'),
-  resource: textField(['eq', 'like'], 'The path, as it was asked for.'),
+  resource: textField(
+    ['eq', 'like'],
+    'What it was about: a path, such as `/api/v1/users/sensor-7`.',
+  ),
   outcome: choiceField(OUTCOMES, ['eq'], 'How it ended.'),
   time: timeField(['gte', 'lte'], 'When it was answered.'),
 } as const;
@@ -33,7 +36,9 @@ export const auditRecordSchema = named(
     route: z.string().nullable().describe('The path with its parameters in braces.'),
     resource: z
       .string()
-      .describe('The path and query as they were asked for, at most 1,024 characters.'),
+      .describe(
+        'The path of what was made; else the path and query that were asked for. Only what has to be is percent-encoded. At most 1,024 characters.',
+      ),
     fields: z
       .array(z.string())
       .describe('The fields of the body, without their values; at most 50.'),
@@ -58,7 +63,7 @@ const example: AuditRecord = {
   action: 'createUser',
   method: 'POST',
   route: '/api/v1/users',
-  resource: '/api/v1/users',
+  resource: '/api/v1/users/sensor-7',
   fields: ['name', 'password'],
   before: null,
   after: '"1"',

@@ -26,6 +26,7 @@ const DAY_MS = 86_400_000;
 const RESOURCE_MAX = 1_024;
 const FIELDS_MAX = 50;
 const FIELD_CHARACTERS_MAX = 100;
+const CREATED = 201;
 const TOO_MANY = 429;
 const UNAUTHENTICATED = 401;
 
@@ -130,7 +131,7 @@ function recordOf(
     action: (operation && IDS.get(operation)) ?? null,
     method: request.method,
     route: operation?.path ?? null,
-    resource: request.url.slice(0, RESOURCE_MAX),
+    resource: resourceOf(request.url, status, reply.getHeader('location')),
     fields: fieldsOf(request.body),
     before: textOf(request.headers['if-match']),
     after: textOf(reply.getHeader('etag')),
@@ -139,6 +140,31 @@ function recordOf(
     duration_ms: Math.round(seconds * 1000),
     request_id: request.id,
   };
+}
+
+/** What a request was about: what it has made, else what it asked for; paths that mean the same are written in the same way. */
+function resourceOf(url: string, status: number, location: unknown): string {
+  const [path = '', ...query] = url.split('?');
+  const whole =
+    status === CREATED && typeof location === 'string'
+      ? plain(location)
+      : [plain(path), ...query].join('?');
+  return whole.slice(0, RESOURCE_MAX);
+}
+
+/** A path in which only that is percent-encoded which could not stand there as it is. */
+function plain(path: string): string {
+  const segments = path.split('/').map((segment) => {
+    try {
+      return encodeURIComponent(decodeURIComponent(segment)).replaceAll(
+        /%(?:24|26|2B|2C|3A|3B|3D|40)/g,
+        decodeURIComponent,
+      );
+    } catch {
+      return segment;
+    }
+  });
+  return segments.join('/');
 }
 
 /** A record as a line of the log, which knows neither lists nor null. */
