@@ -1,4 +1,5 @@
 export { commandChannel, type CommandChannel, type CommandTransport } from './command-transport.ts';
+export { endProcess } from './end-process.ts';
 export {
   Logs,
   createLog,

@@ -1,5 +1,5 @@
 import { ClientTCP } from '@nestjs/microservices';
-import { firstValueFrom, timeout } from 'rxjs';
+import { firstValueFrom, timeout, type Subscription } from 'rxjs';
 import type { Log } from '#libs/broker-ports';
 import { anyPattern, nodePattern, type CommandChannel } from './command-transport.ts';
 import { ConnectionLog, TransportLogger } from './connection-log.ts';
@@ -22,13 +22,22 @@ export type NodeCallResult<Reply> =
 class QuietClientTcp extends ClientTCP {
   protected override readonly logger: TransportLogger;
   readonly #state: ConnectionLog;
+  readonly #telling: Subscription;
 
   constructor(address: { readonly host: string; readonly port: number }, log: Log) {
     super(address);
     this.logger = new TransportLogger(log);
     // The API and the node that it belongs to are started together.
     this.#state = new ConnectionLog(log, `tcp ${address.host}:${address.port}`, 'info');
-    this.status.subscribe((status) => this.#state.change(status === 'connected', status));
+    this.#telling = this.status.subscribe((status) =>
+      this.#state.change(status === 'connected', status),
+    );
+  }
+
+  /** That the connection goes is no news then. */
+  override close(): void {
+    this.#telling.unsubscribe();
+    super.close();
   }
 }
 

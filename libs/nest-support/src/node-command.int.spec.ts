@@ -77,6 +77,19 @@ it('carries a command to the embedded node by TCP, and says so when it is gone',
   expect(await client.ask('n1', { text: 'x' })).toEqual({ kind: 'unreachable', sent: false });
 });
 
+it('does not warn of a connection by TCP that it has closed itself', async () => {
+  const channel = { scope: 's', transport: { kind: 'tcp', host: '127.0.0.1', port: 0 } } as const;
+  const { port } = await serve(channel, 'n1');
+  const there = { scope: 's', transport: { ...channel.transport, port } };
+  const client = connect(there);
+  expect(await client.ask('n1', { text: 'x' })).toMatchObject({ kind: 'reply' });
+  await client.close();
+
+  // Its socket is gone by the time that another has connected and has had an answer.
+  expect(await connect(there).ask('n1', { text: 'x' })).toMatchObject({ kind: 'reply' });
+  expect(log.of('commands-disconnected')).toEqual([]);
+});
+
 it('rejects a TCP port that is taken', async () => {
   const first = await serve(
     { scope: 's', transport: { kind: 'tcp', host: '127.0.0.1', port: 0 } },

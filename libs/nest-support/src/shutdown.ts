@@ -1,4 +1,5 @@
 import type { Log } from '#libs/broker-ports';
+import { endProcess } from './end-process.ts';
 
 /** How a process ends. */
 export interface ShutdownOptions {
@@ -25,22 +26,22 @@ export function closeOnSignal({ close, hurry, log, ...options }: ShutdownOptions
       log.info('shutdown-hurried', { signal });
       return hurry();
     }
-    if (signals > 1) process.exit(1);
+    if (signals > 1) return endProcess(1);
     const { deadlineMs: given } = options;
     const deadlineMs = typeof given === 'number' ? given : given();
     log.info('shutdown-begun', { signal });
     setTimeout(() => {
       log.error('shutdown-too-slow', { deadlineMs });
-      process.exit(1);
+      endProcess(1);
     }, deadlineMs).unref();
     close().then(
       () => {
         log.info('shutdown-done');
-        process.exit(0);
+        endProcess(0);
       },
       (error: unknown) => {
         log.error('shutdown-failed', { message: String(error) });
-        process.exit(1);
+        endProcess(1);
       },
     );
   };
