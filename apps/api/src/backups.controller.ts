@@ -8,6 +8,7 @@ import { BACKUP_OPERATION } from './backups/backup-operation.ts';
 import type { BackupStore, StoredBackup } from './backups/backup-store.ts';
 import { RESTORE_OPERATION } from './backups/restore-operation.ts';
 import { knownCaller } from './guard/caller.ts';
+import { isUnbound } from './guard/grants.ts';
 import type { Pages } from './http/pages.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { Checked, Route } from './http/route.ts';
@@ -110,8 +111,10 @@ export class BackupsController {
     const backup = await this.store.get(path.backup_id);
     await this.store.requireHere(backup);
     const { mode, dry_run: dryRun, sections } = body;
+    const caller = knownCaller(request);
     const input = {
-      ...{ backupId: backup.id, mode, dryRun, scopes: [...knownCaller(request).scopes] },
+      ...{ backupId: backup.id, mode, dryRun, scopes: [...caller.scopes] },
+      mayGiveRoles: isUnbound(caller),
       ...(sections !== undefined && { sections }),
     };
     return this.operations.start(RESTORE_OPERATION, input, { request, reply });

@@ -32,11 +32,14 @@ const DEFINITIONS = {
   },
 };
 
+const RESTORES = ['backups:execute', 'definitions:write', 'operations:read', 'backups:read'];
+
 describe('backups', () => {
   let folder: string;
   let api: ApiProcess;
   let bare: ApiProcess;
   let node: FakeNode;
+  const bindings: string[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'skein-backups-'));
@@ -85,6 +88,10 @@ describe('backups', () => {
     node.backups.empty();
     node.auth = askingAuth();
     node.ruleOrder = { ids: [], revision: 0 };
+    for (const id of bindings.splice(0)) {
+      const path = `/api/v1/role-bindings/${id}`;
+      await call(api, path, { method: 'DELETE', headers: { 'if-match': '*' } });
+    }
     const { format, version } = DEFINITIONS;
     const none = { users: [], acl_rules: [], bans: [], bridges: [], bridge_rules: [] };
     const json = { format, version, ...none };
@@ -305,19 +312,38 @@ describe('backups', () => {
     expect(JSON.stringify(foreign)).not.toContain('long enough');
   });
 
-  it('give nobody a role that they could not give', async () => {
+  it.each([
+    ['without a scope of it', { scopes: [...RESTORES, 'roles:write'] }],
+    ['without roles:write', { scopes: [...RESTORES, 'clients:read'] }],
+    [
+      'bound to addresses',
+      { scopes: [...RESTORES, 'roles:write', 'clients:read'], allowed_cidrs: ['127.0.0.0/8'] },
+    ],
+    [
+      'of a key that ends',
+      { scopes: [...RESTORES, 'roles:write', 'clients:read'], expires_at: '2100-01-01T00:00:00Z' },
+    ],
+  ])('give nobody a role that they could not give: %s', async (_, key) => {
+    const binding = { role: 'half', subject: { kind: 'group', name: 'everybody' } };
+    const bound = await operate(api, 'createRoleBinding', { json: binding });
+    bindings.push((bound.body as { readonly id: string }).id);
     const backup = await backUp();
     await clear();
-    const scopes = ['backups:execute', 'definitions:write', 'operations:read', 'backups:read'];
-    const made = await operate(api, 'createApiKey', { json: { name: 'k', scopes } });
+    const made = await operate(api, 'createApiKey', { json: { name: 'k', ...key } });
     const { secret } = made.body as { readonly secret: string };
     const headers = { authorization: `Bearer ${secret}` };
     const path = `/api/v1/backups/${backup.id}/restores`;
-    const started = await operate(api, 'restoreBackup', {
-      ...{ path, headers, json: { sections: ['roles'] } },
-    });
-    expect((await ended(started)).result).toMatchObject({
-      refusals: [{ section: 'roles', id: 'half', reason: 'failed' }],
+    const sections = ['roles', 'role_bindings'];
+    const restored = async (dry_run: boolean) => {
+      const json = { sections, dry_run };
+      const started = await operate(api, 'restoreBackup', { path, headers, json });
+      return (await ended(started)).result as RestoreResult;
+    };
+    const role = { section: 'roles', id: 'half', reason: 'failed' };
+    expect((await restored(true)).refusals).toContainEqual(expect.objectContaining(role));
+    expect(await restored(false)).toMatchObject({
+      sections: [{ restored: 0 }, { restored: 0 }],
+      refusals: [role, { section: 'role_bindings', reason: 'failed' }],
     });
   });
 });

@@ -124,5 +124,8 @@ it('a key that is bound to topics schedules for those alone', async () => {
   const { secret } = await makeKey(api, { role: 'operator', topic_prefixes: ['mine'] });
   const answer = await create({ topic: 'yours/a', due_at: LATER }, bearer(secret));
   expect([answer.status, codeOf(answer)]).toEqual([403, 'topic-not-allowed']);
+  const asking = { topic: 'mine/a', due_at: LATER, properties: { response_topic: 'yours/a' } };
+  const asked = await create(asking, bearer(secret));
+  expect([asked.status, codeOf(asked)]).toEqual([403, 'topic-not-allowed']);
   expect((await create({ topic: 'mine/a', due_at: LATER }, bearer(secret))).status).toBe(201);
 });

@@ -124,7 +124,10 @@ export const SCHEDULED_MESSAGE_OPERATIONS = {
     description:
       'At each time it becomes a delayed message, which one node publishes. Of the times at which no node was there one is made up for. `delayed.*` of the configuration bounds the messages that wait; of scheduled ones there may be 1,000. One that was once is listed for a day after its time.',
     scope: 'delayed:write',
-    topics: [{ in: 'body', field: 'topic' }],
+    topics: [
+      { in: 'body', field: 'topic' },
+      { in: 'body', field: 'properties.response_topic' },
+    ],
     query: z.strictObject({}),
     body: scheduledCreateSchema,
     replies: {

@@ -190,7 +190,7 @@ export const TRACE_OPERATIONS = {
     tag: 'Traces',
     summary: 'Download what a trace has recorded, or follow it',
     description:
-      'One JSON object a line, in the order of their times: the trace (`kind` `trace`), records (`packet`, `decision`), what was cut (`cut`: `reason` `rate` or `size`, and how many `records`), and at the end what each node has recorded and which nodes do not answer (`end`). With `Accept: text/event-stream` the same as Server-Sent Events whose names are the kinds: what there is, then what comes, until the trace is over (`partial` names nodes that fall silent); `Last-Event-ID` goes on after an event. Passwords and data of authentications are never in it, payloads only if the trace records them and the caller has `payloads:read`. What a node has recorded ends with its process.',
+      'One JSON object a line, in the order of their times: the trace (`kind` `trace`), records (`packet`, `decision`), what was cut (`cut`: `reason` `rate` or `size`, and how many `records`), and at the end what each node has recorded and which nodes do not answer (`end`). With `Accept: text/event-stream` the same as Server-Sent Events whose names are the kinds: what there is, then what comes, until the trace is over (`partial` names nodes that fall silent); `Last-Event-ID` goes on after an event. Passwords and data of authentications are never in it, payloads only if the trace records them and the caller has `payloads:read`; without it user properties and correlation data of messages are left out too. What a node has recorded ends with its process.',
     scope: 'traces:read',
     topics: [],
     pathParameters: path,

@@ -31,6 +31,8 @@ export interface BackupDefinitions {
   parse(item: unknown): { readonly id: string; readonly item: unknown } | undefined;
   /** Whether one that differs from the backup's counts as none: nothing is lost with it. */
   isEmpty?(item: unknown): boolean;
+  /** Whether whoever restores it may, which is asked in a dry run too. @throws ProblemError */
+  check?(item: unknown): void;
   /** As in DefinitionSection. */
   put(item: unknown, revision: number | undefined): Promise<void>;
 }
@@ -48,14 +50,18 @@ const bindingSchema = z.strictObject({
   createdAtMs: z.number().int(),
 });
 
-/**
- * All kinds of definitions, by the names of their sections.
- *
- * @param scopes - of whoever restores: roles with others are refused.
- */
+/** What whoever restores may do. */
+export interface Restorer {
+  /** Roles with others are refused. */
+  readonly scopes: ReadonlySet<Scope>;
+  /** Absent: nobody with an address, an end or a topic to keep to gives roles, which know none of them. */
+  readonly mayGiveRoles?: boolean | undefined;
+}
+
+/** All kinds of definitions, by the names of their sections. */
 export function definitionsOf(
   { cluster, guard }: { readonly cluster: Cluster; readonly guard: Guard },
-  scopes: ReadonlySet<Scope>,
+  restorer: Restorer,
 ): ReadonlyMap<SectionName, BackupDefinitions> {
   const { users, acl_rules, bans, bridges, bridge_rules } = sectionsOf(cluster);
   const aclRules: BackupDefinitions = {
@@ -67,11 +73,11 @@ export function definitionsOf(
     madeOf(bridge_rules, bridgeRuleCreateSchema),
     madeOf(ruleOrderSection(cluster), z.array(z.string().min(1).max(256))),
     aclRules,
-    authOf(cluster, scopes),
+    authOf(cluster, restorer),
     madeOf(users, definedUserSchema),
     madeOf(bans, banCreateSchema),
-    rolesOf(guard, scopes),
-    bindingsOf(guard, scopes),
+    rolesOf(guard, restorer),
+    bindingsOf(guard, restorer),
   ];
   return new Map(all.map((each) => [each.name, each]));
 }
@@ -94,7 +100,7 @@ function madeOf<Item>(section: NodeSection<Item>, schema: z.ZodType<Item>): Back
   };
 }
 
-function authOf(cluster: Cluster, scopes: ReadonlySet<Scope>): BackupDefinitions {
+function authOf(cluster: Cluster, restorer: Restorer): BackupDefinitions {
   const section = madeOf(authSection(cluster), authDefinitionSchema);
   return {
     ...section,
@@ -102,24 +108,21 @@ function authOf(cluster: Cluster, scopes: ReadonlySet<Scope>): BackupDefinitions
       const { backends, chains } = item as AuthDefinition;
       return backends.length === 0 && Object.keys(chains).length === 0;
     },
-    put: async (item, revision) => {
-      requireScopes(['auth:write'], scopes);
-      await section.put(item, revision);
-    },
+    check: () => requireScopes(['auth:write'], restorer),
   };
 }
 
-function rolesOf({ roles }: Guard, scopes: ReadonlySet<Scope>): BackupDefinitions {
+function rolesOf({ roles }: Guard, restorer: Restorer): BackupDefinitions {
   return {
     name: 'roles',
     present: async () => presentOf(await roles.made.store.list()),
     parse: (item) => parsedBy(roleSchema, item),
+    check: (item) => requireGiver((item as StoredRole).scopes, restorer),
     put: async (item, revision) => {
       const role = item as StoredRole;
       if (isBuiltIn(role.id)) throw new ProblemError('conflict', 'The role is built in');
       // What somebody has is not changed unseen.
       if (revision !== undefined) throw new ProblemError('conflict', 'There is another such role');
-      requireScopes(role.scopes, scopes);
       const { kind } = await roles.made.store.put(role, undefined);
       if (kind !== 'stored') throw new ProblemError('conflict', 'Somebody has made it meanwhile');
       await roles.made.refresh();
@@ -127,11 +130,12 @@ function rolesOf({ roles }: Guard, scopes: ReadonlySet<Scope>): BackupDefinition
   };
 }
 
-function bindingsOf({ roles, keys }: Guard, scopes: ReadonlySet<Scope>): BackupDefinitions {
+function bindingsOf({ roles, keys }: Guard, restorer: Restorer): BackupDefinitions {
   return {
     name: 'role_bindings',
     present: async () => presentOf(await roles.bindings.store.list()),
     parse: (item) => parsedBy(bindingSchema, item),
+    check: () => requireGiver([], restorer),
     put: async (item, revision) => {
       const binding = item as StoredRoleBinding;
       if (revision !== undefined) throw new ProblemError('conflict', 'There is another such one');
@@ -143,7 +147,7 @@ function bindingsOf({ roles, keys }: Guard, scopes: ReadonlySet<Scope>): BackupD
       if (subjectKind === 'api_key' && (await keys.store.get(name)) === undefined) {
         throw new ProblemError('unprocessable', 'There is no such key: keys are not in backups');
       }
-      requireScopes(role.scopes, scopes);
+      requireGiver(role.scopes, restorer);
       const { kind } = await roles.bindings.store.put(binding, undefined);
       if (kind !== 'stored') throw new ProblemError('conflict', 'Somebody has made it meanwhile');
       await roles.bindings.refresh();
@@ -151,8 +155,16 @@ function bindingsOf({ roles, keys }: Guard, scopes: ReadonlySet<Scope>): BackupD
   };
 }
 
-function requireScopes(wanted: readonly Scope[], own: ReadonlySet<Scope>): void {
-  const missing = wanted.filter((scope) => !own.has(scope));
+/** As where roles are made and bound one by one. */
+function requireGiver(wanted: readonly Scope[], restorer: Restorer): void {
+  if (restorer.mayGiveRoles !== true) {
+    throw new ProblemError('scope-escalation', 'Whoever restores it may not give roles');
+  }
+  requireScopes(['roles:write', ...wanted], restorer);
+}
+
+function requireScopes(wanted: readonly Scope[], { scopes }: Restorer): void {
+  const missing = wanted.filter((scope) => !scopes.has(scope));
   if (missing.length === 0) return;
   const some = missing.slice(0, 5).join(', ');
   throw new ProblemError('scope-escalation', `Whoever restores it has not ${some}`);

@@ -22,7 +22,7 @@ export function sourcesOf(
   parts: Pick<OperationParts, 'cluster' | 'guard'>,
   nodes: BackupNodes,
 ): readonly SectionSource[] {
-  const definitions = definitionsOf(parts, new Set());
+  const definitions = definitionsOf(parts, { scopes: new Set() });
   const pages: Partial<Record<SectionName, () => AsyncIterable<Item>>> = {
     retained: () => retainedOf(nodes),
     delayed: () => delayedOf(nodes),

@@ -66,6 +66,7 @@ export class DefinitionRestorer {
     const isKept = before !== undefined && section.isEmpty?.(before.item) !== true;
     if (isKept && !replaces) return tally.add(section.name, id, { reason: 'present' });
     try {
+      section.check?.(item);
       if (!dryRun) await section.put(item, before?.revision);
       tally.add(section.name, id, 'restored');
     } catch (error) {

@@ -21,6 +21,8 @@ export interface RestoreInput {
   readonly sections?: readonly SectionName[];
   /** Of whoever asks: roles with others are refused. */
   readonly scopes: readonly Scope[];
+  /** Whether the caller may give roles, as far as that is not a question of scopes. */
+  readonly mayGiveRoles?: boolean;
 }
 
 /** How far a restore is: so many lines of items are done. */
@@ -49,7 +51,8 @@ export const RESTORE_OPERATION: OperationKind<RestoreInput> = {
     for (const { name } of sections) if (wanted.has(name)) tally.open(name);
     const nodes = new BackupNodes(parts.cluster, run.signal);
     const how = { tally, replaces: mode === 'replace', dryRun };
-    const definitions = definitionsOf(parts, new Set(input.scopes));
+    const restorer = { scopes: new Set(input.scopes), mayGiveRoles: input.mayGiveRoles };
+    const definitions = definitionsOf(parts, restorer);
     const total = sections.reduce((sum, { items }) => sum + items, 0);
     await restoreItems(readLines(path, secret), { run, tally, wanted, total }, [
       new DefinitionRestorer({ ...how, definitions }),

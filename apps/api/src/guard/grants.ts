@@ -42,6 +42,12 @@ export function requireGrantable(caller: Caller, grant: Grant): void {
   }
 }
 
+/** Whether somebody is bound to no topics and addresses, and to no end that roles would outlive. */
+export function isUnbound({ kind, topicPrefixes, cidrs, expiresAtMs }: Caller): boolean {
+  const ends = kind === 'api_key' && expiresAtMs !== undefined;
+  return topicPrefixes === undefined && cidrs.length === 0 && !ends;
+}
+
 /**
  * Roles and bindings know no topics and addresses: who is bound to some gives none.
  *

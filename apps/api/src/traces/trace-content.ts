@@ -4,6 +4,20 @@ import type { Cluster } from '../cluster/cluster.ts';
 /** A record as it is shown. */
 export type ShownRecord = Readonly<Record<string, unknown>> & { readonly kind: string };
 
+/** A message in a record. */
+interface TracedMessage {
+  readonly payload?: unknown;
+  readonly payload_encoding?: unknown;
+  readonly payload_truncated?: unknown;
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+/** A packet in a record. */
+interface TracedPacket extends TracedMessage {
+  readonly type: string;
+  readonly will?: TracedMessage;
+}
+
 /** What is read of one node. */
 interface NodePart {
   readonly node: WireNode;
@@ -16,18 +30,18 @@ interface NodePart {
   gone: number;
 }
 
-/** A record of a node; payloads only for those who may see them. */
+/** A record of a node; what messages hold only for those who may see it: payloads, user properties and correlation data. */
 export function recordOf(line: string, showsPayload: boolean): ShownRecord {
   // Written by a node of this release.
   const record = JSON.parse(line) as ShownRecord;
   if (showsPayload) return record;
-  const { packet } = record as { readonly packet?: { readonly will?: object } };
+  const { packet } = record as { readonly packet?: TracedPacket };
   if (packet === undefined) return record;
-  const { will } = packet;
-  const shown = withoutPayload(packet);
+  const { type, will } = packet;
+  const shown = type === 'publish' ? withoutContent(packet) : packet;
   return {
     ...record,
-    packet: will === undefined ? shown : { ...shown, will: withoutPayload(will) },
+    packet: will === undefined ? shown : { ...shown, will: withoutContent(will) },
   };
 }
 
@@ -111,10 +125,9 @@ function timeOf({ records: [record] }: NodePart): string {
   return typeof time === 'string' ? time : '';
 }
 
-function withoutPayload(part: object): object {
-  const kept: Record<string, unknown> = { ...part };
-  delete kept['payload'];
-  delete kept['payload_encoding'];
-  delete kept['payload_truncated'];
-  return kept;
+function withoutContent(part: TracedMessage): TracedMessage {
+  const { payload: _, payload_encoding: __, payload_truncated: ___, properties, ...kept } = part;
+  if (properties === undefined) return kept;
+  const { user_properties: ____, correlation_data: _____, ...others } = properties;
+  return Object.keys(others).length === 0 ? kept : { ...kept, properties: others };
 }
