@@ -87,7 +87,9 @@ const progress = (text) => console.error(text);
 /** Starts nodes, API and clients. */
 async function populate(settings, { group, directory, program }) {
   const { cores, build, nodes, clients, sessions } = settings;
-  const connectionsMax = { SKEIN_LISTENERS_TCP_CONNECTIONS_MAX: String(clients * 2) };
+  // A node holds open files for all that may come: little more than its share, which with the default fits into 20,000.
+  const most = Math.ceil((clients / nodes) * 1.1) + 500;
+  const connectionsMax = { SKEIN_LISTENERS_TCP_CONNECTIONS_MAX: String(most) };
   const options = { kind: 'skein', nodes, core: cores.broker, build, directory };
   const cluster = await startCluster(group, { ...options, settings: connectionsMax });
   const api = await startApi(group, {
@@ -202,7 +204,8 @@ async function readAll({ reader, here, away }, { reads }) {
 const row = ({ name, p50Ms, p95Ms, mostMs }) =>
   `  ${name.padEnd(40)} p50 ${short(p50Ms)}  p95 ${short(p95Ms)}  most ${short(mostMs)}`;
 
-function linesOf({ walks, points, lists, quiet, walked, ratio, missedBars }) {
+function linesOf({ walks, points, lists, quiet, walked, ...rest }) {
+  const { ratio, missedBars, incomplete } = rest;
   return [
     'walks (ms a page; missed and repeated of those who were there throughout)',
     ...walks.map((walk) => {
@@ -215,6 +218,7 @@ function linesOf({ walks, points, lists, quiet, walked, ratio, missedBars }) {
     ...points.map(row),
     `lists of 100 rows (ms, bar ${LIST_BAR_MS})`,
     ...lists.map(row),
+    `answers that lacked a node, and were asked for again: ${incomplete}`,
     `a message from client to client (ms, bar of the ratios ${RATIO_BAR})`,
     ...Object.entries({ 'without walks': quiet, 'during walks': walked }).map(
       ([name, { p50Ms, p99Ms, lost, stretches }]) =>
@@ -226,7 +230,7 @@ function linesOf({ walks, points, lists, quiet, walked, ratio, missedBars }) {
 }
 
 /** The bars that a run has missed. */
-function missedOf({ walks, points, lists, quiet, walked }) {
+function missedOf({ walks, points, lists, quiet, walked, incomplete }) {
   const pages = walks.filter(({ limit }) => limit === 100);
   const bars = {
     'walks miss and repeat nobody': walks.every(({ missed, repeated }) => missed + repeated === 0),
@@ -234,6 +238,7 @@ function missedOf({ walks, points, lists, quiet, walked }) {
     'lists of 100 rows': [...lists, ...pages].every(({ p95Ms }) => p95Ms < LIST_BAR_MS),
     'the middle message is not later': isUnaffected(quiet.p50Ms, walked.p50Ms),
     'late messages are not later': isUnaffected(quiet.p99Ms, walked.p99Ms),
+    'all nodes answer': incomplete === 0,
     'no message is lost': quiet.lost + walked.lost === 0,
   };
   return Object.keys(bars).filter((name) => !bars[name]);
@@ -253,7 +258,8 @@ async function run(settings, tools) {
     progress('messages without walks, again');
     const after = await quietProbes(world, use);
     const [quiet, walked] = [inAll([...before, ...after]), inAll(during)];
-    const figures = { walks, points, lists, quiet, walked };
+    const { incomplete } = world.reader;
+    const figures = { walks, points, lists, quiet, walked, incomplete };
     const result = {
       ...{ clients: settings.clients, sessions: settings.sessions, coming: world.coming },
       ...{ nodes: settings.nodes, ...figures },

@@ -1,5 +1,5 @@
 // Reads the API as administrators' programs do: walks whole lists, and asks for single things.
-import { ApiClient } from '#libs/api-client';
+import { ApiClient, ApiError } from '#libs/api-client';
 
 /** The middle of the times of many questions, in milliseconds, and the slowest of them. */
 export function percentiles(timesMs) {
@@ -18,44 +18,76 @@ export function faultsOf(seen, expected) {
   };
 }
 
+/** How often a question is asked again that not all nodes have answered. */
+const REPEATS_MAX = 20;
+const UNAVAILABLE = 503;
+
 /** One caller of the API, which asks one question after the other. */
 export class Reader {
   #client;
+  #incomplete = 0;
 
   constructor(origin) {
     this.#client = new ApiClient({ server: origin });
   }
 
-  /** How many clients are connected. */
+  /** How many answers lacked a node, or all of them. Their questions were asked again. */
+  get incomplete() {
+    return this.#incomplete;
+  }
+
+  /** How many clients are connected; undefined as long as a node is too busy to say. */
   async connections() {
-    return (await this.#client.call('getStatus')).body.connections;
+    try {
+      const { body } = await this.#client.call('getStatus');
+      return body.meta.partial ? undefined : body.connections;
+    } catch (error) {
+      if (isUnavailable(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Walks a list to its end: ids in the order in which they came, and what each page took. */
   async walk(operation, query) {
     const ids = [];
     const timesMs = [];
-    let before = performance.now();
-    for await (const { items, meta } of this.#client.pages(operation, { query })) {
+    let cursor;
+    do {
+      const before = performance.now();
+      const asked = cursor === undefined ? query : { ...query, cursor };
+      const { items, page } = await this.#whole(operation, { query: asked });
       timesMs.push(performance.now() - before);
-      if (meta.partial) throw new Error(`no answer from ${meta.unavailable_nodes.join()}`);
       for (const { client_id: id } of items) ids.push(id);
-      before = performance.now();
-    }
+      cursor = page.next_cursor;
+    } while (cursor !== undefined);
     return { ids, timesMs };
   }
 
   /** Asks for one page, so often; what each took. */
   async pages(operation, query, count) {
-    return this.#times(count, () => this.#client.call(operation, { query }));
+    return this.#times(count, () => this.#whole(operation, { query }));
   }
 
   /** Asks for single things, chosen from ids by turns; what each took. */
   async points(operation, ids, count) {
     const step = Math.max(1, Math.floor(ids.length / count));
     return this.#times(count, (index) =>
-      this.#client.call(operation, { path: { client_id: ids[(index * step) % ids.length] } }),
+      this.#whole(operation, { path: { client_id: ids[(index * step) % ids.length] } }),
     );
+  }
+
+  /** What all nodes have answered. */
+  async #whole(operation, call) {
+    for (let attempt = 0; attempt <= REPEATS_MAX; attempt += 1) {
+      try {
+        const { body } = await this.#client.call(operation, call);
+        if (body.meta?.partial !== true) return body;
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+      }
+      this.#incomplete += 1;
+    }
+    throw new Error(`${operation}: no whole answer in ${REPEATS_MAX} attempts`);
   }
 
   async #times(count, ask) {
@@ -68,3 +100,5 @@ export class Reader {
     return timesMs;
   }
 }
+
+const isUnavailable = (error) => error instanceof ApiError && error.status === UNAVAILABLE;

@@ -1,13 +1,16 @@
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AddressRange } from '#libs/access';
-import type {
-  ApiKeySecretView,
-  ApiKeyView,
-  Input,
-  List,
-  Scope,
-  WhoamiView,
+import {
+  API_KEY_FILTERS,
+  conditionsOf,
+  meets,
+  type ApiKeySecretView,
+  type ApiKeyView,
+  type Input,
+  type List,
+  type Scope,
+  type WhoamiView,
 } from '#libs/api-contracts';
 import type { StoredDefinition } from '#libs/broker-ports';
 import { faulty } from './access-presenter.ts';
@@ -16,8 +19,9 @@ import { API_KEYS_MAX, type IssuedKey } from './guard/api-keys.ts';
 import { knownCaller, type Caller } from './guard/caller.ts';
 import { requireGrantable, requireNotAbove } from './guard/grants.ts';
 import type { Guard } from './guard/guard.ts';
-import { newId } from './guard/key-secret.ts';
+import { newId, prefixOf } from './guard/key-secret.ts';
 import type { StoredApiKey } from './guard/stored.ts';
+import { wantedDefinitions } from './http/definition-page.ts';
 import { Definitions } from './http/definitions.ts';
 import { etagOf, namesTag } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
@@ -52,13 +56,15 @@ export class ApiKeysController {
     const exchange = { request, reply };
     const { keys } = this.guard;
     const after = this.pages.position<string>(exchange);
-    const found = await keys.store.page({ after, limit: query.limit + 1 });
-    const items = found.slice(0, query.limit);
+    const conditions = conditionsOf(API_KEY_FILTERS, query);
     const uses = await keys.lastUses();
+    const found = await wantedDefinitions(keys.store, {
+      ...{ after, limit: query.limit },
+      isWanted: (key) => meets(conditions, (field) => valueOf(key, uses.get(key.id), field)),
+    });
     return this.pages.list(exchange, query.limit, {
-      items: items.map(({ item }) => presentApiKey(item, uses.get(item.id))),
-      after: found.length > items.length ? items.at(-1)?.item.id : undefined,
-      unavailable: [],
+      items: found.items.map((key) => presentApiKey(key, uses.get(key.id))),
+      ...{ after: found.after, unavailable: [] },
     });
   }
 
@@ -232,4 +238,30 @@ function patched(key: StoredApiKey, patch: Patch): StoredApiKey {
 function shown({ stored, secret }: IssuedKey, reply: FastifyReply): ApiKeySecretView {
   void reply.header('etag', etagOf(stored.revision));
   return { ...presentApiKey(stored.item, undefined), secret };
+}
+
+/** What filters compare of a key. */
+function valueOf(
+  key: StoredApiKey,
+  lastUsedAtMs: number | undefined,
+  field: string,
+): string | number | undefined {
+  switch (field) {
+    case 'name':
+      return key.name;
+    case 'prefix':
+      return prefixOf(key.id);
+    case 'role':
+      return key.role;
+    case 'created_by':
+      return key.createdBy;
+    case 'created_at':
+      return key.createdAtMs;
+    case 'expires_at':
+      return key.expiresAtMs;
+    case 'last_used_at':
+      return lastUsedAtMs;
+    default:
+      return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '#libs/testkit';
-import { KEY, configOf, open, operate, type Answer } from '../../../test/api/api-harness.ts';
+import { KEY, call, configOf, open, operate, type Answer } from '../../../test/api/api-harness.ts';
 import {
   anonymous,
   basic,
@@ -330,6 +330,45 @@ describe('API keys', () => {
     for (const body of [ours, [ours, { filter: '$share/g/plants/7/x' }]]) {
       expect(await ask('subscribeClient', body)).not.toBe('topic-not-allowed');
     }
+  });
+
+  it('are listed by what is asked of them, in pages', async () => {
+    const expires_at = '2036-01-01T00:00:00Z';
+    for (const name of ['press/1', 'press/2', 'press/3']) {
+      await makeKey(api, { name, role: 'viewer', expires_at });
+    }
+    const paint = await makeKey(api, { name: 'paint', scopes: ['stats:read'] });
+    await whoami(api, bearer(paint.secret));
+    const namesOf = async (path: string) => {
+      const { status, body } = await operate(api, 'listApiKeys', { path });
+      const { items, page } = body as {
+        items: { name: string }[];
+        page: { next_cursor?: string };
+      };
+      return { status, names: items.map(({ name }) => name).toSorted(), next: page.next_cursor };
+    };
+    const all = ['press/1', 'press/2', 'press/3'];
+    for (const query of [
+      ...['name[like]=press/', 'name[like]=press&role[in]=viewer,admin'],
+      ...[
+        `expires_at[lte]=${expires_at}&name[like]=p`,
+        `expires_at[gte]=${expires_at}&role=viewer`,
+      ],
+    ]) {
+      expect(await namesOf(`?${query}`)).toMatchObject({ names: all, next: undefined });
+    }
+    expect((await namesOf('?name=paint')).names).toEqual(['paint']);
+    expect((await namesOf(`?prefix=${paint.prefix}`)).names).toEqual(['paint']);
+    expect((await namesOf('?name[like]=p&last_used_at[gte]=2020-01-01T00:00:00Z')).names).toEqual([
+      'paint',
+    ]);
+    expect((await namesOf('?created_by=nobody')).names).toEqual([]);
+    expect((await namesOf('?created_at[gte]=2999-01-01T00:00:00Z')).names).toEqual([]);
+    const first = await namesOf('?name[like]=press/&limit=2');
+    const rest = await namesOf(`?name[like]=press/&limit=2&cursor=${first.next ?? ''}`);
+    expect([...first.names, ...rest.names].toSorted()).toEqual(all);
+    expect(rest.next).toBeUndefined();
+    expect(codeOf(await call(api, '/api/v1/api-keys?secret=x'))).toBe('unknown-parameter');
   });
 
   it('have cursors of their own', async () => {

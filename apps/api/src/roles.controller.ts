@@ -1,6 +1,17 @@
 import { Controller, Headers, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Input, List, RoleBindingView, RoleView, Scope } from '#libs/api-contracts';
+import {
+  ROLE_BINDING_FILTERS,
+  ROLE_FILTERS,
+  conditionsOf,
+  meets,
+  type Condition,
+  type Input,
+  type List,
+  type RoleBindingView,
+  type RoleView,
+  type Scope,
+} from '#libs/api-contracts';
 import type { StoredDefinition } from '#libs/broker-ports';
 import { faulty } from './access-presenter.ts';
 import { knownCaller } from './guard/caller.ts';
@@ -10,6 +21,7 @@ import { newId } from './guard/key-secret.ts';
 import { RoleChanges } from './guard/role-changes.ts';
 import { builtInRoles, isBuiltIn } from './guard/roles.ts';
 import type { StoredRole, StoredRoleBinding } from './guard/stored.ts';
+import { wantedDefinitions } from './http/definition-page.ts';
 import { Definitions } from './http/definitions.ts';
 import { etagOf } from './http/etag.ts';
 import type { Pages } from './http/pages.ts';
@@ -40,7 +52,10 @@ export class RolesController {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange) ?? '';
     const made = await this.guard.roles.made.refresh();
-    const all = [...builtInRoles(), ...made.values()].filter(({ id }) => id > after);
+    const conditions = conditionsOf(ROLE_FILTERS, query);
+    const all = [...builtInRoles(), ...made.values()].filter(
+      (role) => role.id > after && isWantedRole(role, conditions),
+    );
     all.sort((one, other) => (one.id < other.id ? -1 : 1));
     const items = all.slice(0, query.limit);
     return this.pages.list(exchange, query.limit, {
@@ -118,12 +133,17 @@ export class RolesController {
     const exchange = { request, reply };
     const after = this.pages.position<string>(exchange);
     const { store } = this.guard.roles.bindings;
-    const found = await store.page({ after, limit: query.limit + 1 });
-    const items = found.slice(0, query.limit);
+    const conditions = conditionsOf(ROLE_BINDING_FILTERS, query);
+    const found = await wantedDefinitions(store, {
+      ...{ after, limit: query.limit },
+      isWanted: ({ role, subject: { kind, name } }) => {
+        const values = { role, subject_kind: kind, subject_name: name };
+        return meets(conditions, (field) => values[field as keyof typeof values]);
+      },
+    });
     return this.pages.list(exchange, query.limit, {
-      items: items.map(({ item }) => presentBinding(item)),
-      after: found.length > items.length ? items.at(-1)?.item.id : undefined,
-      unavailable: [],
+      items: found.items.map((binding) => presentBinding(binding)),
+      ...{ after: found.after, unavailable: [] },
     });
   }
 
@@ -229,6 +249,16 @@ export class RolesController {
     }
     requireRoleGrantable(knownCaller(request), new Set(found.scopes));
   }
+}
+
+/** A role has many scopes: it meets the condition on one when it has that. */
+function isWantedRole({ id, scopes }: StoredRole, conditions: readonly Condition[]): boolean {
+  const onScope = conditions.filter(({ field }) => field === 'scope');
+  const others = conditions.filter(({ field }) => field !== 'scope');
+  return (
+    onScope.every(({ value }) => scopes.some((scope) => scope === value)) &&
+    meets(others, (field) => (field === 'id' ? id : isBuiltIn(id)))
+  );
 }
 
 function presentRole({ id, description, scopes }: StoredRole): RoleView {

@@ -80,6 +80,42 @@ describe('roles', () => {
     });
   });
 
+  it('are listed by what is asked of them', async () => {
+    for (const id of ['crew_1', 'crew_2']) {
+      await operate(api, 'createRole', { json: { id, scopes: ['stats:read'] } });
+    }
+    const idsOf = async (path: string) =>
+      ((await operate(api, 'listRoles', { path })).body as { items: { id: string }[] }).items.map(
+        ({ id }) => id,
+      );
+    expect(await idsOf('?id[like]=crew_')).toEqual(['crew_1', 'crew_2']);
+    expect(await idsOf('?id[in]=crew_2,admin&built_in=false')).toEqual(['crew_2']);
+    expect(await idsOf('?built_in=true')).toEqual(Object.keys(BUILT_IN_ROLES).toSorted());
+    expect(await idsOf('?scope=messages:publish')).toEqual(['admin', 'publisher']);
+    expect(await idsOf('?scope=stats:read&id[like]=crew_2')).toEqual(['crew_2']);
+    for (const [name, role] of [
+      ['crew-1', 'viewer'],
+      ['crew-2', 'publisher'],
+    ] as const) {
+      const json = { role, subject: { kind: 'group', name } };
+      await operate(api, 'createRoleBinding', { json });
+    }
+    const bound = async (path: string) =>
+      (
+        (await operate(api, 'listRoleBindings', { path })).body as {
+          items: { subject: { name: string } }[];
+        }
+      ).items.map(({ subject }) => subject.name);
+    expect(await bound('?subject_name[like]=crew-&role=viewer')).toEqual(['crew-1']);
+    expect(await bound('?subject_kind=group&role[in]=publisher,admin')).toEqual(['crew-2']);
+    expect(await bound('?subject_kind=subject')).toEqual([]);
+    const { body } = await operate(api, 'listRoleBindings');
+    for (const { id } of (body as { items: { id: string }[] }).items) {
+      const path = `/api/v1/role-bindings/${id}`;
+      await operate(api, 'deleteRoleBinding', { path, headers: { 'if-match': '*' } });
+    }
+  });
+
   it.each([
     [{ id: 'A', scopes: [] }, '/id'],
     [{ id: 'a'.repeat(65), scopes: [] }, '/id'],

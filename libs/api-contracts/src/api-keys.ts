@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { filterQuery, textField, timeField } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 import { roleIdSchema, scopesSchema } from './roles.ts';
@@ -51,6 +52,20 @@ export const apiKeySchema = named(
 
 /** An API key. */
 export type ApiKeyView = z.output<typeof apiKeySchema>;
+
+/** What the list of keys can be filtered by. */
+export const API_KEY_FILTERS = {
+  name: textField(['eq', 'like'], 'Its name.'),
+  prefix: textField(['eq'], 'What its secret begins with: `skn_` and its id.'),
+  role: textField(['eq', 'in'], 'The role that it names itself.'),
+  created_by: textField(['eq'], 'Who has made it.'),
+  created_at: timeField(['gte', 'lte'], 'When it was made.'),
+  expires_at: timeField(['gte', 'lte'], 'When it ends; one that never does meets neither.'),
+  last_used_at: timeField(
+    ['gte', 'lte'],
+    'When it was used last; one that never was meets neither.',
+  ),
+} as const;
 
 /** A key whose secret is shown, once. */
 export const apiKeySecretSchema = named(
@@ -163,7 +178,7 @@ export const API_KEY_OPERATIONS = {
     summary: 'List API keys',
     description: 'Never their secrets. The key of the configuration is not among them.',
     scope: 'api_keys:read',
-    query: z.strictObject({ ...pageQuery }),
+    query: z.strictObject({ ...pageQuery, ...filterQuery(API_KEY_FILTERS) }),
     replies: { 200: pageReply('A page of keys.', listOf('ApiKeyList', apiKeySchema)) },
     problems: ['invalid-cursor'],
     example: {

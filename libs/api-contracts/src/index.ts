@@ -235,6 +235,7 @@ export {
 } from './acl-rules.ts';
 export { BULK_ITEMS_MAX, bulkResultsSchema, type BulkResults } from './bulk.ts';
 export {
+  API_KEY_FILTERS,
   apiKeyCreateSchema,
   apiKeyPatchSchema,
   apiKeyRotationSchema,
@@ -248,6 +249,8 @@ export {
 export {
   ADMIN_ROLE,
   BUILT_IN_ROLES,
+  ROLE_BINDING_FILTERS,
+  ROLE_FILTERS,
   roleBindingCreateSchema,
   roleBindingReplaceSchema,
   roleBindingSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { choiceField, filterQuery, flagField, textField } from './filters.ts';
 import type { Operation } from './operation.ts';
 import { listOf, pageQuery, pageReply } from './page.ts';
 import { named, timestampSchema } from './schema.ts';
@@ -105,9 +106,11 @@ export const roleCreateSchema = named(
 /** A role as it is to be from now on. */
 export const roleReplaceSchema = named('RoleReplace', z.strictObject(roleShape));
 
+const SUBJECT_KINDS = ['subject', 'group', 'api_key'] as const;
+
 const subject = z.strictObject({
   kind: z
-    .enum(['subject', 'group', 'api_key'])
+    .enum(SUBJECT_KINDS)
     .describe('`subject` and `group` are those of tokens, `api_key` is the id of a key.'),
   name: z.string().min(1).max(TEXT_MAX),
 });
@@ -136,6 +139,20 @@ export const roleBindingReplaceSchema = named(
   'RoleBindingReplace',
   z.strictObject({ ...bindingShape }),
 );
+
+/** What the list of roles can be filtered by. */
+export const ROLE_FILTERS = {
+  id: textField(['eq', 'like', 'in'], 'The id of the role.'),
+  built_in: flagField('Whether it is built in.'),
+  scope: choiceField(SCOPES as readonly [Scope, ...Scope[]], ['eq'], 'A scope that it has.'),
+} as const;
+
+/** What the list of role bindings can be filtered by. */
+export const ROLE_BINDING_FILTERS = {
+  role: textField(['eq', 'in'], 'The role that is given.'),
+  subject_kind: choiceField(SUBJECT_KINDS, ['eq'], 'What it is given to.'),
+  subject_name: textField(['eq', 'like'], 'The name of that.'),
+} as const;
 
 const rolePath = z.strictObject({ role_id: z.string().min(1).max(TEXT_MAX) });
 const bindingPath = z.strictObject({ binding_id: z.string().min(1).max(TEXT_MAX) });
@@ -169,7 +186,7 @@ export const ROLE_OPERATIONS = {
     ...{ method: 'get', path: '/api/v1/roles', tag: 'Administrators' },
     summary: 'List roles, built-in ones too',
     scope: 'roles:read',
-    query: z.strictObject({ ...pageQuery }),
+    query: z.strictObject({ ...pageQuery, ...filterQuery(ROLE_FILTERS) }),
     replies: { 200: pageReply('A page of roles.', listOf('RoleList', roleSchema)) },
     problems: ['invalid-cursor'],
     example: { reply: { items: [role], page, meta } },
@@ -239,7 +256,7 @@ export const ROLE_OPERATIONS = {
     summary: 'List who has which role',
     description: 'The roles that keys name themselves are not among them.',
     scope: 'roles:read',
-    query: z.strictObject({ ...pageQuery }),
+    query: z.strictObject({ ...pageQuery, ...filterQuery(ROLE_BINDING_FILTERS) }),
     replies: {
       200: pageReply('A page of bindings.', listOf('RoleBindingList', roleBindingSchema)),
     },
