@@ -1,17 +1,20 @@
 // Checks the Helm chart without a cluster, and makes what is made of values.yaml; see --help.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { buildIfStale } from './build.mjs';
+import { partsOf } from './chart/parts.mjs';
 import { ensureChartTools } from './chart-tools.mjs';
 import { valuesSchema, valuesTables } from './chart/values.mjs';
 
 const HELP = `usage: npm run chart [-- --write | --check | --only FILE | --help]
 
 Builds helm 3 and 4 into .tools with Go where they are missing, builds both apps where they are stale, and runs what holds
-the chart to Kubernetes, to its policies and to the apps (tools/chart/*.e2e.mjs). Needs no cluster.
+the chart to Kubernetes, to its policies and to the apps (tools/chart/*.e2e.mjs). Needs no cluster. Ends with a line for each
+part: how many held, how many did not, and how long it took.
 
   --write       write helm/skein/README.md and values.schema.json from values.yaml, and no more
   --check       tell whether they are what values.yaml says, and no more
@@ -78,10 +81,22 @@ async function main(args) {
   await ensureChartTools();
   await buildIfStale();
   const only = args.indexOf('--only');
-  const files = only === -1 ? [] : ['--runTestsByPath', args[only + 1]];
-  const jest = ['run', '-s', 'jest', '--', '--selectProjects=chart', '--runInBand', ...files];
-  const { status } = spawnSync('npm', jest, { cwd: root, stdio: 'inherit' });
-  process.exitCode = status ?? 1;
+  process.exitCode = runTests(only === -1 ? [] : ['--runTestsByPath', args[only + 1]]);
+}
+
+/** Runs the tests and prints what each part of them came to; returns an exit code. */
+function runTests(files) {
+  const directory = mkdtempSync(join(tmpdir(), 'skein-chart-run-'));
+  try {
+    const results = join(directory, 'results.json');
+    const jest = ['run', '-s', 'jest', '--', '--selectProjects=chart', '--runInBand'];
+    const report = ['--json', `--outputFile=${results}`, ...files];
+    const { status } = spawnSync('npm', [...jest, ...report], { cwd: root, stdio: 'inherit' });
+    console.log(partsOf(JSON.parse(readOr(results) || '{}')));
+    return status ?? 1;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 await main(process.argv.slice(2));

@@ -1,12 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { buildIfStale } from './build.mjs';
+import { besideOwner, canMount, inSandbox, placesIn, stateOf } from './image-sandbox.mjs';
 import { buildTrees, instructionsOf } from './image-tree.mjs';
-import { freePort } from './ports.mjs';
+import { freePort, until } from './ports.mjs';
 import { ProcessGroup } from './process-group.mjs';
 import { awaitReady } from './readiness.mjs';
 import { startRedis } from './services.mjs';
@@ -23,56 +33,92 @@ const apps = new ProcessGroup();
 const servers = new ProcessGroup();
 let images;
 
+/** What the chart mounts to write to: a volume of a node, and one of the API. Their group is that of the pod. */
+const VOLUMES = { broker: '/var/lib/skein', api: '/var/lib/skein/backups' };
+const isMounted = canMount();
+
 beforeAll(async () => {
   await buildIfStale();
   // Whoever runs the image is nobody special, and must get there.
   chmodSync(directory, 0o755);
   const given = { build: root };
   images = buildTrees(dockerfile, { context: root, directory, given, args: { COMMIT: 'abc123' } });
+  for (const name of ['broker', 'api']) {
+    const { root: tree } = images.get(name);
+    if (isMounted) placesIn(tree, [VOLUMES[name]]);
+    // Whoever runs this owns the trees, and would be let in.
+    else if (process.getuid() !== 0) spawnSync('chmod', ['-R', 'a-w', tree]);
+  }
 }, BUILD_MS);
 
 afterAll(async () => {
   await apps.stop();
   await servers.stop();
+  spawnSync('chmod', ['-R', 'u+w', directory]);
   rmSync(directory, { recursive: true, force: true });
 }, BUILD_MS);
 
-/** The command of an image's process, as the user that the image names where this test may become another. */
-function commandOf({ root: tree, entrypoint, user }, args = entrypoint) {
-  const [uid, gid] = user.split(':');
-  const program = [join(tree, 'usr/local/bin', args[0]), ...args.slice(1)];
-  if (process.getuid() !== 0) return program;
-  const nobody = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--no-new-privs'];
-  return ['setpriv', ...nobody, '--bounding-set=-all', ...program];
+/** A directory of this machine that stands for the volume of a pod. */
+function volumeOf(name) {
+  const path = join(directory, `volume-${name}`);
+  if (!existsSync(path)) {
+    mkdirSync(path);
+    chmodSync(path, 0o775);
+    if (process.getuid() === 0) chownSync(path, 0, Number(images.get(name).user.split(':')[1]));
+  }
+  return path;
 }
 
-function start(image, env) {
-  const [command, ...args] = commandOf(image);
-  const cwd = join(image.root, image.workdir);
+/** Where the process of an image finds its volume. */
+const dataOf = (name) => (isMounted ? VOLUMES[name] : volumeOf(name));
+
+const commandOf = (name, args = images.get(name).entrypoint) =>
+  isMounted
+    ? inSandbox(images.get(name), args, { [VOLUMES[name]]: volumeOf(name) })
+    : besideOwner(images.get(name), args);
+
+const optionsOf = (name, env) => {
+  const { root: tree, workdir, env: own } = images.get(name);
+  return { cwd: join(tree, workdir), env: { ...own, ...env } };
+};
+
+function start(name, env) {
+  const [command, ...args] = commandOf(name);
   let output = '';
-  const { ended } = apps.start(command, args, {
-    ...{ cwd, env: { ...image.env, ...env } },
+  const { child, ended } = apps.start(command, args, {
+    ...optionsOf(name, env),
     output: (line) => (output += `${line}\n`),
   });
-  return { ended, output: () => output };
+  return { child, ended, output: () => output };
+}
+
+/** Runs a command in an image to its end. */
+function run(name, args, env = {}) {
+  const [command, ...rest] = commandOf(name, args);
+  const options = { ...optionsOf(name, env), encoding: 'utf8' };
+  const { status, stdout, stderr } = spawnSync(command, rest, options);
+  return { status, stdout, stderr };
 }
 
 it(
-  'both images run as nobody special, from a tree that is not theirs, and hear their own command line',
+  'both images run as nobody special, write to nothing but their volumes, and hear their own command line',
   async () => {
     const [ops, apiOps, api, tcp, ws, commands] = await Promise.all(
       Array.from({ length: 6 }, () => freePort()),
     );
+    const trees = ['broker', 'api'].map((name) => images.get(name).root);
+    const before = trees.map(stateOf);
     const shared = {
       ...OUTSIDER,
       SKEIN_REDIS_URL: await startRedis(servers, join(directory, 'redis')),
     };
-    const node = start(images.get('broker'), {
+    const node = start('broker', {
       ...{ ...shared, SKEIN_NODE_ID: 'node1', SKEIN_OPS_PORT: ops, SKEIN_COMMANDS_PORT: commands },
       ...{ SKEIN_LISTENERS_TCP_PORT: tcp, SKEIN_LISTENERS_WS_PORT: ws },
+      ...{ SKEIN_BRIDGE_SPOOL_KIND: 'local', SKEIN_BRIDGE_SPOOL_DIR: `${dataOf('broker')}/spool` },
     });
-    const admin = start(images.get('api'), {
-      ...{ ...shared, SKEIN_NODE_ID: 'api', SKEIN_API_KEY: KEY },
+    const admin = start('api', {
+      ...{ ...shared, SKEIN_NODE_ID: 'api', SKEIN_API_KEY: KEY, SKEIN_BACKUPS_DIR: dataOf('api') },
       ...{ SKEIN_API_PORT: api, SKEIN_API_OPS_PORT: apiOps },
     });
     const failed = Promise.race([node.ended, admin.ended]);
@@ -84,18 +130,69 @@ it(
       ready: [true, true],
       said: '',
     });
+    for (const port of [ops, apiOps])
+      for (const probe of ['startup', 'live', 'ready'])
+        expect((await fetch(`http://${HOST}:${port}/healthz/${probe}`)).status).toBe(200);
 
-    const image = images.get('api');
-    const [command, ...args] = commandOf(image, ['node', 'tools/skein.mjs', 'nodes', '--json']);
     const env = { SKEINCTL_SERVER: `http://${HOST}:${api}`, SKEINCTL_KEY: KEY, HOME: '/nowhere' };
-    const { status, stdout, stderr } = spawnSync(command, args, {
-      ...{ cwd: join(image.root, image.workdir), env, encoding: 'utf8' },
+    const listed = run('api', ['node', 'tools/skein.mjs', 'nodes', '--json'], env);
+    expect(listed).toMatchObject({ status: 0, stderr: '' });
+    const nodes = JSON.parse(listed.stdout);
+    expect(nodes.items ?? nodes).toMatchObject([{ id: 'node1' }]);
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+    const made = await fetch(`http://${HOST}:${api}/api/v1/backups`, {
+      ...{ method: 'POST', headers, body: '{}' },
     });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(JSON.parse(stdout).items ?? JSON.parse(stdout)).toMatchObject([{ id: 'node1' }]);
+    expect(made.status).toBe(202);
+    await until('a backup', () => readdirSync(volumeOf('api')).length > 0, { deadlineMs: 20_000 });
+
+    for (const { child } of [node, admin]) child.kill('SIGTERM');
+    expect(await Promise.all([node.ended, admin.ended])).toEqual([0, 0]);
+    expect(readdirSync(volumeOf('broker'))).toEqual(['spool']);
+    expect(trees.map(stateOf)).toEqual(before);
   },
   BUILD_MS,
 );
+
+/** What a process of an image is and may do, as it sees it. */
+const SELF = `
+const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+const tried = (path) => {
+  try { writeFileSync(path + '/probe', ''); return 'written'; } catch ({ code }) { return code; }
+};
+const status = readFileSync('/proc/self/status', 'utf8');
+console.log(JSON.stringify({
+  user: [process.getuid(), process.getgid()],
+  writes: Object.fromEntries(JSON.parse(process.argv[1]).map((path) => [path, tried(path)])),
+  shells: ['/bin/sh', '/usr/bin/sh', '/bin/bash'].filter(existsSync),
+  capabilities: /CapEff:\\s*(\\w+)/.exec(status)[1],
+  noNewPrivileges: /NoNewPrivs:\\s*(\\d)/.exec(status)[1],
+}));`;
+
+/** What SELF says: of a root of its own, of the image's user beside the tree's owner, or of whoever runs this test. */
+function expectedOf(closed) {
+  const id = [10_001, 10_001];
+  const powerless = { user: id, capabilities: '0'.repeat(16), noNewPrivileges: '1' };
+  const writes = Object.fromEntries(closed.map((path) => [path, isMounted ? 'EROFS' : 'EACCES']));
+  if (isMounted) return { ...powerless, writes, shells: [] };
+  if (process.getuid() === 0) return { ...powerless, writes };
+  return { user: [process.getuid(), process.getgid()], writes };
+}
+
+it('what keeps a process from writing is there', () => {
+  const { root: tree } = images.get('broker');
+  const paths = ['/app', '/app/dist', '/usr/local/bin', '/'];
+  const closed = isMounted ? paths : paths.map((path) => join(tree, path));
+  const { status, stdout, stderr } = run('broker', [
+    ...['node', '-e', SELF],
+    JSON.stringify([...closed, dataOf('broker')]),
+  ]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  rmSync(join(volumeOf('broker'), 'probe'));
+
+  expect(JSON.parse(stdout)).toMatchObject(expectedOf(closed));
+  expect(JSON.parse(stdout).writes[dataOf('broker')]).toBe('written');
+});
 
 it('has what runs and says what that is, and nothing that only builds or tests', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json')));

@@ -9,12 +9,46 @@ const read = (path) => readFileSync(root + path, 'utf8');
 const { scripts } = JSON.parse(read('package.json'));
 
 describe.each(globSync('.github/workflows/*.yml', { cwd: root }))('%s', (path) => {
-  const { permissions, jobs } = parse(read(path));
+  const { permissions, concurrency, jobs } = parse(read(path));
   const steps = Object.values(jobs).flatMap((job) => job.steps);
   const commands = steps.map((step) => step.run ?? '').join('\n');
 
   it('may read and no more, but where a job says otherwise', () => {
     expect(permissions).toEqual({ contents: 'read' });
+  });
+
+  it('writes only where something is released', () => {
+    const writing = Object.entries(jobs).flatMap(([name, { permissions: own = {} }]) =>
+      Object.entries(own).flatMap(([right, value]) =>
+        value === 'write' ? [`${name} ${right}`] : [],
+      ),
+    );
+    const released = [
+      ...['images attestations', 'images id-token'],
+      ...['release attestations', 'release contents', 'release id-token'],
+    ];
+
+    expect(writing).toEqual(path.endsWith('/release.yml') ? released : []);
+  });
+
+  it('takes actions by their commit, and says which version that is', () => {
+    const used = [...read(path).matchAll(/^\s*-? ?uses: (.*)$/gm)].map((match) => match[1]);
+
+    expect(used.length).toBe(steps.filter((step) => step.uses !== undefined).length);
+    expect(
+      used.filter((each) => !/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v?\d+\.\d+\.\d+$/.test(each)),
+    ).toEqual([]);
+  });
+
+  it('leaves no key to the repository in the checkout', () => {
+    const checkouts = steps.filter((step) => step.uses?.startsWith('actions/checkout@'));
+
+    expect(checkouts.length).toBe(Object.keys(jobs).length);
+    expect(checkouts.filter((step) => step.with?.['persist-credentials'] !== false)).toEqual([]);
+  });
+
+  it('does not run twice for the same thing', () => {
+    expect(concurrency.group).toMatch(/^[a-z]+(?:-\$\{\{ github\.ref \}\})?$/);
   });
 
   it('ends by itself', () => {

@@ -48,7 +48,7 @@ afterEach(async () => {
 async function timed(title, work) {
   const since = performance.now();
   const result = await work();
-  console.log(`${title}: ${((performance.now() - since) / 1_000).toFixed(1)} s`);
+  process.stdout.write(`  ${title}: ${((performance.now() - since) / 1_000).toFixed(1)} s\n`);
   return result;
 }
 
@@ -98,7 +98,7 @@ async function observe(objects, { nodes, api }) {
       ...[`--config.file=${file}`, `--storage.tsdb.path=${join(place, 'data')}`],
       ...[`--web.listen-address=${new URL(url).host}`, '--log.level=error'],
     ],
-    { output: (line) => console.log(`prometheus | ${line}`) },
+    { output: (line) => process.stdout.write(`prometheus | ${line}\n`) },
   );
   const ask = async (path) => (await (await fetch(`${url}/api/v1/${path}`)).json()).data;
   const isSeen = async () => {
@@ -140,7 +140,7 @@ async function helmTest(objects, { nodes, api, secrets = {} }) {
     cwd: root,
     env: {
       PATH: process.env.PATH,
-      ...Object.fromEntries(led.map(({ name, value }) => [name, lead(`${value}/`).slice(0, -1)])),
+      ...Object.fromEntries(led.map(({ name, value }) => [name, lead(value)])),
       CHECK_PLAN: JSON.stringify({ ...plan, listeners: atHome, nodes: own, urls }),
     },
     output: (line) => lines.push(line),
@@ -242,20 +242,20 @@ const CASES = [
   { ci: 'production', prepare: secured, set: { 'redis.config.waitReplicas': 0 } },
 ];
 
-describe.each(CASES)('$ci', ({ ci, prepare, set = {} }) => {
+describe.each(CASES)('conformance: $ci', ({ ci, prepare, set = {} }) => {
   it(
     'starts, is probed, scraped and tested, and ends within its grace, as rendered',
     async () => {
       const objects = render({ files: [ciFile(ci)], set: { ...MONITORED, ...set } });
       const { client, reason, checks, ...given } = await prepare();
-      const pods = await timed('probes green', () => startAll(objects, given));
-      const tested = await timed('helm test', () =>
+      const pods = await timed(`${ci}: probes green`, () => startAll(objects, given));
+      const tested = await timed(`${ci}: helm test`, () =>
         helmTest(objects, { ...pods, secrets: given.secrets }),
       );
       expect(tested).toMatchObject({ code: 0 });
       expect(tested.lines.filter((line) => line.startsWith('ok'))).toHaveLength(checks);
 
-      const { targets, rules } = await timed('scraped, rules evaluated', () =>
+      const { targets, rules } = await timed(`${ci}: scraped, rules evaluated`, () =>
         observe(objects, pods),
       );
       expect(targets.map(({ labels }) => labels.job).toSorted()).toEqual([
@@ -274,7 +274,7 @@ describe.each(CASES)('$ci', ({ ci, prepare, set = {} }) => {
       const { terminationGracePeriodSeconds } = podsOf(objects).find(
         ({ spec }) => spec.containers[0].name === 'broker',
       ).spec;
-      const { code, reasons, seconds } = await timed('pre-stop and drain', () =>
+      const { code, reasons, seconds } = await timed(`${ci}: pre-stop and drain`, () =>
         endNode(node, client),
       );
       expect({ code, reasons }).toEqual({ code: 0, reasons: Array(CLIENTS).fill(reason) });

@@ -53,6 +53,18 @@ export function render(options = {}, version = 'helm4') {
   return objectsOf(renderText(version, { ...options, files }));
 }
 
+/** What is said after an installation; of helm 4, since helm 3 takes no version of Kubernetes there. */
+export function renderNotes({ ci, set = {} }) {
+  const values = Object.entries(set).flatMap(([path, value]) => [
+    '--set-json',
+    `${path}=${JSON.stringify(value)}`,
+  ]);
+  const run = ['install', RELEASE, chart, '--namespace', NAMESPACE, '--dry-run=client'];
+  const { status, stdout, stderr } = helm('helm4', [...run, '--values', ciFile(ci), ...values]);
+  if (status !== 0) throw new Error(stderr);
+  return stdout.split('\nNOTES:\n')[1];
+}
+
 /** The objects in a stream of YAML; helm writes YAML 1.1, where a key is given once. */
 export function objectsOf(text) {
   const documents = parseAllDocuments(text, { uniqueKeys: true });

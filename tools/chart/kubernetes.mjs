@@ -34,6 +34,9 @@ const endpoint = strict(
     ...{ interval: { type: 'string' }, scrapeTimeout: { type: 'string' } },
     relabelings: { type: 'array', items: relabeling },
     metricRelabelings: { type: 'array', items: relabeling },
+    // What users may add.
+    ...{ scheme: { enum: ['http', 'https'] }, tlsConfig: { type: 'object' } },
+    authorization: { type: 'object' },
   },
   ['port', 'path'],
 );

@@ -242,6 +242,36 @@ export const NEGATIVES = [
     'broker.config.drain is what other values make',
   ],
   [
+    'a spool behind the back of the guards',
+    {
+      set: { 'broker.config.bridge': { spool: { kind: 'local' } } },
+    },
+    'broker.config.bridge.spool is what broker.spool makes',
+  ],
+  [
+    'backups of a node',
+    {
+      set: { 'broker.config.backups': { dir: '/tmp' } },
+    },
+    'broker.config.backups is nothing of nodes: see api.backups',
+  ],
+  [
+    'a volume for backups that one pod has for itself',
+    {
+      ci: 'backups',
+      set: { 'api.backups.accessModes': ['ReadWriteOnce'] },
+    },
+    'api.backups.accessModes must have ReadWriteMany with more than one process of the API',
+  ],
+  [
+    'a further certificate without names',
+    {
+      ci: 'tls-existing',
+      set: { 'listeners.tls.tls.sni': [{ existingSecret: 'x' }] },
+    },
+    /names/,
+  ],
+  [
     'an Ingress for raw MQTT',
     {
       ci: 'ws-ingress',

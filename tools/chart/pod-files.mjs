@@ -29,8 +29,9 @@ function pathsIn(tree, found = []) {
 export function writePod({ spec, objects, directory, secrets = {}, change = (tree) => tree }) {
   const mounts = mountsOf(spec);
   // In one pass: the directory itself may lie below a path that is mounted.
-  const begins = new RegExp(`(?<![\\w/.-])(${mounts.map(({ path }) => path).join('|')})/`, 'g');
-  const lead = (text) => text.replace(begins, (_, path) => `${join(directory, path)}/`);
+  const paths = mounts.map(({ path }) => path).join('|');
+  const begins = new RegExp(`(?<![\\w/.-])(${paths})(?=["/]|$)`, 'g');
+  const lead = (text) => text.replace(begins, (_, path) => join(directory, path));
   const named = [];
   for (const { path, volume } of mounts) {
     const here = join(directory, path);
@@ -44,7 +45,7 @@ export function writePod({ spec, objects, directory, secrets = {}, change = (tre
   }
   const homeless = [];
   for (const file of named) {
-    const mount = mounts.find(({ path }) => file.startsWith(`${path}/`));
+    const mount = mounts.find(({ path }) => `${file}/`.startsWith(`${path}/`));
     if (mount === undefined) homeless.push(file);
     else if (
       mount.volume.secret !== undefined &&

@@ -27,6 +27,22 @@ const listenerTls = object('TLS of a listener', {
   ),
   minVersion: choice('Lowest version of TLS.', 'TLSv1.2', 'TLSv1.3'),
   handshakeTimeoutMs: whole('How long the handshake may take.', 100, 120_000),
+  sni: {
+    description:
+      'Further certificates for the host names that clients ask for: `{names, existingSecret}`.',
+    type: 'array',
+    items: object(
+      'A further certificate',
+      {
+        names: {
+          ...{ description: 'Host names; `*.` stands for one label.', type: 'array', minItems: 1 },
+          items: { type: 'string' },
+        },
+        existingSecret: text('Secret with tls.crt and tls.key.', { minLength: 1 }),
+      },
+      ['names', 'existingSecret'],
+    ),
+  },
 });
 
 const listener = object('A listener', {

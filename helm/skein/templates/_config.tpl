@@ -4,7 +4,7 @@
 {{- $common := dict "node" (dict "clusterName" (default (include "skein.fullname" .) .Values.clusterName)) "log" (dict "level" .Values.log.level) -}}
 {{- if include "skein.hasRedis" . -}}
 {{- $hosts := splitList " " (include "skein.redisHosts" .) -}}
-{{- $section := dict "keyPrefix" $redis.keyPrefix -}}
+{{- $section := dict "keyPrefix" $redis.keyPrefix "readinessGraceSeconds" $redis.readinessGraceSeconds -}}
 {{- if eq $redis.mode "standalone" -}}
 {{- $_ := set $section "url" (printf "%s://%s" (ternary "rediss" "redis" $redis.tls.enabled) (first $hosts)) -}}
 {{- else if eq $redis.mode "sentinel" -}}
@@ -64,6 +64,12 @@
 {{- $_ := set $tls "caFile" (printf "/etc/skein/client-ca/%s" $.Values.tls.clientCa.key) -}}
 {{- with $.Values.tls.clientCa.crlKey -}}{{- $_ := set $tls "crlFile" (printf "/etc/skein/client-ca/%s" .) -}}{{- end -}}
 {{- end -}}
+{{- $further := list -}}
+{{- range $index, $one := $own.sni -}}
+{{- $place := printf "/etc/skein/sni/%s-%d" $name $index -}}
+{{- $further = append $further (dict "names" $one.names "certFile" (printf "%s/tls.crt" $place) "keyFile" (printf "%s/tls.key" $place)) -}}
+{{- end -}}
+{{- with $further -}}{{- $_ := set $tls "sni" . -}}{{- end -}}
 {{- $_ := set $section "tls" $tls -}}
 {{- end -}}
 {{- $_ := set $sections $name $section -}}
@@ -129,6 +135,15 @@
 {{- $config := include "skein.config.common" . | fromYaml -}}
 {{- $_ := set $config "ops" (dict "host" .Values.bindAddress) -}}
 {{- with get .Values.broker.config "limits" -}}{{- $_ := set $config "limits" . -}}{{- end -}}
+{{- /* How passwords are hashed that users are given over the API. */ -}}
+{{- with pick (default (dict) (get .Values.broker.config "auth")) "iterations" "hashCost" -}}{{- $_ := set $config "auth" . -}}{{- end -}}
+{{- if .Values.api.backups.enabled -}}
+{{- $backups := dict "dir" "/var/lib/skein/backups" -}}
+{{- if .Values.api.backups.key.existingSecret -}}
+{{- $_ := set $backups "key" (dict "file" (printf "/etc/skein/backup-key/%s" .Values.api.backups.key.key)) -}}
+{{- end -}}
+{{- $_ := set $config "backups" $backups -}}
+{{- end -}}
 {{- $api := dict "host" .Values.bindAddress "port" .Values.api.port "opsPort" .Values.api.opsPort -}}
 {{- if .Values.api.key.existingSecret -}}
 {{- $_ := set $api "keyFile" (printf "/etc/skein/api-key/%s" .Values.api.key.key) -}}

@@ -70,6 +70,17 @@
 {{- $faults = append $faults (printf "broker.config.%s is what other values make: see listeners, redis, kafka, bridges, bridgeRules, drain, log, api." $section) -}}
 {{- end -}}
 {{- end -}}
+{{- if hasKey $broker.config "backups" -}}
+{{- $faults = append $faults "broker.config.backups is nothing of nodes: see api.backups." -}}
+{{- end -}}
+{{- if hasKey (default (dict) (get $broker.config "bridge")) "spool" -}}
+{{- $faults = append $faults "broker.config.bridge.spool is what broker.spool makes." -}}
+{{- end -}}
+{{- if and .Values.api.backups.enabled (not (has "ReadWriteMany" .Values.api.backups.accessModes)) -}}
+{{- if or .Values.api.autoscaling.enabled (gt (include "skein.api.replicas" . | int) 1) -}}
+{{- $faults = append $faults "api.backups.accessModes must have ReadWriteMany with more than one process of the API: they share the volume. Or set api.replicas: 1." -}}
+{{- end -}}
+{{- end -}}
 {{- if hasKey .Values.api.config "key" -}}
 {{- $faults = append $faults "api.config.key is a secret: name a Secret in api.key.existingSecret." -}}
 {{- end -}}

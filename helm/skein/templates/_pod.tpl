@@ -37,6 +37,9 @@
 {{- if include "skein.isTls" $listener.type }}
 - { name: tls-{{ $name }}, secret: {{ include "skein.tlsSecret" (dict "root" $ "listener" $listener) | quote }}, path: /etc/skein/tls/{{ $name }} }
 {{- if ne (default "none" (default (dict) $listener.tls).clientCertificate) "none" }}{{ $asksClients = true }}{{ end }}
+{{- range $index, $one := (default (dict) $listener.tls).sni }}
+- { name: sni-{{ $name }}-{{ $index }}, secret: {{ $one.existingSecret | quote }}, path: /etc/skein/sni/{{ $name }}-{{ $index }} }
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if $asksClients }}
@@ -67,6 +70,11 @@
 {{- include "skein.secrets.redis" . }}
 {{- with .Values.api.key.existingSecret }}
 - { name: api-key, secret: {{ . | quote }}, path: /etc/skein/api-key }
+{{- end }}
+{{- if .Values.api.backups.enabled }}
+{{- with .Values.api.backups.key.existingSecret }}
+- { name: backup-key, secret: {{ . | quote }}, path: /etc/skein/backup-key }
+{{- end }}
 {{- end }}
 {{- range $index, $files := .Values.api.secretFiles }}
 - { name: secret-{{ $index }}, secret: {{ $files.secretName | quote }}, path: {{ $files.mountPath | quote }} }

@@ -55,9 +55,18 @@ containers:
       {{- toYaml $api.resources | nindent 6 }}
     volumeMounts:
       {{- include "skein.volumeMounts" $context | nindent 6 }}
+      {{- if $api.backups.enabled }}
+      - name: backups
+        mountPath: /var/lib/skein/backups
+      {{- end }}
   {{- with include "skein.sidecarsBeside" $context | trim }}
   {{- . | nindent 2 }}
   {{- end }}
 volumes:
   {{- include "skein.volumes" $context | nindent 2 }}
+  {{- if $api.backups.enabled }}
+  - name: backups
+    persistentVolumeClaim:
+      claimName: {{ default (printf "%s-backups" (include "skein.fullname" .)) $api.backups.existingClaim }}
+  {{- end }}
 {{- end -}}
