@@ -18,6 +18,16 @@ it('makes announced values at once and finds them again', () => {
   expect(series.get('a')).toBe(series.get('a'));
 });
 
+it('finds each value in whatever order they are asked for', () => {
+  const series = cells(['a', 'b'], 3);
+  const asked = ['a', 'a', 'b', 'c', 'c', 'a', 'd', 'e', 'c', 'b'];
+
+  expect(asked.map((value) => series.get(value).value)).toEqual([
+    ...['a', 'a', 'b', 'c', 'c', 'a'],
+    ...[OTHER, OTHER, 'c', 'b'],
+  ]);
+});
+
 it('takes what nobody announced for other', () => {
   const series = cells(['a']);
 

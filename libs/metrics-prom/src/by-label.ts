@@ -8,12 +8,15 @@ export const OPEN_LABEL_MAX = 200;
  * Finds the series of a label value without allocating.
  *
  * @remarks Values given at the start have their series from the start. Others get one until there are `max` of them;
- * beyond that they share the series `other`, so that nobody outside can grow a scrape without bound.
+ * beyond that they share the series `other`, so that nobody outside can grow a scrape without bound. Most values are
+ * those of the message before, hence the comparison before the map is asked.
  */
 export class ByLabel<Value extends string | number, Series> {
   readonly #series = new Map<Value | typeof OTHER, Series>();
   readonly #make: (value: Value | typeof OTHER) => Series;
   readonly #max: number;
+  #latest: Value | undefined;
+  #latestSeries: Series | undefined;
 
   constructor(
     values: readonly Value[],
@@ -26,7 +29,11 @@ export class ByLabel<Value extends string | number, Series> {
   }
 
   get(value: Value): Series {
-    return this.#series.get(value) ?? this.#unknown(value);
+    if (value === this.#latest && this.#latestSeries !== undefined) return this.#latestSeries;
+    const series = this.#series.get(value) ?? this.#unknown(value);
+    this.#latest = value;
+    this.#latestSeries = series;
+    return series;
   }
 
   /** Every series there is. */
