@@ -113,6 +113,16 @@ describe('the configuration behind two nodes', () => {
     });
   });
 
+  it('names the node that goes by an older version still', async () => {
+    // It reads another store, as one does whose replica of Redis is behind.
+    nodes[1].settings = new FakeSettings(config);
+    const changed = await patch({ log: { level: 'warn' } });
+    expect(changed.body).toMatchObject({
+      applied: [expect.stringMatching(/^n[12]$/)],
+      refused: [{ detail: 'It goes by version 0 still' }],
+    });
+  });
+
   it('shows what each node says where they differ', async () => {
     nodes[1].settings = new FakeSettings({
       ...config,

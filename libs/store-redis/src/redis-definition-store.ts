@@ -94,14 +94,15 @@ export class RedisDefinitionStore<
       const items = await this.list();
       const removed = await this.#removals();
       return () => changed(items, removed);
-    });
+    }, true);
   }
 
   follow(changed: (ids: readonly string[] | undefined) => void): void {
     this.#poll(async (seen, revision) => {
       const ids = seen === undefined ? undefined : await this.#changes(seen, revision);
       return () => changed(ids);
-    });
+      // Of these there are many, and to have them all read again at that moment would cost more than it saves.
+    }, false);
   }
 
   async close(): Promise<void> {
@@ -118,14 +119,19 @@ export class RedisDefinitionStore<
     return reply;
   }
 
-  /** Looks for changes. While Redis is away, which the connection reports, the next look tries again. */
-  #poll(tell: Tell): void {
+  /**
+   * Looks for changes. While Redis is away, which the connection reports, the next look tries again.
+   *
+   * @param isWary - tells all anew after Redis was away: a master that has lost its latest writes may have counted to the same revision again.
+   */
+  #poll(tell: Tell, isWary: boolean): void {
     let seen: number | undefined;
     let polling = false;
     const look = async (): Promise<void> => {
       if (polling) return;
       polling = true;
       const revision = await this.#revision().catch(() => undefined);
+      if (revision === undefined && isWary) seen = undefined;
       const isNew = revision !== undefined && revision !== seen;
       const told = isNew ? await tell(seen, revision).catch(() => undefined) : undefined;
       polling = false;

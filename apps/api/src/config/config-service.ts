@@ -166,9 +166,13 @@ export class ConfigService {
   ): Promise<ConfigChangeView> {
     const nodes = await inquiry.nodes();
     const { answered, unavailable } = await inquiry.askAll(nodes, { kind: 'refresh-config' });
-    const refusing = answered.flatMap(({ node, answer: { refusal } }) =>
-      refusal === undefined ? [] : [{ node: node.nodeId, detail: refusal }],
-    );
+    const refusing = answered.flatMap(({ node, answer }) => {
+      // Another change may have come since.
+      const isBehind = answer.version < version;
+      const behind = `It goes by version ${answer.version} still`;
+      const detail = answer.refusal ?? (isBehind ? behind : undefined);
+      return detail === undefined ? [] : [{ node: node.nodeId, detail }];
+    });
     const refusals = new Set(refusing.map(({ node }) => node));
     const applied = answered
       .map(({ node }) => node.nodeId)

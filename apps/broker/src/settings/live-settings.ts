@@ -17,6 +17,8 @@ import {
 /** What of the store of settings is needed. */
 export type ConfigStore = Pick<DefinitionStore<ConfigDocument>, 'get' | 'put' | 'watch'>;
 
+type Stored = StoredDefinition<ConfigDocument>;
+
 /** What live settings tell of themselves. */
 export interface LiveSettingsParts {
   readonly store: ConfigStore;
@@ -51,6 +53,9 @@ export class LiveSettings {
   #listeners: ReadonlyMap<string, SettingsTree> = new Map();
   #shown: Config;
   #state: LiveState = { version: 0 };
+  /** What was looked at last, in force or refused. */
+  #seen = '';
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(base: Config) {
     this.#base = base;
@@ -101,28 +106,33 @@ export class LiveSettings {
   async drive(parts: LiveSettingsParts): Promise<void> {
     await this.refresh(parts).catch(() => undefined);
     parts.store.watch((stored) => {
-      this.#take(stored.find(isConfig), parts);
+      // What is read anew is never older than what a command has brought; the watch may be.
+      this.refresh(parts).catch(() => this.#take(stored.find(isConfig), parts));
     });
   }
 
   /** Goes by what is stored at this moment. Rejects when the store is away. */
   async refresh(parts: LiveSettingsParts): Promise<LiveState> {
-    this.#take(await parts.store.get(CONFIG_DOCUMENT_ID), parts);
+    // One reading after the other: an answer that comes late is not older than what is in force.
+    const read = this.#reading.then(() => parts.store.get(CONFIG_DOCUMENT_ID));
+    const taken = read.then((stored) => this.#take(stored, parts));
+    this.#reading = taken.catch(() => undefined);
+    await taken;
     return this.#state;
   }
 
-  #take(
-    stored: StoredDefinition<ConfigDocument> | undefined,
-    { log, meter }: LiveSettingsParts,
-  ): void {
+  /**
+   * Goes by a document that differs from the one before, whichever has the higher version: a master of the store that has lost
+   * its latest writes counts anew, and what all nodes then read is what holds.
+   */
+  #take(stored: Stored | undefined, { log, meter }: LiveSettingsParts): void {
     const { version = 0, overrides = {}, by = '' } = stored?.item ?? {};
-    // The watch may tell of what a command has brought already, and a refused one is not tried again.
-    if (version <= this.#state.version && stored !== undefined) return;
-    if (version === this.#state.version) return;
+    const seen = JSON.stringify([version, overrides]);
+    if (seen === this.#seen || (version === 0 && this.#seen === '')) return;
+    this.#seen = seen;
     const made = withOverrides(this.#base, overrides);
     if (made.kind === 'faulty') {
       const refusal = textOf(made.faults);
-      if (refusal === this.#state.refusal) return;
       this.#state = { ...this.#state, refusal };
       meter.configReloaded('failed');
       return log.error('config-refused', { version, reason: refusal });
@@ -151,7 +161,7 @@ function textOf(faults: readonly { readonly field: string; readonly problem: str
   return faults.map(({ field, problem }) => `${field} ${problem}`).join('; ');
 }
 
-function isConfig(stored: StoredDefinition<{ readonly id: string }>): boolean {
+function isConfig(stored: Stored): boolean {
   return stored.item.id === CONFIG_DOCUMENT_ID;
 }
 
