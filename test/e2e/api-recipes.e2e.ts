@@ -54,6 +54,12 @@ describe('the recipes of docs/api.md', () => {
       properties: { sessionExpiryInterval: clean ? 0 : 3600 },
     });
 
+  const publish = async (topic: string, payload: string): Promise<void> => {
+    const target = { SKEINCTL_SERVER: origin, SKEINCTL_KEY: KEY };
+    const { code } = await skein.run(['pub', topic, payload, '--qos', '1'], target);
+    expect(code).toBe(0);
+  };
+
   beforeAll(async () => {
     recipes = await readRecipes();
     cwd = await mkdtemp(join(tmpdir(), 'skein-recipes-'));
@@ -105,18 +111,33 @@ describe('the recipes of docs/api.md', () => {
     expect(await follow('command-skein')).toMatch(/^payload +on$/m);
   });
 
-  it('empty the queue of a session', async () => {
-    for (const [name, password] of [
-      ['sensor-7', 'tide table'],
-      ['sensor-8', 'low water'],
+  it('empty the queue of a session, which stays, or end the session', async () => {
+    for (const [name, password, tool] of [
+      ['sensor-7', 'tide table', 'curl'],
+      ['sensor-8', 'low water', 'skein'],
     ] as const) {
+      const topic = `devices/${name}/commands`;
       const device = await connect(name, password, false);
-      await device.subscribe(`devices/${name}/commands`, 1);
+      await device.subscribe(topic, 1);
       await device.mqtt.endAsync();
-      const recipe = name === 'sensor-7' ? 'queue-curl' : 'queue-skein';
-      expect(await follow(recipe)).toContain(name);
+      await publish(topic, 'stale');
+      expect(await follow(`queue-${tool}`)).toContain(topic);
+
+      const back = await connect(name, password, false);
+      expect(back.sessionPresent).toBe(true);
+      await publish(topic, 'fresh');
+      await until(() => back.payloads.length > 0, WAIT_MS);
+      expect(back.payloads).toEqual(['fresh']);
+      await back.mqtt.endAsync();
+      await follow(`session-${tool}`);
       expect((await connect(name, password, false)).sessionPresent).toBe(false);
     }
+  });
+
+  it('trace what becomes of a client', async () => {
+    const lines = await follow('trace-curl');
+    expect(lines).toMatch(/^\{"kind":"trace",.*"client_id":"sensor-7"/);
+    expect(await follow('trace-skein')).toMatch(/"kind":"end"/);
   });
 
   it('find what is wrong, and who takes messages late', async () => {
@@ -144,6 +165,18 @@ describe('the recipes of docs/api.md', () => {
       [ADMINISTRATIVE_ACTION],
       [ADMINISTRATIVE_ACTION],
     ]);
+  });
+
+  it('find in the audit log who made a user and banned it', async () => {
+    const { items } = JSON.parse(await follow('audit-curl')) as {
+      readonly items: readonly Record<string, unknown>[];
+    };
+    expect(items).toMatchObject([
+      { action: 'createUser', actor: 'bootstrap', resource: '/api/v1/users/sensor-7' },
+    ]);
+    expect(await follow('audit-skein')).toMatch(
+      /createBan +\/api\/v1\/bans\/username:sensor-8 +done/,
+    );
   });
 
   it('make keys that may do less', async () => {

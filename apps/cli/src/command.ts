@@ -151,7 +151,11 @@ export function isList(operation: Operation | undefined): boolean {
 /** Options that every command has. */
 export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   server: { type: 'string', value: 'URL', description: 'Where the API is.' },
-  profile: { type: 'string', value: 'NAME', description: 'Which profile to use.' },
+  profile: {
+    type: 'string',
+    value: 'NAME',
+    description: 'Which profile to use; what it says beats variables.',
+  },
   'key-file': {
     type: 'string',
     value: 'FILE',

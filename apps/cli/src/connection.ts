@@ -9,7 +9,7 @@ import {
 } from '#libs/api-client';
 import type { OperationId } from '#libs/api-contracts';
 import { LocalError } from './exit-code.ts';
-import type { Target } from './profile.ts';
+import { wholePath, type Target } from './profile.ts';
 
 /** More than a request to a device may take. */
 const TIMEOUT_MS = 90_000;
@@ -73,7 +73,7 @@ export class Connection {
 
 /** Trusts the certificates of a file besides those that Node.js trusts. */
 async function trust(path: string): Promise<void> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readFile(wholePath(path), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new LocalError(`${path}: cannot be read (${error.code})`);
   });
   if (!text.includes('BEGIN CERTIFICATE'))

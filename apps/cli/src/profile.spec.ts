@@ -109,6 +109,35 @@ describe('the API that is meant', () => {
     });
   });
 
+  it('is that of a profile that a flag names, whatever variables say', async () => {
+    const key = join(directory, 'there.key');
+    await writeFile(key, 'skn_there\n');
+    await skein(['profiles', 'set', 'there', '--server', 'http://there', '--key-file', key]);
+    await skein(['profiles', 'set', 'open', '--server', 'http://open']);
+    const both = { ...env, SKEINCTL_SERVER: 'http://v', SKEINCTL_KEY: 'skn_variable' };
+
+    expect(await resolveTarget({ profile: 'there' }, both)).toMatchObject({
+      server: 'http://there',
+      credential: 'skn_there',
+    });
+    expect(await resolveTarget({ profile: 'open' }, both)).toMatchObject({
+      server: 'http://open',
+      credential: 'skn_variable',
+    });
+    expect(await resolveTarget({}, { ...both, SKEINCTL_PROFILE: 'there' })).toMatchObject({
+      server: 'http://v',
+      credential: 'skn_variable',
+    });
+  });
+
+  it('has its files wherever the profile is used', async () => {
+    await skein(['profiles', 'set', 'a', '--key-file', 'a.key', '--ca-file', '~/ca.crt']);
+
+    const text = await readFile(join(directory, 'skein/config.yaml'), 'utf8');
+    expect(text).toContain(`keyFile: ${join(process.cwd(), 'a.key')}`);
+    expect(text).toContain('caFile: ~/ca.crt');
+  });
+
   it('is refused with an address that is none, or a key file that is not there', async () => {
     await expect(resolveTarget({ server: 'plant' }, env)).rejects.toThrow("'plant' is no address");
     await expect(resolveTarget({ 'key-file': '/nothing' }, env)).rejects.toThrow(

@@ -95,22 +95,34 @@ export async function writeProfiles(env: Env, file: ProfileFile): Promise<string
 }
 
 /**
- * Which API is meant: a flag beats a variable, a variable the profile.
+ * Which API is meant: a flag beats a variable, a variable the profile. A profile that a flag names beats variables too: a key
+ * goes to the server that it belongs to.
  *
  * @throws UsageError for a profile that is not there; LocalError for a file that cannot be read.
  */
 export async function resolveTarget(flags: TargetFlags, env: Env): Promise<Target> {
   const name = flags.profile ?? env['SKEINCTL_PROFILE'];
   const profile = profileNamed(await readProfiles(env), name, env);
-  const server = flags.server ?? env['SKEINCTL_SERVER'] ?? profile.server ?? DEFAULT_SERVER;
+  const variables = flags.profile === undefined ? env : withoutThoseOf(profile, env);
+  const server = flags.server ?? variables['SKEINCTL_SERVER'] ?? profile.server ?? DEFAULT_SERVER;
   if (!/^https?:\/\/[^/]+/.test(server) || !URL.canParse(server)) {
     throw new UsageError(`'${server}' is no address of an API: write it like ${DEFAULT_SERVER}`);
   }
   return {
     server: server.replace(/\/+$/, ''),
-    credential: await credentialOf(flags, env, profile),
-    caFile: flags['ca-file'] ?? env['SKEINCTL_CA_FILE'] ?? profile.caFile,
+    credential: await credentialOf(flags, variables, profile),
+    caFile: flags['ca-file'] ?? variables['SKEINCTL_CA_FILE'] ?? profile.caFile,
   };
+}
+
+/** The variables but those for which the profile has something. */
+function withoutThoseOf({ server, key, keyFile, caFile }: Profile, env: Env): Env {
+  const hidden = [
+    ...(server === undefined ? [] : ['SKEINCTL_SERVER']),
+    ...(key === undefined && keyFile === undefined ? [] : ['SKEINCTL_KEY', 'SKEINCTL_KEY_FILE']),
+    ...(caFile === undefined ? [] : ['SKEINCTL_CA_FILE']),
+  ];
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.includes(name)));
 }
 
 function profileNamed(file: ProfileFile, name: string | undefined, env: Env): Profile {
@@ -152,10 +164,12 @@ async function givenCredential(
   return profile.keyFile === undefined ? profile.key : secretOf(profile.keyFile);
 }
 
+/** A path as files of profiles have it, in which `~` is the home of who runs this. */
+export const wholePath = (path: string): string => path.replace(/^~(?=\/)/, homedir());
+
 /** The first line of a file. @throws LocalError when there is none. */
 export async function secretOf(path: string): Promise<string> {
-  const whole = path.replace(/^~(?=\/)/, homedir());
-  const text = await readFile(whole, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readFile(wholePath(path), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new LocalError(`${path}: cannot be read (${error.code})`);
   });
   const [line = ''] = text.split(/\r?\n/, 1);

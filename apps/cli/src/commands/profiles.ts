@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { textOption } from '../arguments.ts';
 import type { Command, Invocation } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
@@ -64,8 +65,8 @@ async function set({ terminal, values, options }: Invocation): Promise<void> {
   const file = await readProfiles(terminal.env);
   const fields = {
     server: textOption(options, 'server'),
-    keyFile: textOption(options, 'key-file'),
-    caFile: textOption(options, 'ca-file'),
+    keyFile: lasting(textOption(options, 'key-file')),
+    caFile: lasting(textOption(options, 'ca-file')),
     key: options['ask-key'] === true ? await terminal.askSecret('key') : undefined,
   };
   const changed = Object.fromEntries(
@@ -74,6 +75,11 @@ async function set({ terminal, values, options }: Invocation): Promise<void> {
   const profiles = { ...file.profiles, [name]: { ...file.profiles[name], ...changed } };
   const path = await writeProfiles(terminal.env, { current: file.current ?? name, profiles });
   terminal.note(`written to ${path}`);
+}
+
+/** A path that means the same file wherever the profile is used. */
+function lasting(path: string | undefined): string | undefined {
+  return path === undefined || path.startsWith('~/') ? path : resolve(path);
 }
 
 async function use({ terminal, values }: Invocation): Promise<void> {
