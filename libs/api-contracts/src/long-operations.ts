@@ -89,7 +89,7 @@ export const LONG_OPERATION_OPERATIONS = {
     tag: 'Operations',
     summary: 'List long operations',
     description:
-      'Those that wait or run, at most 100, and the latest 400 that have ended; without their results.',
+      'Those that wait or run, at most 100, and those that have ended: the latest 400, for seven days, and as long as their results together are not larger than 64 Mi characters; without their results.',
     scope: 'operations:read',
     query: z.strictObject({
       ...pageQuery,

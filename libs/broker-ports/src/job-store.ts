@@ -4,6 +4,12 @@ export const JOBS_OPEN_MAX = 100;
 /** How many ended jobs are kept, the latest. */
 export const JOBS_ENDED_MAX = 400;
 
+/** How long an ended job is kept. */
+export const JOBS_ENDED_AGE_MS_MAX = 7 * 86_400_000;
+
+/** What the results of ended jobs may have in characters of JSON, all together: the oldest jobs go, never the latest. */
+export const JOBS_RESULTS_CHARACTERS_MAX = 64 * 1024 * 1024;
+
 /** Where a job is. */
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -24,11 +30,13 @@ export interface Job {
   readonly updatedAtMs: number;
   readonly endedAtMs?: number;
   readonly progress: JobProgress;
-  /** What its worker wrote down to go on from when another one takes over. */
+  /** What its worker wrote down to go on from when another one takes over; gone when it has ended. */
   readonly checkpoint?: unknown;
   readonly isCancelRequested: boolean;
   /** What it came to; with `succeeded`, or what was done until it was cancelled. */
   readonly result?: unknown;
+  /** Of the result as JSON; absent without one. */
+  readonly resultCharacters?: number;
   /** Why it has failed. */
   readonly problem?: unknown;
   /** How often somebody has begun it. */

@@ -1,7 +1,9 @@
 import type { DefinitionStore, StoredDefinition } from './definition-store.ts';
 import {
+  JOBS_ENDED_AGE_MS_MAX,
   JOBS_ENDED_MAX,
   JOBS_OPEN_MAX,
+  JOBS_RESULTS_CHARACTERS_MAX,
   type ClaimedJob,
   type Job,
   type JobDraft,
@@ -33,6 +35,8 @@ export interface StoredJobsOptions {
   readonly now: () => Promise<number>;
   /** A text that was never given before. */
   readonly uniqueId: () => string;
+  /** @defaultValue JOBS_RESULTS_CHARACTERS_MAX */
+  readonly resultsCharactersMax?: number;
 }
 
 /** How often a change is tried again when somebody else has changed the job meanwhile. */
@@ -52,8 +56,8 @@ export class StoredJobs implements JobStore {
     const { jobs, inputs, now } = this.#options;
     const all = await jobs.list();
     if (all.filter(({ item }) => isOpen(item)).length >= JOBS_OPEN_MAX) return 'full';
-    await this.#drop(all);
     const nowMs = await now();
+    await this.#drop(all, nowMs, JOBS_ENDED_MAX - 1);
     const job: Job = {
       ...{ id, kind, actor, state: 'queued', createdAtMs: nowMs, updatedAtMs: nowMs },
       ...{ progress: { done: 0 }, isCancelRequested: false, attempts: 0 },
@@ -81,7 +85,9 @@ export class StoredJobs implements JobStore {
   async claim({ replica, kinds, leaseMs }: JobSeeker): Promise<ClaimedJob | undefined> {
     const { jobs, inputs, now, uniqueId } = this.#options;
     const nowMs = await now();
-    const free = (await jobs.list())
+    const all = await jobs.list();
+    await this.#drop(all, nowMs);
+    const free = all
       .filter(({ item }) => kinds.includes(item.kind) && isFree(item, nowMs))
       .sort((one, other) => byLatest(other.item, one.item));
     for (const { item, revision } of free) {
@@ -108,21 +114,28 @@ export class StoredJobs implements JobStore {
   }
 
   async finish(claimed: ClaimedJob, outcome: JobOutcome): Promise<boolean> {
+    const { jobs, inputs, now } = this.#options;
     const { id } = claimed.job;
     const isHeld = (current: Job): boolean =>
       current.worker?.claim === claimed.claim && isOpen(current);
     const { result, ...rest } = { result: undefined, ...outcome };
     // First, so that nobody finds a job without what it came to. Whoever has lost it may leave one, for the next to replace.
     if (result !== undefined) {
-      const current = await this.#options.jobs.get(id);
+      const current = await jobs.get(id);
       if (current === undefined || !isHeld(current.item)) return false;
       await this.#keepResult({ id, result });
     }
+    const resultCharacters = JSON.stringify(result)?.length;
+    const size = resultCharacters === undefined ? {} : { resultCharacters };
     const job = await this.#change(id, (current, nowMs) =>
-      isHeld(current) ? ended({ ...current, ...rest }, nowMs) : undefined,
+      isHeld(current) ? ended({ ...current, ...rest, ...size }, nowMs) : undefined,
     );
     if (job === undefined) return false;
-    await this.#options.inputs.remove(job.id, undefined);
+    await inputs.remove(job.id, undefined);
+    // It has ended, whatever becomes of others: whoever looks for work next drops them.
+    if (resultCharacters !== undefined) {
+      await this.#drop(await jobs.list(), await now()).catch(() => undefined);
+    }
     return true;
   }
 
@@ -160,11 +173,22 @@ export class StoredJobs implements JobStore {
   }
 
   /** Removes ended jobs beyond those that are kept, the oldest. */
-  async #drop(all: readonly StoredDefinition<Job>[]): Promise<void> {
+  async #drop(
+    all: readonly StoredDefinition<Job>[],
+    nowMs: number,
+    jobsMax = JOBS_ENDED_MAX,
+  ): Promise<void> {
     const { jobs, inputs, results } = this.#options;
+    const { resultsCharactersMax = JOBS_RESULTS_CHARACTERS_MAX } = this.#options;
     const done = all.filter(({ item }) => !isOpen(item));
-    done.sort((one, other) => byLatest(one.item, other.item));
-    for (const { item, revision } of done.slice(JOBS_ENDED_MAX - 1)) {
+    done.sort((one, other) => byEnd(one.item, other.item));
+    let characters = 0;
+    const gone = done.filter(({ item: { resultCharacters = 0, endedAtMs = 0 } }, index) => {
+      characters += resultCharacters;
+      const isLarge = index > 0 && resultCharacters > 0 && characters > resultsCharactersMax;
+      return isLarge || index >= jobsMax || nowMs - endedAtMs > JOBS_ENDED_AGE_MS_MAX;
+    });
+    for (const { item, revision } of gone) {
       await jobs.remove(item.id, revision);
       // Gone already, unless its worker died right after it had ended the job.
       await inputs.remove(item.id, undefined);
@@ -174,7 +198,7 @@ export class StoredJobs implements JobStore {
 }
 
 function ended(job: Job, nowMs: number): Job {
-  const { worker: _, ...rest } = job;
+  const { worker: _, checkpoint: __, ...rest } = job;
   return { ...rest, endedAtMs: nowMs, updatedAtMs: nowMs };
 }
 
@@ -184,6 +208,11 @@ function isOpen({ state }: Job): boolean {
 
 function isFree({ state, worker }: Job, nowMs: number): boolean {
   return state === 'queued' || (state === 'running' && (worker?.leaseEndsAtMs ?? 0) <= nowMs);
+}
+
+/** The one that has ended last comes first. */
+function byEnd(one: Job, other: Job): number {
+  return (other.endedAtMs ?? 0) - (one.endedAtMs ?? 0) || byLatest(one, other);
 }
 
 function byLatest(one: Job, other: Job): number {

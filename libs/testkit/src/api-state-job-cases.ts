@@ -59,6 +59,7 @@ export function jobCases(current: () => StoreUnderTest<ApiState>): void {
       const ended = await store.jobs.get('j1');
       expect(ended).toMatchObject({ ...outcome, endedAtMs: expect.any(Number) });
       expect(ended?.worker).toBeUndefined();
+      expect(ended).not.toHaveProperty('checkpoint');
       const { result: _, ...listed } = ended ?? { result: undefined };
       expect(await store.jobs.list()).toEqual([listed]);
       expect(await other.jobs.finish(work, outcome)).toBe(false);
