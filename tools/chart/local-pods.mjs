@@ -29,7 +29,7 @@ export function imageOf(name, text = dockerfile) {
 }
 
 /** Leads the ports and addresses of a configuration to this machine; `ports` has the new ones by the rendered. */
-function localised(tree, { ports, redisPort }) {
+function localised(tree, { ports, redisPort, redisHosts }) {
   for (const listener of Object.values(tree.listeners ?? {})) {
     if (listener.port === undefined) continue;
     Object.assign(listener, { host: HOST, port: ports.get(listener.port) });
@@ -46,20 +46,27 @@ function localised(tree, { ports, redisPort }) {
     const { protocol } = new URL(tree.redis.url);
     tree.redis.url = `${protocol}//${HOST}:${redisPort}`;
   }
+  // A node alone takes commands of an API beside it; pods have that port for themselves.
+  if (tree.redis === undefined) tree.commands = { port: ports.get('commands') };
+  for (const several of ['sentinels', 'nodes'])
+    if (tree.redis?.[several] !== undefined) tree.redis[several] = redisHosts;
   return tree;
 }
 
 /**
  * Starts one pod; returns its name, its process, its new ports by the rendered ones, and what it has said.
  *
+ * Where Redis is, is told by `redisPort`, or by `redisHosts` for Sentinels and a Redis Cluster.
+ *
  * @param group - the processes that it is one of.
  * @param files - what writePod() takes: `spec`, `objects`, `directory`, `secrets`.
  */
-export async function startPod(group, { redisPort, name, ...files }) {
+export async function startPod(group, { redisPort, redisHosts, name, ...files }) {
   const [container] = files.spec.containers;
   const ports = new Map();
   for (const { containerPort } of container.ports) ports.set(containerPort, await freePort());
-  const change = (tree) => localised(tree, { ports, redisPort });
+  ports.set('commands', await freePort());
+  const change = (tree) => localised(tree, { ports, redisPort, redisHosts });
   const { lead, homeless } = writePod({ ...files, change });
   if (homeless.length > 0) throw new Error(`named but mounted nowhere: ${homeless.join(', ')}`);
   const env = environmentOf(container, { lead, fields: { 'metadata.name': name } });
