@@ -11,6 +11,7 @@ import {
   type WireSubscription,
   type WireSubscriptionQuery,
   type WireUnownedSession,
+  type WireUnownedSubscription,
 } from '#libs/api-contracts';
 
 type Handlers = {
@@ -21,6 +22,7 @@ type Handlers = {
 export class FakeSessions {
   readonly clients = new Map<string, WireClient>();
   unowned: readonly WireUnownedSession[] = [];
+  unownedSubscriptions: readonly WireUnownedSubscription[] = [];
   /** What a SUBACK would say of each filter; granted QoS 1 unless it is here. */
   readonly refusals = new Map<string, number>();
   readonly #handlers: Handlers;
@@ -34,16 +36,11 @@ export class FakeSessions {
     this.#handlers = {
       clients: ({ query }) => this.#list(query),
       client: ({ clientId }) => ({ client: this.clients.get(clientId) }),
-      'unowned-sessions': ({ query }) => {
-        const { after, limit, descending } = query;
-        const isLater = ({ session }: WireUnownedSession): boolean =>
-          after === undefined || session.clientId > after.clientId !== descending;
-        const rest = this.unowned.filter((each) => each.session.clientId !== after?.clientId);
-        return pageOf(rest.filter(isLater), limit);
-      },
+      'unowned-sessions': (command) => this.#listUnowned(command),
       'unowned-session': ({ clientId }) => ({
         unowned: this.unowned.find(({ session }) => session.clientId === clientId),
       }),
+      'unowned-subscriptions': (command) => this.#listUnownedSubscriptions(command),
       disconnect: ({ clientId }) => ({ found: this.clients.delete(clientId) }),
       'disconnect-many': (command) => this.#disconnectMany(command),
       subscriptions: ({ query }) => this.#subscriptions(query),
@@ -113,6 +110,30 @@ export class FakeSessions {
       return state;
     });
     return { states };
+  }
+
+  #listUnowned({ query, node }: CommandOf<'unowned-sessions'>): WirePage<WireUnownedSession> {
+    const { after, limit, descending } = query;
+    const isLater = ({ session }: WireUnownedSession): boolean =>
+      after === undefined || session.clientId > after.clientId !== descending;
+    const rest = this.unowned.filter(
+      (each) => each.session.clientId !== after?.clientId && (node ?? each.nodeId) === each.nodeId,
+    );
+    return pageOf(rest.filter(isLater), limit);
+  }
+
+  #listUnownedSubscriptions({
+    query: { after, limit },
+    node,
+  }: CommandOf<'unowned-subscriptions'>): WirePage<WireUnownedSubscription> {
+    const items = this.unownedSubscriptions.filter(
+      ({ nodeId, subscription: { clientId, filter } }) =>
+        (node ?? nodeId) === nodeId &&
+        (after === undefined ||
+          clientId > after.clientId ||
+          (clientId === after.clientId && filter > after.filter)),
+    );
+    return pageOf(items, limit);
   }
 
   #list({ after, limit, where, descending }: WireClientQuery): WirePage<WireClient> {

@@ -37,7 +37,7 @@ export async function listClients(
   const [{ answered, unavailable }, unowned] = await Promise.all([
     inquiry.askSome(nodes, { kind: 'clients', query }),
     hasUnowned(query)
-      ? inquiry.read({ kind: 'unowned-sessions', query })
+      ? inquiry.read({ kind: 'unowned-sessions', query, node: wanted })
       : { items: [], hasMore: false },
   ]);
   const pages: WirePage<FoundClient>[] = answered.map(({ node, answer }) => ({
@@ -46,10 +46,7 @@ export async function listClients(
   }));
   const former = unowned.items.map(({ nodeId, session }) => ({ client: session, node: nodeId }));
   // Last: of a session that is being taken over, what its new node says counts.
-  pages.push({
-    hasMore: unowned.hasMore,
-    items: former.filter(({ node }) => (wanted ?? node) === node),
-  });
+  pages.push({ hasMore: unowned.hasMore, items: former });
   const { items, hasMore } = mergePages(pages, query.limit, orderOf(query));
   const last = items.at(-1);
   const after = hasMore && last !== undefined ? positionOf(last) : undefined;

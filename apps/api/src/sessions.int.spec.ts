@@ -205,3 +205,31 @@ it('lists subscriptions of a QoS', async () => {
     query: { limit: 100, qos: 1, group: 'g' },
   });
 });
+
+it('lists subscriptions of sessions whose node has gone among the others', async () => {
+  const fields = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+  node.sessions.unownedSubscriptions = ['aa', 'zz'].map((clientId) => ({
+    nodeId: clientId === 'aa' ? 'gone' : 'gone-too',
+    subscription: { ...fields, clientId, filter: 'x', subscriptionIdentifier: 0 },
+  }));
+  const seen: [string, string][] = [];
+  let path = '?limit=2';
+  for (;;) {
+    const { body } = await operate(api, 'listSubscriptions', { path });
+    const { items, page } = body as {
+      items: { client_id: string; filter: string; node: string }[];
+      page: { next_cursor?: string };
+    };
+    seen.push(...items.map((each): [string, string] => [each.client_id, each.node]));
+    if (page.next_cursor === undefined) break;
+    path = `?limit=2&cursor=${page.next_cursor}`;
+  }
+  expect(seen.filter(([, owner]) => owner.startsWith('gone'))).toEqual([
+    ['aa', 'gone'],
+    ['zz', 'gone-too'],
+  ]);
+  expect(seen.map(([id]) => id)).toEqual(seen.map(([id]) => id).toSorted());
+  const one = await operate(api, 'listSubscriptions', { path: '?node=gone-too' });
+  expect(one.body).toMatchObject({ items: [{ client_id: 'zz', node: 'gone-too' }] });
+  node.sessions.unownedSubscriptions = [];
+});

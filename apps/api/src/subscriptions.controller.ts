@@ -21,6 +21,11 @@ import { CLUSTER, PAGES } from './tokens.ts';
 
 type Question = CommandOf<'subscriptions'>;
 
+/** What nodes have, and what none has for the moment. */
+type Found = Answers<NodeAnswers['subscriptions']> & {
+  readonly unowned: NodeAnswers['unowned-subscriptions'];
+};
+
 /** Subscriptions, of one client or of all. */
 @Controller()
 export class SubscriptionsController {
@@ -39,7 +44,8 @@ export class SubscriptionsController {
     const inquiry = this.cluster.inquire();
     const wanted = this.query(exchange, { limit: query.limit, clientId: path.client_id });
     const { node } = await inquiry.findClient(path.client_id);
-    return this.page(exchange, wanted, await inquiry.askSome([node], wanted));
+    const answers = await inquiry.askSome([node], wanted);
+    return this.page(exchange, wanted, { ...answers, unowned: { items: [], hasMore: false } });
   }
 
   @Route('subscribeClient')
@@ -77,7 +83,11 @@ export class SubscriptionsController {
     const { qos, shared_group: group } = query;
     const wanted = this.query(exchange, { limit, filter, matchTopic, clientId, qos, group });
     const nodes = (await inquiry.nodes()).filter(({ nodeId }) => (query.node ?? nodeId) === nodeId);
-    return this.page(exchange, wanted, await inquiry.askSome(nodes, wanted));
+    const [answers, unowned] = await Promise.all([
+      inquiry.askSome(nodes, wanted),
+      inquiry.read({ kind: 'unowned-subscriptions', query: wanted.query, node: query.node }),
+    ]);
+    return this.page(exchange, wanted, { ...answers, unowned });
   }
 
   /** The question for the page that the request asks for. */
@@ -89,12 +99,17 @@ export class SubscriptionsController {
   private page(
     exchange: Exchange,
     { query }: Question,
-    { answered, unavailable }: Answers<NodeAnswers['subscriptions']>,
+    { answered, unavailable, unowned }: Found,
   ): List<Subscription> {
     const pages = answered.map(({ node, answer }) => ({
       hasMore: answer.hasMore,
       items: answer.items.map((item) => presentSubscription(item, node.nodeId)),
     }));
+    // Last: of a session that is being taken over, what its new node says counts.
+    pages.push({
+      hasMore: unowned.hasMore,
+      items: unowned.items.map((each) => presentSubscription(each.subscription, each.nodeId)),
+    });
     const { items, hasMore } = mergePages(pages, query.limit, bySubscriber);
     const last = items.at(-1);
     return this.pages.list(exchange, query.limit, {

@@ -172,6 +172,7 @@ export {
   type WireSubscriptionQuery,
   type WireSubscriptionRequest,
   type WireUnownedSession,
+  type WireUnownedSubscription,
   type WireVerdict,
   type WireWaiting,
 } from './session-command.ts';

@@ -43,6 +43,13 @@ export interface WireUnownedSession {
   readonly session: WireClient;
 }
 
+/** A subscription of such a session. */
+export interface WireUnownedSubscription {
+  /** The node that has had the session. */
+  readonly nodeId: string;
+  readonly subscription: WireSubscription;
+}
+
 /** A subscription as it is asked for. */
 export interface WireSubscriptionRequest {
   readonly filter: string;
@@ -167,7 +174,12 @@ export interface WireVerdict {
 export type SessionCommand =
   | { readonly kind: 'clients'; readonly query: WireClientQuery }
   | { readonly kind: 'client'; readonly clientId: string }
-  | { readonly kind: 'unowned-sessions'; readonly query: WireClientQuery }
+  /** `node`: only those that it has had. */
+  | {
+      readonly kind: 'unowned-sessions';
+      readonly query: WireClientQuery;
+      readonly node?: string | undefined;
+    }
   | { readonly kind: 'unowned-session'; readonly clientId: string }
   | {
       readonly kind: 'disconnect';
@@ -186,6 +198,11 @@ export type SessionCommand =
       readonly dryRun: boolean;
     }
   | { readonly kind: 'subscriptions'; readonly query: WireSubscriptionQuery }
+  | {
+      readonly kind: 'unowned-subscriptions';
+      readonly query: WireSubscriptionQuery;
+      readonly node?: string | undefined;
+    }
   | {
       readonly kind: 'subscribe-client';
       readonly clientId: string;
@@ -224,6 +241,7 @@ export interface SessionAnswers {
   /** What each was before, in the order of the command; absent: not at this node. */
   readonly 'disconnect-many': { readonly states: readonly WireClientState[] };
   readonly subscriptions: WirePage<WireSubscription>;
+  readonly 'unowned-subscriptions': WirePage<WireUnownedSubscription>;
   /** Reason codes of a SUBACK. */
   readonly 'subscribe-client': { readonly reasonCodes?: readonly number[] | undefined };
   /** Reason codes of an UNSUBACK. */
@@ -245,6 +263,7 @@ const KINDS: Readonly<Record<SessionCommand['kind'], true>> = {
   disconnect: true,
   'disconnect-many': true,
   subscriptions: true,
+  'unowned-subscriptions': true,
   'subscribe-client': true,
   'unsubscribe-client': true,
   queued: true,

@@ -133,7 +133,8 @@ export const SUBSCRIPTION_OPERATIONS = {
     path: '/api/v1/subscriptions',
     tag: 'Subscriptions',
     summary: 'List subscriptions',
-    description: 'In the order of client id, then filter. All conditions given must hold.',
+    description:
+      'In the order of client id, then filter. All conditions given must hold. Sessions whose node has gone are among them, with that node, until another one takes them over.',
     scope: 'subscriptions:read',
     query: z.strictObject({
       ...pageQuery,

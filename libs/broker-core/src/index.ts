@@ -20,6 +20,7 @@ export {
 export { BrokerNode } from './broker-node.ts';
 export type { CoreLimits } from './limits.ts';
 export type { DelayedParts, NodeParts } from './parts.ts';
+export { isWantedSubscription } from './session-listing.ts';
 export { Shedding, type ShedConnection, type ShedPlan, type ShedProgress } from './shedding.ts';
 export type { ShareStrategy } from './share-group.ts';
 export {

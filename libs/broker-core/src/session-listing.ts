@@ -4,6 +4,7 @@ import type {
   ClientPosition,
   ClientQuery,
   NodePage,
+  StoredSubscription,
   SubscriptionInfo,
   SubscriptionQuery,
 } from '#libs/broker-ports';
@@ -123,9 +124,10 @@ function pageOf<Item>(items: readonly Item[], limit: number): NodePage<Item> {
   return { items: items.slice(0, limit), hasMore: items.length > limit };
 }
 
-function isWantedSubscription(
-  { filter, qos }: ReturnType<typeof storedForm>,
-  query: SubscriptionQuery,
+/** Whether a subscription is one of those that a query asks for. */
+export function isWantedSubscription(
+  { filter, qos }: Pick<StoredSubscription, 'filter' | 'qos'>,
+  query: Pick<SubscriptionQuery, 'filter' | 'qos' | 'group' | 'matchTopic'>,
 ): boolean {
   if (query.filter !== undefined && filter !== query.filter) return false;
   if (query.qos !== undefined && qos !== query.qos) return false;

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from '@jest/globals';
-import type { Condition, SessionCommand, WireClientQuery } from '#libs/api-contracts';
+import type { Condition, NodeAnswers, SessionCommand, WireClientQuery } from '#libs/api-contracts';
 import { LocalRetainedStore, LocalSessionStore } from '#libs/store-local';
 import { MemoryNode, fakeClock, quiet } from '#libs/testkit';
 import { SessionCommands } from './session-commands.ts';
@@ -80,6 +80,39 @@ it('lists sessions of a node that has gone, and no others', async () => {
   for (const clientId of ['a', 'nobody']) {
     expect(await ask({ kind: 'unowned-session', clientId })).toEqual({ unowned: undefined });
   }
+});
+
+it('lists subscriptions of sessions whose node has gone, in pages, as those of its own', async () => {
+  await orphans('o1', 'o2');
+  const fields = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+  for (const clientId of ['o1', 'o2']) {
+    for (const filter of ['t/+', '$share/g/u', 'a/#']) {
+      const subscription = { ...fields, filter, subscriptionIdentifier: 0 };
+      const epoch = (await store.load(clientId))?.epoch ?? NaN;
+      const subscriptions = [subscription];
+      const outcomes = await store.write([{ kind: 'subscribe', clientId, epoch, subscriptions }]);
+      expect(outcomes).toEqual(['done']);
+    }
+  }
+  const list = async (more: object = {}, node?: string) => {
+    const query = { limit: 10, ...more };
+    const answer = await ask({ kind: 'unowned-subscriptions', query, node });
+    const { items, hasMore } = answer as NodeAnswers['unowned-subscriptions'];
+    const seen = items.map(({ nodeId, subscription: { clientId, filter } }) => [
+      nodeId,
+      `${clientId} ${filter}`,
+    ]);
+    return { hasMore, seen: seen.map(([, each]) => each), nodes: new Set(seen.map(([id]) => id)) };
+  };
+  const all = ['o1 $share/g/u', 'o1 a/#', 'o1 t/+', 'o2 $share/g/u', 'o2 a/#', 'o2 t/+'];
+  expect(await list()).toEqual({ hasMore: false, seen: all, nodes: new Set([GONE.nodeId]) });
+  const after = { clientId: 'o1', filter: 'a/#' };
+  expect(await list({ after, limit: 2 })).toMatchObject({ hasMore: true, seen: all.slice(2, 4) });
+  expect((await list({ clientId: 'o2', matchTopic: 't/1' })).seen).toEqual(['o2 t/+']);
+  expect((await list({ group: 'g' })).seen).toEqual(['o1 $share/g/u', 'o2 $share/g/u']);
+  expect((await list({ qos: 2 })).seen).toEqual([]);
+  expect((await list({}, GONE.nodeId)).seen).toEqual(all);
+  expect((await list({}, 'another')).seen).toEqual([]);
 });
 
 it('shows what waits for a client, a page at a time, with payloads only when asked for', async () => {

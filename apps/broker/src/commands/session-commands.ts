@@ -12,7 +12,9 @@ import {
   type WireClientQuery,
   type WireDelivery,
   type WireUnownedSession,
+  type WireUnownedSubscription,
 } from '#libs/api-contracts';
+import { isWantedSubscription } from '#libs/broker-core';
 import type {
   NodeAdmin,
   NodeRef,
@@ -59,13 +61,14 @@ export class SessionCommands {
     this.#handlers = {
       clients: ({ query }) => this.#clients(query),
       client: ({ clientId }) => ({ client: admin.client(clientId) }),
-      'unowned-sessions': ({ query }) => this.#unowned(query),
+      'unowned-sessions': (command) => this.#unowned(command),
       'unowned-session': async ({ clientId }) => ({ unowned: await this.#findUnowned(clientId) }),
       disconnect: async ({ clientId, reasonCode, withWill, endSession }) => ({
         found: await sessions.disconnect(clientId, { reasonCode, withWill, endSession }),
       }),
       'disconnect-many': (command) => this.#disconnectMany(command),
       subscriptions: ({ query }) => admin.subscriptions(bounded(query)),
+      'unowned-subscriptions': (command) => this.#unownedSubscriptions(command),
       'subscribe-client': async ({ clientId, requests }) => ({
         reasonCodes: await sessions.subscribe(clientId, requests),
       }),
@@ -127,23 +130,61 @@ export class SessionCommands {
   }
 
   /** Sessions of nodes that have gone, as long as no other node has taken them over. They have no connection time: by that they come first. */
-  async #unowned(query: WireClientQuery): Promise<NodeAnswers['unowned-sessions']> {
+  async #unowned({
+    query,
+    node,
+  }: CommandOf<'unowned-sessions'>): Promise<NodeAnswers['unowned-sessions']> {
     const { after, limit, order, descending, where } = bounded(query);
-    const owners = new Map<string, NodeRef>();
-    for (const owner of await this.#departed()) {
-      for (const clientId of await this.#options.store.ownedBy(owner)) owners.set(clientId, owner);
-    }
+    const owners = await this.#formerOwners(node);
     const isLater = laterThan(after, { byTime: order === 'connected_at', descending });
     const ids = [...owners.keys()].filter(isLater).toSorted(byCodeUnit);
     if (descending) ids.reverse();
     const isWanted = wantedBy(where);
     const items: WireUnownedSession[] = [];
     for (let from = 0; from < ids.length && items.length <= limit; from += LOADED_AT_ONCE) {
-      const some = ids.slice(from, from + LOADED_AT_ONCE);
-      const found = await Promise.all(some.map((id) => this.#load(id, owners.get(id))));
-      items.push(...found.flatMap((each) => (each && isWanted(each.session) ? [each] : [])));
+      for (const record of await this.#load(ids.slice(from, from + LOADED_AT_ONCE), owners)) {
+        const unowned = unownedOf(record);
+        if (isWanted(unowned.session)) items.push(unowned);
+      }
     }
     return { items: items.slice(0, limit), hasMore: items.length > limit };
+  }
+
+  /** Subscriptions of those sessions. */
+  async #unownedSubscriptions({
+    query,
+    node,
+  }: CommandOf<'unowned-subscriptions'>): Promise<NodeAnswers['unowned-subscriptions']> {
+    const { after, limit, clientId } = bounded(query);
+    const owners = await this.#formerOwners(node);
+    const ids = [...owners.keys()]
+      .filter((id) => (clientId ?? id) === id && id >= (after?.clientId ?? ''))
+      .toSorted(byCodeUnit);
+    const items: WireUnownedSubscription[] = [];
+    for (let from = 0; from < ids.length && items.length <= limit; from += LOADED_AT_ONCE) {
+      for (const record of await this.#load(ids.slice(from, from + LOADED_AT_ONCE), owners)) {
+        const isFirst = after?.clientId === record.clientId;
+        for (const each of record.subscriptions.toSorted((a, b) =>
+          byCodeUnit(a.filter, b.filter),
+        )) {
+          if (isFirst && each.filter <= after.filter) continue;
+          if (!isWantedSubscription(each, query)) continue;
+          const subscription = { clientId: record.clientId, ...each };
+          items.push({ nodeId: record.owner.nodeId, subscription });
+        }
+      }
+    }
+    return { items: items.slice(0, limit), hasMore: items.length > limit };
+  }
+
+  /** The sessions of nodes that have gone, or of one of these, with the node of each. */
+  async #formerOwners(node: string | undefined): Promise<ReadonlyMap<string, NodeRef>> {
+    const owners = new Map<string, NodeRef>();
+    for (const owner of await this.#departed()) {
+      if ((node ?? owner.nodeId) !== owner.nodeId) continue;
+      for (const clientId of await this.#options.store.ownedBy(owner)) owners.set(clientId, owner);
+    }
+    return owners;
   }
 
   async #findUnowned(clientId: string): Promise<WireUnownedSession | undefined> {
@@ -153,11 +194,15 @@ export class SessionCommands {
     return record && owner && unownedOf(record);
   }
 
-  async #load(clientId: string, owner: NodeRef | undefined) {
-    const record = await this.#options.store.load(clientId);
-    // After a take-over an id may be listed with the former owner, too.
-    const isIts = record !== undefined && owner !== undefined && isSame(record.owner, owner);
-    return isIts ? unownedOf(record) : undefined;
+  /** Those of the sessions that still are of the node under which they are listed: after a take-over an id may be listed with the former owner, too. */
+  async #load(
+    clientIds: readonly string[],
+    owners: ReadonlyMap<string, NodeRef>,
+  ): Promise<readonly SessionRecord[]> {
+    const records = await Promise.all(clientIds.map((id) => this.#options.store.load(id)));
+    return records
+      .filter((record) => record !== undefined)
+      .filter(({ clientId, owner }) => isSame(owner, owners.get(clientId)));
   }
 
   async #departed(): Promise<readonly NodeRef[]> {
@@ -237,8 +282,8 @@ function wireDeliveryOf(message: ClientMessage['message'], withPayload: boolean)
   };
 }
 
-function isSame(a: NodeRef, b: NodeRef): boolean {
-  return a.nodeId === b.nodeId && a.incarnation === b.incarnation;
+function isSame(a: NodeRef, b: NodeRef | undefined): boolean {
+  return a.nodeId === b?.nodeId && a.incarnation === b.incarnation;
 }
 
 function byCodeUnit(a: string, b: string): number {
