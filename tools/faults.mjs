@@ -9,6 +9,7 @@ const { Scope } = await import('../test/e2e/harness/scope.ts');
 const { ROWS } = await import('../test/faults/rows.ts');
 const { holds, runRow } = await import('../test/faults/row.ts');
 const { linesOf, table } = await import('../test/faults/table.ts');
+const { MOVE_ROWS } = await import('../test/faults/moves/move-rows.ts');
 const { BRIDGE_ROWS, REAL_KAFKA_ROWS } = await import('../test/faults/bridge/bridge-rows.ts');
 const { CONSUME_ROWS } = await import('../test/faults/bridge/consume-rows.ts');
 const { bridgeHolds } = await import('../test/faults/bridge/bridge-row.ts');
@@ -20,14 +21,15 @@ const HELP = `usage: npm run faults -- [options]
 
 Starts a Redis that keeps what it is told and three broker processes, lets a fleet of clients with durable sessions publish
 with QoS 1 and 2 and receive, applies a fault while it does, and checks the history of what was acknowledged and what came.
-Then measures, without a fault, what sessions, filters, queues and retained messages take, and what others feel when a node
+The same when clients are moved on purpose: a drain by SIGTERM, one by the API, a rebalance. Then measures, without a fault, what sessions, filters, queues and retained messages take, and what others feel when a node
 with thousands of clients over TLS is killed. Then does the same with a bridge to
 Kafka: a mock that fails at one request, or three real brokers that are killed and paused, and a check of what Kafka has.
 
-  --row LIST        rows, separated by commas; or "faults", "measurements", "bridge" (default: all)
+  --row LIST        rows, separated by commas; or "faults", "moves", "measurements", "bridge" (default: all)
   --seconds N       load of a row (default 60); a row whose fault lasts longer goes on until it is over
   --rate N          messages a second, of all publishers together (default 2000)
   --seed N          chooses the moments of the faults (default: one is chosen and printed)
+  --clients N       clients of a row that moves them (default 2000, of a rebalance 3000)
   --lease-ms N      redis.leaseMs of the nodes (default 10000, that of the product)
   --json            a JSON line for each row, in place of the table
   --list            print the rows and exit
@@ -62,6 +64,7 @@ function parse() {
         seconds: { type: 'string', default: '60' },
         rate: { type: 'string', default: '2000' },
         seed: { type: 'string' },
+        clients: { type: 'string' },
         'lease-ms': { type: 'string', default: '10000' },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
@@ -79,12 +82,19 @@ if (values.help) {
   process.exit(0);
 }
 if (values.list) {
-  for (const { name, title } of [...ROWS, ...MEASUREMENTS, ...BRIDGE_ROWS, ...CONSUME_ROWS])
+  for (const { name, title } of [
+    ...ROWS,
+    ...MOVE_ROWS,
+    ...MEASUREMENTS,
+    ...BRIDGE_ROWS,
+    ...CONSUME_ROWS,
+  ])
     console.log(`${name.padEnd(30)} ${title}`);
   process.exit(0);
 }
 const GROUPS = {
   faults: ROWS,
+  moves: MOVE_ROWS,
   measurements: MEASUREMENTS,
   bridge: [...BRIDGE_ROWS, ...CONSUME_ROWS],
 };
@@ -100,12 +110,14 @@ const options = {
   rate: wholeNumber('rate', values.rate, 1),
   seed: wholeNumber('seed', values.seed ?? String(Math.floor(Math.random() * 2 ** 31)), 0),
   leaseMs: wholeNumber('lease-ms', values['lease-ms'], 1_000),
+  ...(values.clients !== undefined && { clients: wholeNumber('clients', values.clients, 40) }),
 };
 
 const usesBridge = rows.some((row) => GROUPS.bridge.includes(row));
 const usesRealKafka = rows.some((row) => REAL_KAFKA_ROWS.includes(row));
 await ensurePrograms({
   'redis-server': 'redis-server',
+  ...(rows.some((row) => MOVE_ROWS.includes(row)) && { haproxy: 'haproxy' }),
   ...(usesBridge && { kcat: 'kcat', ...MOCK_KAFKA_PROGRAMS }),
   ...(usesRealKafka && KAFKA_PROGRAMS),
 });
@@ -158,7 +170,8 @@ for (const row of rows) {
   const beganAtMs = performance.now();
   console.error(`${row.name}: ${row.title} ...`);
   try {
-    if (ROWS.includes(row) || CONSUME_ROWS.includes(row)) await runFault(row);
+    if (ROWS.includes(row) || MOVE_ROWS.includes(row) || CONSUME_ROWS.includes(row))
+      await runFault(row);
     else if (BRIDGE_ROWS.includes(row)) await runBridge(row);
     else await measure(row);
   } catch (error) {

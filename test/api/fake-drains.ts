@@ -12,6 +12,9 @@ const isActive = ({ state }: WireDrain): boolean => state === 'shedding' || stat
 export class FakeDrains {
   drains: WireDrain[] = [];
   sinceMs: number | undefined;
+  skipUntilMs = 0;
+  /** Whether no other node serves clients. */
+  isLast = false;
 
   takes(command: NodeCommand): command is DrainCommand {
     return isDrainCommand(command);
@@ -21,6 +24,7 @@ export class FakeDrains {
     switch (command.kind) {
       case 'start-drain': {
         if (this.drains.some(isActive)) return {};
+        if (this.isLast && command.request.evenIfLast !== true) return { isLast: true };
         const { id, kind, connectionsPerSecond = 200, keep = 0 } = command.request;
         const total = 10 - keep;
         const counts = { total, gone: 1, remaining: total - 1 };
@@ -43,6 +47,11 @@ export class FakeDrains {
         );
         return { found: found !== undefined };
       }
+      case 'drain-skip':
+        return { untilMs: this.skipUntilMs };
+      case 'set-drain-skip':
+        this.skipUntilMs = command.seconds * 1_000;
+        return { untilMs: this.skipUntilMs };
       case 'maintenance':
         return { sinceMs: this.sinceMs };
       case 'set-maintenance':

@@ -45,6 +45,19 @@ export interface DeviceOptions {
   readonly keepAliveMs: number;
   /** Whether it connects again when its connection ends. */
   readonly reconnects: boolean;
+  /** Topic of its will, if it has one. */
+  readonly will?: string | undefined;
+}
+
+/** The end of a connection, or of an attempt. */
+export interface Departure {
+  readonly atMs: number;
+  /** The reason code of DISCONNECT or CONNACK, or what the client did or saw. */
+  readonly why: string;
+  readonly port: number;
+  /** Where it was sent. */
+  readonly serverReference: string | undefined;
+  readonly wasConnected: boolean;
 }
 
 const hex = (reasonCode: number): string => `0x${reasonCode.toString(16)}`;
@@ -55,8 +68,7 @@ type State = 'idle' | 'connecting' | 'connected' | 'ended';
 export class Device implements Link {
   readonly options: DeviceOptions;
   connections = 0;
-  /** Why connections have ended: reason codes of DISCONNECT and CONNACK, or what the client did or saw. */
-  readonly ends: string[] = [];
+  readonly departures: Departure[] = [];
   #state: State = 'idle';
   #socket: Socket | undefined;
   #ports: readonly number[];
@@ -68,10 +80,21 @@ export class Device implements Link {
   #isCorked = false;
   #isFrozen = false;
   #endReason: string | undefined;
+  #serverReference: string | undefined;
 
   constructor(options: DeviceOptions) {
     this.options = options;
     this.#ports = options.ports;
+  }
+
+  /** Why connections have ended. */
+  get ends(): readonly string[] {
+    return this.departures.map(({ why }) => why);
+  }
+
+  /** Where it is connected, or connects next. */
+  get port(): number {
+    return this.#ports[this.#attempt % this.#ports.length] ?? 0;
   }
 
   get isConnected(): boolean {
@@ -153,8 +176,7 @@ export class Device implements Link {
 
   #connect(nowMs: number): void {
     const { version } = this.options;
-    const port = this.#ports[this.#attempt % this.#ports.length] ?? 0;
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
     const decoder = new PacketDecoder({ packetBytesMax: PACKET_BYTES_MAX });
     decoder.version = version;
     this.#socket = socket;
@@ -168,13 +190,16 @@ export class Device implements Link {
   }
 
   #sayHello(): void {
-    const { clientId, version, keepAliveMs } = this.options;
+    const { clientId, version, keepAliveMs, will } = this.options;
     this.send({
       kind: 'connect',
       version,
       clientId,
       cleanStart: false,
       keepAlive: Math.ceil(keepAliveMs / 1_000),
+      ...(will !== undefined && {
+        will: { topic: will, payload: Buffer.from('gone'), qos: 1, retain: false },
+      }),
       ...(version === 5 && {
         properties: { sessionExpiryInterval: SESSION_EXPIRY_S, receiveMaximum: RECEIVE_MAXIMUM },
       }),
@@ -192,15 +217,20 @@ export class Device implements Link {
   }
 
   #handle(packet: Packet): void {
-    if (packet.kind === 'disconnect') this.#endReason = hex(packet.reasonCode);
-    else if (this.#state === 'connected') this.options.role.received(this, packet);
+    if (packet.kind === 'disconnect') {
+      this.#endReason = hex(packet.reasonCode);
+      this.#serverReference = packet.properties?.serverReference;
+    } else if (this.#state === 'connected') this.options.role.received(this, packet);
     else if (packet.kind === 'connack' && packet.reasonCode === REASON.success) {
       this.#state = 'connected';
       this.connections += 1;
       this.#dueMs = this.#heardAtMs + this.options.keepAliveMs / 2;
       this.options.role.connected(this, packet);
     } else {
-      if (packet.kind === 'connack') this.#endReason = `refused ${hex(packet.reasonCode)}`;
+      if (packet.kind === 'connack') {
+        this.#endReason = `refused ${hex(packet.reasonCode)}`;
+        this.#serverReference = packet.properties?.serverReference;
+      }
       this.#socket?.destroy();
     }
   }
@@ -220,8 +250,16 @@ export class Device implements Link {
 
   #closed(socket: Socket): void {
     if (this.#socket !== socket) return;
-    this.ends.push(this.#endReason ?? (this.#state === 'connected' ? 'closed' : 'not connected'));
+    const wasConnected = this.#state === 'connected';
+    this.departures.push({
+      atMs: performance.now(),
+      why: this.#endReason ?? (wasConnected ? 'closed' : 'not connected'),
+      port: this.port,
+      serverReference: this.#serverReference,
+      wasConnected,
+    });
     this.#endReason = undefined;
+    this.#serverReference = undefined;
     this.#socket = undefined;
     if (!this.options.reconnects || this.#state === 'ended') {
       this.#state = 'ended';

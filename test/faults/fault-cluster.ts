@@ -28,6 +28,8 @@ export interface FaultClusterOptions {
   readonly redis?: 'always' | 'everysec' | 'sentinels';
   /** @defaultValue 3 */
   readonly nodes?: number;
+  /** How many of them, the last, are not started. @defaultValue 0 */
+  readonly late?: number;
 }
 
 /** Broker processes on a Redis of their own, and a supervisor that starts a node again that asks for it. */
@@ -65,7 +67,8 @@ export class FaultCluster {
       nodes.push(await Broker.prepare(scope, { ...settings, ...own }));
     }
     const cluster = new FaultCluster(redis, nodes, options);
-    await Promise.all(nodes.map((node) => cluster.start(node)));
+    const early = nodes.slice(0, nodes.length - (options.late ?? 0));
+    await Promise.all(early.map((node) => cluster.start(node)));
     return cluster;
   }
 
@@ -120,6 +123,12 @@ export class FaultCluster {
   async stop(node: Broker): Promise<void> {
     this.#ending.add(node);
     await node.stop();
+  }
+
+  /** SIGTERM. Resolves with the exit code. */
+  async end(node: Broker, deadlineMs: number): Promise<number | null> {
+    this.#ending.add(node);
+    return await node.child.stop(deadlineMs);
   }
 
   /** SIGSTOP. */

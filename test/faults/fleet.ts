@@ -39,6 +39,8 @@ export interface ClientOptions {
   readonly version: 4 | 5;
   /** @defaultValue true */
   readonly reconnects?: boolean | undefined;
+  /** Topic of its will. @defaultValue that of the plan for all, if there is one */
+  readonly will?: string | undefined;
 }
 
 /** Who is in a fleet. Every second publisher uses QoS 2, every second pair of clients MQTT 5. */
@@ -47,6 +49,10 @@ export interface FleetPlan {
   /** Indexes of the nodes to which publishers connect first, in turn. */
   readonly publisherHomes: readonly number[];
   readonly receivers: readonly ReceiverPlan[];
+  /** Below which topic each client has a will. @defaultValue none has one */
+  readonly wills?: string;
+  /** Silence after which clients give a connection up. @defaultValue five seconds */
+  readonly keepAliveMs?: number;
 }
 
 /** How a fleet is made. */
@@ -102,6 +108,11 @@ export class Fleet {
     };
   }
 
+  /** All clients, in the order in which they were made. */
+  get devices(): readonly Device[] {
+    return this.#devices;
+  }
+
   /** Sessions that the broker did not know when their client came back. */
   get sessionsLost(): number {
     const clients = [...this.publishers, ...this.subscribers.map(({ receiver }) => receiver)];
@@ -131,7 +142,11 @@ export class Fleet {
   }
 
   /** Makes a client that connects at the next tick. */
-  addDevice(clientId: string, { role, home, version, reconnects = true }: ClientOptions): Device {
+  addDevice(
+    clientId: string,
+    { role, home, version, reconnects = true, ...more }: ClientOptions,
+  ): Device {
+    const { wills, keepAliveMs = KEEP_ALIVE_MS } = this.#options.plan;
     const device = new Device({
       clientId,
       role,
@@ -139,7 +154,8 @@ export class Fleet {
       reconnects,
       ports: this.portsFrom(home),
       random: this.#options.random,
-      keepAliveMs: KEEP_ALIVE_MS,
+      keepAliveMs,
+      will: more.will ?? (wills && `${wills}/${clientId}`),
     });
     this.#devices.push(device);
     return device;

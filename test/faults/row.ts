@@ -12,10 +12,14 @@ export interface RowOptions {
   readonly rate: number;
   readonly seed: number;
   readonly leaseMs: number;
+  /** Clients of a row about moving them. @defaultValue that of the row */
+  readonly clients?: number | undefined;
 }
 
 /** What a row has at hand while the load runs. */
 export interface RowRun {
+  /** Holds what the row opens besides. */
+  readonly scope: Scope;
   readonly options: RowOptions;
   readonly cluster: FaultCluster;
   readonly fleet: Fleet;
@@ -32,8 +36,12 @@ export interface RowRun {
 export interface Row {
   readonly name: string;
   readonly title: string;
-  readonly plan: FleetPlan;
+  readonly plan: FleetPlan | ((options: RowOptions) => FleetPlan);
   readonly settings?: Settings;
+  /** Nodes at the end that the row starts itself. @defaultValue 0 */
+  readonly late?: number;
+  /** Where clients connect. @defaultValue the nodes' own ports */
+  readonly ports?: (cluster: FaultCluster, scope: Scope) => Promise<readonly number[]>;
   readonly redis?: FaultClusterOptions['redis'];
   /** Applies the fault while the load runs, which goes on until it is done. */
   readonly inject: (run: RowRun) => Promise<void>;
@@ -70,14 +78,17 @@ export async function runRow(scope: Scope, row: Row, options: RowOptions): Promi
   const random = seededRandom(options.seed);
   const cluster = await FaultCluster.start(scope, {
     ...(row.redis && { redis: row.redis }),
+    ...(row.late !== undefined && { late: row.late }),
     settings: { ...QUEUES, REDIS_LEASE_MS: leaseMs, ...row.settings },
   });
-  const fleet = new Fleet({ plan: row.plan, ports: cluster.ports, rate, random });
+  const plan = typeof row.plan === 'function' ? row.plan(options) : row.plan;
+  const ports = (await row.ports?.(cluster, scope)) ?? cluster.ports;
+  const fleet = new Fleet({ plan, ports, rate, random });
   scope.add(() => fleet.close());
   await fleet.start();
   fleet.load();
   await delay(WARM_UP_MS);
-  const run = rowRun({ options, cluster, fleet, random });
+  const run = rowRun({ scope, options, cluster, fleet, random });
   const injected = row.inject(run).catch((error: unknown) => run.failures.push(String(error)));
   await Promise.all([delay(seconds * 1_000), injected]);
   await fleet.drain(QUIET_MS + leaseMs);
@@ -92,7 +103,7 @@ export function holds(result: RowResult): boolean {
   return lost + qos2Duplicated + phantoms + unanswered + failures.length === 0;
 }
 
-function rowRun(parts: Pick<RowRun, 'options' | 'cluster' | 'fleet' | 'random'>): RowRun {
+function rowRun(parts: Pick<RowRun, 'scope' | 'options' | 'cluster' | 'fleet' | 'random'>): RowRun {
   const { options, random } = parts;
   return { ...parts, notes: {}, failures: [], moment: momentsOf(options.seconds, random) };
 }

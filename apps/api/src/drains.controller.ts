@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
+  DrainAnswers,
   DrainReply,
+  DrainSkipView,
   Input,
   List,
   MaintenanceView,
@@ -40,15 +42,12 @@ export class DrainsController {
       waitSeconds: body.wait_health_check_seconds,
       serverReference: body.server_reference,
       deadlineSeconds: body.deadline_seconds,
+      evenIfLast: body.even_if_last,
     } as const;
     const command = { kind: 'start-drain', request } as const;
-    const { drain } = await this.cluster.inquire().askNode(path.node_id, command, true);
-    if (drain === undefined) {
-      throw new ProblemError(
-        'conflict',
-        'The node is draining or being rebalanced; stop that first',
-      );
-    }
+    const answer = await this.cluster.inquire().askNode(path.node_id, command, true);
+    const { drain } = answer;
+    if (drain === undefined) throw new ProblemError('conflict', whyNot(answer));
     void reply.header('location', `/api/v1/nodes/${encodeURIComponent(path.node_id)}/drains`);
     return presentDrain(path.node_id, drain);
   }
@@ -66,6 +65,30 @@ export class DrainsController {
     const command = { kind: 'stop-drain', of: 'drain' } as const;
     const { found } = await this.cluster.inquire().askNode(path.node_id, command, true);
     if (!found) throw new ProblemError('not-found', 'The node is not being drained');
+  }
+
+  @Route('getDrainSkip')
+  async skip(): Promise<DrainSkipView> {
+    const inquiry = this.cluster.inquire();
+    const command = { kind: 'drain-skip' } as const;
+    return presentSkip(await inquiry.askSome(await inquiry.nodes(), command));
+  }
+
+  @Route('setDrainSkip')
+  async setSkip(@Checked() { body }: Input<'setDrainSkip'>): Promise<DrainSkipView> {
+    const inquiry = this.cluster.inquire();
+    const command = { kind: 'set-drain-skip', seconds: body.seconds } as const;
+    return presentSkip(await inquiry.askSome(await inquiry.nodes(), command));
+  }
+
+  @Route('clearDrainSkip')
+  async clearSkip(): Promise<void> {
+    const inquiry = this.cluster.inquire();
+    const command = { kind: 'set-drain-skip', seconds: 0 } as const;
+    const { unavailable } = await inquiry.askAll(await inquiry.nodes(), command);
+    if (unavailable.length === 0) return;
+    const silent = unavailable.join(', ');
+    throw new ProblemError('node-unavailable', `Unknown what these nodes do: ${silent}`);
   }
 
   @Route('getMaintenance')
@@ -164,6 +187,12 @@ export class DrainsController {
   }
 }
 
+function whyNot({ isLast }: DrainAnswers['start-drain']): string {
+  return isLast === true
+    ? 'No other node serves clients, so those of this one could go nowhere: start or undrain one first, or send even_if_last'
+    : 'The node is draining or being rebalanced; stop that first';
+}
+
 /** @throws ProblemError when one of the wanted nodes is not there. */
 function membersOf(
   nodes: readonly WireNode[],
@@ -222,6 +251,22 @@ function presentDrain(node: string, drain: WireDrain): DrainReply {
     ended_at: endedAtMs === undefined ? null : new Date(endedAtMs).toISOString(),
     detail: drain.detail ?? null,
   };
+}
+
+function presentSkip({
+  answered,
+  unavailable,
+}: {
+  readonly answered: readonly {
+    readonly node: WireNode;
+    readonly answer: DrainAnswers['drain-skip'];
+  }[];
+  readonly unavailable: readonly string[];
+}): DrainSkipView {
+  const nodes = answered.map(({ node, answer: { untilMs = 0 } }) => {
+    return { node: node.nodeId, until: untilMs > 0 ? new Date(untilMs).toISOString() : null };
+  });
+  return { nodes, meta: metaOf(unavailable) };
 }
 
 function presentMaintenance(node: string, sinceMs: number | undefined): MaintenanceView {

@@ -27,6 +27,8 @@ describe('drains of two nodes', () => {
     for (const each of nodes) {
       each.frozen = false;
       each.drains.drains = [];
+      each.drains.isLast = false;
+      each.drains.skipUntilMs = 0;
     }
   });
 
@@ -60,6 +62,52 @@ describe('drains of two nodes', () => {
       code: 'node-unavailable',
       detail: expect.stringContaining('unknown'),
     });
+  });
+
+  it('drains the last node that serves clients only if that is meant', async () => {
+    const path = '/api/v1/nodes/n1/drains';
+    nodes[0].drains.isLast = true;
+    const refused = await operate(api, 'startDrain', { path, json: {} });
+    expect(refused.body).toMatchObject({
+      ...{ status: 409, code: 'conflict' },
+      detail: expect.stringContaining('even_if_last'),
+    });
+    const meant = await operate(api, 'startDrain', { path, json: { even_if_last: true } });
+    expect(meant.status).toBe(202);
+  });
+
+  it('lets nodes end without a drain for some time, and tells which did not hear it', async () => {
+    const none = [
+      { node: 'n1', until: null },
+      { node: 'n2', until: null },
+    ];
+    expect((await operate(api, 'getDrainSkip')).body).toMatchObject({ nodes: none });
+    const set = await operate(api, 'setDrainSkip', { json: { seconds: 60 } });
+    const until = '1970-01-01T00:01:00.000Z';
+    expect([set.status, set.body]).toMatchObject([
+      200,
+      {
+        nodes: [
+          { node: 'n1', until },
+          { node: 'n2', until },
+        ],
+        meta: { partial: false },
+      },
+    ]);
+    expect((await operate(api, 'clearDrainSkip')).status).toBe(204);
+    expect((await operate(api, 'getDrainSkip')).body).toMatchObject({ nodes: none });
+    for (const seconds of [0, 3_601, 'long']) {
+      const { body } = await operate(api, 'setDrainSkip', { json: { seconds } });
+      expect(body).toMatchObject({ errors: [{ pointer: '/seconds' }] });
+    }
+    nodes[1].frozen = true;
+    const partly = await operate(api, 'setDrainSkip', { json: { seconds: 60 } });
+    expect(partly.body).toMatchObject({
+      nodes: [{ node: 'n1', until }],
+      meta: { partial: true, unavailable_nodes: ['n2'] },
+    });
+    const unclear = await operate(api, 'clearDrainSkip');
+    expect(unclear.body).toMatchObject({ status: 503, code: 'node-unavailable' });
   });
 
   it('keeps a node from new clients', async () => {

@@ -192,11 +192,11 @@ export class BrokerProcess {
     const wasServing = readiness.phase === 'serving';
     readiness.phase = 'draining';
     if (!wasServing) return { listeners: listeners.close() };
-    const { lameDuckSeconds: waitSeconds } = config.drain;
-    drain.start({ kind: 'shutdown', waitSeconds });
-    if (waitSeconds > 0) {
-      log.info('lame-duck', { seconds: waitSeconds });
-      await Promise.race([delay(waitSeconds * 1_000, undefined, { ref: false }), this.#hurried]);
+    drain.start({ kind: 'shutdown', waitSeconds: config.drain.lameDuckSeconds });
+    const { waitMs } = drain;
+    if (waitMs > 0) {
+      log.info('lame-duck', { seconds: waitMs / 1_000 });
+      await Promise.race([delay(waitMs, undefined, { ref: false }), this.#hurried]);
     }
     const closed = listeners.close();
     await drain.idle();

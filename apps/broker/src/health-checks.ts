@@ -1,10 +1,8 @@
 import type { WireHealthCheck } from '#libs/api-contracts';
-import type { NodeGauges, NodeInfo } from '#libs/broker-ports';
+import type { NodeInfo } from '#libs/broker-ports';
+import { ListenerRoom } from './listener-room.ts';
 import type { Listener } from './listeners/listener.ts';
 import type { ListenerView } from './listeners/listener-set.ts';
-
-/** A listener is full from this share of its bound on. */
-const FULL_SHARE = 0.95;
 
 /** What health checks look at. */
 export interface HealthCheckParts {
@@ -23,7 +21,8 @@ export interface HealthCheckParts {
   }[];
   readonly nodes: () => readonly NodeInfo[];
   readonly isCurrent: () => boolean;
-  readonly gauges: () => Pick<NodeGauges, 'connections'>;
+  /** Open now, by listener. */
+  readonly connections: () => ReadonlyMap<string, number>;
   readonly nowMs: () => number;
 }
 
@@ -96,15 +95,9 @@ export class HealthChecks {
   }
 
   #connections(): WireHealthCheck {
-    const counts = new Map<string, number>();
-    for (const { listener, count } of this.#parts.gauges().connections) {
-      counts.set(listener, (counts.get(listener) ?? 0) + count);
-    }
-    const faults = this.#parts.listeners.views().flatMap(({ name, connectionsMax }) => {
-      const count = counts.get(name) ?? 0;
-      const isFull = count >= connectionsMax * FULL_SHARE;
-      return isFull ? [`${name}: ${String(count)} of ${String(connectionsMax)} connections`] : [];
-    });
+    const { listeners, connections: counts } = this.#parts;
+    // One of its own, so that who looks does not move what the probe remembers.
+    const faults = new ListenerRoom({ views: () => listeners.views(), counts }).full();
     return checkOf('below-connection-limit', faults, 'there is room for more connections');
   }
 }

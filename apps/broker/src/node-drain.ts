@@ -29,7 +29,12 @@ export interface DrainRequest {
   readonly id?: string | undefined;
   /** Nodes without which it goes no further. */
   readonly needs?: readonly string[] | undefined;
+  /** Whether to begin although no other node serves clients. @defaultValue false */
+  readonly evenIfLast?: boolean | undefined;
 }
+
+/** What came of a wish to begin: it has begun, another one is under way, or no other node serves clients. */
+export type DrainStart = 'begun' | 'busy' | 'last';
 
 /** How far a drain is. `drained`: nobody is left, and clients that come are turned away. */
 export type DrainState =
@@ -54,6 +59,7 @@ export interface DrainView {
 export interface NodeDrainParts {
   readonly settings: Config['drain'];
   readonly serverReference: string | undefined;
+  readonly nodeId: string;
   readonly node: Pick<BrokerNode, 'shed' | 'turnAway' | 'admin'>;
   readonly bus: Pick<ClusterBus, 'setState' | 'nodes'>;
   readonly readiness: Readiness;
@@ -81,14 +87,20 @@ class Drain {
   shedding: Shedding | undefined;
   readonly startedAtMs: number;
   readonly connectionsPerSecond: number;
+  /** When all have to have gone; Infinity for no such time. */
+  readonly untilMs: number;
   /** When the present state is over, where time decides. */
   nextAtMs: number;
 
-  constructor(request: DrainRequest, connectionsPerSecond: number, nowMs: number) {
+  constructor(
+    request: DrainRequest,
+    times: Pick<Drain, 'connectionsPerSecond' | 'startedAtMs' | 'untilMs' | 'nextAtMs'>,
+  ) {
     this.request = request;
-    this.connectionsPerSecond = connectionsPerSecond;
-    this.startedAtMs = nowMs;
-    this.nextAtMs = nowMs + (request.waitSeconds ?? 0) * 1_000;
+    this.connectionsPerSecond = times.connectionsPerSecond;
+    this.startedAtMs = times.startedAtMs;
+    this.untilMs = times.untilMs;
+    this.nextAtMs = times.nextAtMs;
   }
 
   get view(): DrainView {
@@ -116,9 +128,27 @@ export class NodeDrain {
   #past: readonly Drain[] = [];
   #timer: NodeJS.Timeout | undefined;
   #waiting: (() => void)[] = [];
+  #skipUntilMs = 0;
 
   constructor(parts: NodeDrainParts) {
     this.#parts = parts;
+  }
+
+  /** Until when the process, if it is to end, does so without sending clients away at a rate; 0 if it does not. */
+  get skipUntilMs(): number {
+    return this.#skipUntilMs > this.#parts.nowMs() ? this.#skipUntilMs : 0;
+  }
+
+  /** Clients are sent away all at once, and nothing is waited for, when the process is to end before that; 0 takes it back. */
+  set skipUntilMs(untilMs: number) {
+    this.#skipUntilMs = untilMs;
+  }
+
+  /** How long it is from now until the first client goes. */
+  get waitMs(): number {
+    const drain = this.#drain;
+    if (drain?.state !== 'waiting') return 0;
+    return Math.max(0, drain.nextAtMs - this.#parts.nowMs());
   }
 
   /** The present one, or the latest. */
@@ -137,20 +167,25 @@ export class NodeDrain {
     return this.#drain !== undefined && !ENDED.has(this.#drain.state);
   }
 
-  /** Begins to send clients away; false when another drain is under way. The end of the process goes before all others. */
-  start(request: DrainRequest): boolean {
-    if (this.isActive && request.kind !== 'shutdown') return false;
-    const { nowMs, log } = this.#parts;
-    const drain = new Drain(request, this.#rateFor(request), nowMs());
-    if (this.#drain !== undefined) this.#past = [this.#drain, ...this.#past].slice(0, PAST_MAX);
+  /** Begins to send clients away. The end of the process goes before all others, and asks for no other node. */
+  start(request: DrainRequest): DrainStart {
+    const isEnd = request.kind === 'shutdown';
+    if (this.isActive && !isEnd) return 'busy';
+    if (request.kind === 'drain' && request.evenIfLast !== true && this.#isLast()) return 'last';
+    const drain = this.#begun(request);
+    if (this.#drain !== undefined) {
+      this.#replace(this.#drain);
+      this.#past = [this.#drain, ...this.#past].slice(0, PAST_MAX);
+    }
     this.#drain = drain;
-    this.#mark(request.kind);
+    this.#mark(request);
     const { connectionsPerSecond } = drain;
-    log.info('drain-started', { kind: request.kind, connectionsPerSecond });
+    this.#parts.log.info('drain-started', { kind: request.kind, connectionsPerSecond });
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#step(drain), STEP_MS).unref();
     this.#step(drain);
-    return true;
+    if (isEnd && this.skipUntilMs > 0) this.hurry();
+    return 'begun';
   }
 
   /** How long it takes to send everybody away who is here, where no deadline is set. */
@@ -191,6 +226,54 @@ export class NodeDrain {
     return Math.max(RATE_LEAST, Math.ceil((connections - keep) / settings.durationSeconds));
   }
 
+  #begun(request: DrainRequest): Drain {
+    const { settings } = this.#parts;
+    const startedAtMs = this.#parts.nowMs();
+    const { kind, deadlineSeconds = settings.deadlineSeconds } = request;
+    // A deadline is that of a node which is to be emptied: who balances has time.
+    const isBound = deadlineSeconds > 0 && (kind === 'drain' || kind === 'shutdown');
+    const spanMs = isBound ? deadlineSeconds * 1_000 : Infinity;
+    const waitMs = this.#waitMsOf(request, startedAtMs);
+    return new Drain(request, {
+      connectionsPerSecond: this.#rateFor(request),
+      startedAtMs,
+      untilMs: startedAtMs + spanMs,
+      // Whoever has to be quick does not spend most of the time waiting.
+      nextAtMs: startedAtMs + Math.min(waitMs, spanMs / 2),
+    });
+  }
+
+  /** Balancers know a node that has been kept from new clients: its end need not tell them again. */
+  #waitMsOf({ kind, waitSeconds = 0 }: DrainRequest, nowMs: number): number {
+    if (kind !== 'shutdown') return waitSeconds * 1_000;
+    const isDraining = this.isActive && this.#drain?.request.kind === 'drain';
+    const sinceMs = Math.min(
+      isDraining ? (this.#drain?.startedAtMs ?? nowMs) : nowMs,
+      this.#parts.readiness.maintenanceSinceMs ?? nowMs,
+    );
+    return Math.max(0, waitSeconds * 1_000 - (nowMs - sinceMs));
+  }
+
+  /** Whether clients that are sent away could go nowhere. */
+  #isLast(): boolean {
+    const { bus, nodeId } = this.#parts;
+    return !bus.nodes().some((node) => node.nodeId !== nodeId && node.state === 'alive');
+  }
+
+  /** The end of the process goes on where another drain was. */
+  #replace(drain: Drain): void {
+    if (ENDED.has(drain.state)) return;
+    drain.state = drain.state === 'drained' ? 'completed' : 'stopped';
+    drain.detail = drain.state === 'stopped' ? 'the node ends' : undefined;
+    drain.endedAtMs = this.#parts.nowMs();
+    drain.shedding?.release();
+  }
+
+  #referenceOf({ serverReference }: DrainRequest): string | undefined {
+    const { settings, serverReference: own } = this.#parts;
+    return serverReference ?? settings.serverReference ?? own;
+  }
+
   #step(drain: Drain): void {
     const { nowMs, meter } = this.#parts;
     if (drain !== this.#drain) return;
@@ -206,16 +289,15 @@ export class NodeDrain {
   }
 
   #beginToShed(drain: Drain): void {
-    const { settings, serverReference, node, nowMs } = this.#parts;
-    const { request, connectionsPerSecond } = drain;
-    const { deadlineSeconds = settings.deadlineSeconds } = request;
+    const { settings, node, nowMs } = this.#parts;
+    const { request, connectionsPerSecond, untilMs } = drain;
     drain.state = 'shedding';
     drain.shedding = node.shed({
       connectionsPerSecond,
       keep: request.keep ?? 0,
       listener: request.listener,
-      serverReference: request.serverReference ?? settings.serverReference ?? serverReference,
-      untilMs: deadlineSeconds === 0 ? Infinity : drain.startedAtMs + deadlineSeconds * 1_000,
+      serverReference: this.#referenceOf(request),
+      untilMs,
       willHoldSeconds: settings.willHoldSeconds,
       reason: REASONS[request.kind],
     });
@@ -260,10 +342,11 @@ export class NodeDrain {
   }
 
   /** Tells everybody whether clients are to come here. */
-  #mark(kind: DrainRequest['kind'] | undefined): void {
+  #mark(request: DrainRequest | undefined): void {
     const { node, readiness, meter, bus, log } = this.#parts;
+    const kind = request?.kind;
     const turnsAway = kind === 'drain' || kind === 'shutdown';
-    node.turnAway(turnsAway);
+    node.turnAway(turnsAway, request && this.#referenceOf(request));
     readiness.drain = kind === 'listener' ? undefined : kind;
     meter.draining(kind === undefined || kind === 'listener' ? undefined : 0);
     // The API shows it; nothing depends on it, so a Redis that is away holds up nothing.

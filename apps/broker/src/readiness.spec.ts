@@ -7,6 +7,7 @@ let nowMs: number;
 let overload: { level: number };
 let bus: { ready?: boolean };
 let stores: { ready: boolean };
+let full: string[];
 let readiness: Readiness;
 
 beforeEach(() => {
@@ -14,13 +15,27 @@ beforeEach(() => {
   overload = { level: 0 };
   bus = { ready: true };
   stores = { ready: true };
-  readiness = new Readiness({ overload, bus, stores, graceMs: GRACE_MS, monotonicMs: () => nowMs });
+  full = [];
+  const room = { full: () => full };
+  readiness = new Readiness({
+    overload,
+    room,
+    bus,
+    stores,
+    graceMs: GRACE_MS,
+    monotonicMs: () => nowMs,
+  });
   readiness.phase = 'serving';
 });
 
 describe('Readiness', () => {
   it('has nothing against a node that serves', () => {
-    expect(readiness.checks()).toEqual({ node: 'ok', overload: 'ok', redis: 'ok' });
+    expect(readiness.checks()).toEqual({
+      node: 'ok',
+      overload: 'ok',
+      connections: 'ok',
+      redis: 'ok',
+    });
     expect(readiness.obstacles).toEqual([]);
   });
 
@@ -28,6 +43,10 @@ describe('Readiness', () => {
     ['node: starting', () => (readiness.phase = 'starting')],
     ['node: draining', () => (readiness.phase = 'draining')],
     ['overload: level 2', () => (overload.level = 2)],
+    [
+      'connections: full, tcp: 95 of 100 connections',
+      () => full.push('tcp: 95 of 100 connections'),
+    ],
     ['drain: api', () => (readiness.drain = 'api')],
     ['maintenance: on', () => (readiness.maintenanceSinceMs = 1)],
   ])('keeps clients away: %s', (obstacle, happens) => {
@@ -56,6 +75,6 @@ describe('Readiness', () => {
     delete bus.ready;
     stores.ready = false;
 
-    expect(readiness.checks()).toEqual({ node: 'ok', overload: 'ok' });
+    expect(readiness.checks()).toEqual({ node: 'ok', overload: 'ok', connections: 'ok' });
   });
 });

@@ -8,6 +8,8 @@ export interface ReadinessParts {
   readonly overload: { readonly level: number };
   readonly bus: { readonly ready?: boolean };
   readonly stores: { readonly ready: boolean };
+  /** The listeners that have no room, if that counts. */
+  readonly room?: { full(): readonly string[] } | undefined;
   /** How long Redis may be away until clients had better go elsewhere. */
   readonly graceMs: number;
   /** Milliseconds that only grow. */
@@ -48,11 +50,18 @@ export class Readiness {
     const load = overload.level === 0 ? 'ok' : `level ${String(overload.level)}`;
     const own = {
       ...{ node, overload: load },
+      ...this.#connections(),
       ...(this.drain !== undefined && { drain: this.drain }),
       ...(this.maintenanceSinceMs !== undefined && { maintenance: 'on' }),
     };
     if (!this.hasRedis) return own;
     return { ...own, redis: this.#redis() };
+  }
+
+  #connections(): Health {
+    const full = this.#parts.room?.full();
+    if (full === undefined) return {};
+    return { connections: full.length === 0 ? 'ok' : `full, ${full.join('; ')}` };
   }
 
   #redis(): string {

@@ -29,6 +29,8 @@ export interface WireDrainRequest {
   readonly keep?: number | undefined;
   /** Nodes without which it goes no further. */
   readonly needs?: readonly string[] | undefined;
+  /** Whether to begin although no other node serves clients. */
+  readonly evenIfLast?: boolean | undefined;
 }
 
 /** What the API asks of a node about sending its clients away. */
@@ -38,6 +40,9 @@ export type DrainCommand =
   | { readonly kind: 'drains' }
   /** Only one with this id, if it is given. */
   | { readonly kind: 'stop-drain'; readonly of: 'drain' | 'rebalance'; readonly id?: string }
+  | { readonly kind: 'drain-skip' }
+  /** For so long from now on; 0 takes it back. */
+  | { readonly kind: 'set-drain-skip'; readonly seconds: number }
   | { readonly kind: 'maintenance' }
   | { readonly kind: 'set-maintenance'; readonly on: boolean };
 
@@ -45,6 +50,8 @@ const DRAIN_KINDS: ReadonlySet<string> = new Set<DrainCommand['kind']>([
   'start-drain',
   'drains',
   'stop-drain',
+  'drain-skip',
+  'set-drain-skip',
   'maintenance',
   'set-maintenance',
 ]);
@@ -56,10 +63,15 @@ export function isDrainCommand(command: { readonly kind: string }): command is D
 
 /** The answers by kind of command. */
 export interface DrainAnswers {
-  /** Undefined when another one is under way. */
-  readonly 'start-drain': { readonly drain?: WireDrain | undefined };
+  /** Undefined when another one is under way, or no other node serves clients. */
+  readonly 'start-drain': {
+    readonly drain?: WireDrain | undefined;
+    readonly isLast?: boolean | undefined;
+  };
   readonly drains: { readonly drains: readonly WireDrain[] };
   readonly 'stop-drain': { readonly found: boolean };
+  readonly 'drain-skip': { readonly untilMs?: number | undefined };
+  readonly 'set-drain-skip': { readonly untilMs?: number | undefined };
   readonly maintenance: { readonly sinceMs?: number | undefined };
   readonly 'set-maintenance': { readonly sinceMs?: number | undefined };
 }

@@ -57,6 +57,10 @@ export const drainCreateSchema = named(
     )
       .min(1)
       .optional(),
+    even_if_last: z
+      .boolean()
+      .default(false)
+      .describe('Begins although no other node serves clients: those sent away can go nowhere.'),
   }),
 );
 
@@ -74,6 +78,22 @@ export const maintenanceSchema = named(
 
 /** Whether a node is kept from new clients. */
 export type MaintenanceView = z.infer<typeof maintenanceSchema>;
+
+const untilSchema = timestampSchema
+  .nullable()
+  .describe('Until when it ends without a drain, if asked to end; null if it drains first.');
+
+/** Which nodes would end without a drain, as replies have it. */
+export const drainSkipSchema = named(
+  'DrainSkip',
+  z.object({
+    nodes: z.array(z.object({ node: z.string(), until: untilSchema })),
+    meta: metaSchema,
+  }),
+);
+
+/** Which nodes would end without a drain. */
+export type DrainSkipView = z.infer<typeof drainSkipSchema>;
 
 /** What is asked of a rebalance. */
 export const rebalanceCreateSchema = named(
@@ -157,6 +177,10 @@ const exampleProgress = {
 };
 const exampleDrain = { node: 'node-1', ...exampleProgress };
 const exampleMeta = { partial: false, unavailable_nodes: [] };
+const exampleSkip = {
+  nodes: [{ node: 'node-1', until: '2026-01-02T03:09:05.678Z' }],
+  meta: exampleMeta,
+};
 const exampleRun = { id: 'r-1', state: 'running', nodes: [exampleDrain] };
 const rebalancePath = z.strictObject({ rebalance_id: z.string().min(1).max(64) });
 const path = { node_id: 'node-1' };
@@ -164,6 +188,12 @@ const path = { node_id: 'node-1' };
 const ofNode = {
   tag: 'Drains',
   pathParameters: nodePath,
+  query: z.strictObject({}),
+} as const;
+
+const ofCluster = {
+  tag: 'Drains',
+  path: '/api/v1/cluster/drain-skip',
   query: z.strictObject({}),
 } as const;
 
@@ -175,7 +205,7 @@ export const DRAIN_OPERATIONS = {
     path: '/api/v1/nodes/{node_id}/drains',
     summary: 'Drain a node',
     description:
-      'Sends its clients to other nodes at a rate, idle ones first; each may take two seconds to end its handshakes. New clients are told to go elsewhere, and the node is not ready, until the drain is stopped or the node starts anew. Wills of clients that come back elsewhere in time are not published.',
+      'Sends its clients to other nodes at a rate, idle ones first; each may take two seconds to end its handshakes. The last node that serves clients is drained only with `even_if_last`. New clients are told to go elsewhere, and the node is not ready, until the drain is stopped or the node starts anew. Wills of clients that come back elsewhere in time are not published.',
     scope: 'nodes:execute',
     body: drainCreateSchema,
     replies: {
@@ -209,6 +239,39 @@ export const DRAIN_OPERATIONS = {
     replies: { 204: { description: 'It has ended.' } },
     problems: ['not-found', 'node-unavailable'],
     example: { path },
+  },
+  getDrainSkip: {
+    ...ofCluster,
+    method: 'get',
+    summary: 'Show which nodes would end without a drain',
+    scope: 'nodes:read',
+    replies: { 200: { description: 'Each node.', schema: drainSkipSchema } },
+    problems: ['node-unavailable'],
+    example: { reply: exampleSkip },
+  },
+  setDrainSkip: {
+    ...ofCluster,
+    method: 'put',
+    summary: 'Let nodes end without a drain for some time',
+    description:
+      'A node that is asked to end (SIGTERM) within that time sends all clients away at once, without a lame-duck period, hands over what it has and ends: for a cluster that is to go as a whole. A node that starts later knows nothing of it.',
+    scope: 'nodes:execute',
+    body: named(
+      'DrainSkipChange',
+      z.strictObject({ seconds: seconds('From now on.', 3_600).min(1) }),
+    ),
+    replies: { 200: { description: 'Each node.', schema: drainSkipSchema } },
+    problems: ['node-unavailable'],
+    example: { body: { seconds: 300 }, reply: exampleSkip },
+  },
+  clearDrainSkip: {
+    ...ofCluster,
+    method: 'delete',
+    summary: 'Have nodes drain again before they end',
+    scope: 'nodes:execute',
+    replies: { 204: { description: 'All nodes do.' } },
+    problems: ['node-unavailable'],
+    example: {},
   },
   getMaintenance: {
     ...ofNode,

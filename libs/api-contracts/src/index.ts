@@ -50,11 +50,13 @@ export {
 export {
   drainCreateSchema,
   drainSchema,
+  drainSkipSchema,
   maintenanceSchema,
   rebalanceCreateSchema,
   rebalanceRunSchema,
   rebalanceSchema,
   type DrainReply,
+  type DrainSkipView,
   type MaintenanceView,
   type RebalanceRun,
   type RebalanceView,

@@ -232,9 +232,9 @@ export class BrokerNode implements SessionHost, HubHandler {
     return new Shedding(plan, this.#keeper.all(), this.nowMs());
   }
 
-  /** Whether clients that come are told to go elsewhere. */
-  turnAway(isOn: boolean): void {
-    this.#keeper.turnsAway = isOn;
+  /** Whether clients that come are told to go elsewhere. @param serverReference - where to; that of the node if absent. */
+  turnAway(isOn: boolean, serverReference?: string): void {
+    this.#keeper.elsewhere.turn(isOn, serverReference);
   }
 
   /** What a client may do, and which rule says so. */
@@ -244,7 +244,7 @@ export class BrokerNode implements SessionHost, HubHandler {
 
   /** Ends all connections with 0x8B, or 0x9C when clients can be sent elsewhere, and leaves the cluster; resolves when everything taken has been handed over. */
   async stop(): Promise<void> {
-    const canSendAway = this.#parts.serverReference !== undefined;
+    const canSendAway = this.#keeper.serverReference !== undefined;
     this.#router.seal();
     this.#keeper.closeAll(canSendAway ? REASON.useAnotherServer : REASON.serverShuttingDown);
     // No client is told any more what becomes of its messages: they are sent again.

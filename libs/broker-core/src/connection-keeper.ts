@@ -14,6 +14,7 @@ import { Bans, type NewBan } from './bans.ts';
 import { Connection } from './connection.ts';
 import { principalOf, setCredential } from './credential.ts';
 import { reasonNameOf } from './disconnect-reason.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { EndedSessions } from './ended-sessions.ts';
 import { Expulsion, candidateOf } from './expulsion.ts';
 import { hubClientOf, type ConnectionEnd } from './explanation.ts';
@@ -64,14 +65,12 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   readonly meter: NodeParts['meter'];
   readonly log: NodeParts['log'];
   readonly nowMs: () => number;
-  readonly serverReference: string | undefined;
   readonly tracing: Tracing | undefined;
+  readonly elsewhere: Elsewhere;
   /** Who may not connect; undefined when the node has no bans. */
   readonly bans: Bans | undefined;
   /** What bounds its clients besides the limits. */
   readonly bounds: Bounds;
-  /** Whether clients that come are told to go elsewhere. */
-  turnsAway = false;
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #wills: Wills;
@@ -116,8 +115,8 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     this.#flapping = host && parts.flapping && new Flapping(parts.flapping, host);
     this.log = parts.log;
     this.nowMs = parts.nowMs;
-    this.serverReference = parts.serverReference;
     this.tracing = parts.tracing;
+    this.elsewhere = new Elsewhere(parts.serverReference);
     this.#admission = new Admission(parts);
     this.#naming = new Naming(parts.topics.rewrite, parts.limits.topicLevelsMax);
     this.bounds = new Bounds(parts);
@@ -135,6 +134,10 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     this.#refusals = new RefusalLog(parts.log, parts.nowMs);
     const { storedUsers, log } = parts;
     this.#logins = storedUsers && new StoredLogins(storedUsers, own.guard, log);
+  }
+
+  get serverReference(): string | undefined {
+    return this.elsewhere.reference;
   }
 
   get pausesPublishers(): boolean {
@@ -160,10 +163,11 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   connect(connection: Connection, packet: ConnectPacket): void {
     connection.claimedId = packet.clientId;
     // Whoever is turned away costs no more than this.
-    if (this.turnsAway) return connection.refuse(this.#elsewhere(), 'the node is being drained');
+    const { isOn: turnsAway, reasonCode } = this.elsewhere;
+    if (turnsAway) return connection.refuse(reasonCode, 'the node is being drained');
     if (this.bounds.refusesClients) {
       this.meter.connectThrottled(connection.transport.listener);
-      return connection.refuse(this.#elsewhere(), BUSY);
+      return connection.refuse(reasonCode, BUSY);
     }
     const negotiation = negotiate(packet, this.limits, {
       rules: this.#parts.rulesOf(connection.transport.listener),
@@ -185,10 +189,6 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
       admitted: (own, identity) => this.#acquire(connection, own, identity),
       renewed: (identity) => this.#renewed(connection, identity),
     });
-  }
-
-  #elsewhere(): ReasonCode {
-    return this.serverReference === undefined ? REASON.serverBusy : REASON.useAnotherServer;
   }
 
   /** Nothing happens to a node without bans, or that was told of no bounds. */

@@ -31,6 +31,7 @@ import type { Router } from './router.ts';
 import { SessionAdminView } from './session-admin-view.ts';
 import type { SessionEntry, SessionHost } from './session-entry.ts';
 import { SessionListing, clientInfoOf } from './session-listing.ts';
+import type { ShedConnection } from './shedding.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Sessions } from './sessions.ts';
 import { sharedGroups, sharedMembers, type SharedGroupSource } from './shared-groups.ts';
@@ -43,7 +44,7 @@ export interface AdminViewHost {
   readonly router: Router;
   readonly subscriber: Subscriber;
   readonly node: Pick<SessionHost, 'load' | 'traffic'>;
-  readonly keeper: Pick<ConnectionKeeper, 'endSession'>;
+  readonly keeper: Pick<ConnectionKeeper, 'all' | 'endSession'>;
   readonly identify: (message: InjectedMessage, publisher: string) => Message;
   /** Publishes a message, as that of a client if one is given. */
   readonly publish: (message: Message, entry: SessionEntry | undefined, done: PublishDone) => void;
@@ -55,6 +56,7 @@ export class NodeAdminView implements NodeAdmin {
   readonly #parts: NodeParts;
   readonly #sessions: Sessions;
   readonly #listing: SessionListing;
+  readonly #connections: () => Iterable<ShedConnection>;
   readonly #router: Router;
   readonly #publish: AdminViewHost['publish'];
   readonly #identify: AdminViewHost['identify'];
@@ -66,6 +68,7 @@ export class NodeAdminView implements NodeAdmin {
     this.#parts = parts;
     this.#sessions = own.sessions;
     this.#listing = new SessionListing(own.sessions, parts.defer);
+    this.#connections = () => own.keeper.all();
     this.#router = own.router;
     this.sessions = new SessionAdminView(parts, own);
     this.#publish = own.publish;
@@ -99,6 +102,16 @@ export class NodeAdminView implements NodeAdmin {
       messagesReceived: counts.received,
       messagesSent: counts.sent,
     };
+  }
+
+  connectionsByListener(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { isConnected, transport } of this.#connections()) {
+      if (!isConnected) continue;
+      const { listener } = transport;
+      counts.set(listener, (counts.get(listener) ?? 0) + 1);
+    }
+    return counts;
   }
 
   nodes(): readonly NodeInfo[] {

@@ -113,6 +113,8 @@ export interface NodeStatus {
 export interface NodeAdmin {
   /** The state of this node. */
   status(): NodeStatus;
+  /** How many clients are connected now, by the name of the listener; one pass over connections. */
+  connectionsByListener(): ReadonlyMap<string, number>;
   /** The nodes as this one sees them. */
   nodes(): readonly NodeInfo[];
   /** A page of the clients of this node. */

@@ -62,6 +62,10 @@ const tls = section({
 const ops = section({
   host: host('Address of the ops port. Metrics and probes need no key: keep it private.'),
   port: port('Port of `/metrics` and `/healthz/live|ready|startup` of a node.', 9464),
+  unreadyWhenFull: flag(
+    'Whether the readiness probe tells that a listener has 95 % of its `connectionsMax` open, until it has less than 85 %. Off where one listener that is full must not keep clients of the others away.',
+    true,
+  ),
 });
 
 const commands = section({

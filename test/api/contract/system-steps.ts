@@ -77,6 +77,9 @@ export async function changeNodes({ steps, others, nodes }: ContractWorld): Prom
   await steps.take(['getMaintenance', 200], { path: node }, { enabled: true });
   await steps.take(['leaveMaintenance', 204], { path: node });
   await steps.take(['getMaintenance', 200], { path: node }, { enabled: false });
+  await steps.take(['setDrainSkip', 200], { body: { seconds: 1 } });
+  await steps.take(['clearDrainSkip', 204]);
+  await steps.take(['getDrainSkip', 200]);
   const drain = { path: node, body: { wait_health_check_seconds: 60 } };
   await steps.take(['startDrain', 202], drain);
   await steps.take(['startDrain', 409], drain);

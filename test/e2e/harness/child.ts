@@ -76,9 +76,9 @@ export class Child {
   }
 
   /** Asks it to end (SIGTERM); resolves with its exit code. */
-  stop(): Promise<number | null> {
+  stop(deadlineMs = END_DEADLINE_MS): Promise<number | null> {
     this.#process.kill('SIGTERM');
-    return this.exit();
+    return this.exit(deadlineMs);
   }
 
   /** SIGKILL; resolves when it is gone. */

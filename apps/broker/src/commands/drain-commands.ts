@@ -4,7 +4,7 @@ import type { Readiness } from '../readiness.ts';
 
 /** What commands on drains work on. */
 export interface DrainCommandsOptions {
-  readonly drain: Pick<NodeDrain, 'start' | 'stop' | 'view' | 'views'>;
+  readonly drain: Pick<NodeDrain, 'start' | 'stop' | 'view' | 'views' | 'skipUntilMs'>;
   readonly readiness: Pick<Readiness, 'maintenanceSinceMs'>;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
@@ -20,19 +20,30 @@ export class DrainCommands {
 
   /** Carries out a command of this group. */
   answer(command: DrainCommand): DrainAnswers[DrainCommand['kind']] {
-    const { drain, readiness } = this.#options;
+    const { drain, readiness, nowMs } = this.#options;
     switch (command.kind) {
       case 'start-drain':
-        return { drain: drain.start(command.request) ? drain.view : undefined };
+        return this.#start(command);
       case 'drains':
         return { drains: drain.views };
       case 'stop-drain':
         return this.#stop(command);
+      case 'drain-skip':
+        return { untilMs: drain.skipUntilMs };
+      case 'set-drain-skip':
+        drain.skipUntilMs = command.seconds === 0 ? 0 : nowMs() + command.seconds * 1_000;
+        return { untilMs: drain.skipUntilMs };
       case 'maintenance':
         return { sinceMs: readiness.maintenanceSinceMs };
       case 'set-maintenance':
         return this.#setMaintenance(command.on);
     }
+  }
+
+  #start({ request }: CommandOf<'start-drain'>): DrainAnswers['start-drain'] {
+    const { drain } = this.#options;
+    const start = drain.start(request);
+    return start === 'begun' ? { drain: drain.view } : { isLast: start === 'last' };
   }
 
   #stop({ of, id }: CommandOf<'stop-drain'>): DrainAnswers['stop-drain'] {

@@ -68,6 +68,10 @@ class FakeAdmin implements NodeAdmin {
     };
   }
 
+  connectionsByListener() {
+    return new Map<string, number>();
+  }
+
   nodes() {
     return [info];
   }

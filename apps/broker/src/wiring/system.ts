@@ -38,7 +38,7 @@ export function openSystem(...inputs: Inputs): SystemCommands {
     },
     nodes: () => bus.nodes(),
     isCurrent: () => bus.isCurrent,
-    gauges: () => node.gauges(),
+    connections: () => node.admin.connectionsByListener(),
     nowMs: Date.now,
   });
   return new SystemCommands({
@@ -54,7 +54,7 @@ type DrainInputs = [Config, Log, PromMeter, ClusterBus, BrokerNode, Readiness];
 export function openDrain(...[config, log, meter, bus, node, readiness]: DrainInputs): NodeDrain {
   const { drain: settings, node: own } = config;
   const { serverReference } = own;
-  const parts = { settings, serverReference, node, bus, readiness, meter, log };
+  const parts = { settings, serverReference, nodeId: own.id, node, bus, readiness, meter, log };
   return new NodeDrain({ ...parts, nowMs: Date.now });
 }
 

@@ -13,6 +13,9 @@ const wait = {
   description: 'How long the node is not ready before the first client goes.',
 } as const;
 
+/** How long a cluster may take from the wish to end it to the signals of its nodes. */
+const SKIP_SECONDS = 300;
+
 /** Clients that are sent away from nodes, or kept away. */
 export const DRAIN_COMMANDS: readonly Command[] = [
   {
@@ -27,11 +30,16 @@ export const DRAIN_COMMANDS: readonly Command[] = [
         value: 'HOSTS',
         description: 'Where MQTT 5 clients are sent.',
       },
+      'even-if-last': {
+        type: 'boolean',
+        description: 'Also when no other node serves clients.',
+      },
     },
     body: ({ options }) => ({
       ...common(options),
       ...given('deadline_seconds', numberOption(options, 'deadline')),
       ...given('server_reference', textOption(options, 'server-reference')),
+      ...(options['even-if-last'] === true && { even_if_last: true }),
     }),
     examples: ['skein drain start node-1 --rate 200', 'skein drain start node-1 --deadline 60'],
   },
@@ -45,6 +53,30 @@ export const DRAIN_COMMANDS: readonly Command[] = [
     operation: 'DELETE /api/v1/nodes/{}/drains',
     done: 'stopped',
     examples: ['skein drain stop node-1'],
+  },
+  {
+    words: 'drain skip',
+    operation: 'PUT /api/v1/cluster/drain-skip',
+    options: {
+      seconds: {
+        type: 'string',
+        value: 'N',
+        description: 'How long nodes that are asked to end do so without a drain; 300 if absent.',
+      },
+    },
+    body: ({ options }) => ({ seconds: numberOption(options, 'seconds') ?? SKIP_SECONDS }),
+    examples: ['skein drain skip', 'skein drain skip --seconds 60'],
+  },
+  {
+    words: 'drain skipped',
+    operation: 'GET /api/v1/cluster/drain-skip',
+    examples: ['skein drain skipped'],
+  },
+  {
+    words: 'drain unskip',
+    operation: 'DELETE /api/v1/cluster/drain-skip',
+    done: 'nodes drain before they end',
+    examples: ['skein drain unskip'],
   },
   {
     words: 'maintenance show',
