@@ -1,5 +1,6 @@
 import { ApiError, type ProblemCode } from '#libs/api-client';
 import type { LongOperation } from '#libs/api-contracts';
+import { printable } from './format.ts';
 
 /** What the exit codes of the program mean. */
 export const EXIT = {
@@ -93,5 +94,6 @@ export function explain(error: unknown): string {
   if (problem !== undefined && problem.status >= 500) {
     lines.push(`request id: ${problem.request_id}`);
   }
-  return lines.join('\n');
+  // Some of it may be a name that a device has chosen.
+  return lines.map((line) => printable(line)).join('\n');
 }

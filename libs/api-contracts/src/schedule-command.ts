@@ -4,6 +4,9 @@ import type { WireMessage } from './wire-message.ts';
 /** Most scheduled messages of a cluster. */
 export const SCHEDULED_MESSAGES_MAX = 1_000;
 
+/** What all of them may have in bytes, as they are stored: every node holds them all, and reads them anew when one changes. */
+export const SCHEDULED_BYTES_MAX = 16 * 1024 * 1024;
+
 /** A message that is published at its times; `dueAtMs` is the next one, or the last one of a message that is done. */
 export interface WireSchedule extends WireDelayed {
   /** Absent: once. */

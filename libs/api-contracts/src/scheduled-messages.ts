@@ -122,7 +122,7 @@ export const SCHEDULED_MESSAGE_OPERATIONS = {
     tag: 'Messages',
     summary: 'Publish a message at a time, or again and again',
     description:
-      'At each time it becomes a delayed message, which one node publishes. Of the times at which no node was there one is made up for. `delayed.*` of the configuration bounds the messages that wait; of scheduled ones there may be 1,000. One that was once is listed for a day after its time.',
+      'At each time it becomes a delayed message, which one node publishes. Of the times at which no node was there one is made up for. `delayed.*` of the configuration bounds the messages that wait; of scheduled ones there may be 1,000, and 16 MiB of them as they are stored. One that was once is listed for a day after its time.',
     scope: 'delayed:write',
     topics: [
       { in: 'body', field: 'topic' },

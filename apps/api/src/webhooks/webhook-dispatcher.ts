@@ -131,11 +131,14 @@ export class WebhookDispatcher {
     const wanted = new Map(
       all.filter(({ item }) => item.enabled).map((stored) => [stored.item.id, stored]),
     );
+    const ending: Promise<void>[] = [];
     for (const [id, { revision, lane, done }] of this.#running) {
       if (wanted.get(id)?.revision === revision && lane.isOpen) continue;
       lane.close();
-      await done;
+      ending.push(done);
     }
+    // Each may wait for a node: one after the other they would outlast the lease.
+    await Promise.all(ending);
     for (const [id, stored] of wanted) {
       if (!this.#running.has(id)) await this.#begin(stored);
     }

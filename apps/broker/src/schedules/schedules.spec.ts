@@ -15,6 +15,8 @@ class Nodes {
   readonly store: DefinitionStore<MessageSchedule> = new LocalDefinitionStore('schedules');
   readonly delayed: DelayedStore = new LocalDelayedStore({ clock: () => this.nowMs });
   readonly came: string[] = [];
+  readonly log = new RecordingLog();
+  readonly metered: string[] = [];
   nodes: Schedules[] = [];
   bounds: { readonly messagesMax: number; readonly bytesMax: number } | undefined = {
     messagesMax: 1_000,
@@ -24,7 +26,7 @@ class Nodes {
   start(store = this.store): Schedules {
     const node = new Schedules({
       ...{ store, delayed: this.delayed, bounds: () => this.bounds },
-      ...{ meter: { delayed: () => undefined }, log: new RecordingLog() },
+      ...{ meter: { delayed: (outcome) => void this.metered.push(outcome) }, log: this.log },
       nowMs: () => this.nowMs,
     });
     node.open();
@@ -84,6 +86,32 @@ describe('scheduled messages', () => {
     await cluster.seconds(2);
     expect(await node.list()).toEqual([]);
     expect(cluster.came).toHaveLength(1);
+  });
+
+  it('that finds no room is tried again each second, and told once for each time', async () => {
+    const cluster = new Nodes();
+    const node = cluster.start();
+    await node.add(messageOf({ topic: 't' }), { cron: '* * * * *' });
+    cluster.bounds = { messagesMax: 0, bytesMax: 0 };
+    await cluster.seconds(40);
+    expect(cluster.log.of('scheduled-message-not-stored')).toHaveLength(1);
+    expect(cluster.metered).toEqual(['refused']);
+    cluster.bounds = { messagesMax: 10, bytesMax: 10_000 };
+    await cluster.second();
+    expect(cluster.came).toEqual(['03:05:11 t']);
+    expect(cluster.metered).toEqual(['refused', 'stored']);
+  });
+
+  it('have a bound in bytes together', async () => {
+    const cluster = new Nodes();
+    const node = cluster.start();
+    const large = messageOf({ topic: 't', payload: Buffer.alloc(3 * 1024 * 1024) });
+    const outcomes: boolean[] = [];
+    for (let count = 0; count < 5; count += 1) {
+      outcomes.push((await node.add(large, { atMs: START + HOUR })) !== undefined);
+    }
+    expect(outcomes).toEqual([true, true, true, false, false]);
+    expect(await node.list()).toHaveLength(3);
   });
 
   it('one stands for all the times at which no node was there', async () => {

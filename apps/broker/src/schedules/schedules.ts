@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { SCHEDULED_MESSAGES_MAX, nextCronTime, parseCron } from '#libs/api-contracts';
+import {
+  SCHEDULED_BYTES_MAX,
+  SCHEDULED_MESSAGES_MAX,
+  nextCronTime,
+  parseCron,
+} from '#libs/api-contracts';
 import {
   decodeMessage,
   encodeMessage,
@@ -48,6 +53,8 @@ export class Schedules {
   readonly #options: SchedulesOptions;
   #known: readonly StoredDefinition<MessageSchedule>[] = [];
   #placing: Promise<void> | undefined;
+  /** For which time it was told that a message cannot be published: it is tried each second, and told once. */
+  readonly #told = new Map<string, number>();
 
   constructor(options: SchedulesOptions) {
     this.#options = options;
@@ -55,7 +62,11 @@ export class Schedules {
 
   /** Begins to follow the store. */
   open(): void {
-    this.#options.store.watch((stored) => (this.#known = stored));
+    this.#options.store.watch((stored) => {
+      this.#known = stored;
+      const ids = new Set(stored.map(({ item }) => item.id));
+      for (const id of this.#told.keys()) if (!ids.has(id)) this.#told.delete(id);
+    });
   }
 
   /** Ends when what is under way has been answered; nothing more is given to the delayed ones. */
@@ -100,7 +111,9 @@ export class Schedules {
       ...('cron' in times && { cron: times.cron }),
       ...(nextAtMs !== undefined && { nextAtMs }),
     };
-    if ((await store.list()).length >= SCHEDULED_MESSAGES_MAX) return undefined;
+    const all = await store.list();
+    const bytes = all.reduce((sum, { item }) => sum + item.message.length, schedule.message.length);
+    if (all.length >= SCHEDULED_MESSAGES_MAX || bytes > SCHEDULED_BYTES_MAX) return undefined;
     const result = await store.put(schedule, undefined);
     if (result.kind !== 'stored') throw new Error(`the id ${id} is taken`);
     if (isNear(schedule, createdAtMs)) await this.#place(result.stored);
@@ -132,7 +145,7 @@ export class Schedules {
     const message = decodeMessage(Buffer.from(item.message, 'base64'));
     if (message === undefined) {
       // Written by a later version: for nodes that know it.
-      log.error('scheduled-message-unreadable', { id });
+      if (this.#isFirst(id, nextAtMs)) log.error('scheduled-message-unreadable', { id });
       return;
     }
     if (bounds === undefined) return;
@@ -147,11 +160,13 @@ export class Schedules {
       ],
       bounds,
     );
-    if (outcome !== 'repeat') meter.delayed(outcome === 'stored' ? 'stored' : 'refused', 1);
     if (outcome === 'full') {
+      if (!this.#isFirst(id, nextAtMs)) return;
+      meter.delayed('refused', 1);
       log.warn('scheduled-message-not-stored', { id, reason: 'as many wait as delayed.* permits' });
       return;
     }
+    if (outcome === 'stored') meter.delayed('stored', 1);
     // Of the times that have passed meanwhile this one stands for all.
     const following = cron === undefined ? undefined : nextOf(cron, Math.max(nextAtMs, nowMs));
     const { nextAtMs: _, ...rest } = item;
@@ -162,6 +177,13 @@ export class Schedules {
     const { kind } = await store.put(next, revision);
     // It was deleted after it was read here.
     if (kind === 'absent') await this.#cancel(id);
+  }
+
+  /** Whether nothing was told yet of a time of a message. */
+  #isFirst(id: string, atMs: number): boolean {
+    if (this.#told.get(id) === atMs) return false;
+    this.#told.set(id, atMs);
+    return true;
   }
 
   /** Takes back what was given to the delayed ones of it. */
