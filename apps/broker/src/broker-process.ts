@@ -22,6 +22,7 @@ import type { Schedules } from './schedules/schedules.ts';
 import type { NodeInsight } from './insight/node-insight.ts';
 import type { NodeStreams } from './streams/node-streams.ts';
 import type { Stores } from './wiring/stores.ts';
+import type { OtelTracer } from '#libs/tracer-otel';
 
 const SWEEP_MS = 1_000;
 /** How long the end may take when all clients have gone. */
@@ -63,6 +64,8 @@ export interface BrokerProcessParts {
   readonly liveListeners: LiveListeners;
   readonly readiness: Readiness;
   readonly drain: NodeDrain;
+  /** Undefined where nothing is traced. */
+  readonly tracer: OtelTracer | undefined;
   /** Looks at Redis; undefined without one. */
   readonly inspectRedis: RedisCheck['inspect'] | undefined;
 }
@@ -182,6 +185,7 @@ export class BrokerProcess {
     await closed.listeners;
     streams.close();
     await commands.close();
+    await this.#parts.tracer?.close();
     await stores.close();
     await this.#ops.close();
   }

@@ -1,4 +1,4 @@
-import type { Log } from '#libs/broker-ports';
+import type { Log, Tracer } from '#libs/broker-ports';
 import type { BridgeClock } from './bridge-clock.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { ClientMoves } from './client-moves.ts';
@@ -16,6 +16,8 @@ export interface BridgeContext {
   readonly spool: BridgeSpool | undefined;
   /** Undefined where a client cannot come from another node. */
   readonly moves: ClientMoves | undefined;
+  /** Undefined where nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly clock: BridgeClock;
   readonly log: Log;
   readonly meter: RuleMeter;

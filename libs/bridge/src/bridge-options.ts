@@ -1,4 +1,11 @@
-import type { Connector, InjectedMessage, Log, Meter, PublishDone } from '#libs/broker-ports';
+import type {
+  Connector,
+  InjectedMessage,
+  Log,
+  Meter,
+  PublishDone,
+  Tracer,
+} from '#libs/broker-ports';
 import type { BridgeClock } from './bridge-clock.ts';
 import type { ClientMoves } from './client-moves.ts';
 import type { InboundLimits } from './inbound-message.ts';
@@ -39,6 +46,8 @@ export interface RuleBridgeOptions {
   readonly mayWant?: ((filter: string) => boolean) | undefined;
   /** Whether the node has so much to do that nothing should be consumed meanwhile. */
   readonly isBehind?: (() => boolean) | undefined;
+  /** Without it nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly clock: BridgeClock;
   readonly log: Log;
   readonly meter: Meter;

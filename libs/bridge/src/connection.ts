@@ -106,10 +106,11 @@ export class Connection {
   }
 
   #contextOf(meter: RuleMeter): BridgeContext {
-    const { limits, moves, clock, log } = this.#options;
+    const { limits, moves, tracer, clock, log } = this.#options;
     const options = this.#options;
     return {
-      ...{ bridge: this.connector.id, limits, budget: this.#budget, moves, clock, log, meter },
+      ...{ bridge: this.connector.id, limits, budget: this.#budget, moves, tracer },
+      ...{ clock, log, meter },
       get spool() {
         return options.spool;
       },

@@ -13,6 +13,7 @@ import { LABEL_OF } from './direction.ts';
 import { InboundMessages, RecordError, type InboundLimits } from './inbound-message.ts';
 import type { RecordSource } from './placeholders.ts';
 import { RecordPump, type RecordOutcome } from './record-pump.ts';
+import { withTraceOf } from './record-trace.ts';
 import { RuleHealth } from './rule-health.ts';
 import { detailOf, reasonOf, RuleTransform, type TransformReason } from './rule-transform.ts';
 import { SinkError } from './sink.ts';
@@ -218,7 +219,9 @@ export class InboundRule {
     if (payload instanceof TransformFault) {
       return { fault: reasonOf(payload), detail: detailOf(payload) };
     }
-    return this.#messages.message(source, payload);
+    const message = this.#messages.message(source, payload);
+    const isTraced = this.#context.tracer !== undefined;
+    return isTraced ? withTraceOf(source.record, message) : message;
   }
 
   #poisoned(source: RecordSource, poison: Poison, settle: Settle): void {

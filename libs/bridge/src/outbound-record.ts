@@ -1,4 +1,4 @@
-import type { BridgeRecordCount } from '#libs/broker-ports';
+import type { BridgeRecordCount, Span } from '#libs/broker-ports';
 import type { AckGate } from './ack-gate.ts';
 import type { SinkRecord } from './sink.ts';
 
@@ -40,6 +40,8 @@ export interface OutboundRecord extends SinkRecord {
   place: number;
   /** Whether the spool need not keep it any more. */
   isDone: boolean;
+  /** Of a sampled message: ends when the other side has the record, or its spool alone. */
+  readonly span?: Span | undefined;
   /** Dead letters have one. */
   readonly letter?: LetterMark | undefined;
 }

@@ -153,7 +153,7 @@ export class OutboundRule implements MovingRule {
   ): void {
     this.#context.meter.bridgeRuleMatched(this.rule.id);
     gate?.hold();
-    if (this.#ending !== undefined) return this.#fates.refused(gate, 'shutdown');
+    if (this.#ending !== undefined) return this.#fates.refused({ gate }, 'shutdown');
     const way = { target: this.#maker.target(message), gate };
     if (value instanceof TransformFault) {
       return this.#refuse(message, way, { fault: reasonOf(value), detail: detailOf(value) });
@@ -267,7 +267,7 @@ export class OutboundRule implements MovingRule {
     // QoS 0 as well, though nobody waits for it: it must not overtake.
     if (this.rule.ack === 'spool') return this.#spool?.offer(record);
     const { budget, moves } = this.#context;
-    if (!budget.take(record.bytes)) return this.#fates.refused(record.gate, 'buffer_full');
+    if (!budget.take(record.bytes)) return this.#fates.refused(record, 'buffer_full');
     record.place = moves?.place ?? 0;
     this.#places.enter(record.place);
     this.#push(record);
@@ -464,7 +464,7 @@ export class OutboundRule implements MovingRule {
     const isTaken = lanes instanceof TargetLanes;
     this.#fates.poisoned(refusal, way.target, isTaken);
     if (letter !== undefined && isTaken) this.#take(letter);
-    else this.#fates.refused(way.gate, refusal.fault);
+    else this.#fates.refused(way, refusal.fault);
   }
 
   #forget(record: OutboundRecord, isDone: boolean): void {

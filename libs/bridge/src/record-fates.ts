@@ -3,6 +3,7 @@ import type { AckGate } from './ack-gate.ts';
 import type { BridgeContext } from './bridge-context.ts';
 import { LABEL_OF } from './direction.ts';
 import { Episode } from './episode.ts';
+import { linkSpooled } from './spooled-span.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import type { Refusal } from './outbound-letters.ts';
 import { stageOf } from './stage.ts';
@@ -49,12 +50,15 @@ export class RecordFates {
 
   /** The other side has a batch. */
   delivered(records: readonly OutboundRecord[], seconds: number): void {
-    const { meter, bridge, clock } = this.#context;
+    const { meter, bridge, clock, tracer } = this.#context;
     const nowMs = clock.nowMs();
     meter.bridgeProduceDuration(bridge, seconds);
     meter.bridgeBatch(bridge, records.length);
     let letters = 0;
-    for (const { letter, timestampMs, gate } of records) {
+    for (const record of records) {
+      const { letter, timestampMs, gate, span } = record;
+      if (span !== undefined) span.end();
+      else if (tracer !== undefined) linkSpooled(tracer, record, this.#rule.id);
       if (letter === undefined) {
         const ageSeconds = Math.max(0, nowMs - timestampMs) / 1_000;
         meter.bridgeEndToEnd(bridge, LABEL_OF[this.#rule.direction], ageSeconds);
@@ -69,7 +73,8 @@ export class RecordFates {
   }
 
   /** A record was not even taken. */
-  refused(gate: AckGate | undefined, reason: Reason): void {
+  refused({ gate, span }: Pick<OutboundRecord, 'gate' | 'span'>, reason: Reason): void {
+    span?.end(reason);
     this.count(gate === undefined ? 'dropped' : 'failed', reason);
     const code = FULL.has(reason) ? 'QUOTA_EXCEEDED' : 'BRIDGE_UNAVAILABLE';
     gate?.release(new PublishError(code, `the bridge did not take the message: ${reason}`));
@@ -82,7 +87,8 @@ export class RecordFates {
   }
 
   /** A record is given up. */
-  lost({ letter, gate, target }: OutboundRecord, loss: Loss): void {
+  lost({ letter, gate, target, span }: OutboundRecord, loss: Loss): void {
+    span?.end(loss.fault);
     if (loss.fault === 'expired') {
       this.count('dropped', 'expired');
     } else if (letter === undefined || !isRefusal(loss)) {

@@ -1,4 +1,11 @@
-import type { Message, OutboundBridgeRule } from '#libs/broker-ports';
+import {
+  TRACEPARENT,
+  TRACESTATE,
+  traceparentOf,
+  type Message,
+  type OutboundBridgeRule,
+  type Span,
+} from '#libs/broker-ports';
 import { wayOf } from './direction.ts';
 import type { OutboundRecord } from './outbound-record.ts';
 import { messagePlaceholder } from './placeholders.ts';
@@ -12,6 +19,13 @@ type LaneChoice = (message: Message) => number | undefined;
 export const RECORD_OVERHEAD_BYTES = 512;
 const LANE = /^\d{1,9}$/;
 
+/** What spans call the other side of each direction. */
+const SYSTEMS: Readonly<Record<OutboundBridgeRule['direction'], string>> = {
+  'mqtt-to-kafka': 'kafka',
+  'mqtt-to-webhook': 'webhook',
+  'mqtt-to-rabbitmq': 'rabbitmq',
+};
+
 /** What is known of a record before it is made. */
 export interface RecordWay extends Pick<OutboundRecord, 'target' | 'gate'> {
   /** The value that an expression gave, which is the record's from now on; undefined for the payload as it is. */
@@ -20,6 +34,7 @@ export interface RecordWay extends Pick<OutboundRecord, 'target' | 'gate'> {
 
 /** Makes the records of one rule: what is told of a message to whom. */
 export class RecordMaker {
+  readonly #rule: Pick<OutboundBridgeRule, 'id' | 'bridge' | 'direction'>;
   readonly #target: Template<Message>;
   readonly #allowed: readonly string[] | undefined;
   readonly #route: Template<Message> | undefined;
@@ -30,6 +45,7 @@ export class RecordMaker {
   /** @throws TemplateError when a template of the rule cannot be compiled. */
   constructor(rule: OutboundBridgeRule) {
     const { target, allowed, route, partition } = wayOf(rule);
+    this.#rule = rule;
     this.#target = new Template(target, messagePlaceholder);
     this.#allowed = allowed;
     this.#route = route && new Template(route.template, messagePlaceholder);
@@ -67,22 +83,23 @@ export class RecordMaker {
    */
   record(message: Message, way: RecordWay): OutboundRecord | undefined {
     const lane = this.#lane(message);
-    return Number.isNaN(lane) ? undefined : this.#made(message, way, lane);
+    if (Number.isNaN(lane)) return undefined;
+    return this.#made(message, way, { lane, span: this.#spanOf(message, way) });
   }
 
   /** What is kept of a message that there is no record of: all that can be told of it, and a value that there is already. */
   plain(message: Message, way: RecordWay): OutboundRecord {
-    return this.#made(message, way, undefined);
+    return this.#made(message, way, {});
   }
 
   #made(
     message: Message,
     { target, gate, value: made }: RecordWay,
-    lane: number | undefined,
+    { lane, span }: { readonly lane?: number | undefined; readonly span?: Span | undefined },
   ): OutboundRecord {
     const key = Buffer.from(this.#key.bytes(message));
     const value = made ?? Buffer.from(message.payload);
-    const headers = this.#headersOf(message);
+    const headers = this.#headersOf(message, span);
     const route = this.#route?.render(message);
     let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length + (route?.length ?? 0);
     for (const header of Object.values(headers)) {
@@ -91,10 +108,25 @@ export class RecordMaker {
     }
     const timestampMs = message.receivedAtMs;
     const record = { target, gate, route, key, lane, value, headers, timestampMs, bytes };
-    return { ...record, publisher: message.publisher, sequence: 0, place: 0, isDone: false };
+    const { publisher } = message;
+    const whole = { ...record, publisher, sequence: 0, place: 0, isDone: false };
+    return span === undefined ? whole : { ...whole, span };
   }
 
-  #headersOf(message: Message): SinkRecord['headers'] {
+  #spanOf({ trace, sequence, source }: Message, { target }: RecordWay): Span | undefined {
+    const { id, bridge, direction } = this.#rule;
+    return trace?.begin('send', {
+      'messaging.system': SYSTEMS[direction],
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': target,
+      'messaging.message.id': `${source.nodeId}-${source.incarnation}-${sequence}`,
+      'skein.bridge': bridge,
+      'skein.rule': id,
+    });
+  }
+
+  #headersOf(message: Message, span: Span | undefined): SinkRecord['headers'] {
     const { source, properties } = message;
     const headers: Record<string, string | Buffer | string[]> = {
       'mqtt-topic': message.topic,
@@ -114,6 +146,10 @@ export class RecordMaker {
         if (Array.isArray(earlier)) earlier.push(value);
         else headers[`up.${name}`] = [value];
       }
+    }
+    if (span !== undefined) {
+      headers[TRACEPARENT] = traceparentOf(span.context);
+      if (span.context.state !== undefined) headers[TRACESTATE] = span.context.state;
     }
     for (const [name, template] of this.#headers) headers[name] = template.render(message);
     return headers;

@@ -106,7 +106,7 @@ export class SpoolIntake {
       const isOver = nowMs >= untilMs || record.gate?.open === false;
       if (!isOver && !this.#append(record)) return;
       this.#unblock();
-      if (isOver) this.#options.fates.refused(record.gate, 'spool_full');
+      if (isOver) this.#options.fates.refused(record, 'spool_full');
     }
   }
 
@@ -115,7 +115,7 @@ export class SpoolIntake {
     this.#recentBytesMax = 0;
     this.#forgetOld();
     for (let record = this.#unblock(); record !== undefined; record = this.#unblock()) {
-      this.#options.fates.refused(record.gate, 'shutdown');
+      this.#options.fates.refused(record, 'shutdown');
     }
   }
 
@@ -165,7 +165,7 @@ export class SpoolIntake {
       this.#dropOrRefuse(record);
     } else {
       troubled('spool_failed', error.message);
-      this.#options.fates.refused(record.gate, 'spool_failed');
+      this.#options.fates.refused(record, 'spool_failed');
     }
     record.gate = undefined;
   }
@@ -187,8 +187,9 @@ export class SpoolIntake {
 
   #dropOrRefuse(record: OutboundRecord): void {
     if (this.#options.limits.onFull !== 'drop-newest')
-      return this.#options.fates.refused(record.gate, 'spool_full');
+      return this.#options.fates.refused(record, 'spool_full');
     this.#options.fates.count('dropped', 'spool_full');
+    record.span?.end('spool_full');
     record.gate?.release();
   }
 
@@ -207,7 +208,10 @@ export class SpoolIntake {
   }
 
   #forgetFirst(): void {
-    this.#options.budget.give(this.#shift()?.bytes ?? 0);
+    const record = this.#shift();
+    // From now on it is on the disk alone.
+    record?.span?.end();
+    this.#options.budget.give(record?.bytes ?? 0);
   }
 
   #shift(): OutboundRecord | undefined {

@@ -37,7 +37,7 @@ import { NodeAdminView } from './node-admin-view.ts';
 import type { Obligations } from './obligations.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeParts } from './parts.ts';
-import { refusalOf } from './publish-refusal.ts';
+import { acknowledging } from './publish-refusal.ts';
 import { isResponseTopic } from './response-topic.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { Router } from './router.ts';
@@ -49,6 +49,7 @@ import { digestOf } from './message-digest.ts';
 import { SessionWriter } from './session-writer.ts';
 import { Sessions } from './sessions.ts';
 import { Shedding, type ShedPlan } from './shedding.ts';
+import { MessageSpans } from './spans/message-spans.ts';
 import { Subscriber } from './subscriber.ts';
 import { sysTopicsOf } from './sys/sys-of-node.ts';
 import { isSysFilter, isSysPublish, type SysTopics } from './sys/sys-topics.ts';
@@ -89,6 +90,8 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** @internal */
   readonly traffic = new Traffic();
   readonly #parts: NodeParts;
+  /** Undefined on a node without tracing. */
+  readonly #spans: MessageSpans | undefined;
   readonly #turn: Turn;
   readonly #retained: RetainedWriter;
   readonly #delayed: Delayed;
@@ -113,15 +116,16 @@ export class BrokerNode implements SessionHost, HubHandler {
     this.meter = parts.meter;
     this.nowMs = parts.nowMs;
     this.losses = new Losses({ ...parts, traffic: this.traffic });
+    this.#spans = parts.tracer && new MessageSpans(parts.tracer, parts.log);
     this.#turn = new Turn(parts.defer);
-    const turn = this.#turn;
+    const [turn, spans] = [this.#turn, this.#spans];
     this.writer = new SessionWriter(parts.sessions, turn, parts.log);
     this.#retained = new RetainedWriter(parts.retained, { ...parts, turn });
     this.#delayed = new Delayed(parts, {
       turn,
       publishDue: (due, done) => parts.hub.publish(this.#asNew(due, due), undefined, done),
     });
-    this.#outbox = new Outbox(parts.bus, { ...parts, turn });
+    this.#outbox = new Outbox(parts.bus, { ...parts, turn, spans });
     this.#router = new Router({ ...parts, outbox: this.#outbox, losses: this.losses, turn });
     const exclusives = new Exclusives(parts);
     this.#sessions = new Sessions(parts, {
@@ -158,9 +162,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       },
     });
     this.#member = new ClusterMember(parts, {
-      router: this.#router,
-      sessions: this.#sessions,
-      outbox: this.#outbox,
+      ...{ router: this.#router, sessions: this.#sessions, outbox: this.#outbox, spans },
       willsSettled: (clientId) => this.#keeper.willsSettled(clientId),
       onLeaseLost,
     });
@@ -281,7 +283,9 @@ export class BrokerNode implements SessionHost, HubHandler {
   }
 
   route(message: Message, done: PublishDone): void {
-    this.#member.route(message, done);
+    if (message.trace === undefined) return this.#member.route(message, done);
+    const receivers = this.#router.countReceivers(message.topic);
+    this.#member.route(message, this.#spans?.routing(message, receivers, done) ?? done);
   }
 
   retain(message: Message, done: PublishDone): void {
@@ -326,7 +330,7 @@ export class BrokerNode implements SessionHost, HubHandler {
       const begins = { source, sequence, digest };
       return this.#publishOnce(entry, { ...message, source, sequence }, { ack, begins });
     }
-    this.#publish(message, entry.client, this.#acknowledge(ack));
+    this.#publish(message, entry.client, acknowledging(ack, this));
   }
 
   /** @internal */
@@ -352,7 +356,9 @@ export class BrokerNode implements SessionHost, HubHandler {
     // What this turn has settled must be gone before the queue is read again.
     this.#flushSettled();
     this.writer.flush();
-    return this.#parts.sessions.read(entry.clientId, load.after, load.limit);
+    const read = this.#parts.sessions.read(entry.clientId, load.after, load.limit);
+    const spans = this.#spans;
+    return spans === undefined ? read : read.then((queued) => spans.resumed(queued));
   }
 
   /** @internal */
@@ -382,16 +388,6 @@ export class BrokerNode implements SessionHost, HubHandler {
     ack?.complete(isTold ? REASON.notAuthorized : REASON.success);
   }
 
-  #acknowledge(ack: PublishAck): PublishDone {
-    return (error) => {
-      this.meter.publishAcknowledged(ack.qos, (this.nowMs() - ack.startedAtMs) / 1000);
-      if (error === undefined) return ack.complete(REASON.success);
-      // What goes on behind the node is none of a client's business.
-      const isOwn = error.code === 'QUOTA_EXCEEDED';
-      ack.complete(refusalOf(error, this.meter), isOwn ? error.message : undefined);
-    };
-  }
-
   /**
    * A QoS 2 message of a durable session: its packet id and its identity are in the store before it reaches anybody, so
    * that its repeat, at whatever node, goes under the same identity to those who have had it [MQTT-4.3.3-10].
@@ -414,7 +410,7 @@ export class BrokerNode implements SessionHost, HubHandler {
   /** A message that is refused keeps its identity: whether its client was told, and does not send it again, is not known. */
   #receive(entry: SessionEntry, ack: PublishAck): PublishDone {
     const { packetId } = ack;
-    const acknowledge = this.#acknowledge(ack);
+    const acknowledge = acknowledging(ack, this);
     return (error) => {
       if (error === undefined) {
         entry.setReceiving(packetId, undefined);
@@ -446,6 +442,12 @@ export class BrokerNode implements SessionHost, HubHandler {
     if (client !== undefined && !this.#keeper.bounds.mayRetain(client.username, message)) {
       return done(new PublishError('QUOTA_EXCEEDED', TOO_MANY_RETAINED));
     }
+    const taken = this.#spans?.take(message);
+    if (taken === undefined) return this.#handOver(message, client, done);
+    this.#handOver(taken.message, client, taken.ending(done));
+  }
+
+  #handOver(message: Message, client: HubClient | undefined, done: PublishDone): void {
     if (isDelayed(message.topic)) this.#delayed.publish(message, client, done);
     else this.#parts.hub.publish(message, client, done);
   }

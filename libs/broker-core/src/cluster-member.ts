@@ -28,6 +28,7 @@ import type { Router } from './router.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { GroupPublish } from './share-group.ts';
 import type { Sessions } from './sessions.ts';
+import type { MessageSpans } from './spans/message-spans.ts';
 import { spreadWork } from './spread-work.ts';
 
 /** For whom a frame is. */
@@ -57,6 +58,7 @@ export class ClusterMember implements ClusterHandler {
   readonly #marks: InboxMarks;
   readonly #forwarder: Forwarder;
   readonly #departures: Departures;
+  readonly #spans: MessageSpans | undefined;
   #retries: (() => void)[] = [];
   #isLeaving = false;
   /** QoS 1 and 2 messages that came while it was not known who wants them, in their order. */
@@ -68,6 +70,7 @@ export class ClusterMember implements ClusterHandler {
       readonly router: Router;
       readonly sessions: Sessions;
       readonly outbox: Outbox;
+      readonly spans: MessageSpans | undefined;
       /** Resolves when the wills that a client has left are published, or cannot be at this moment: whether none is left. */
       readonly willsSettled: (clientId: string) => Promise<boolean>;
       readonly onLeaseLost: () => void;
@@ -76,6 +79,7 @@ export class ClusterMember implements ClusterHandler {
     this.#parts = parts;
     this.#router = own.router;
     this.#sessions = own.sessions;
+    this.#spans = own.spans;
     this.#willsSettled = own.willsSettled;
     this.#onLeaseLost = own.onLeaseLost;
     this.#marks = new InboxMarks(parts.bus);
@@ -109,11 +113,11 @@ export class ClusterMember implements ClusterHandler {
   liveReceived(_from: NodeRef, bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
     const isLive = frame?.kind === 'routed' || frame?.kind === 'grouped';
-    const messages = isLive ? decodeBatch(frame.batch) : undefined;
+    const messages = isLive ? this.#decode(frame.batch, this.#parts.bus.self) : undefined;
     if (!isLive || messages === undefined) return this.#refuse('live');
     this.#count('redis_pubsub', messages);
     for (const message of messages) {
-      if (frame.kind === 'routed') this.#router.routeFromPeer(message, undefined);
+      if (frame.kind === 'routed') this.#routeFromPeer(message, undefined);
       else this.#router.routeToGroup(message, frame.group, PASSED_ON);
     }
   }
@@ -132,7 +136,7 @@ export class ClusterMember implements ClusterHandler {
       if (isSameNode(from, this.#parts.bus.self)) this.#marks.passed(frame.number);
       return done();
     }
-    const messages = frame && decodeBatch(frame.batch);
+    const messages = frame && this.#decode(frame.batch, inbox);
     if (frame === undefined || messages === undefined) {
       this.#refuse('durable');
       return done();
@@ -317,7 +321,7 @@ export class ClusterMember implements ClusterHandler {
     switch (address.kind) {
       case 'routed':
       case 'inherited':
-        if (address.kind === 'routed') this.#router.routeFromPeer(message, obligations);
+        if (address.kind === 'routed') this.#routeFromPeer(message, obligations);
         else this.#router.routeInherited(message, obligations);
         // Each is followed by itself: those who are here have had the message.
         for (const [clientId, owner] of this.#absentFor(message)) {
@@ -460,6 +464,19 @@ export class ClusterMember implements ClusterHandler {
     };
     await Promise.all(Array.from({ length: INHERITED_AT_ONCE }, takeRest));
     return { elsewhere, unread };
+  }
+
+  /** @param to - the node that the batch was sent to. */
+  #decode(batch: Uint8Array, to: NodeRef): readonly Message[] | undefined {
+    const messages = decodeBatch(batch);
+    return messages && (this.#spans?.received(messages, to) ?? messages);
+  }
+
+  #routeFromPeer(message: Message, obligations: Obligations | undefined): void {
+    if (message.trace === undefined) return this.#router.routeFromPeer(message, obligations);
+    const span = this.#spans?.route(message, this.#router.countReceivers(message.topic));
+    this.#router.routeFromPeer(message, obligations);
+    span?.end();
   }
 
   #count(transport: 'redis_pubsub' | 'redis_stream', messages: readonly Message[]): void {

@@ -6,14 +6,12 @@ import type { BanCandidate, ClientAccess, Identity } from '#libs/access';
 import type { AccessGuard } from './access-guard.ts';
 import { Bounds } from './abuse/bounds.ts';
 import { Flapping, type FlappingSettings } from './abuse/flapping.ts';
-import { RefusalLog } from './abuse/refusal-log.ts';
 import { Admission } from './admission.ts';
 import { ClientEvents } from './client-events.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import { Bans, type NewBan } from './bans.ts';
 import { Connection } from './connection.ts';
 import { principalOf, setCredential } from './credential.ts';
-import { reasonNameOf } from './disconnect-reason.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { EndedSessions } from './ended-sessions.ts';
 import { Expulsion, candidateOf } from './expulsion.ts';
@@ -25,6 +23,7 @@ import type { SessionEntry } from './session-entry.ts';
 import { GroupPublish } from './share-group.ts';
 import { ForeignSessionError, type Connecting } from './session-taker.ts';
 import { expiryOf, type Acquired, type Sessions } from './sessions.ts';
+import { ConnectAnswers } from './spans/connect-answers.ts';
 import { StoredLogins } from './stored-logins.ts';
 import { spreadWork } from './spread-work.ts';
 import type { Tracing } from './tracing.ts';
@@ -84,7 +83,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   readonly #orphans: Orphans;
   readonly #logins: StoredLogins | undefined;
   readonly #events: ClientEvents;
-  readonly #refusals: RefusalLog;
+  readonly #answers: ConnectAnswers;
   readonly #connections = new Set<Connection>();
   #accepted = 0;
   #dirty: Connection[] = [];
@@ -131,7 +130,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     this.#orphans = new Orphans(parts.log, own.host);
     this.#guard = own.guard;
     this.#events = new ClientEvents(parts);
-    this.#refusals = new RefusalLog(parts.log, parts.nowMs);
+    this.#answers = new ConnectAnswers(parts);
     const { storedUsers, log } = parts;
     this.#logins = storedUsers && new StoredLogins(storedUsers, own.guard, log);
   }
@@ -161,7 +160,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   }
 
   connect(connection: Connection, packet: ConnectPacket): void {
-    connection.claimedId = packet.clientId;
+    this.#answers.began(connection, packet);
     // Whoever is turned away costs no more than this.
     const { isOn: turnsAway, reasonCode } = this.elsewhere;
     if (turnsAway) return connection.refuse(reasonCode, 'the node is being drained');
@@ -202,10 +201,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
   }
 
   connectRefused(connection: Connection, reasonCode: ReasonCode, detail: string): void {
-    const { listener, remoteAddress: address } = connection.transport;
-    this.meter.connectFinished(listener, connection.version, reasonNameOf(reasonCode));
-    const { claimedId: clientId } = connection;
-    this.#refusals.tell({ listener, reasonCode, detail, clientId, address });
+    this.#answers.refused(connection, reasonCode, detail);
     if (this.tracing?.isOn !== true) return;
     this.tracing.decided(connection, { type: 'connect_refused', reasonCode, detail });
   }
@@ -444,9 +440,7 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
     this.#host.presenceChanged(entry);
     this.#host.connected(entry);
     this.#events.connected(entry, sessionPresent);
-    const { listener } = connection.transport;
-    this.meter.connectFinished(listener, terms.version, 'success');
-    this.meter.connectDuration(listener, (nowMs - connection.acceptedAtMs) / 1000);
+    this.#answers.accepted(connection, terms.version);
     connection.hold('connecting', false);
     this.#logins?.joined(connection);
   }

@@ -7,10 +7,12 @@ import {
   type Meter,
   type NodeRef,
   type PeerState,
+  type Span,
 } from '#libs/broker-ports';
 import { sizeOf } from '#libs/mqtt-codec';
 import { encodeFrame } from './frame.ts';
 import type { Obligations } from './obligations.ts';
+import type { MessageSpans } from './spans/message-spans.ts';
 import type { Flushable, Turn } from './turn.ts';
 
 /** What one turn has for one node. */
@@ -22,6 +24,23 @@ interface Parcel {
   durable: Message[];
   durableBytes: number;
   waiting: Obligations[];
+  /** Of those that are sampled. */
+  liveSpans: Span[] | undefined;
+  durableSpans: Span[] | undefined;
+}
+
+/** Who waits for a frame, and what is traced of it. */
+interface Sent {
+  readonly waiting: readonly Obligations[];
+  readonly spans: readonly Span[] | undefined;
+}
+
+/** What an outbox works with. */
+interface OutboxParts {
+  readonly turn: Turn;
+  readonly meter: Meter;
+  readonly log: Log;
+  readonly spans?: MessageSpans | undefined;
 }
 
 /** A frame is cut at this many bytes of messages: a Redis entry should stay small. */
@@ -30,15 +49,12 @@ const FRAME_BYTES_MAX = 256 * 1024;
 /** Collects what a turn sends to other nodes: one frame per node and kind. */
 export class Outbox implements Flushable {
   readonly #bus: ClusterBus;
-  readonly #parts: { readonly turn: Turn; readonly meter: Meter; readonly log: Log };
+  readonly #parts: OutboxParts;
   readonly #parcels = new Map<string, Parcel>();
   /** Messages that are handed over and not stored yet. */
   readonly #backlog = new Map<string, { readonly node: NodeRef; messages: number }>();
 
-  constructor(
-    bus: ClusterBus,
-    parts: { readonly turn: Turn; readonly meter: Meter; readonly log: Log },
-  ) {
+  constructor(bus: ClusterBus, parts: OutboxParts) {
     this.#bus = bus;
     this.#parts = parts;
   }
@@ -57,7 +73,7 @@ export class Outbox implements Flushable {
 
   /** QoS 0: fire and forget. */
   live(node: NodeRef, message: Message): void {
-    this.#parcelFor(node, undefined).live.push(message);
+    this.#addLive(this.#parcelFor(node, undefined), message);
   }
 
   /** QoS 1 and 2: the obligation ends when the node's inbox has the message. */
@@ -67,7 +83,7 @@ export class Outbox implements Flushable {
 
   /** QoS 0, for one member of a shared subscription. */
   liveToGroup(node: NodeRef, group: string, message: Message): void {
-    this.#parcelFor(node, group).live.push(message);
+    this.#addLive(this.#parcelFor(node, group), message);
   }
 
   /** QoS 1 and 2, for one member of a shared subscription. */
@@ -75,8 +91,24 @@ export class Outbox implements Flushable {
     this.#add(this.#parcelFor(node, to.group), to.message, done);
   }
 
+  #addLive(parcel: Parcel, message: Message): void {
+    parcel.live.push(message);
+    if (message.trace === undefined) return;
+    parcel.liveSpans ??= [];
+    this.#trace(message, parcel.node, parcel.liveSpans);
+  }
+
+  #trace(message: Message, node: NodeRef, spans: Span[]): void {
+    const span = this.#parts.spans?.forward(message, node);
+    if (span !== undefined) spans.push(span);
+  }
+
   #add(parcel: Parcel, message: Message, obligations: Obligations): void {
     parcel.durable.push(message);
+    if (message.trace !== undefined) {
+      parcel.durableSpans ??= [];
+      this.#trace(message, parcel.node, parcel.durableSpans);
+    }
     parcel.waiting.push(obligations);
     obligations.begin();
     parcel.durableBytes += sizeOf(message);
@@ -91,7 +123,9 @@ export class Outbox implements Flushable {
       clientId: letter.clientId,
       batch: encodeBatch([letter.message]),
     });
-    this.#append(node, frame, [done]);
+    const spans: Span[] = [];
+    if (letter.message.trace !== undefined) this.#trace(letter.message, node, spans);
+    this.#append(node, frame, { waiting: [done], spans });
   }
 
   flush(): void {
@@ -101,6 +135,7 @@ export class Outbox implements Flushable {
         const { length } = parcel.live;
         this.#bus.sendLive(parcel.node.nodeId, frameOf(parcel.group, parcel.live), length);
         this.#parts.meter.clusterMessages('out', 'redis_pubsub', length);
+        for (const span of parcel.liveSpans ?? []) span.end();
       }
       if (parcel.durable.length > 0) this.#sendDurable(parcel);
     }
@@ -111,7 +146,16 @@ export class Outbox implements Flushable {
     const key = `${node.nodeId}#${node.incarnation} ${group ?? ''}`;
     const known = this.#parcels.get(key);
     if (known !== undefined) return known;
-    const made: Parcel = { node, group, live: [], durable: [], durableBytes: 0, waiting: [] };
+    const made: Parcel = {
+      node,
+      group,
+      live: [],
+      durable: [],
+      durableBytes: 0,
+      waiting: [],
+      liveSpans: undefined,
+      durableSpans: undefined,
+    };
     this.#parcels.set(key, made);
     this.#parts.turn.touch();
     return made;
@@ -119,8 +163,9 @@ export class Outbox implements Flushable {
 
   #sendDurable(parcel: Parcel): void {
     const frame = frameOf(parcel.group, parcel.durable);
-    this.#append(parcel.node, frame, parcel.waiting);
+    this.#append(parcel.node, frame, { waiting: parcel.waiting, spans: parcel.durableSpans });
     parcel.durable = [];
+    parcel.durableSpans = undefined;
     parcel.waiting = [];
     parcel.durableBytes = 0;
   }
@@ -133,18 +178,21 @@ export class Outbox implements Flushable {
     else this.#backlog.set(key, owed);
   }
 
-  #append(node: NodeRef, frame: Uint8Array, waiting: readonly Obligations[]): void {
+  #append(node: NodeRef, frame: Uint8Array, sent: Sent): void {
+    const { waiting, spans } = sent;
     this.#parts.meter.clusterMessages('out', 'redis_stream', waiting.length);
     this.#owe(node, waiting.length);
     this.#bus.sendDurable(node, frame).then(
       () => {
         this.#owe(node, -waiting.length);
+        for (const span of spans ?? []) span.end();
         for (const obligations of waiting) obligations.end();
       },
       (error: unknown) => {
         this.#owe(node, -waiting.length);
         this.#parts.log.warn('inbox-append-failed', { node: node.nodeId, reason: String(error) });
         const failure = new PublishError('STORE_UNAVAILABLE', 'another node could not be reached');
+        for (const span of spans ?? []) span.end(failure.code);
         for (const obligations of waiting) obligations.end(failure);
       },
     );

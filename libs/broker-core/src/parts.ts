@@ -10,6 +10,7 @@ import type {
   NodeEvents,
   RetainedStore,
   SessionStore,
+  Tracer,
 } from '#libs/broker-ports';
 import type { ListenerRules } from '#libs/mqtt-engine';
 import type { BoundParts } from './abuse/bounds.ts';
@@ -61,6 +62,8 @@ export interface NodeParts extends BoundParts {
   readonly events?: NodeEvents | undefined;
   /** The traces that run; without it there are none. */
   readonly tracing?: Tracing | undefined;
+  /** Makes spans of connections and messages, for OpenTelemetry; without it there are none. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Log;
   readonly limits: CoreLimits;
   /** The rules of a listener, by its name. */

@@ -390,6 +390,7 @@ export class SessionEntry implements SessionOutput, Receiver {
     const nowMs = this.#host.nowMs();
     const seconds = Math.max(0, nowMs - message.receivedAtMs) / 1000;
     meter.delivered(qos, remote ? 'remote' : 'local', seconds);
+    if (message.trace !== undefined) message.trace.sent({ clientId: this.clientId, qos, bytes });
     (this.delay ??= new DeliveryDelay()).add(message.receivedAtMs, nowMs, this.connectedAtMs);
   }
 

@@ -1,4 +1,5 @@
 import type { PublishProperties, QoS } from '#libs/mqtt-codec';
+import type { MessageTrace } from './tracer.ts';
 
 /** One life of one node: a restart under the same id is another incarnation, so ids never repeat. */
 export interface NodeRef {
@@ -34,6 +35,8 @@ export interface Message extends MessageIdentity {
   readonly expiresAtMs: number;
   /** What brought it in: a client, the admin API, or the bridge (which must not send it out again). */
   readonly origin: 'client' | 'admin' | 'bridge' | 'system';
+  /** Its trace at this node; undefined unless it is sampled. It is neither stored nor sent: see {@link MessageTrace}. */
+  readonly trace?: MessageTrace | undefined;
 }
 
 /** A message from outside for the publish pipeline; the node adds identity and time. */

@@ -306,6 +306,7 @@ function messageSeries(counters: Counters, histograms: Histograms) {
     ]),
     flapped: counters.flapped.by('kind', ['client_id', 'address']),
     configReloads: counters.configReloads.by('outcome', ['ok', 'failed']),
+    traceSpans: counters.traceSpans.by('outcome', ['exported', 'dropped', 'failed']),
     overloads: counters.overloads.by('level', OVERLOAD_LEVELS),
     retainedOperations: counters.retainedOperations.by('op', ['set', 'delete', 'expire', 'serve']),
     groupDeliveries: counters.groupDeliveries.by('outcome', [

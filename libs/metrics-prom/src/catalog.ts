@@ -144,6 +144,11 @@ export const BROKER_COUNTERS = {
     'Times that settings which were set at run time came to the node.',
     'outcome',
   ),
+  traceSpans: metric(
+    'skein_broker_trace_spans_total',
+    'Spans by what became of them: exported, dropped for want of room before their export, or lost in one that failed.',
+    'outcome',
+  ),
   overloads: metric(
     'skein_broker_overloads_total',
     'Times that the node has come to a level of overload from below.',

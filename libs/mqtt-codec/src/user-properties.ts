@@ -62,6 +62,23 @@ export class UserProperties implements Iterable<UserProperty> {
     }
   }
 
+  /** The value of the first one with a name, which is of ASCII; the others are passed over unread. */
+  get(name: string): string | undefined {
+    const bytes = this.#bytes;
+    let offset = this.#start;
+    while (offset < this.#end) {
+      const nameStart = offset + 3;
+      const nameEnd = nameStart + lengthAt(bytes, offset + 1);
+      const valueStart = nameEnd + 2;
+      const valueEnd = valueStart + lengthAt(bytes, nameEnd);
+      if (nameEnd - nameStart === name.length && isAt(bytes, nameStart, name)) {
+        return bytes.toString('utf8', valueStart, valueEnd);
+      }
+      offset = valueEnd;
+    }
+    return undefined;
+  }
+
   /** The same for a long time: with bytes of their own, unless hardly any others are kept by them. */
   compact(): UserProperties {
     const foreignBytes = this.#bytes.buffer.byteLength - this.byteLength;
@@ -79,6 +96,27 @@ export class UserProperties implements Iterable<UserProperty> {
   writeTo(writer: ByteWriter): void {
     writer.range(this.#bytes, this.#start, this.#end);
   }
+}
+
+function lengthAt(bytes: Buffer, offset: number): number {
+  return ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
+}
+
+function isAt(bytes: Buffer, offset: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    if (bytes[offset + index] !== text.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/** The value of the first user property with a name, which is of ASCII. */
+export function userPropertyNamed(
+  properties: UserProperties | readonly UserProperty[],
+  name: string,
+): string | undefined {
+  if (properties instanceof UserProperties) return properties.get(name);
+  for (const [each, value] of properties) if (each === name) return value;
+  return undefined;
 }
 
 /**

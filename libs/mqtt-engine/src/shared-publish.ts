@@ -17,6 +17,8 @@ export interface OutboundMessage {
   readonly receivedAtMs: number;
   /** When the message may no longer be delivered; 0 never. */
   readonly expiresAtMs: number;
+  /** Told of what is sent of it, where anybody wants to know; the engine passes it on. */
+  readonly trace?: { sent(to: { clientId: string; qos: QoS; bytes: number }): void } | undefined;
 }
 
 /** What a receiver may see differently from another receiver of the same message. */

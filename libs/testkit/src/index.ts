@@ -106,3 +106,5 @@ export {
   spoolingRule,
 } from './spooling-bridge.ts';
 export { TestAuthority, type TestCertificate, type TestSubject } from './test-authority.ts';
+export { RecordingTracer, type RecordedSpan } from './recording-tracer.ts';
+export { TraceCollector, traceTree, type CollectedSpan } from './trace-collector.ts';

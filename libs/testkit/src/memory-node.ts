@@ -9,6 +9,7 @@ import type {
   OverloadLevel,
   RetainedStore,
   SessionStore,
+  Tracer,
 } from '#libs/broker-ports';
 import {
   BrokerNode,
@@ -76,6 +77,7 @@ export interface MemoryNodeOptions {
   readonly moves?: BridgeMoves;
   readonly events?: NodeEvents;
   readonly tracing?: Tracing;
+  readonly tracer?: Tracer;
   readonly limits?: Partial<CoreLimits>;
   readonly shareStrategy?: ShareStrategy;
   /** Nothing of the kind, and no `$SYS`, unless a test says so. */
@@ -128,6 +130,7 @@ export class MemoryNode {
       log: this.log,
       events: options.events,
       tracing: options.tracing,
+      tracer: options.tracer,
       limits: { ...WIDE_LIMITS, ...options.limits },
       rulesOf: (listener: string) => {
         const { rules } = options;

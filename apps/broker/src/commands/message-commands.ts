@@ -14,6 +14,7 @@ import type {
   NodeAnswers,
   NodeCommand,
   WireDelayed,
+  WireOrigin,
   WirePage,
   WirePublication,
   WirePublished,
@@ -23,7 +24,7 @@ import type {
 } from '#libs/api-contracts';
 import { matches, topicNameFault } from '#libs/topic-index';
 import { bounded } from './bounded.ts';
-import { base64, injectedOf, wirePropertiesOf, wireRetainedOf } from './wire.ts';
+import { base64, injectedOf, wirePropertiesOf, wireRetainedOf, withTraceparent } from './wire.ts';
 
 /** What commands on messages work on. */
 export interface MessageCommandsOptions {
@@ -35,6 +36,8 @@ export interface MessageCommandsOptions {
     | { readonly secondsMax: number; readonly messagesMax: number; readonly bytesMax: number }
     | undefined;
   readonly topicLevelsMax: number;
+  /** Whether messages go on with the trace of the request that publishes them. */
+  readonly isTraced?: boolean;
 }
 
 /** A page of messages ends after this many bytes of payload, and holds one message at least. */
@@ -73,12 +76,16 @@ export class MessageCommands {
   }
 
   /** Carries a command out. */
-  answer(command: MessageCommand): Promise<MessageAnswers[MessageCommand['kind']]> {
+  answer(
+    command: MessageCommand,
+    origin?: WireOrigin,
+  ): Promise<MessageAnswers[MessageCommand['kind']]> {
+    const traceparent = this.#options.isTraced ? origin?.traceparent : undefined;
     switch (command.kind) {
       case 'publish':
-        return this.#publish(command);
+        return this.#publish(command, traceparent);
       case 'publish-many':
-        return this.#publishMany(command.publications);
+        return this.#publishMany(command.publications, traceparent);
       case 'request':
         return this.#request(command);
       case 'retained':
@@ -98,8 +105,12 @@ export class MessageCommands {
     }
   }
 
-  async #publish({ message, asClientId }: WirePublication): Promise<WirePublished> {
-    const outcome = await this.#options.admin.publish(injectedOf(message), asClientId);
+  async #publish(
+    { message, asClientId }: WirePublication,
+    traceparent: string | undefined,
+  ): Promise<WirePublished> {
+    const placed = withTraceparent(injectedOf(message), traceparent);
+    const outcome = await this.#options.admin.publish(placed, asClientId);
     if (outcome.kind !== 'taken') return refusalOf(outcome);
     const { matched, identity } = outcome;
     return { kind: 'taken', matched, messageId: idOf(identity) };
@@ -108,8 +119,10 @@ export class MessageCommands {
   /** All begin in this turn, so that they keep their order. */
   async #publishMany(
     publications: readonly WirePublication[],
+    traceparent: string | undefined,
   ): Promise<NodeAnswers['publish-many']> {
-    return { outcomes: await Promise.all(publications.map((each) => this.#publish(each))) };
+    const published = publications.map((each) => this.#publish(each, traceparent));
+    return { outcomes: await Promise.all(published) };
   }
 
   async #request(command: CommandOf<'request'>): Promise<WireRequested> {

@@ -1,4 +1,11 @@
-import type { Log, NodeAdmin, NodeRef, SessionStore } from '#libs/broker-ports';
+import {
+  parseTraceparent,
+  type Log,
+  type LogFields,
+  type NodeAdmin,
+  type NodeRef,
+  type SessionStore,
+} from '#libs/broker-ports';
 import {
   isBackupCommand,
   isAlarmCommand,
@@ -16,6 +23,7 @@ import {
   type NodeAnswers,
   type NodeCommand,
   type NodeReply,
+  type WireOrigin,
   type WithOrigin,
   type TopicCommand,
   type StatsCommand,
@@ -120,9 +128,10 @@ export class NodeCommandHandler {
   /** Never rejects: a failure is a reply, and its cause is in this node's log. */
   async handle({ origin, ...command }: NodeCommand & WithOrigin): Promise<NodeReply> {
     const { log } = this.#options;
-    if (origin !== undefined) log.debug('node-command', { command: command.kind, ...origin });
+    if (origin !== undefined)
+      log.debug('node-command', { command: command.kind, ...loggedOf(origin) });
     try {
-      const answer = await this.#answer(command);
+      const answer = await this.#answer(command, origin);
       return answer === undefined
         ? { kind: 'failed', code: 'unsupported' }
         : { kind: 'done', answer };
@@ -130,7 +139,7 @@ export class NodeCommandHandler {
       const code = (error as { readonly code?: unknown } | undefined)?.code;
       if (code === 'STORE_UNAVAILABLE') return { kind: 'failed', code: 'storage-unavailable' };
       log.error('node-command-failed', {
-        ...{ command: command.kind, ...origin },
+        ...{ command: command.kind, ...loggedOf(origin) },
         message: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
       return { kind: 'failed', code: 'internal' };
@@ -138,13 +147,16 @@ export class NodeCommandHandler {
   }
 
   /** Undefined for a command of a later version of the API. */
-  async #answer(command: NodeCommand): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
+  async #answer(
+    command: NodeCommand,
+    origin?: WireOrigin,
+  ): Promise<NodeAnswers[NodeCommand['kind']] | undefined> {
     const { system, drains, streams, admin } = this.#options;
     if (isSystemCommand(command)) return system.answer(command);
     if (isConfigCommand(command) || isListenerCommand(command)) return this.#set(command);
     if (isDrainCommand(command)) return drains.answer(command);
     if (BanCommands.takes(command)) return this.#bans.handle(command);
-    if (isMessageCommand(command)) return this.#messages.answer(command);
+    if (isMessageCommand(command)) return this.#messages.answer(command, origin);
     if (isBackupCommand(command)) return this.#backups.answer(command);
     if (isSessionCommand(command)) return this.#sessions.answer(command);
     if (isStreamCommand(command)) return answerStream(streams, command);
@@ -229,4 +241,12 @@ function isOnInsight(command: NodeCommand): command is InsightCommand {
   return [isStatsCommand, isAlarmCommand, isDiagnosticsCommand, isTopicCommand].some((isOfGroup) =>
     isOfGroup(command),
   );
+}
+
+/** A request in the log, with its place in a trace as logs of traces call it. */
+function loggedOf(origin: WireOrigin | undefined): LogFields {
+  const found = origin?.traceparent && parseTraceparent(origin.traceparent);
+  if (!found) return { ...origin };
+  const { traceId: trace_id, spanId: span_id } = found.context;
+  return { ...origin, trace_id, span_id };
 }

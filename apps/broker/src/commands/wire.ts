@@ -1,4 +1,10 @@
-import type { BridgeRule, InjectedMessage, Message } from '#libs/broker-ports';
+import {
+  TRACEPARENT,
+  type BridgeRule,
+  type InjectedMessage,
+  type Message,
+} from '#libs/broker-ports';
+import { userPropertyNamed } from '#libs/mqtt-codec';
 import type { WireMessage, WireProperties, WireRetained, WireRule } from '#libs/api-contracts';
 
 /** A message of the API as the publish pipeline takes it. */
@@ -8,6 +14,18 @@ export function injectedOf({ payload, properties, ...message }: WireMessage): In
     payload: Buffer.from(payload, 'base64'),
     ...(properties === undefined ? {} : { properties: propertiesOf(properties) }),
   };
+}
+
+/** A message that goes on with the trace of the request that publishes it, unless it has one of its own. */
+export function withTraceparent(
+  message: InjectedMessage,
+  traceparent: string | undefined,
+): InjectedMessage {
+  const { userProperties = [] } = message.properties ?? {};
+  const isPlaced = userPropertyNamed(userProperties, TRACEPARENT) !== undefined;
+  if (traceparent === undefined || isPlaced) return message;
+  const added = [...userProperties, [TRACEPARENT, traceparent] as const];
+  return { ...message, properties: { ...message.properties, userProperties: added } };
 }
 
 /** A retained message for the API, with its payload when asked for. */

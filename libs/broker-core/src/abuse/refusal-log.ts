@@ -1,4 +1,4 @@
-import type { Log } from '#libs/broker-ports';
+import type { Log, LogFields } from '#libs/broker-ports';
 
 /** A CONNECT that was refused. */
 export interface Refusal {
@@ -33,7 +33,8 @@ export class RefusalLog {
     this.#nowMs = nowMs;
   }
 
-  tell({ clientId, ...refusal }: Refusal): void {
+  /** @param place - where in a trace it is, as fields of a line. */
+  tell({ clientId, ...refusal }: Refusal, place: LogFields = {}): void {
     const { reasonCode } = refusal;
     const nowMs = this.#nowMs();
     let period = this.#periods.get(reasonCode);
@@ -43,7 +44,8 @@ export class RefusalLog {
       period = { endsAtMs: nowMs + PERIOD_MS, told: 0, untold: 0 };
       this.#periods.set(reasonCode, period);
     }
-    const fields = { ...refusal, clientId: clientId?.slice(0, CLIENT_ID_LENGTH_MAX), untold };
+    const cut = clientId?.slice(0, CLIENT_ID_LENGTH_MAX);
+    const fields = { ...refusal, clientId: cut, untold, ...place };
     if (period.told >= REFUSALS_TOLD) {
       period.untold += 1;
       return this.#log.debug('connect-refused', fields);

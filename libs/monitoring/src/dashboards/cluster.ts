@@ -221,6 +221,15 @@ export const CLUSTER: Board = {
           ],
         ),
         series(
+          ['Spans', 'cps'],
+          [[rate('skein_broker_trace_spans_total{~}', 'outcome'), '{{outcome}}']],
+          [
+            'Spans of nodes with tracing, and what became of them.',
+            'All are exported.',
+            'dropped: raise tracing.queueSpansMax or lower tracing.sampleRatio. failed: look for the collector.',
+          ],
+        ),
+        series(
           ['Configuration read anew', 'short'],
           [
             [

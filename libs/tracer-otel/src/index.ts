@@ -1,0 +1,1 @@
+export { OtelTracer, type OtelTracerOptions } from './otel-tracer.ts';
