@@ -105,6 +105,18 @@ describe('who is asked who a client is', () => {
     await until(async () => (await userAt(other, 'tcp')) === 'of-users', DEADLINE_MS);
   });
 
+  it('holds at a listener that is made, or enabled, after it was set', async () => {
+    const store = new LocalDefinitionStore<AuthDocument>('settings');
+    const chains = { late: ['certificate'] };
+    await store.put({ id: 'auth', ...NOTHING, chains }, undefined);
+    const listeners = [{ name: 'tcp', takesCertificates: false }];
+    const sources = sourcesOf(store, { listeners });
+    await sources.drive();
+    listeners.push({ name: 'late', takesCertificates: true });
+    expect(await userAt(sources, 'late')).toBe('of-certificate');
+    expect(await userAt(sources, 'tcp')).toBe('of-users');
+  });
+
   it('keeps those whose settings have not changed', async () => {
     const sources = sourcesOf();
     await sources.drive();

@@ -177,8 +177,9 @@ export class AuthSources implements Authenticator {
     this.#document = document;
     const chainOf = (ids: readonly string[]): AuthChain =>
       this.#parts.chainOf(ids.flatMap((id) => this.source(id) ?? []));
-    const own = this.#parts.listeners
-      .map(({ name }) => this.#chainAt(name, document))
+    // Also of listeners that this node has not yet: they may be made, or enabled, at any time.
+    const own = Object.keys(document.chains)
+      .map((listener) => this.#chainAt(listener, document))
       .filter(({ isOwn }) => isOwn);
     this.#chains = new Map(own.map(({ listener, backends }) => [listener, chainOf(backends)]));
     const isFirst = this.#common === undefined;
