@@ -1,7 +1,25 @@
 // The file tree of an image without a container engine: carries out the instructions of a Dockerfile, each stage in a directory of its own.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, globSync, mkdirSync, statSync } from 'node:fs';
-import { basename, isAbsolute, join, posix } from 'node:path';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
+import { basename, isAbsolute, join, posix, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HELP = `usage: npx node tools/image-tree.mjs DIRECTORY | --help
+
+Makes the trees of both images below DIRECTORY, which must not be there yet, as deploy/docker/Dockerfile says, with what
+\`npm run build\` has built, and prints how to start what is in them. Needs npm and no container engine.`;
+
+const EXIT_USAGE = 2;
+const IMAGES = ['broker', 'api'];
 
 /** What a stage has come to: where its tree is, and how a process of it is started. */
 const emptyStage = (root) => ({
@@ -136,3 +154,33 @@ function run(stage, command) {
   });
   if (status !== 0) throw new Error(`RUN ${command}: exit code ${status}\n${stderr}`);
 }
+
+/** The line that starts what an image holds, with its variables, as a shell takes it. */
+function startLine({ root, workdir, env, entrypoint }) {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const [program, ...args] = entrypoint;
+  const command = [join(root, 'usr/local/bin', program), ...args].join(' ');
+  return `cd ${join(root, workdir)} && env ${variables.join(' ')} ${command}`;
+}
+
+function main([goal, ...more]) {
+  if (goal === '--help') return console.log(HELP);
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const fault =
+    goal === undefined || goal.startsWith('-') || more.length > 0
+      ? HELP.split('\n', 1)[0]
+      : existsSync(goal)
+        ? `${goal}: is there already; name a directory that is not`
+        : !existsSync(join(root, 'dist')) && 'dist: is missing; run npm run build';
+  if (fault) {
+    console.error(fault);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  const dockerfile = readFileSync(join(root, 'deploy/docker/Dockerfile'), 'utf8');
+  const options = { context: root, directory: resolve(goal), given: { build: root } };
+  const stages = buildTrees(dockerfile, options);
+  for (const name of IMAGES) console.log(`${name}:\n  ${startLine(stages.get(name))}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));

@@ -90,3 +90,18 @@ describe('npm run cluster', () => {
     expect(run('cluster', ['--kafka'])).toMatchObject({ status: 2, stdout: '' });
   });
 });
+
+describe('tools/image-tree.mjs', () => {
+  it('tells what it does, and refuses what it cannot do', () => {
+    expect(run('image-tree', ['--help'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^usage: npx node tools\/image-tree\.mjs DIRECTORY/),
+    });
+    expect(run('image-tree', [])).toMatchObject({ status: 2, stdout: '' });
+    expect(run('image-tree', [directory])).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: `${directory}: is there already; name a directory that is not\n`,
+    });
+  });
+});
