@@ -148,8 +148,23 @@ async function helmTest(objects, { nodes, api, secrets = {} }) {
   return { code: await ended, lines };
 }
 
+/** Runs what is run before `helm uninstall`; resolves with what it says. */
+async function beforeUninstall(objects, { api, secrets }) {
+  const { spec } = objectOf(objects, 'Job', '-uninstall').spec.template;
+  const { lead } = writePod({ spec, objects, secrets, directory: join(directory, 'uninstall') });
+  const [{ command, env }] = spec.containers;
+  const given = Object.fromEntries(env.map(({ name, value }) => [name, lead(value)]));
+  const { port } = new URL(given.SKIP_SERVER);
+  const lines = [];
+  const { ended } = apps.start(process.execPath, command.slice(1).map(lead), {
+    env: { ...given, SKIP_SERVER: `http://${HOST}:${api.ports.get(Number(port))}` },
+    output: (line) => lines.push(line),
+  });
+  return { code: await ended, said: lines.join('\n') };
+}
+
 /** Ends a node as Kubernetes would, with clients at it; resolves with its exit code and how long it took. */
-async function endNode(node, { listener = 'tcp', ...login } = {}) {
+async function endNode(node, { listener = 'tcp', isAtOnce = false, ...login } = {}) {
   const scheme = listener === 'tcp' ? 'mqtt' : 'mqtts';
   const optionsOf = (index) => ({
     ...{ reconnectPeriod: 0, protocolVersion: 5, clientId: `backend:${index}` },
@@ -169,16 +184,29 @@ async function endNode(node, { listener = 'tcp', ...login } = {}) {
   await delay(node.container.lifecycle.preStop.sleep.seconds * 1_000);
   expect(clients.filter(({ connected }) => connected)).toHaveLength(CLIENTS);
   node.child.kill('SIGTERM');
+  const asked = performance.now();
   await until(
     'the readiness probe sees the drain',
     async () => {
-      return (await statusOf(probeUrl(node, 'readinessProbe'))) === 503;
+      const status = await statusOf(probeUrl(node, 'readinessProbe'));
+      return status === 503 || (isAtOnce && status === undefined);
     },
     { deadlineMs: 2_000, pauseMs: 20 },
   );
   const code = await node.ended;
   for (const client of clients) client.end(true);
-  return { code, reasons, seconds: (performance.now() - since) / 1_000 };
+  const [seconds, afterSignal] = [since, asked].map((from) => (performance.now() - from) / 1_000);
+  return { code, reasons, seconds, afterSignal };
+}
+
+/** Has the node that is left told to end without a drain, as before an uninstall, and ends it. */
+async function uninstall(objects, { nodes, client, reason, ...more }) {
+  const { code, said } = await beforeUninstall(objects, more);
+  expect(code).toBe(0);
+  expect(JSON.parse(said).nodes).toEqual([{ node: nodes[1].name, until: expect.any(String) }]);
+  const end = await endNode(nodes[1], { ...client, isAtOnce: true });
+  expect(end).toMatchObject({ code: 0, reasons: Array(CLIENTS).fill(reason) });
+  expect(end.afterSignal).toBeLessThan(5);
 }
 
 /** A Redis without TLS, and nothing secret. */
@@ -239,7 +267,10 @@ const CASES = [
   { ci: 'minimal', prepare: plainly },
   { ci: 'statefulset', prepare: plainly },
   // One Redis has no replica to wait for.
-  { ci: 'production', prepare: secured, set: { 'redis.config.waitReplicas': 0 } },
+  {
+    ...{ ci: 'production', prepare: secured },
+    set: { 'redis.config.waitReplicas': 0, 'drain.onUninstall': false },
+  },
 ];
 
 describe.each(CASES)('conformance: $ci', ({ ci, prepare, set = {} }) => {
@@ -280,6 +311,10 @@ describe.each(CASES)('conformance: $ci', ({ ci, prepare, set = {} }) => {
       expect({ code, reasons }).toEqual({ code: 0, reasons: Array(CLIENTS).fill(reason) });
       expect(seconds).toBeLessThan(terminationGracePeriodSeconds);
       expect(await statusOf(probeUrl(pods.nodes[1], 'readinessProbe'))).toBe(200);
+      if (set['drain.onUninstall'] === false)
+        await timed(`${ci}: hook before an uninstall, and the end`, () =>
+          uninstall(objects, { ...pods, secrets: given.secrets, client, reason }),
+        );
     },
     CASE_MS,
   );

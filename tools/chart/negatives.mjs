@@ -249,6 +249,13 @@ export const NEGATIVES = [
     'broker.config.bridge.spool is what broker.spool makes',
   ],
   [
+    'a hook before an uninstall that has no key',
+    {
+      set: { 'drain.onUninstall': false },
+    },
+    'drain.onUninstall: false needs the admin API and a key of it',
+  ],
+  [
     'backups of a node',
     {
       set: { 'broker.config.backups': { dir: '/tmp' } },

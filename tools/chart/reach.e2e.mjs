@@ -164,6 +164,30 @@ describe('a volume for backups', () => {
   });
 });
 
+describe('before an uninstall', () => {
+  it('nothing is run, unless drains are not wanted', () => {
+    const jobsOf = (ci) => render({ ci }).filter(({ kind }) => kind === 'Job');
+
+    expect(jobsOf('minimal')).toEqual([]);
+    expect(jobsOf('uninstall').map(({ metadata }) => metadata.annotations)).toEqual([
+      {
+        'helm.sh/hook': 'pre-delete',
+        'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded',
+      },
+    ]);
+  });
+
+  it('the hook shows the key that is named, by default that of the API', () => {
+    const secretOf = (set) =>
+      objectOf(render({ ci: 'uninstall', set }), 'Job').spec.template.spec.volumes.find(
+        ({ name }) => name === 'key',
+      ).secret.secretName;
+
+    expect(secretOf({})).toBe('skein-operator');
+    expect(secretOf({ 'drain.uninstallKey.existingSecret': '' })).toBe('skein-api');
+  });
+});
+
 describe('the words after an installation', () => {
   it.each(ciNames)('%s: has the listeners, and how to go on', (ci) => {
     const notes = renderNotes({ ci });
@@ -183,6 +207,8 @@ describe('the words after an installation', () => {
     ['embedded-redis', {}, 'redis.embedded is for trials'],
     ['single-node', {}, 'One node without Redis: clients wait while it is started again.'],
     ['tls-selfsigned', {}, 'nobody trusts these certificates'],
+    ['minimal', {}, 'drain skip'],
+    ['uninstall', {}, '`helm uninstall` tells all nodes first to end without a drain'],
     ['tls-existing', {}, 'tls.ticketSecret is not set'],
     ['hpa', {}, 'More nodes take no connection from those that are there'],
     [

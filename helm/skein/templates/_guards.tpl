@@ -70,6 +70,9 @@
 {{- $faults = append $faults (printf "broker.config.%s is what other values make: see listeners, redis, kafka, bridges, bridgeRules, drain, log, api." $section) -}}
 {{- end -}}
 {{- end -}}
+{{- if and (not .Values.drain.onUninstall) (or (not .Values.api.enabled) (not (or .Values.drain.uninstallKey.existingSecret .Values.api.key.existingSecret))) -}}
+{{- $faults = append $faults "drain.onUninstall: false needs the admin API and a key of it: set api.enabled, and api.key.existingSecret or drain.uninstallKey.existingSecret." -}}
+{{- end -}}
 {{- if hasKey $broker.config "backups" -}}
 {{- $faults = append $faults "broker.config.backups is nothing of nodes: see api.backups." -}}
 {{- end -}}
