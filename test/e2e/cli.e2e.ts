@@ -181,6 +181,80 @@ describe('skein', () => {
     ]);
   });
 
+  it('subscribes a client, looks at what it may do, and keeps its session', async () => {
+    const client = await connect('desk');
+    const subscribed = await skein.run(['clients', 'subscribe', 'desk', 'calls/#', '--qos', '1']);
+    expect(subscribed.code).toBe(0);
+    await skein.run(['pub', 'calls/1', 'ring', '--qos', '1']);
+    await until(() => client.received.length === 1, WAIT_MS);
+    expect(await skein.json(['clients', 'check', 'desk', 'publish', 'calls/1'])).toMatchObject({
+      allowed: true,
+    });
+    expect((await skein.run(['clients', 'inflight', 'desk'])).code).toBe(0);
+    expect((await skein.run(['clients', 'verdicts', 'desk'])).code).toBe(0);
+    const unsubscribe = ['clients', 'unsubscribe', 'desk', 'calls/#'];
+    expect((await skein.run(unsubscribe)).notes).toBe('ended\n');
+    expect((await skein.run(unsubscribe)).code).toBe(3);
+    // A session that ends with its connection is no session that could be kept.
+    expect((await skein.run(['sessions', 'keep', 'desk', '2h'])).code).toBe(5);
+    expect((await skein.run(['sessions', 'keep', 'desk', 'soon'])).notes).toMatch(/length: write/);
+  });
+
+  it('puts messages off, and publishes many at once', async () => {
+    const delayed = ['delayed', 'add', 'later/1', 'reboot', '--qos', '1'];
+    const { id } = (await skein.json([...delayed, '--in', '2h'])) as { readonly id: string };
+    expect(await skein.json(['delayed', 'show', id])).toMatchObject({ topic: 'later/1' });
+    expect((await skein.run(['delayed', 'cancel', id])).notes).toBe('cancelled\n');
+    expect((await skein.run(delayed)).code).toBe(2);
+    const many = await file(
+      'many.yaml',
+      '[{ topic: a/1, payload: x, retain: true }, { topic: "#" }]',
+    );
+    expect(await skein.json(['pub-many', '--file', many])).toMatchObject({
+      items: [{ index: 0 }, { index: 1, status: 400 }],
+    });
+    const shown = await skein.run(['retained', 'show', 'a/1', '--payload', 'text']);
+    expect(shown.out).toMatch(/^payload +x$/m);
+  });
+
+  it('imports and exports users and definitions, and orders rules', async () => {
+    const users = await file('users.yaml', '[{ name: imported, password: low tide }]');
+    const imported = await skein.run(['users', 'import', '--file', users]);
+    expect(imported.code).toBe(0);
+    expect(await skein.json(['users', 'export', '--username-like', 'imp'])).toMatchObject({
+      result: { count: 1, users: [{ name: 'imported' }] },
+    });
+    for (const id of ['one', 'two']) {
+      const rule = await file(id, `{ id: ${id}, effect: deny, topics: [${id}/#] }`);
+      expect((await skein.run(['acl', 'add', '--file', rule])).code).toBe(0);
+    }
+    const before = (await skein.json(['acl'])) as { readonly items: readonly { id: string }[] };
+    const ids = before.items.map(({ id }) => id).toReversed();
+    expect((await skein.run(['acl', 'order', ids.join(',')])).code).toBe(0);
+    expect(await skein.json(['acl'])).toMatchObject({ items: ids.map((id) => ({ id })) });
+    const out = join(directory, 'definitions.json');
+    expect((await skein.run(['definitions', 'export', '--out', out])).notes).toMatch(/\d+ bytes/);
+    expect((await skein.run(['users', 'remove', 'imported'])).code).toBe(0);
+    const import_ = ['definitions', 'import', '--file', out];
+    const dry = await skein.json([...import_, '--dry-run']);
+    expect(dry).toMatchObject({ dry_run: true });
+    expect(await skein.run(['users', 'show', 'imported'])).toMatchObject({ code: 3 });
+    expect((await skein.run(import_)).code).toBe(0);
+    expect(await skein.run(['users', 'show', 'imported'])).toMatchObject({ code: 0 });
+  });
+
+  it('gives roles to keys, and takes them back', async () => {
+    const key = (await skein.json(['keys', 'add', 'night', '--scope', 'stats:read'])) as {
+      readonly id: string;
+    };
+    const add = ['role-bindings', 'add', 'viewer', 'api_key', key.id];
+    const { id } = (await skein.json(add)) as { readonly id: string };
+    expect((await skein.run(['role-bindings', 'remove', id])).notes).toBe('removed\n');
+    expect((await skein.run(['role-bindings', 'show', id])).code).toBe(3);
+    expect((await skein.run(['health', 'show', 'listeners'])).code).toBe(0);
+    expect(await skein.json(['version'])).toMatchObject({ api: 'v1' });
+  });
+
   it('calls any operation by its name', async () => {
     await connect('by-name');
     const { out } = await skein.run(['api', 'call', 'getClient', '--path', 'client_id=by-name']);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { OPERATIONS, type Operation } from '#libs/api-contracts';
 import { findCommand, listOption, parseCommand, usageOf } from './arguments.ts';
 import { operationOf, optionName, optionsOf, positionalsOf, type Command } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
@@ -66,6 +67,28 @@ describe('what follows the words', () => {
     expect(listOption({ group: ['a, b', 'c'] }, 'group')).toEqual(['a', 'b', 'c']);
     expect(listOption({}, 'group')).toBeUndefined();
   });
+});
+
+/** What has no command of its own: documents, and what others do. */
+const WITHOUT_COMMAND = [
+  ...['getOpenApi', 'getOpenApiYaml', 'getDocs', 'getDocsAsset', 'getProblem'],
+  // config list --section, config set, pub --retain, retained clear.
+  ...['getConfigSection', 'patchConfigSection', 'putRetainedMessage', 'deleteRetainedMessage'],
+  // users add and users change; one command an item, or an import.
+  ...['replaceUser', 'changeAclRules', 'changeBans'],
+];
+
+it('has a command for every operation that an administrator would look for, and each once', () => {
+  const places = new Set(COMMANDS.map(({ operation }) => operation));
+  const missing = Object.entries<Operation>(OPERATIONS).filter(
+    ([id, { method, path }]) =>
+      !WITHOUT_COMMAND.includes(id) &&
+      !places.has(`${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, '{}')}`),
+  );
+  const words = COMMANDS.map((command) => command.words);
+
+  expect(missing.map(([id]) => id)).toEqual([]);
+  expect(words.toSorted()).toEqual([...new Set(words)].toSorted());
 });
 
 describe.each(COMMANDS.map((command) => [command.words, command] as const))(

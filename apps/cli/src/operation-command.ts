@@ -60,7 +60,9 @@ async function matchOf(
   if (!wantsMatch(operationOf(command))) return {};
   const given = textOption(options, 'if-match');
   if (given !== undefined) return { 'if-match': given };
-  const shown = operationAt((command.operation ?? '').replace(/^\w+/, 'GET'));
+  // The order of a list is a state of the list.
+  const place = (command.operation ?? '').replace(/^\w+/, 'GET').replace(/\/order$/, '');
+  const shown = operationAt(place);
   if (shown === undefined) return { 'if-match': '*' };
   const { headers } = await api.call(shown, { path: call.path ?? {} });
   return { 'if-match': headers.get('etag') ?? '*' };

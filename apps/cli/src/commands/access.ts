@@ -3,6 +3,7 @@ import type { Command, Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 import { secretOf } from '../profile.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+import { orderOf } from './order.ts';
 import { untilOf } from './length-of-time.ts';
 
 const PASSWORD_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -62,6 +63,44 @@ export const ACCESS_COMMANDS: readonly Command[] = [
     examples: ['skein users set-password sensor-7'],
   },
   {
+    words: 'users change',
+    operation: 'PATCH /api/v1/users/{}',
+    summary: 'Change groups and rules of a user',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['echo "groups: [staff]" | skein users change sensor-7 --file -'],
+  },
+  {
+    words: 'users import',
+    operation: 'POST /api/v1/users/imports',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: [
+      'skein users import --file users.yaml --dry-run',
+      'skein users import --file users.yaml --existing update',
+    ],
+  },
+  {
+    words: 'users export',
+    operation: 'POST /api/v1/users/exports',
+    options: {
+      format: {
+        type: 'string',
+        value: 'FORMAT',
+        choices: ['json', 'csv', 'htpasswd'],
+        description: 'How they are written; json without it.',
+      },
+      'username-like': {
+        type: 'string',
+        value: 'TEXT',
+        description: 'Only those whose names begin with this.',
+      },
+      group: { type: 'string', value: 'NAME', description: 'Only those in this group.' },
+    },
+    body: exportOf,
+    examples: ['skein users export --json > users.json', 'skein users export --format csv'],
+  },
+  {
     words: 'users remove',
     operation: 'DELETE /api/v1/users/{}',
     done: 'removed',
@@ -97,6 +136,13 @@ export const ACCESS_COMMANDS: readonly Command[] = [
     operation: 'DELETE /api/v1/acl-rules/{}',
     done: 'removed',
     examples: ['skein acl remove own-topics'],
+  },
+  {
+    words: 'acl order',
+    operation: 'PUT /api/v1/acl-rules/order',
+    positionals: ['ids'],
+    body: orderOf,
+    examples: ['skein acl order own-topics,staff,secrets'],
   },
   {
     words: 'acl simulate',
@@ -159,6 +205,32 @@ export const ACCESS_COMMANDS: readonly Command[] = [
     ],
   },
   {
+    words: 'bans replace',
+    operation: 'PUT /api/v1/bans/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein bans replace client_id:press/7 --file ban.yaml'],
+  },
+  {
+    words: 'bans import',
+    operation: 'POST /api/v1/bans/imports',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein bans import --file bans.yaml --existing update'],
+  },
+  {
+    words: 'bans automatic',
+    operation: 'GET /api/v1/auto-bans/config',
+    examples: ['skein bans automatic'],
+  },
+  {
+    words: 'bans set-automatic',
+    operation: 'PUT /api/v1/auto-bans/config',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein bans set-automatic --file flapping.yaml'],
+  },
+  {
     words: 'bans remove',
     operation: 'DELETE /api/v1/bans/{}',
     done: 'lifted',
@@ -180,6 +252,19 @@ function rulesOf({ options }: Invocation): readonly unknown[] {
     const filters = listOption(options, action);
     return filters === undefined ? [] : [{ effect: 'allow', actions: [action], topics: filters }];
   });
+}
+
+function exportOf({ options }: Invocation): unknown {
+  const begins = textOption(options, 'username-like');
+  const group = textOption(options, 'group');
+  const filter = {
+    ...(begins !== undefined && { username: { like: begins } }),
+    ...given('group', group),
+  };
+  return {
+    ...given('format', textOption(options, 'format')),
+    ...(Object.keys(filter).length > 0 && { filter }),
+  };
 }
 
 async function passwordOf({ options, terminal }: Invocation): Promise<string> {

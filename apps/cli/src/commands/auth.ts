@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+import { orderOf } from './order.ts';
 
 /** Who is asked who a client is. */
 export const AUTH_COMMANDS: readonly Command[] = [
@@ -45,6 +46,28 @@ export const AUTH_COMMANDS: readonly Command[] = [
     options: FILE_OPTION,
     body: bodyOfFile,
     examples: ['skein auth replace-backend directory --file directory.yaml'],
+  },
+  {
+    words: 'auth change-backend',
+    operation: 'PATCH /api/v1/auth/backends/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['echo "enabled: false" | skein auth change-backend directory --file -'],
+  },
+  {
+    words: 'auth test-backend',
+    operation: 'POST /api/v1/auth/backends/{}/test',
+    summary: 'Ask a backend about a login, which is stored nowhere',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein auth test-backend directory --file login.yaml'],
+  },
+  {
+    words: 'auth order',
+    operation: 'PUT /api/v1/auth/backends/order',
+    positionals: ['ids'],
+    body: orderOf,
+    examples: ['skein auth order directory,stored', 'skein auth order stored,directory --dry-run'],
   },
   {
     words: 'auth remove-backend',

@@ -2,6 +2,7 @@ import { textOption } from '../arguments.ts';
 import type { Command, Invocation } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+import { orderOf } from './order.ts';
 
 /** Bridges and their rules. */
 export const BRIDGE_COMMANDS: readonly Command[] = [
@@ -31,6 +32,13 @@ export const BRIDGE_COMMANDS: readonly Command[] = [
     examples: ['skein bridges replace shop --file shop.yaml'],
   },
   {
+    words: 'bridges change',
+    operation: 'PATCH /api/v1/bridges/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['echo "enabled: false" | skein bridges change shop --file -'],
+  },
+  {
     words: 'bridges remove',
     operation: 'DELETE /api/v1/bridges/{}',
     done: 'removed',
@@ -51,6 +59,19 @@ export const BRIDGE_COMMANDS: readonly Command[] = [
       return target === undefined ? {} : { target };
     },
     examples: ['skein bridges test main --target telemetry'],
+  },
+  {
+    words: 'bridges try',
+    operation: 'POST /api/v1/bridges/connectivity-tests',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein bridges try --file shop.yaml'],
+  },
+  {
+    words: 'bridges reset-metrics',
+    operation: 'POST /api/v1/bridges/{}/metrics/reset',
+    done: 'reset',
+    examples: ['skein bridges reset-metrics main'],
   },
   ...(['start', 'stop', 'restart'] as const).map((action) => ({
     words: `bridges ${action}`,
@@ -103,6 +124,20 @@ export const BRIDGE_COMMANDS: readonly Command[] = [
     examples: ['skein rules replace telemetry --file telemetry.yaml'],
   },
   {
+    words: 'rules order',
+    operation: 'PUT /api/v1/bridge-rules/order',
+    positionals: ['ids'],
+    body: orderOf,
+    examples: ['skein rules order telemetry,commands'],
+  },
+  {
+    words: 'rules try',
+    operation: 'POST /api/v1/bridge-rules/tests',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein rules try --file rule-and-sample.yaml'],
+  },
+  {
     words: 'rules pause',
     summary: 'Pause a bridge rule',
     operation: 'PATCH /api/v1/bridge-rules/{}',
@@ -146,6 +181,11 @@ export const BRIDGE_COMMANDS: readonly Command[] = [
     operation: 'GET /api/v1/dead-letters',
     columns: ['id', 'at', 'bridge', 'rule', 'stage', 'reason', 'error'],
     examples: ['skein dead-letters --rule telemetry'],
+  },
+  {
+    words: 'dead-letters clear',
+    operation: 'DELETE /api/v1/dead-letters',
+    examples: ['skein dead-letters clear --rule telemetry --dry-run'],
   },
   {
     words: 'dead-letters replay',

@@ -9,6 +9,14 @@ const BULK_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'dry-run': { type: 'boolean', description: 'Changes nothing, and names those that it would.' },
 };
 
+const QOS: OptionSpec = {
+  type: 'string',
+  short: 'q',
+  value: 'N',
+  choices: ['0', '1', '2'],
+  description: '0 unless said otherwise.',
+};
+
 /** The conditions of a list, by the names of its options. */
 function conditionsOf(list: 'clients' | 'sessions') {
   const command = { words: list, operation: `GET /api/v1/${list}`, examples: [] };
@@ -106,6 +114,54 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     examples: ['skein clients empty-queue press/7'],
   },
   {
+    words: 'clients inflight',
+    operation: 'GET /api/v1/clients/{}/inflight-messages',
+    columns: ['packet_id', 'awaits', 'qos', 'topic', 'payload_bytes'],
+    examples: ['skein clients inflight press/7'],
+  },
+  {
+    words: 'clients subscribe',
+    operation: 'POST /api/v1/clients/{}/subscriptions',
+    positionals: ['client_id', 'filter'],
+    options: { qos: QOS },
+    body: ({ values, options }) => ({
+      filter: values['filter'],
+      qos: numberOption(options, 'qos') ?? 0,
+    }),
+    examples: ["skein clients subscribe press/7 'commands/press/7/#' --qos 1"],
+  },
+  {
+    words: 'clients unsubscribe',
+    operation: 'DELETE /api/v1/clients/{}/subscriptions',
+    positionals: ['client_id', 'filter'],
+    done: 'ended',
+    examples: ["skein clients unsubscribe press/7 'commands/press/7/#'"],
+  },
+  {
+    words: 'clients check',
+    operation: 'POST /api/v1/clients/{}/authorization-checks',
+    positionals: ['client_id', 'action', 'topic'],
+    options: { qos: QOS, retain: { type: 'boolean', description: 'Of the message.' } },
+    body: ({ values, options }) =>
+      present({
+        ...{ action: values['action'], topic: values['topic'] },
+        qos: numberOption(options, 'qos'),
+        retain: options['retain'],
+      }),
+    examples: ['skein clients check press/7 publish devices/press/7/heat --qos 1'],
+  },
+  {
+    words: 'clients verdicts',
+    operation: 'GET /api/v1/clients/{}/authorization-cache',
+    examples: ['skein clients verdicts press/7'],
+  },
+  {
+    words: 'clients forget-verdicts',
+    operation: 'DELETE /api/v1/clients/{}/authorization-cache',
+    done: 'forgotten',
+    examples: ['skein clients forget-verdicts press/7'],
+  },
+  {
     words: 'sessions list',
     operation: 'GET /api/v1/sessions',
     columns: ['client_id', 'state', 'node', 'queue_messages', 'queue_bytes', 'expires_at'],
@@ -121,6 +177,16 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     operation: 'DELETE /api/v1/sessions/{}',
     done: 'ended',
     examples: ['skein sessions end press/7'],
+  },
+  {
+    words: 'sessions keep',
+    operation: 'PATCH /api/v1/sessions/{}',
+    summary: 'Say how long a session outlives its connection',
+    positionals: ['client_id', 'length'],
+    body: ({ values }) => ({
+      expiry_seconds: values['length'] === 'forever' ? null : secondsOf(values['length'], 'length'),
+    }),
+    examples: ['skein sessions keep press/7 2h', 'skein sessions keep press/7 forever'],
   },
   {
     words: 'sessions purge',

@@ -31,6 +31,16 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     examples: ['skein nodes config node-1 --json'],
   },
   {
+    words: 'nodes metrics',
+    operation: 'GET /api/v1/nodes/{}/metrics',
+    examples: ['skein nodes metrics node-1'],
+  },
+  {
+    words: 'nodes listeners',
+    operation: 'GET /api/v1/nodes/{}/listeners',
+    examples: ['skein nodes listeners node-1'],
+  },
+  {
     words: 'nodes forget',
     operation: 'DELETE /api/v1/nodes/{}',
     done: 'forgotten',
@@ -41,6 +51,17 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     operation: 'GET /api/v1/health/checks',
     columns: ['name', 'status', 'detail'],
     examples: ['skein health'],
+  },
+  {
+    words: 'health show',
+    operation: 'GET /api/v1/health/checks/{}',
+    examples: ['skein health show redis', 'skein health show certificate-expiration --within 30d'],
+  },
+  {
+    words: 'version',
+    operation: 'GET /api/v1/version',
+    summary: 'Show the versions of the API and of the nodes',
+    examples: ['skein version'],
   },
   {
     words: 'features',
@@ -68,6 +89,12 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     operation: 'POST /api/v1/listeners/{}/stop',
     done: 'stopped',
     examples: ['skein listeners stop tls'],
+  },
+  {
+    words: 'listeners restart',
+    operation: 'POST /api/v1/listeners/{}/restart',
+    done: 'restarted',
+    examples: ['skein listeners restart tls'],
   },
   {
     words: 'listeners add',

@@ -1,5 +1,5 @@
 import { listOption, numberOption, textOption } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import type { Command, Invocation } from '../command.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
 import { untilOf } from './length-of-time.ts';
 import { present } from './present.ts';
@@ -82,6 +82,13 @@ export const KEY_COMMANDS: readonly Command[] = [
     examples: ['skein keys rotate 01J8ZQ --overlap-seconds 3600'],
   },
   {
+    words: 'keys change',
+    operation: 'PATCH /api/v1/api-keys/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['echo "role: operator" | skein keys change 01J8ZQ --file -'],
+  },
+  {
     words: 'keys remove',
     operation: 'DELETE /api/v1/api-keys/{}',
     done: 'removed',
@@ -105,9 +112,53 @@ export const KEY_COMMANDS: readonly Command[] = [
     examples: ['skein roles add --file role.yaml'],
   },
   {
+    words: 'roles replace',
+    operation: 'PUT /api/v1/roles/{}',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein roles replace night-shift --file role.yaml'],
+  },
+  {
     words: 'roles remove',
     operation: 'DELETE /api/v1/roles/{}',
     done: 'removed',
     examples: ['skein roles remove night-shift'],
   },
+  {
+    words: 'role-bindings list',
+    operation: 'GET /api/v1/role-bindings',
+    examples: ['skein role-bindings', 'skein role-bindings --role operator'],
+  },
+  {
+    words: 'role-bindings show',
+    operation: 'GET /api/v1/role-bindings/{}',
+    examples: ['skein role-bindings show b7q2m5x4k3n6p2r7'],
+  },
+  {
+    words: 'role-bindings add',
+    operation: 'POST /api/v1/role-bindings',
+    positionals: ['role', 'kind', 'name'],
+    body: bindingOf,
+    examples: [
+      'skein role-bindings add operator group night-shift',
+      'skein role-bindings add viewer api_key 01J8ZQ',
+    ],
+  },
+  {
+    words: 'role-bindings replace',
+    operation: 'PUT /api/v1/role-bindings/{}',
+    positionals: ['binding_id', 'role', 'kind', 'name'],
+    body: bindingOf,
+    examples: ['skein role-bindings replace b7q2m5x4k3n6p2r7 viewer group night-shift'],
+  },
+  {
+    words: 'role-bindings remove',
+    operation: 'DELETE /api/v1/role-bindings/{}',
+    done: 'removed',
+    examples: ['skein role-bindings remove b7q2m5x4k3n6p2r7'],
+  },
 ];
+
+function bindingOf({ values }: Invocation): unknown {
+  return { role: values['role'], subject: { kind: values['kind'], name: values['name'] } };
+}

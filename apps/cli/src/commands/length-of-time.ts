@@ -2,12 +2,17 @@ import { UsageError } from '../exit-code.ts';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** A length of time in seconds. @throws UsageError for what is none. */
-export function secondsOf(length: string | undefined): number | undefined {
+/**
+ * A length of time in seconds.
+ *
+ * @param name - where it was given, for whoever wrote something else.
+ * @throws UsageError for what is none.
+ */
+export function secondsOf(length: string | undefined, name = '--for'): number | undefined {
   if (length === undefined) return undefined;
   const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(length) ?? [];
   if (count === '')
-    throw new UsageError(`--for: write it like 30s, 10m, 2h or 7d, not '${length}'`);
+    throw new UsageError(`${name}: write it like 30s, 10m, 2h or 7d, not '${length}'`);
   return Number(count) * (SECONDS[unit] ?? 0);
 }
 

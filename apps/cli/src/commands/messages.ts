@@ -3,6 +3,8 @@ import { numberOption, textOption } from '../arguments.ts';
 import type { Command, Invocation, OptionSpec } from '../command.ts';
 import { LocalError, UsageError } from '../exit-code.ts';
 import { FILE_OPTION, bodyOfFile } from './file-body.ts';
+import { secondsOf } from './length-of-time.ts';
+import { present } from './present.ts';
 
 const MESSAGE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   qos: {
@@ -50,6 +52,14 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     ],
   },
   {
+    words: 'pub-many',
+    operation: 'POST /api/v1/messages/bulk',
+    summary: 'Publish messages of a file: a list of what pub takes',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    examples: ['skein pub-many --file messages.yaml'],
+  },
+  {
     words: 'request',
     operation: 'POST /api/v1/message-requests',
     positionals: ['topic', '[payload]'],
@@ -74,6 +84,12 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     examples: ["skein retained --filter 'devices/#' --payload text"],
   },
   {
+    words: 'retained show',
+    operation: 'GET /api/v1/retained-messages/by-topic',
+    positionals: ['topic'],
+    examples: ['skein retained show devices/7/state --payload text'],
+  },
+  {
     words: 'retained clear',
     operation: 'DELETE /api/v1/retained-messages',
     positionals: ['[topic]'],
@@ -92,6 +108,26 @@ export const MESSAGE_COMMANDS: readonly Command[] = [
     words: 'delayed show',
     operation: 'GET /api/v1/delayed-messages/{}',
     examples: ['skein delayed show 17'],
+  },
+  {
+    words: 'delayed add',
+    operation: 'POST /api/v1/delayed-messages',
+    positionals: ['topic', '[payload]'],
+    options: {
+      in: { type: 'string', value: '10m', description: 'When: 30s, 10m, 2h or 7d from now.' },
+      at: { type: 'string', value: 'TIME', description: 'When, as 2026-01-02T04:00:00Z.' },
+      ...MESSAGE_OPTIONS,
+    },
+    body: async (invocation) =>
+      present({
+        ...(await messageOf(invocation)),
+        delay_seconds: secondsOf(textOption(invocation.options, 'in'), '--in'),
+        due_at: textOption(invocation.options, 'at'),
+      }),
+    examples: [
+      'skein delayed add devices/7/commands reboot --in 10m --qos 1',
+      'skein delayed add devices/7/commands reboot --at 2026-01-02T04:00:00Z',
+    ],
   },
   {
     words: 'delayed cancel',

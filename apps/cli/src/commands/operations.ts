@@ -3,6 +3,7 @@ import { operationAt, type Command, type Invocation } from '../command.ts';
 import { LocalError, UsageError } from '../exit-code.ts';
 import { printLong } from '../operation-command.ts';
 import { saveTo } from '../save.ts';
+import { FILE_OPTION, bodyOfFile } from './file-body.ts';
 
 const OUT_OPTION = {
   out: {
@@ -83,10 +84,23 @@ export const OPERATION_COMMANDS: readonly Command[] = [
     ],
   },
   {
-    words: 'diagnostics',
-    operation: 'POST /api/v1/diagnostics',
-    body: () => ({}),
-    examples: ['skein diagnostics'],
+    words: 'definitions export',
+    operation: 'GET /api/v1/definitions',
+    summary: 'Write what is defined over the API as one document',
+    options: OUT_OPTION,
+    run: download,
+    examples: ['skein definitions export --out skein.json'],
+  },
+  {
+    words: 'definitions import',
+    operation: 'POST /api/v1/definitions',
+    options: FILE_OPTION,
+    body: bodyOfFile,
+    columns: ['section', 'id', 'outcome', 'detail'],
+    examples: [
+      'skein definitions import --file skein.json --dry-run',
+      'skein definitions import --file skein.json --mode replace',
+    ],
   },
 ];
 
@@ -100,9 +114,10 @@ async function wait(invocation: Invocation): Promise<void> {
 async function download(invocation: Invocation): Promise<void> {
   const { values, options, terminal, command, api } = invocation;
   const id = operationAt(command.operation ?? '');
-  if (id === undefined) throw new UsageError('this version of the API has no backups');
+  if (id === undefined) throw new UsageError('this version of the API has nothing for it');
+  const { backup_id: backup } = values;
   const { body } = await api.open(id, {
-    path: { backup_id: values['backup_id'] ?? '' },
+    ...(backup !== undefined && { path: { backup_id: backup } }),
     signal: terminal.stop,
   });
   if (body === null) throw new LocalError('the answer is empty');
