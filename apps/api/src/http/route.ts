@@ -46,7 +46,7 @@ export function requireContract(request: FastifyRequest, operation: Operation): 
   const caller = callerOf(request);
   if (caller !== undefined) {
     requireTopics(operation, input, caller);
-    requireContent(input, caller);
+    requireContent(operation, input, caller);
   }
   checked.set(request, input);
 }

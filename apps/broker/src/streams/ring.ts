@@ -22,7 +22,7 @@ export class Ring<Entry> {
   #begin = 0;
   #last = 0;
   #bytes = 0;
-  #waiters: (() => void)[] = [];
+  #waiters = new Set<() => void>();
 
   constructor(bounds: RingBounds, sizeOf: (entry: Entry) => number) {
     this.#bounds = bounds;
@@ -34,13 +34,18 @@ export class Ring<Entry> {
     return this.#last;
   }
 
+  /** How many wait for what comes. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   append(entry: Entry): void {
     this.#entries.push(entry);
     this.#last += 1;
     this.#bytes += this.#sizeOf(entry);
     const { entriesMax, bytesMax } = this.#bounds;
     while (this.#size > entriesMax || (this.#bytes > bytesMax && this.#size > 1)) this.#drop();
-    if (this.#waiters.length > 0) this.#wake();
+    if (this.#waiters.size > 0) this.#wake();
   }
 
   /** Entries after a number, as far as they are wanted; at most so many are looked at and so many given. */
@@ -62,11 +67,14 @@ export class Ring<Entry> {
   async after(number: number, withinMs: number): Promise<void> {
     if (this.#last > number || withinMs <= 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, withinMs);
-      this.#waiters.push(() => {
+      const done = (): void => {
         clearTimeout(timer);
+        // Where nothing comes for days, those who have waited do not pile up.
+        this.#waiters.delete(done);
         resolve();
-      });
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#waiters.add(done);
     });
   }
 
@@ -89,8 +97,6 @@ export class Ring<Entry> {
   }
 
   #wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
+    for (const wake of [...this.#waiters]) wake();
   }
 }
