@@ -40,10 +40,18 @@ export interface Stage {
   readonly prometheus: Prometheus;
 }
 
+/** What a stage has beyond what every stage has. */
+export interface StageOptions {
+  readonly observe: StartPrometheus;
+  /** Settings of the nodes. */
+  readonly settings?: Settings;
+  readonly bridgeRules?: readonly object[];
+}
+
 /** Sets all of it up; the scope takes it down. */
 export async function openStage(
   scope: Scope,
-  { observe, settings = {} }: { readonly observe: StartPrometheus; readonly settings?: Settings },
+  { observe, settings = {}, bridgeRules = [] }: StageOptions,
 ): Promise<Stage> {
   const redis = await openRedis(scope);
   const kafka = await openKafka(scope);
@@ -62,6 +70,7 @@ export async function openStage(
       mqttTopic: 'commands/${key}',
       qos: 1,
     },
+    ...bridgeRules,
   ];
   const { nodes } = await startCluster(scope, {
     REDIS_URL: redis.url,

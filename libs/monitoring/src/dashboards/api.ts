@@ -1,4 +1,4 @@
-import { areas, quantile, rate, series, type Board } from './panel.ts';
+import { areas, bounded, quantile, rate, series, type Board } from './panel.ts';
 
 /** Rate, errors and durations of the admin API. */
 export const API: Board = {
@@ -29,34 +29,42 @@ export const API: Board = {
             'runbooks/SkeinSloApiBurn.md',
           ],
         ),
-        series(
-          ['Durations', 's'],
-          [
-            [quantile(0.5, 'skein_api_http_request_duration_seconds_bucket{~}'), 'p50'],
-            [quantile(0.95, 'skein_api_http_request_duration_seconds_bucket{~}'), 'p95'],
-            [quantile(0.99, 'skein_api_http_request_duration_seconds_bucket{~}'), 'p99'],
-          ],
-          [
-            'How long requests take.',
-            'p95 below 300 ms.',
-            'By route to the right; silent nodes cost two seconds.',
-            'runbooks/SkeinApiLatencyHigh.md',
-          ],
-        ),
-        series(
-          ['p95 by route', 's'],
-          [
+        bounded(
+          series(
+            ['Durations', 's'],
             [
-              quantile(0.95, 'skein_api_http_request_duration_seconds_bucket{~}', 'route'),
-              '{{route}}',
+              [quantile(0.5, 'skein_api_http_request_duration_seconds_bucket{~}'), 'p50'],
+              [quantile(0.95, 'skein_api_http_request_duration_seconds_bucket{~}'), 'p95'],
+              [quantile(0.99, 'skein_api_http_request_duration_seconds_bucket{~}'), 'p99'],
             ],
-          ],
-          [
-            'Which routes are slow.',
-            'Below 300 ms.',
-            'Smaller pages, filters.',
-            'runbooks/SkeinApiLatencyHigh.md',
-          ],
+            [
+              'How long requests take.',
+              'p95 below 300 ms.',
+              'By route to the right; silent nodes cost two seconds.',
+              'runbooks/SkeinApiLatencyHigh.md',
+            ],
+          ),
+          0.3,
+          0.5,
+        ),
+        bounded(
+          series(
+            ['p95 by route', 's'],
+            [
+              [
+                quantile(0.95, 'skein_api_http_request_duration_seconds_bucket{~}', 'route'),
+                '{{route}}',
+              ],
+            ],
+            [
+              'Which routes are slow.',
+              'Below 300 ms.',
+              'Smaller pages, filters.',
+              'runbooks/SkeinApiLatencyHigh.md',
+            ],
+          ),
+          0.3,
+          0.5,
         ),
         series(
           ['In flight', 'short'],
@@ -111,12 +119,12 @@ export const API: Board = {
           ],
         ),
         areas(
-          ['Audit records', 'cps'],
+          ['Audit records', 'count:/s'],
           [[rate('skein_api_audit_records_total{~}', 'outcome'), '{{outcome}}']],
           ['What was recorded of changes.', 'No failures.', 'failed: Redis is away.'],
         ),
         areas(
-          ['Webhooks', 'cps'],
+          ['Webhooks', 'count:/s'],
           [
             [rate('skein_api_webhook_deliveries_total{~}', 'outcome'), '{{outcome}}'],
             [rate('skein_api_webhook_events_lost_total{~}', 'pod'), '{{pod}} events lost'],
@@ -128,7 +136,7 @@ export const API: Board = {
           ],
         ),
         areas(
-          ['Calls to nodes', 'cps'],
+          ['Calls to nodes', 'count:/s'],
           [[rate('skein_api_node_calls_total{~}', 'outcome'), '{{outcome}}']],
           [
             'Commands to nodes.',
@@ -137,10 +145,14 @@ export const API: Board = {
             'runbooks/SkeinBrokerTargetDown.md',
           ],
         ),
-        series(
-          ['Time of a call to a node, p99', 's'],
-          [[quantile(0.99, 'skein_api_node_call_duration_seconds_bucket{~}'), 'p99']],
-          ['How long nodes take to answer.', 'Below 50 ms.', 'Busy nodes: the nodes dashboard.'],
+        bounded(
+          series(
+            ['Time of a call to a node, p99', 's'],
+            [[quantile(0.99, 'skein_api_node_call_duration_seconds_bucket{~}'), 'p99']],
+            ['How long nodes take to answer.', 'Below 50 ms.', 'Busy nodes: the nodes dashboard.'],
+          ),
+          0.05,
+          0.5,
         ),
       ],
     },

@@ -10,6 +10,8 @@ import {
   DatasourceVariableBuilder,
   FieldColorBuilder,
   FieldColorModeId,
+  MappingType,
+  SpecialValueMatch,
   QueryVariableBuilder,
   RowBuilder,
   ThresholdsConfigBuilder,
@@ -17,6 +19,7 @@ import {
   VariableRefresh,
   VariableSort,
   type Dashboard,
+  type DashboardLink,
   type Panel as GrafanaPanel,
   type Threshold,
 } from '@grafana/grafana-foundation-sdk/dashboard';
@@ -31,7 +34,8 @@ import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/sta
 import { PanelBuilder as TimelineBuilder } from '@grafana/grafana-foundation-sdk/statetimeline';
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as SeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
-import type { Board, Bounds, Panel, Query } from './panel.ts';
+import { evenWidths } from './layout.ts';
+import type { Board, Bounds, Look, Panel, Query, States } from './panel.ts';
 
 const SOURCE = { type: 'prometheus', uid: '$datasource' };
 const SELECTION = 'namespace=~"$namespace", job=~"$job", pod=~"$pod"';
@@ -66,7 +70,7 @@ export function grafanaBoard({ uid, title, description, job, rows }: Board): Das
   for (const annotation of annotations()) builder.annotation(annotation);
   for (const row of rows) {
     builder.withRow(new RowBuilder(row.title));
-    for (const panel of row.panels) builder.withPanel(grafanaPanel(panel));
+    for (const panel of evenWidths(row.panels)) builder.withPanel(grafanaPanel(panel));
   }
   return builder.build();
 }
@@ -79,14 +83,16 @@ function variables(job: Board['job']) {
       .query(query)
       .multi(true)
       .includeAll(true)
-      .allValue('.+')
       .refresh(VariableRefresh.OnTimeRangeChanged)
       .sort(VariableSort.AlphabeticalAsc);
   return [
     new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'),
-    values('namespace', 'Namespace', `label_values(up{job="${job}"}, namespace)`),
+    values('namespace', 'Namespace', `label_values(up{job="${job}"}, namespace)`).allValue('.+'),
+    // All jobs are those of the list: metrics that every process has, as process_*, would come from anywhere else.
     values('job', 'Job', `label_values(up{job="${job}", namespace=~"$namespace"}, job)`),
-    values('pod', 'Pod', 'label_values(up{job=~"$job", namespace=~"$namespace"}, pod)'),
+    values('pod', 'Pod', 'label_values(up{job=~"$job", namespace=~"$namespace"}, pod)').allValue(
+      '.+',
+    ),
   ];
 }
 
@@ -127,13 +133,7 @@ function annotations() {
 function grafanaPanel(panel: Panel): Builder<GrafanaPanel> {
   switch (panel.kind) {
     case 'stat':
-      return framed(new StatBuilder(), panel)
-        .height(STAT_HEIGHT)
-        .graphMode(common.BigValueGraphMode.Area)
-        .colorMode(common.BigValueColorMode.Value)
-        .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
-        .thresholds(thresholds(panel.bounds))
-        .withTarget(target([panel.query, '']));
+      return statPanel(panel);
     case 'series':
       return seriesPanel(panel);
     case 'heat':
@@ -146,26 +146,50 @@ function grafanaPanel(panel: Panel): Builder<GrafanaPanel> {
         .withTarget(target([panel.query, '{{le}}']).format(PromQueryFormat.Heatmap));
     case 'timeline':
       return withTargets(
-        framed(new TimelineBuilder(), panel).thresholds(thresholds({ warning: 1, critical: 2 })),
+        framed(new TimelineBuilder(), panel).mappings([mapping(panel.states)]),
         panel.queries,
       );
     case 'bars':
-      return withTargets(
-        framed(new BarGaugeBuilder(), panel)
-          .orientation(common.VizOrientation.Horizontal)
-          .min(0)
-          .max(1)
-          .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
-          .thresholds(thresholds(panel.bounds)),
-        panel.queries,
-      );
+      return barsPanel(panel);
     case 'table':
       return tablePanel(panel);
   }
 }
 
+function statPanel(panel: Extract<Panel, { readonly kind: 'stat' }>): Builder<GrafanaPanel> {
+  const { query, bounds, instant = false, height = STAT_HEIGHT } = panel;
+  const graph = instant ? common.BigValueGraphMode.None : common.BigValueGraphMode.Area;
+  const asked = target([query, '']);
+  return framed(new StatBuilder(), panel)
+    .height(height)
+    .graphMode(graph)
+    .colorMode(common.BigValueColorMode.Value)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+    .thresholds(thresholds(bounds))
+    .withTarget(instant ? asked.instant() : asked);
+}
+
+/** A bar for each query, as it is now. */
+function barsPanel(panel: Extract<Panel, { readonly kind: 'bars' }>): Builder<GrafanaPanel> {
+  const builder = framed(new BarGaugeBuilder(), panel)
+    .orientation(common.VizOrientation.Horizontal)
+    .min(0)
+    .max(1)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+    .thresholds(thresholds(panel.bounds));
+  for (const [index, query] of panel.queries.entries())
+    builder.withTarget(target(query, index).instant());
+  return builder;
+}
+
+/** Of series that there are for each of many reasons, the legend names those that have been above 0. */
+const WITHOUT_ZEROS = {
+  matcher: { id: 'byValue', options: { reducer: 'allIsZero', op: 'gte', value: 0 } },
+  properties: [{ id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: false } }],
+};
+
 function seriesPanel(panel: Extract<Panel, { readonly kind: 'series' }>): Builder<GrafanaPanel> {
-  const { stacked = false, queries } = panel;
+  const { stacked = false, queries, bounds } = panel;
   const builder = framed(new SeriesBuilder(), panel)
     .min(0)
     // By name, so that a pod has the same colour in every panel.
@@ -181,33 +205,83 @@ function seriesPanel(panel: Extract<Panel, { readonly kind: 'series' }>): Builde
   if (stacked) {
     builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal));
   }
+  if (bounds !== undefined) {
+    const style = new common.GraphThresholdsStyleConfigBuilder();
+    builder
+      .thresholds(lines(bounds))
+      .thresholdsStyle(style.mode(common.GraphThresholdsStyleMode.Dashed));
+  }
+  if (queries.some(([, legend]) => /{{(?!pod}})/.test(legend))) builder.withOverride(WITHOUT_ZEROS);
   return withTargets(builder, queries);
 }
 
+/** What a quantile is of nothing. */
+const NOTHING_YET = {
+  type: MappingType.SpecialValue as const,
+  options: {
+    match: SpecialValueMatch.NotANumber,
+    result: { text: 'none', color: 'text', index: 9 },
+  },
+};
+
 /** One line for each value of a label, one column for each query. */
 function tablePanel(panel: Extract<Panel, { readonly kind: 'table' }>): Builder<GrafanaPanel> {
-  const builder = framed(new TableBuilder(), panel);
+  const builder = framed(new TableBuilder(), panel).mappings([NOTHING_YET]);
   for (const [index, query] of panel.queries.entries()) {
-    const refId = String.fromCharCode('A'.charCodeAt(0) + index);
-    builder.withTarget(
-      target(query).refId(refId).format(PromQueryFormat.Table).instant().legendFormat(query[1]),
-    );
+    builder.withTarget(target(query, index).format(PromQueryFormat.Table).instant());
+    const [, name, look] = query;
+    if (look !== undefined && look.hidden !== true)
+      builder.withOverride(column(name, lookOf(look)));
   }
-  const columns = panel.queries.map(([, name], index) => [
-    `Value #${String.fromCharCode('A'.charCodeAt(0) + index)}`,
-    name,
-  ]);
+  if (panel.by === 'pod') {
+    const links = [linkTo('skein-nodes', 'The node', 'var-pod=${__value.text}')];
+    builder.withOverride(column('pod', [{ id: 'links', value: links }]));
+  }
+  const columns = panel.queries.map(([, name], index) => [`Value #${refIdOf(index)}`, name]);
+  const hidden = panel.queries.flatMap(([, , look], index) =>
+    look?.hidden === true ? [`Value #${refIdOf(index)}`] : [],
+  );
+  // The times of the answers, which are all the same.
+  const times = ['Time', ...panel.queries.map((_, index) => `Time ${String(index + 1)}`)];
   return builder
     .withTransformation({ id: 'joinByField', options: { byField: panel.by, mode: 'outer' } })
+    .withTransformation({ id: 'sortBy', options: { sort: [{ field: panel.sort ?? panel.by }] } })
     .withTransformation({
       id: 'organize',
       options: {
         renameByName: Object.fromEntries(columns),
-        excludeByName: Object.fromEntries(
-          panel.queries.map((_, index) => [`Time ${String(index + 1)}`, true]),
-        ),
+        excludeByName: Object.fromEntries([...times, ...hidden].map((name) => [name, true])),
       },
     });
+}
+
+const column = (name: string, properties: { id: string; value: unknown }[]) => ({
+  matcher: { id: 'byName', options: name },
+  properties,
+});
+
+/** What a column of a table has of its own. */
+function lookOf({ unit, bounds, states }: Look): { id: string; value: unknown }[] {
+  const isColored = bounds !== undefined || states !== undefined;
+  return [
+    ...(unit === undefined ? [] : [{ id: 'unit', value: unit }]),
+    ...(bounds === undefined ? [] : [{ id: 'thresholds', value: thresholds(bounds).build() }]),
+    ...(states === undefined ? [] : [{ id: 'mappings', value: [NOTHING_YET, mapping(states)] }]),
+    ...(isColored ? [{ id: 'custom.cellOptions', value: { type: 'color-text' } }] : []),
+  ];
+}
+
+function mapping(states: States) {
+  const options = Object.entries(states).map(
+    ([value, state], index) => [value, { ...state, index }] as const,
+  );
+  return { type: MappingType.ValueToText as const, options: Object.fromEntries(options) };
+}
+
+/** A link to another dashboard that keeps the time and what is selected. */
+function linkTo(uid: string, title: string, more = '${pod:queryparam}') {
+  const kept = ['${__url_time_range}', '${datasource:queryparam}', '${namespace:queryparam}', more];
+  return { title, url: `/d/${uid}?${kept.join('&')}` };
 }
 
 /** What all builders of panels share. */
@@ -218,30 +292,38 @@ interface Frame {
   unit(unit: string): this;
   span(columns: number): this;
   height(rows: number): this;
+  links(links: Builder<DashboardLink>[]): this;
   withTarget(query: Builder<DataqueryOf>): this;
 }
 
 type DataqueryOf = ReturnType<DataqueryBuilder['build']>;
 
 function framed<Own extends Frame>(builder: Own, panel: Panel): Own {
-  const { title, unit, width, means, good, act, page } = panel;
+  const { title, unit, width, height = PANEL_HEIGHT, means, good, act, page, to } = panel;
   const text = `${means}\n\n**Good:** ${good}\n\n**Else:** ${act}\n\n[docs/${page}](docs/${page})`;
+  if (to !== undefined) {
+    const { title: name, url } = linkTo(to, 'More of it');
+    builder.links([new DashboardLinkBuilder(name).type(DashboardLinkType.Link).url(url)]);
+  }
   return builder
     .title(title)
     .description(text)
     .datasource(SOURCE)
     .unit(unit)
     .span(width)
-    .height(PANEL_HEIGHT);
+    .height(height);
 }
 
 function withTargets<Own extends Frame>(builder: Own, queries: readonly Query[]): Own {
-  for (const query of queries) builder.withTarget(target(query));
+  for (const [index, query] of queries.entries()) builder.withTarget(target(query, index));
   return builder;
 }
 
-function target([expression, legend]: Query): DataqueryBuilder {
+const refIdOf = (index: number): string => String.fromCharCode('A'.charCodeAt(0) + index);
+
+function target([expression, legend]: Query, index = 0): DataqueryBuilder {
   return new DataqueryBuilder()
+    .refId(refIdOf(index))
     .datasource(SOURCE)
     .expr(selected(expression))
     .legendFormat(legend)
@@ -257,6 +339,15 @@ function thresholds(bounds: Bounds | undefined): ThresholdsConfigBuilder {
       ? [step(null, 'red'), step(critical, 'yellow'), step(warning, 'green')]
       : [step(null, 'green'), step(warning, 'yellow'), step(critical, 'red')],
   );
+}
+
+/** As lines each bound has a colour of its own, whichever side of it is good. */
+function lines({ warning, critical }: Bounds): ThresholdsConfigBuilder {
+  const bounds = [step(warning, 'yellow'), step(critical, 'red')];
+  const rising = bounds.toSorted((one, other) => (one.value ?? 0) - (other.value ?? 0));
+  return new ThresholdsConfigBuilder()
+    .mode(ThresholdsMode.Absolute)
+    .steps([step(null, 'transparent'), ...rising]);
 }
 
 function step(value: number | null, color: string): Threshold {

@@ -1,4 +1,4 @@
-import { areas, heat, quantile, rate, series, type Board } from './panel.ts';
+import { UP, areas, bounded, heat, quantile, rate, series, type Board } from './panel.ts';
 
 /** Records on their way to Kafka and back. */
 export const BRIDGE: Board = {
@@ -11,16 +11,25 @@ export const BRIDGE: Board = {
       title: 'State',
       panels: [
         {
-          ...{ kind: 'table', title: 'Bridges', unit: 'short', width: 24, by: 'bridge' },
+          ...{ kind: 'table', title: 'Bridges', unit: 'short', width: 24, height: 5, by: 'bridge' },
           queries: [
-            ['min by (bridge) (skein_bridge_connected{~})', 'connected'],
-            [rate('skein_bridge_records_total{~, outcome="delivered"}', 'bridge'), 'delivered/s'],
+            ['min by (bridge) (skein_bridge_connected{~})', 'connected', { states: UP }],
+            [
+              rate('skein_bridge_records_total{~, outcome="delivered"}', 'bridge'),
+              'delivered',
+              { unit: 'count:rec/s' },
+            ],
+            [
+              rate('skein_bridge_records_total{~, outcome=~"failed|dropped"}', 'bridge'),
+              'failed, dropped',
+              { unit: 'count:rec/s', bounds: { warning: 0.001, critical: 1 } },
+            ],
             ['sum by (bridge) (skein_bridge_buffer_records{~})', 'in memory'],
             ['sum by (bridge) (skein_bridge_spool_records{~})', 'in the spool'],
             ['max by (bridge) (skein_bridge_consumer_lag_records{~})', 'lag'],
           ],
           means: 'Every bridge with what one looks at first.',
-          good: 'connected is 1, nothing waits.',
+          good: 'up, nothing fails, nothing waits.',
           act: 'See the runbook.',
           page: 'runbooks/SkeinBridgeDown.md',
         },
@@ -30,7 +39,7 @@ export const BRIDGE: Board = {
       title: 'Records',
       panels: [
         areas(
-          ['Records', 'cps'],
+          ['Records', 'count:rec/s'],
           [
             [
               rate('skein_bridge_records_total{~}', 'direction', 'outcome'),
@@ -45,7 +54,7 @@ export const BRIDGE: Board = {
           ],
         ),
         areas(
-          ['Failed and dropped', 'cps'],
+          ['Failed and dropped', 'count:rec/s'],
           [
             [
               rate('skein_bridge_records_total{~, outcome=~"failed|dropped"}', 'bridge', 'reason'),
@@ -60,7 +69,7 @@ export const BRIDGE: Board = {
           ],
         ),
         series(
-          ['Retries and dead letters', 'cps'],
+          ['Retries and dead letters', 'count:/s'],
           [
             [rate('skein_bridge_retries_total{~}', 'bridge'), '{{bridge}} retries'],
             [rate('skein_bridge_dead_letters_total{~}', 'bridge'), '{{bridge}} dead letters'],
@@ -72,20 +81,24 @@ export const BRIDGE: Board = {
             'bridge.md',
           ],
         ),
-        series(
-          ['Time of a batch, p99', 's'],
-          [
+        bounded(
+          series(
+            ['Time of a batch, p99', 's'],
             [
-              quantile(0.99, 'skein_bridge_produce_duration_seconds_bucket{~}', 'bridge'),
-              '{{bridge}}',
+              [
+                quantile(0.99, 'skein_bridge_produce_duration_seconds_bucket{~}', 'bridge'),
+                '{{bridge}}',
+              ],
             ],
-          ],
-          [
-            'How long the other side takes for a batch.',
-            'Below 100 ms.',
-            'Kafka: its brokers, acks, replicas.',
-            'performance.md',
-          ],
+            [
+              'How long the other side takes for a batch.',
+              'Below 100 ms.',
+              'Kafka: its brokers, acks, replicas.',
+              'performance.md',
+            ],
+          ),
+          0.1,
+          1,
         ),
         series(
           ['End to end', 's'],
@@ -127,39 +140,47 @@ export const BRIDGE: Board = {
     {
       title: 'What waits',
       panels: [
-        series(
-          ['Memory of the limit', 'percentunit'],
-          [
+        bounded(
+          series(
+            ['Memory of the limit', 'percentunit'],
             [
-              'sum by (pod, bridge) (skein_bridge_buffer_bytes{~}) / sum by (pod, bridge) (skein_bridge_buffer_limit_bytes{~})',
-              '{{pod}} {{bridge}}',
+              [
+                'sum by (pod, bridge) (skein_bridge_buffer_bytes{~}) / sum by (pod, bridge) (skein_bridge_buffer_limit_bytes{~})',
+                '{{pod}} {{bridge}}',
+              ],
+              [
+                'clamp_min(predict_linear(skein_bridge_buffer_bytes{~}[15m], 3600), 0) / skein_bridge_buffer_limit_bytes{~}',
+                '{{pod}} {{bridge}} in an hour',
+              ],
             ],
             [
-              'predict_linear(skein_bridge_buffer_bytes{~}[15m], 3600) / skein_bridge_buffer_limit_bytes{~}',
-              '{{pod}} {{bridge}} in an hour',
+              'Records in memory, and where that will be in an hour.',
+              'Near 0.',
+              'See the runbook.',
+              'runbooks/SkeinBridgeBufferFilling.md',
             ],
-          ],
-          [
-            'Records in memory, and where that will be in an hour.',
-            'Near 0.',
-            'See the runbook.',
-            'runbooks/SkeinBridgeBufferFilling.md',
-          ],
+          ),
+          0.5,
+          0.9,
         ),
-        series(
-          ['Spool of the limit', 'percentunit'],
-          [
+        bounded(
+          series(
+            ['Spool of the limit', 'percentunit'],
             [
-              'sum by (pod) (skein_bridge_spool_bytes{~}) / sum by (pod) (skein_bridge_spool_limit_bytes{~})',
-              '{{pod}}',
+              [
+                'sum by (pod) (skein_bridge_spool_bytes{~}) / sum by (pod) (skein_bridge_spool_limit_bytes{~})',
+                '{{pod}}',
+              ],
             ],
-          ],
-          [
-            'How full the spool is.',
-            'Near 0 while the other side is there.',
-            'More room, or a quicker other side.',
-            'bridge.md',
-          ],
+            [
+              'How full the spool is.',
+              'Near 0 while the other side is there.',
+              'More room, or a quicker other side.',
+              'bridge.md',
+            ],
+          ),
+          0.5,
+          0.9,
         ),
         series(
           ['Held and unclaimed', 'short'],
@@ -184,13 +205,22 @@ export const BRIDGE: Board = {
       title: 'Rules and consumers',
       panels: [
         {
-          ...{ kind: 'table', title: 'Rules', unit: 'short', width: 24, by: 'rule' },
+          ...{ kind: 'table', title: 'Rules', unit: 'short', width: 24, height: 6, by: 'rule' },
           queries: [
-            [rate('skein_bridge_rule_matches_total{~}', 'rule'), 'matches/s'],
-            [rate('skein_bridge_rule_errors_total{~}', 'rule'), 'errors/s'],
+            [
+              rate('skein_bridge_rule_matches_total{~}', 'rule'),
+              'matches',
+              { unit: 'count:msg/s' },
+            ],
+            [
+              rate('skein_bridge_rule_errors_total{~}', 'rule'),
+              'errors',
+              { unit: 'count:/s', bounds: { warning: 0.001, critical: 1 } },
+            ],
             [
               quantile(0.99, 'skein_bridge_transform_duration_seconds_bucket{~}', 'rule'),
-              'expression p99 s',
+              'expression p99',
+              { unit: 's', bounds: { warning: 0.005, critical: 0.05 } },
             ],
           ],
           means: 'What each rule selects, fails at, and how long its expressions take.',
@@ -199,22 +229,26 @@ export const BRIDGE: Board = {
           page: 'expressions.md',
         },
         areas(
-          ['Errors by stage', 'cps'],
+          ['Errors by stage', 'count:/s'],
           [[rate('skein_bridge_rule_errors_total{~}', 'rule', 'stage'), '{{rule}} {{stage}}']],
           ['Where rules fail.', '0.', 'Mend the rule; its test tells the stage.', 'expressions.md'],
         ),
-        series(
-          ['Consumer lag', 'short'],
-          [['max by (bridge) (skein_bridge_consumer_lag_records{~})', '{{bridge}}']],
-          [
-            'Records of Kafka not yet published here.',
-            'Near 0.',
-            'See the runbook.',
-            'runbooks/SkeinBridgeConsumerLag.md',
-          ],
+        bounded(
+          series(
+            ['Consumer lag', 'short'],
+            [['max by (bridge) (skein_bridge_consumer_lag_records{~})', '{{bridge}}']],
+            [
+              'Records of Kafka not yet published here.',
+              'Near 0.',
+              'See the runbook.',
+              'runbooks/SkeinBridgeConsumerLag.md',
+            ],
+          ),
+          1_000,
+          10_000,
         ),
         series(
-          ['Rebalances of the consumer group', 'cps'],
+          ['Rebalances of the consumer group', 'count:/s'],
           [[rate('skein_bridge_rebalances_total{~}', 'bridge'), '{{bridge}}']],
           [
             'Changes of who consumes which partitions.',

@@ -1,4 +1,4 @@
-import { areas, quantile, rate, series, type Board } from './panel.ts';
+import { UP, areas, bounded, quantile, rate, series, type Board } from './panel.ts';
 
 /** Who is in the cluster, and what goes between nodes and through Redis. */
 export const CLUSTER: Board = {
@@ -13,8 +13,9 @@ export const CLUSTER: Board = {
         {
           ...{ kind: 'timeline', title: 'Scraped', unit: 'short', width: 16 },
           queries: [['max by (pod) (up{~})', '{{pod}}']],
-          means: 'Whether Prometheus reaches a node: 1 or 0.',
-          good: '1 for all.',
+          states: UP,
+          means: 'Whether Prometheus reaches a node.',
+          good: 'up.',
           act: 'See the runbook.',
           page: 'runbooks/SkeinBrokerTargetDown.md',
         },
@@ -33,34 +34,43 @@ export const CLUSTER: Board = {
           ],
         ),
         {
-          ...{ kind: 'table', title: 'Who is who', unit: 'short', width: 24, by: 'pod' },
-          queries: [['max by (pod, cluster, node_id) (skein_broker_identity_info{~})', 'node']],
+          ...{ kind: 'table', title: 'Who is who', unit: 'short', width: 12, by: 'pod' },
+          queries: [
+            [
+              'max by (pod, cluster, node_id) (skein_broker_identity_info{~})',
+              'node',
+              { hidden: true },
+            ],
+          ],
           means: 'The node id of each pod, as the API and the logs call it.',
           good: 'Each id once.',
           act: 'An id twice: two nodes are started with one `node.id`; the second waits for the lease of the first.',
           page: 'configuration.md',
         },
-        series(
-          ['Sessions of the cluster', 'short'],
-          [
+        {
+          ...series(
+            ['Sessions of the cluster', 'short'],
             [
-              'sum by (state, persistent) (skein_broker_cluster_sessions{~})',
-              '{{state}} persistent={{persistent}}',
+              [
+                'sum by (state, persistent) (skein_broker_cluster_sessions{~})',
+                '{{state}} persistent={{persistent}}',
+              ],
             ],
-          ],
-          [
-            'All sessions, as one node counts them.',
-            'Flat.',
-            'Growing: sessions that never expire.',
-          ],
-        ),
+            [
+              'All sessions, as one node counts them.',
+              'Flat.',
+              'Growing: sessions that never expire.',
+            ],
+          ),
+          width: 12,
+        },
       ],
     },
     {
       title: 'Between nodes',
       panels: [
         areas(
-          ['Messages between nodes', 'cps'],
+          ['Messages between nodes', 'count:msg/s'],
           [
             [
               rate('skein_broker_cluster_messages_total{~}', 'direction', 'transport'),
@@ -73,33 +83,41 @@ export const CLUSTER: Board = {
             'More than expected: wide filters.',
           ],
         ),
-        series(
-          ['From node to node, p99', 's'],
-          [
+        bounded(
+          series(
+            ['From node to node, p99', 's'],
             [
-              quantile(0.99, 'skein_broker_cluster_delivery_duration_seconds_bucket{~}', 'pod'),
-              '{{pod}}',
+              [
+                quantile(0.99, 'skein_broker_cluster_delivery_duration_seconds_bucket{~}', 'pod'),
+                '{{pod}}',
+              ],
             ],
-          ],
-          [
-            'How long a message is on its way to a node.',
-            'Below 50 ms.',
-            'Redis, or a busy node.',
-            'runbooks/SkeinBrokerRedisSlow.md',
-          ],
+            [
+              'How long a message is on its way to a node.',
+              'Below 50 ms.',
+              'Redis, or a busy node.',
+              'runbooks/SkeinBrokerRedisSlow.md',
+            ],
+          ),
+          0.05,
+          0.25,
         ),
-        series(
-          ['Waiting in inboxes', 'short'],
-          [['sum by (pod) (skein_broker_cluster_backlog_messages{~})', '{{pod}}']],
-          [
-            'Messages that a node has not read yet.',
-            'Near 0.',
-            'See the runbook.',
-            'runbooks/SkeinBrokerInterNodeBacklog.md',
-          ],
+        bounded(
+          series(
+            ['Waiting in inboxes', 'short'],
+            [['sum by (pod) (skein_broker_cluster_backlog_messages{~})', '{{pod}}']],
+            [
+              'Messages that a node has not read yet.',
+              'Near 0.',
+              'See the runbook.',
+              'runbooks/SkeinBrokerInterNodeBacklog.md',
+            ],
+          ),
+          1_000,
+          10_000,
         ),
         areas(
-          ['Batches for inboxes', 'cps'],
+          ['Batches for inboxes', 'count:/s'],
           [[rate('skein_broker_inbox_appends_total{~}', 'outcome'), '{{outcome}}']],
           [
             'Batches stored for other nodes, and those refused.',
@@ -117,16 +135,14 @@ export const CLUSTER: Board = {
           ],
         ),
         series(
-          ['Route lag and resyncs', 'short'],
-          [
-            ['max by (pod) (skein_broker_route_table_lag_seconds{~})', '{{pod}} lag s'],
-            [rate('skein_broker_route_table_resyncs_total{~}', 'pod'), '{{pod}} resyncs/s'],
-          ],
-          [
-            'How old route changes are when they arrive, and tables read anew.',
-            'Lag below 1 s, no resyncs.',
-            'Redis reconnects.',
-          ],
+          ['Lag of routes', 's'],
+          [['max by (pod) (skein_broker_route_table_lag_seconds{~})', '{{pod}}']],
+          ['How old route changes are when they arrive.', 'Below 1 s.', 'A slow Redis or node.'],
+        ),
+        series(
+          ['Routes read anew', 'count:/s'],
+          [[rate('skein_broker_route_table_resyncs_total{~}', 'pod'), '{{pod}}']],
+          ['Tables of routes that a node had to read again.', '0.', 'Redis reconnects.'],
         ),
       ],
     },
@@ -136,13 +152,14 @@ export const CLUSTER: Board = {
         {
           ...{ kind: 'timeline', title: 'Connected', unit: 'short', width: 8 },
           queries: [['min by (pod, role) (skein_broker_redis_up{~})', '{{pod}} {{role}}']],
-          means: 'Whether a node has its connections to Redis: 1 or 0.',
-          good: '1 for all.',
+          states: UP,
+          means: 'Whether a node has its connections to Redis.',
+          good: 'up.',
           act: 'See the runbook.',
           page: 'runbooks/SkeinBrokerRedisUnavailable.md',
         },
         areas(
-          ['Commands', 'cps'],
+          ['Commands', 'count:/s'],
           [[rate('skein_broker_redis_commands_total{~}', 'operation'), '{{operation}}']],
           [
             'Round trips by operation.',
@@ -151,23 +168,31 @@ export const CLUSTER: Board = {
             'redis.md',
           ],
         ),
-        series(
-          ['Time of a command, p99', 's'],
-          [
+        bounded(
+          series(
+            ['Time of a command, p99', 's'],
             [
-              quantile(0.99, 'skein_broker_redis_command_duration_seconds_bucket{~}', 'operation'),
-              '{{operation}}',
+              [
+                quantile(
+                  0.99,
+                  'skein_broker_redis_command_duration_seconds_bucket{~}',
+                  'operation',
+                ),
+                '{{operation}}',
+              ],
             ],
-          ],
-          [
-            'How long round trips take.',
-            'Below 10 ms.',
-            'See the runbook.',
-            'runbooks/SkeinBrokerRedisSlow.md',
-          ],
+            [
+              'How long round trips take.',
+              'Below 10 ms.',
+              'See the runbook.',
+              'runbooks/SkeinBrokerRedisSlow.md',
+            ],
+          ),
+          0.01,
+          0.1,
         ),
         areas(
-          ['Failed commands', 'cps'],
+          ['Failed commands', 'count:/s'],
           [
             [
               rate('skein_broker_redis_commands_total{~, outcome!="ok"}', 'operation'),
@@ -177,7 +202,7 @@ export const CLUSTER: Board = {
           ['Commands that failed.', '0.', 'The log names the error.', 'redis.md'],
         ),
         series(
-          ['Connected anew', 'cps'],
+          ['Connected anew', 'count:/s'],
           [[rate('skein_broker_redis_reconnects_total{~}', 'pod', 'role'), '{{pod}} {{role}}']],
           [
             'Connections to Redis made again.',
@@ -187,12 +212,12 @@ export const CLUSTER: Board = {
           ],
         ),
         areas(
-          ['Waits for replicas', 'cps'],
+          ['Waits for replicas', 'count:/s'],
           [[rate('skein_broker_redis_replica_waits_total{~}', 'outcome'), '{{outcome}}']],
           [
             'Writes that waited for replicas (redis.waitReplicas).',
-            'in time.',
-            'late: replicas are behind.',
+            'reached.',
+            'missed: replicas are behind.',
             'redis.md',
           ],
         ),
@@ -212,7 +237,7 @@ export const CLUSTER: Board = {
           ],
         ),
         areas(
-          ['Sent away', 'cps'],
+          ['Sent away', 'count:/s'],
           [[rate('skein_broker_evictions_total{~}', 'reason'), '{{reason}}']],
           [
             'Clients that nodes sent away, and why.',
@@ -236,16 +261,27 @@ export const CLUSTER: Board = {
               'sum by (outcome) (increase(skein_broker_config_reloads_total{~}[$__rate_interval]))',
               '{{outcome}}',
             ],
-            [
-              'time() - min(skein_broker_config_last_reload_success_timestamp_seconds{~})',
-              'seconds since the oldest success',
-            ],
           ],
           [
             'Changes of files and settings that nodes took, or refused.',
-            'success.',
+            'ok.',
             'The log says which file and why.',
             'tls.md',
+          ],
+        ),
+        series(
+          ['Age of the configuration', 's'],
+          [
+            [
+              'time() - max by (pod) (skein_broker_config_last_reload_success_timestamp_seconds{~})',
+              '{{pod}}',
+            ],
+          ],
+          [
+            'How long ago a node last took its configuration.',
+            'Alike on all nodes.',
+            'One that is older than the others has refused the last change.',
+            'configuration.md',
           ],
         ),
       ],

@@ -1,4 +1,4 @@
-import { areas, heat, quantile, rate, series, type Board } from './panel.ts';
+import { areas, bounded, heat, quantile, rate, series, type Board } from './panel.ts';
 
 /** From the socket to CONNACK, and why connections end. */
 export const CONNECTIONS: Board = {
@@ -11,10 +11,10 @@ export const CONNECTIONS: Board = {
       title: 'Coming in',
       panels: [
         series(
-          ['Funnel', 'cps'],
+          ['Funnel', 'count:/s'],
           [
             [rate('skein_broker_sockets_rejected_total{~}'), 'sockets rejected'],
-            [rate('skein_broker_tls_handshakes_total{~, outcome="success"}'), 'TLS handshakes'],
+            [rate('skein_broker_tls_handshakes_total{~, outcome="ok"}'), 'TLS handshakes'],
             [rate('skein_broker_authentications_total{~}'), 'logins'],
             [rate('skein_broker_connects_total{~}'), 'CONNACK'],
             [rate('skein_broker_connects_total{~, outcome="success"}'), 'accepted'],
@@ -26,23 +26,27 @@ export const CONNECTIONS: Board = {
             'auth.md',
           ],
         ),
-        series(
-          ['Time to CONNACK, p99', 's'],
-          [
+        bounded(
+          series(
+            ['Time to CONNACK, p99', 's'],
             [
-              quantile(0.99, 'skein_broker_connect_duration_seconds_bucket{~}', 'stage'),
-              '{{stage}}',
+              [
+                quantile(0.99, 'skein_broker_connect_duration_seconds_bucket{~}', 'stage'),
+                '{{stage}}',
+              ],
             ],
-          ],
-          [
-            'How long the stages of a connect take.',
-            'Below 100 ms.',
-            'auth: the login backend; tls: processor time.',
-            'performance.md',
-          ],
+            [
+              'How long the stages of a connect take.',
+              'Below 100 ms.',
+              'auth: the login backend; tls: processor time.',
+              'performance.md',
+            ],
+          ),
+          0.1,
+          1,
         ),
         areas(
-          ['Answers to CONNECT', 'cps'],
+          ['Answers to CONNECT', 'count:/s'],
           [[rate('skein_broker_connects_total{~}', 'outcome', 'reason'), '{{outcome}} {{reason}}']],
           [
             'What clients are told.',
@@ -66,7 +70,7 @@ export const CONNECTIONS: Board = {
           ],
         ),
         areas(
-          ['Rejected sockets', 'cps'],
+          ['Rejected sockets', 'count:/s'],
           [
             [
               rate('skein_broker_sockets_rejected_total{~}', 'listener', 'reason'),
@@ -81,7 +85,7 @@ export const CONNECTIONS: Board = {
           ],
         ),
         areas(
-          ['Connects held back', 'cps'],
+          ['Connects held back', 'count:/s'],
           [[rate('skein_broker_connects_throttled_total{~}', 'limiter'), '{{limiter}}']],
           [
             'Connects that had to wait for a rate.',
@@ -95,26 +99,30 @@ export const CONNECTIONS: Board = {
     {
       title: 'TLS',
       panels: [
-        series(
-          ['Certificate, days left', 'short'],
-          [
+        bounded(
+          series(
+            ['Certificate, days left', 'suffix: days'],
             [
-              '(min by (listener) (skein_broker_tls_certificate_not_after_timestamp_seconds{~}) - time()) / 86400',
-              '{{listener}}',
+              [
+                '(min by (listener) (skein_broker_tls_certificate_not_after_timestamp_seconds{~}) - time()) / 86400',
+                '{{listener}}',
+              ],
             ],
-          ],
-          [
-            'When the first certificate of a listener ends.',
-            'More than 14 days.',
-            'Renew it.',
-            'runbooks/SkeinBrokerCertificateExpiry.md',
-          ],
+            [
+              'When the first certificate of a listener ends.',
+              'More than 14 days.',
+              'Renew it.',
+              'runbooks/SkeinBrokerCertificateExpiry.md',
+            ],
+          ),
+          30,
+          14,
         ),
         series(
           ['Handshakes resumed', 'percentunit'],
           [
             [
-              `${rate('skein_broker_tls_handshakes_total{~, outcome="success", resumed="true"}', 'listener')} / ${rate('skein_broker_tls_handshakes_total{~, outcome="success"}', 'listener')}`,
+              `${rate('skein_broker_tls_handshakes_total{~, outcome="ok", resumed="true"}', 'listener')} / ${rate('skein_broker_tls_handshakes_total{~, outcome="ok"}', 'listener')}`,
               '{{listener}}',
             ],
           ],
@@ -126,7 +134,7 @@ export const CONNECTIONS: Board = {
           ],
         ),
         areas(
-          ['Handshakes', 'cps'],
+          ['Handshakes', 'count:/s'],
           [[rate('skein_broker_tls_handshakes_total{~}', 'outcome'), '{{outcome}}']],
           [
             'Handshakes each second.',
@@ -141,7 +149,7 @@ export const CONNECTIONS: Board = {
       title: 'Who may',
       panels: [
         areas(
-          ['Logins', 'cps'],
+          ['Logins', 'count:/s'],
           [
             [
               rate('skein_broker_authentications_total{~}', 'backend', 'outcome'),
@@ -155,23 +163,27 @@ export const CONNECTIONS: Board = {
             'runbooks/SkeinBrokerAuthFailureSpike.md',
           ],
         ),
-        series(
-          ['Time of a login, p99', 's'],
-          [
+        bounded(
+          series(
+            ['Time of a login, p99', 's'],
             [
-              quantile(0.99, 'skein_broker_authentication_duration_seconds_bucket{~}', 'backend'),
-              '{{backend}}',
+              [
+                quantile(0.99, 'skein_broker_authentication_duration_seconds_bucket{~}', 'backend'),
+                '{{backend}}',
+              ],
             ],
-          ],
-          [
-            'How long backends take.',
-            'Below 100 ms; password hashes cost some ms.',
-            'The backend, or too many logins at once.',
-            'auth.md',
-          ],
+            [
+              'How long backends take.',
+              'Below 100 ms; password hashes cost some ms.',
+              'The backend, or too many logins at once.',
+              'auth.md',
+            ],
+          ),
+          0.1,
+          1,
         ),
         areas(
-          ['Authorization', 'cps'],
+          ['Authorization', 'count:/s'],
           [
             [
               rate('skein_broker_authorizations_total{~}', 'action', 'outcome', 'source'),
@@ -199,7 +211,7 @@ export const CONNECTIONS: Board = {
           ],
         ),
         series(
-          ['Found flapping', 'cps'],
+          ['Found flapping', 'count:/s'],
           [[rate('skein_broker_flapping_total{~}', 'kind'), '{{kind}}']],
           [
             'Client ids and addresses that come and go all the time.',
@@ -209,7 +221,7 @@ export const CONNECTIONS: Board = {
           ],
         ),
         series(
-          ['Quotas met', 'cps'],
+          ['Quotas met', 'count:/s'],
           [[rate('skein_broker_user_quota_exceeded_total{~}', 'kind'), '{{kind}}']],
           [
             'What was refused because a user has as much as it may.',
@@ -224,7 +236,7 @@ export const CONNECTIONS: Board = {
       title: 'Staying and going',
       panels: [
         areas(
-          ['Disconnects', 'cps'],
+          ['Disconnects', 'count:/s'],
           [
             [
               rate('skein_broker_disconnects_total{~}', 'initiator', 'reason'),
@@ -248,7 +260,7 @@ export const CONNECTIONS: Board = {
           ],
         ),
         series(
-          ['Sessions', 'cps'],
+          ['Sessions', 'count:/s'],
           [[rate('skein_broker_session_events_total{~}', 'event'), '{{event}}']],
           [
             'Sessions made, resumed, taken over, ended.',
@@ -256,34 +268,42 @@ export const CONNECTIONS: Board = {
             'taken_over all the time: shared client ids.',
           ],
         ),
-        series(
-          ['Takeover, p99', 's'],
-          [
+        bounded(
+          series(
+            ['Takeover, p99', 's'],
             [
-              quantile(0.99, 'skein_broker_session_takeover_duration_seconds_bucket{~}', 'scope'),
-              '{{scope}}',
+              [
+                quantile(0.99, 'skein_broker_session_takeover_duration_seconds_bucket{~}', 'scope'),
+                '{{scope}}',
+              ],
             ],
-          ],
-          [
-            'How long a client waits for its session from another connection or node.',
-            'Below 200 ms.',
-            'Redis, or a node that does not answer.',
-          ],
+            [
+              'How long a client waits for its session from another connection or node.',
+              'Below 200 ms.',
+              'Redis, or a node that does not answer.',
+            ],
+          ),
+          0.2,
+          1,
         ),
-        series(
-          ['Imbalance', 'short'],
-          [
+        bounded(
+          series(
+            ['Imbalance', 'short'],
             [
-              'max(sum by (pod) (skein_broker_connections{~})) / avg(sum by (pod) (skein_broker_connections{~}))',
-              'max / average',
+              [
+                'max(sum by (pod) (skein_broker_connections{~})) / avg(sum by (pod) (skein_broker_connections{~}))',
+                'max / average',
+              ],
             ],
-          ],
-          [
-            'How much fuller the fullest node is than the average.',
-            'Below 1.2.',
-            'Rebalance.',
-            'runbooks/SkeinBrokerConnectionImbalance.md',
-          ],
+            [
+              'How much fuller the fullest node is than the average.',
+              'Below 1.2.',
+              'Rebalance.',
+              'runbooks/SkeinBrokerConnectionImbalance.md',
+            ],
+          ),
+          1.2,
+          1.5,
         ),
         areas(
           ['Sessions by state', 'short'],

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { parser } from '@prometheus-io/lezer-promql';
 import { describe, expect, it } from '@jest/globals';
-import { METRIC_NAMES } from '#libs/metrics-prom';
+import { METRIC_NAMES, PromMeter } from '#libs/metrics-prom';
 import { CAUSES } from '../causes.ts';
 import { DEFAULT_DIAL } from '../dial.ts';
 import { ruleFiles } from '../rules.ts';
@@ -118,6 +118,44 @@ it('asks only for metrics that are there', () => {
     .map(({ name }) => name)
     .filter((name) => !FOREIGN.test(name) && !recorded.has(name) && !known.has(family(name)));
   expect(unknown.map(family)).toEqual([]);
+});
+
+it('chooses by values of labels that a node has', async () => {
+  const tls = { name: 'tls', connectionsMax: 1, isSecure: true };
+  const meter = new PromMeter({ version: '0', cluster: 'c', nodeId: 'n', listeners: [tls] });
+  meter.bridgeConnected('main', true);
+  const page = (await meter.expose()).body.split('\n');
+  const selectors = panels
+    .flatMap(queriesOf)
+    .flatMap((query) => [...query.matchAll(/(skein_br[a-z_]+)\{~, ([^}]+)\}/g)]);
+  const wrong = selectors.flatMap(([, name = '', matchers = '']) =>
+    [...matchers.matchAll(/([a-z_]+)!?="([^"]+)"/g)]
+      .map(([, label = '', value = '']) => `${label}="${value}"`)
+      .filter((text) => !page.some((line) => line.startsWith(`${name}{`) && line.includes(text)))
+      .map((text) => `${name} ${text}`),
+  );
+  expect(selectors.length).toBeGreaterThan(10);
+  expect(wrong).toEqual([]);
+});
+
+it('leaves no line half empty', () => {
+  for (const board of dashboards().values()) {
+    const widths = new Map<number, number>();
+    for (const panel of board.panels ?? []) {
+      const { y, w } = panel.gridPos ?? { y: 0, w: 0 };
+      widths.set(y, (widths.get(y) ?? 0) + w);
+    }
+    expect([board.uid, ...new Set(widths.values())]).toEqual([board.uid, 24]);
+  }
+});
+
+it('gives each query of a panel a name of its own', () => {
+  for (const board of dashboards().values()) {
+    for (const { targets = [] } of board.panels as readonly { targets?: { refId?: string }[] }[]) {
+      const names = targets.map(({ refId }) => refId);
+      expect(new Set(names).size).toBe(names.length);
+    }
+  }
 });
 
 it('shows nine of ten metrics somewhere', () => {

@@ -1,4 +1,4 @@
-import { areas, heat, quantile, rate, series, type Board } from './panel.ts';
+import { areas, bounded, heat, quantile, rate, series, type Board } from './panel.ts';
 
 /** What becomes of messages. */
 export const MESSAGES: Board = {
@@ -11,7 +11,7 @@ export const MESSAGES: Board = {
       title: 'Packets',
       panels: [
         areas(
-          ['Packets in', 'cps'],
+          ['Packets in', 'count:pkt/s'],
           [[rate('skein_broker_packets_received_total{~}', 'type'), '{{type}}']],
           [
             'Control packets from clients by type.',
@@ -20,7 +20,7 @@ export const MESSAGES: Board = {
           ],
         ),
         areas(
-          ['Packets out', 'cps'],
+          ['Packets out', 'count:pkt/s'],
           [[rate('skein_broker_packets_sent_total{~}', 'type'), '{{type}}']],
           [
             'Control packets to clients by type.',
@@ -28,20 +28,24 @@ export const MESSAGES: Board = {
             'Much of disconnect: nodes end connections.',
           ],
         ),
-        series(
-          ['Acknowledgement, p99', 's'],
-          [
+        bounded(
+          series(
+            ['Acknowledgement, p99', 's'],
             [
-              quantile(0.99, 'skein_broker_publish_ack_duration_seconds_bucket{~}', 'qos'),
-              'QoS {{qos}}',
+              [
+                quantile(0.99, 'skein_broker_publish_ack_duration_seconds_bucket{~}', 'qos'),
+                'QoS {{qos}}',
+              ],
             ],
-          ],
-          [
-            'How long publishers wait for PUBACK or PUBREC.',
-            'Some ms; with ack: kafka what Kafka takes.',
-            'Redis or Kafka is slow.',
-            'performance.md',
-          ],
+            [
+              'How long publishers wait for PUBACK or PUBREC.',
+              'Some ms; with ack: kafka what Kafka takes.',
+              'Redis or Kafka is slow.',
+              'performance.md',
+            ],
+          ),
+          0.1,
+          1,
         ),
       ],
     },
@@ -74,7 +78,7 @@ export const MESSAGES: Board = {
           'A new high band: somebody subscribes to #.',
         ]),
         areas(
-          ['Dropped deliveries', 'cps'],
+          ['Dropped deliveries', 'count:msg/s'],
           [
             [
               rate('skein_broker_deliveries_dropped_total{~}', 'reason', 'fault'),
@@ -89,7 +93,7 @@ export const MESSAGES: Board = {
           ],
         ),
         areas(
-          ['Rejected publishes', 'cps'],
+          ['Rejected publishes', 'count:msg/s'],
           [[rate('skein_broker_publish_rejected_total{~}', 'reason'), '{{reason}}']],
           [
             'Messages of clients refused.',
@@ -99,7 +103,7 @@ export const MESSAGES: Board = {
           ],
         ),
         series(
-          ['Sent again, received again', 'cps'],
+          ['Sent again, received again', 'count:msg/s'],
           [
             [rate('skein_broker_delivery_retries_total{~}', 'qos'), 'sent again QoS {{qos}}'],
             [rate('skein_broker_publish_duplicates_total{~}', 'qos'), 'recognised QoS {{qos}}'],
@@ -202,7 +206,7 @@ export const MESSAGES: Board = {
           ],
         ),
         areas(
-          ['Work on retained messages', 'cps'],
+          ['Work on retained messages', 'count:/s'],
           [[rate('skein_broker_retained_operations_total{~}', 'op'), '{{op}}']],
           [
             'What is set, removed, expired and served.',
@@ -211,7 +215,7 @@ export const MESSAGES: Board = {
           ],
         ),
         areas(
-          ['Wills', 'cps'],
+          ['Wills', 'count:/s'],
           [[rate('skein_broker_wills_total{~}', 'event'), '{{event}}']],
           [
             'What became of wills.',
@@ -220,7 +224,7 @@ export const MESSAGES: Board = {
           ],
         ),
         areas(
-          ['Shared subscriptions', 'cps'],
+          ['Shared subscriptions', 'count:msg/s'],
           [[rate('skein_broker_shared_group_deliveries_total{~}', 'outcome'), '{{outcome}}']],
           [
             'What became of messages for groups.',
@@ -230,7 +234,7 @@ export const MESSAGES: Board = {
           ],
         ),
         areas(
-          ['Subscribing', 'cps'],
+          ['Subscribing', 'count:/s'],
           [
             [
               rate('skein_broker_subscribes_total{~}', 'outcome', 'reason'),

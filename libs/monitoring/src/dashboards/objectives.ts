@@ -1,6 +1,6 @@
 import { SLOS } from '../slos.ts';
 import type { Board, Panel, Row } from './panel.ts';
-import { series, stat } from './panel.ts';
+import { bounded, series, stat } from './panel.ts';
 import { THRESHOLDS } from '../dial.ts';
 
 const recorded = (slo: string, window: string): string =>
@@ -9,7 +9,7 @@ const recorded = (slo: string, window: string): string =>
 const rows: readonly Row[] = SLOS.map((slo) => {
   const budget = THRESHOLDS[slo.budget][0];
   const page = `runbooks/SkeinSlo${slo.name.slice(0, 1).toUpperCase()}${slo.name.slice(1)}Burn.md`;
-  const wide = (panel: Panel, width: number): Panel => ({ ...panel, width });
+  const wide = (panel: Panel, width: number): Panel => ({ ...panel, width, height: 6 });
   return {
     title: slo.name,
     panels: [
@@ -18,6 +18,7 @@ const rows: readonly Row[] = SLOS.map((slo) => {
           ['Good, 30 days', 'percentunit'],
           `1 - avg_over_time(${recorded(slo.name, '1h')}[30d])`,
           {
+            instant: true,
             bounds: { warning: 1 - budget / 2, critical: 1 - budget, falling: true },
             text: [
               `Objective: ${slo.objective}.`,
@@ -34,6 +35,7 @@ const rows: readonly Row[] = SLOS.map((slo) => {
           ['Budget left', 'percentunit'],
           `1 - avg_over_time(${recorded(slo.name, '1h')}[30d]) / ${String(budget)}`,
           {
+            instant: true,
             bounds: { warning: 0.5, critical: 0.1, falling: true },
             text: ['What is left of the budget.', 'More than half.', 'No risky changes.', page],
           },
@@ -41,18 +43,22 @@ const rows: readonly Row[] = SLOS.map((slo) => {
         6,
       ),
       wide(
-        series(
-          ['Burn rate', 'short'],
-          (['1h', '6h', '3d'] as const).map((window) => [
-            `${recorded(slo.name, window)} / ${String(budget)}`,
-            window,
-          ]),
-          [
-            'How many times too fast the budget burns: at 1 it lasts exactly 30 days.',
-            'Below 1.',
-            'From 6 on somebody is woken.',
-            page,
-          ],
+        bounded(
+          series(
+            ['Burn rate', 'short'],
+            (['1h', '6h', '3d'] as const).map((window) => [
+              `${recorded(slo.name, window)} / ${String(budget)}`,
+              window,
+            ]),
+            [
+              'How many times too fast the budget burns: at 1 it lasts exactly 30 days.',
+              'Below 1.',
+              'From 6 on somebody is woken.',
+              page,
+            ],
+          ),
+          1,
+          6,
         ),
         12,
       ),
@@ -67,12 +73,12 @@ export const OBJECTIVES: Board = {
   description: 'Whether users get what they are promised, and which alerts fire.',
   job: 'skein-broker',
   rows: [
-    ...rows,
     {
       title: 'Alerts',
       panels: [
         {
-          ...{ kind: 'timeline', title: 'Alerts over time', unit: 'short', width: 12 },
+          ...{ kind: 'timeline', title: 'Alerts over time', unit: 'short', width: 12, height: 10 },
+          states: { 1: { text: 'firing', color: 'red' } },
           queries: [
             [
               'max by (alertname) (ALERTS{alertname=~"Skein.*", alertstate="firing", namespace=~"$namespace"})',
@@ -86,10 +92,12 @@ export const OBJECTIVES: Board = {
         },
         {
           ...{ kind: 'table', title: 'Firing now', unit: 'short', width: 12, by: 'alertname' },
+          ...{ height: 10, sort: 'severity' },
           queries: [
             [
               'max by (alertname, severity, pod, bridge, listener) (ALERTS{alertname=~"Skein.*", alertstate="firing", namespace=~"$namespace"})',
               'firing',
+              { hidden: true },
             ],
           ],
           means: 'Alerts that fire now; the runbook of each is docs/runbooks/NAME.md.',
@@ -99,5 +107,6 @@ export const OBJECTIVES: Board = {
         },
       ],
     },
+    ...rows,
   ],
 };

@@ -10,8 +10,26 @@ export interface Advice {
   readonly page: string;
 }
 
-/** A query and the name of its series. */
-export type Query = readonly [expression: string, legend: string];
+/** A query and the name of its series, or of its column in a table. */
+export type Query = readonly [expression: string, legend: string, look?: Look];
+
+/** How the values of one column of a table look. */
+export interface Look {
+  readonly unit?: string;
+  readonly bounds?: Bounds;
+  readonly states?: States;
+  /** The query is there for its labels alone. */
+  readonly hidden?: boolean;
+}
+
+/** What a value stands for, and its colour. */
+export type States = Readonly<Record<string, { readonly text: string; readonly color: string }>>;
+
+/** 1 is as it must be. */
+export const UP: States = {
+  0: { text: 'down', color: 'red' },
+  1: { text: 'up', color: 'green' },
+};
 
 /** From which value on a figure is yellow, and from which red. Falling: from which value down. */
 export interface Bounds {
@@ -27,17 +45,39 @@ export interface Bounds {
  */
 export type Panel = Advice & {
   readonly title: string;
-  /** A unit of Grafana: `short`, `s`, `bytes`, `percentunit`, `reqps`, ... */
+  /** A unit of Grafana: `short`, `s`, `bytes`, `percentunit`, `count:msg/s`, ... */
   readonly unit: string;
-  /** Of 24 columns. */
+  /** Of 24 columns; panels of 8 that follow each other fill their lines evenly. */
   readonly width: number;
+  /** In lines of the grid, where it is not that of its kind. */
+  readonly height?: number;
+  /** The uid of the dashboard that says more. */
+  readonly to?: string;
 } & (
-    | { readonly kind: 'stat'; readonly query: string; readonly bounds?: Bounds }
-    | { readonly kind: 'series'; readonly queries: readonly Query[]; readonly stacked?: boolean }
+    | {
+        readonly kind: 'stat';
+        readonly query: string;
+        readonly bounds?: Bounds;
+        /** Asked for now alone: a query over days costs too much at each of hundreds of points. */
+        readonly instant?: boolean;
+      }
+    | {
+        readonly kind: 'series';
+        readonly queries: readonly Query[];
+        readonly stacked?: boolean;
+        /** Drawn as dashed lines. */
+        readonly bounds?: Bounds;
+      }
     | { readonly kind: 'heat'; readonly query: string }
-    | { readonly kind: 'timeline'; readonly queries: readonly Query[] }
+    | { readonly kind: 'timeline'; readonly queries: readonly Query[]; readonly states: States }
     | { readonly kind: 'bars'; readonly queries: readonly Query[]; readonly bounds: Bounds }
-    | { readonly kind: 'table'; readonly by: string; readonly queries: readonly Query[] }
+    | {
+        readonly kind: 'table';
+        readonly by: string;
+        /** The column by which lines are sorted, where it is not that one. */
+        readonly sort?: string;
+        readonly queries: readonly Query[];
+      }
   );
 
 /** Panels under a heading. */
@@ -68,10 +108,17 @@ const advice = ([means, good, act, page = 'runbooks/README.md']: AdviceText): Ad
 export function stat(
   [title, unit]: readonly [string, string],
   query: string,
-  { text, bounds }: { readonly text: AdviceText; readonly bounds?: Bounds },
+  {
+    text,
+    ...more
+  }: {
+    readonly text: AdviceText;
+    readonly bounds?: Bounds;
+    readonly to?: string;
+    readonly instant?: boolean;
+  },
 ): Panel {
-  const shape = { kind: 'stat', title, unit, width: 4, query } as const;
-  return { ...advice(text), ...shape, ...(bounds !== undefined && { bounds }) };
+  return { ...advice(text), kind: 'stat', title, unit, width: 4, query, ...more };
 }
 
 /** Lines over time. */
@@ -81,6 +128,12 @@ export function series(
   text: AdviceText,
 ): Panel {
   return { ...advice(text), kind: 'series', title, unit, width: 8, queries };
+}
+
+/** Lines over time with lines where they become yellow and red. */
+export function bounded(panel: Panel, warning: number, critical: number): Panel {
+  const falling = critical < warning;
+  return panel.kind === 'series' ? { ...panel, bounds: { warning, critical, falling } } : panel;
 }
 
 /** Areas over time, one upon the other: parts of a whole. */
