@@ -246,7 +246,7 @@ export const CLUSTER: Board = {
           ],
         ),
         series(
-          ['Spans', 'cps'],
+          ['Spans', 'count:/s'],
           [[rate('skein_broker_trace_spans_total{~}', 'outcome'), '{{outcome}}']],
           [
             'Spans of nodes with tracing, and what became of them.',
