@@ -35,6 +35,24 @@ it.each(['json', 'text'] as const)('writes nothing as %s that a terminal would o
   expect(lines[0]).toContain('a\\u009b31m\\u007f\\u2028\\u202eb');
 });
 
+it.each(['json', 'text'] as const)('shows no secret as %s, whoever logs it', (format) => {
+  const lines: string[] = [];
+  const log = createLog({ level: 'info', format, write: (line) => lines.push(line) });
+
+  log.info('odd', { password: 'hunter2', 'api-key': 'hunter2', Authorization: 'hunter2' });
+  log.warn('redis-unavailable', {
+    reason: 'connect redis://user:hunter2@redis:6379 or amqps://hunter2@mq/vhost failed',
+    topic: 'a://b',
+    secret: undefined,
+  });
+
+  expect(lines.join()).not.toContain('hunter2');
+  expect(lines[0]).toContain('***');
+  expect(lines[1]).toContain('redis://***@redis:6379 or amqps://***@mq/vhost failed');
+  expect(lines[1]).toContain('a://b');
+  expect(lines[1]).not.toContain('secret');
+});
+
 it('drops what is below its level', () => {
   const lines: string[] = [];
   const log = createLog({ level: 'warn', format: 'text', write: (line) => lines.push(line) });

@@ -115,14 +115,55 @@ export function createLog({ level, format, write }: LogOptions): Log {
 }
 
 function jsonLine(level: LogLevel, event: string, fields: LogFields): string {
-  return quoted({ ...fields, time: new Date().toISOString(), level, event });
+  return quoted({ ...redacted(fields), time: new Date().toISOString(), level, event });
 }
 
 function textLine(level: LogLevel, event: string, fields: LogFields): string {
-  const words = Object.entries(fields)
+  const words = Object.entries(redacted(fields))
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${textValue(value)}`);
   return `${new Date().toISOString()} ${level.padEnd(5)} ${event}${words.join('')}`;
+}
+
+/** Names of fields that no line shows, whoever sets them; without their case and hyphens. */
+const SECRET_NAMES: ReadonlySet<string> = new Set([
+  ...['password', 'passwd', 'passphrase', 'secret', 'token', 'authorization', 'cookie'],
+  ...['apikey', 'privatekey', 'credential', 'credentials', 'payload'],
+]);
+const MASK = '***';
+/** What stands between the scheme and the host of a URL. */
+const LOGIN_IN_URL = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi;
+
+/** The fields without secrets: a last guard, for nobody is to log any. */
+function redacted(fields: LogFields): LogFields {
+  let safe: Record<string, LogFields[string]> | undefined;
+  for (const name in fields) {
+    const value = fields[name];
+    const shown = shownOf(name, value);
+    if (shown === value) continue;
+    safe ??= { ...fields };
+    safe[name] = shown;
+  }
+  return safe ?? fields;
+}
+
+/** By name: those of the code are few, and come again and again. */
+const judged = new Map<string, boolean>();
+const JUDGED_MAX = 1_000;
+
+function isSecret(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const found = SECRET_NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, ''));
+  if (judged.size < JUDGED_MAX) judged.set(name, found);
+  return found;
+}
+
+function shownOf(name: string, value: LogFields[string]): LogFields[string] {
+  if (value === undefined) return undefined;
+  if (isSecret(name)) return MASK;
+  if (typeof value !== 'string' || !value.includes('://')) return value;
+  return value.replaceAll(LOGIN_IN_URL, `$1${MASK}@`);
 }
 
 /** Quoted unless it is one plain word: a value cannot forge a field or a line. */
