@@ -30,6 +30,9 @@ export const TEST_PROGRAMS = {
 /** What a Kafka without containers needs. */
 export const KAFKA_PROGRAMS = { java: 'default-jre-headless', mvn: 'maven' };
 
+/** Who tells people of alerts. */
+export const ALERTMANAGER_PROGRAMS = { 'prometheus-alertmanager': 'prometheus-alertmanager' };
+
 const POLICY = '/usr/sbin/policy-rc.d';
 
 export function installed(program) {

@@ -1,13 +1,10 @@
 import mqtt from 'mqtt';
 import { Client } from '../e2e/harness/client.ts';
 import type { Drill } from './drill.ts';
-import { tlsListener } from './stage.ts';
 import { DRILL_USER } from './traffic.ts';
 
 const BAD_LOGIN_EVERY_MS = 25;
-
-/** What clients feel of it, whatever the cause. */
-const FELT = ['SkeinSloConnectBurn14_4x', 'SkeinSloDeliveryBurn14_4x', 'SkeinSloLatencyBurn14_4x'];
+const NEVER_MIND_SECONDS = 600;
 
 const LOGIN = { username: DRILL_USER.name, password: DRILL_USER.password };
 
@@ -17,21 +14,24 @@ export const DRILLS: readonly Drill[] = [
     name: 'redis-gone',
     title: 'Redis is killed',
     alert: 'SkeinBrokerRedisUnavailable',
-    mayPage: FELT,
-    begin: ({ redis }) => redis.kill(),
+    begin: async ({ redis }) => {
+      await redis.kill();
+      return () => redis.restart();
+    },
   },
   {
     name: 'kafka-gone',
     title: 'Kafka is killed',
     alert: 'SkeinBridgeDown',
-    mayPage: ['SkeinSloBridgeBurn14_4x', 'SkeinBridgeDropping'],
-    begin: ({ kafka }) => kafka.run('kill', '1'),
+    begin: async ({ kafka }) => {
+      await kafka.run('kill', '1');
+      return () => kafka.run('restart', '1');
+    },
   },
   {
     name: 'bad-credentials',
     title: 'a wrong password is rolled out to a fleet',
     alert: 'SkeinBrokerAuthFailureSpike',
-    mayPage: [],
     begin: async ({ nodes: [{ port }] }, scope) => {
       let logins = 0;
       const knock = (): void => {
@@ -44,46 +44,49 @@ export const DRILLS: readonly Drill[] = [
       };
       const timer = setInterval(knock, BAD_LOGIN_EVERY_MS);
       scope.add(() => clearInterval(timer));
+      return () => clearInterval(timer);
     },
   },
   {
     name: 'slow-consumer',
-    title:
-      'a subscriber with a durable session stays away while it is sent more than its queue holds',
+    title: 'a subscriber of everything takes nothing and acknowledges nothing',
     alert: 'SkeinBrokerDeliveriesDropped',
-    mayPage: [],
-    settings: async () => ({ LIMITS_QUEUE_MESSAGES_MAX: 100 }),
+    settings: { LIMITS_QUEUE_MESSAGES_MAX: 100 },
     begin: async ({ nodes: [{ url }] }, scope) => {
-      const properties = { sessionExpiryInterval: 600 };
-      const away = { ...LOGIN, clientId: 'away', clean: false, properties };
-      const client = await Client.connect(scope, url, away);
-      await client.mqtt.subscribeAsync('drill/#', { qos: 1 });
-      await client.mqtt.endAsync();
+      const slow = { ...LOGIN, clientId: 'slow', keepalive: NEVER_MIND_SECONDS };
+      const client = await Client.connect(scope, url, slow);
+      // Without a call of its callback nothing more is read.
+      client.mqtt.handleMessage = () => undefined;
+      client.mqtt.subscribe('drill/#', { qos: 1 });
+      return () => client.mqtt.endAsync(true);
     },
   },
   {
     name: 'node-gone',
     title: 'one of three nodes is killed and stays away',
     alert: 'SkeinBrokerTargetDown',
-    mayPage: [],
-    begin: ({ nodes: [, , last] }) => last.kill(),
+    begin: async ({ nodes: [, , last] }) => {
+      await last.kill();
+      return () => last.start();
+    },
   },
   {
     name: 'drain-stuck',
-    title: 'a drain does not end',
+    title: 'a drain takes far too long',
     alert: 'SkeinBrokerDrainStuck',
-    mayPage: [],
     begin: async ({ api, nodes: [, , last] }) => {
       const path = { node_id: last.id };
       await api.call('startDrain', { path, body: { connections_per_second: 1 } });
+      return () => api.call('stopDrain', { path });
     },
   },
   {
     name: 'certificate-ends',
-    title: 'the certificate of a listener ends in a day',
+    title: 'a listener gets a certificate that ends in a day',
     alert: 'SkeinBrokerCertificateExpiry',
-    mayPage: [],
-    settings: (scope) => tlsListener(scope, 1),
-    begin: async () => undefined,
+    begin: async ({ certificate }) => {
+      await certificate.renew(1);
+      return () => certificate.renew();
+    },
   },
 ];

@@ -2,20 +2,34 @@ import { z } from 'zod';
 
 const SAMPLES = z.object({
   status: z.literal('success'),
-  data: z.object({ result: z.array(z.object({ metric: z.record(z.string(), z.string()) })) }),
+  data: z.object({
+    result: z.array(z.object({ values: z.array(z.tuple([z.number(), z.string()])) })),
+  }),
 });
+const NAMES = z.object({ status: z.literal('success'), data: z.array(z.unknown()) });
 const ALERTS = z.object({
   status: z.literal('success'),
   data: z.object({
     alerts: z.array(z.object({ labels: z.record(z.string(), z.string()), state: z.string() })),
   }),
 });
-const ASK_DEADLINE_MS = 10_000;
+const ASK_DEADLINE_MS = 30_000;
+/** More points than this Prometheus refuses to give. */
+const POINTS_MAX = 10_000;
+const STEP_SECONDS = 2;
 
 /** An alert that fires. */
 export interface Firing {
   readonly name: string;
   readonly severity: string;
+}
+
+/** What a query has given. */
+export interface Answer {
+  /** Series with at least one number; of one that was never more than `NaN`, a panel shows nothing. */
+  readonly series: number;
+  /** Whether one of them was ever anything but 0. */
+  readonly moved: boolean;
 }
 
 /** A Prometheus that runs already. */
@@ -27,15 +41,24 @@ export class Prometheus {
   }
 
   /**
-   * How many series a query has had over the last so many seconds.
+   * What a query has given over the last so many seconds.
    *
    * @throws Error when Prometheus refuses the query.
    */
-  async seriesOf(query: string, seconds: number): Promise<number> {
+  async ask(query: string, seconds: number): Promise<Answer> {
     const end = Date.now() / 1_000;
-    const range = { query, start: String(end - seconds), end: String(end), step: '5' };
+    const step = String(Math.max(STEP_SECONDS, Math.ceil(seconds / POINTS_MAX)));
+    const range = { query, start: String(end - seconds), end: String(end), step };
     const { data } = SAMPLES.parse(await this.#get('query_range', range));
-    return data.result.length;
+    const series = data.result
+      .map(({ values }) => values.map(([, value]) => Number(value)).filter(Number.isFinite))
+      .filter((values) => values.length > 0);
+    return { series: series.length, moved: series.some((values) => values.some(Boolean)) };
+  }
+
+  /** How many series a selector has. */
+  async seriesOf(selector: string): Promise<number> {
+    return NAMES.parse(await this.#get('series', { 'match[]': selector })).data.length;
   }
 
   /** Which alerts fire now. */

@@ -1,22 +1,27 @@
 import {
-  TestAuthority,
+  freePort,
   kafkaServer,
   makeTopics,
+  startWebhookServer,
   type KafkaServer,
   type RedisServer,
+  type WebhookServer,
 } from '#libs/testkit';
 import kafkajs from 'kafkajs';
 import { Api } from '../e2e/harness/api.ts';
 import type { Settings } from '../e2e/harness/app.ts';
-import { openRedis, startCluster, type Cluster } from '../e2e/harness/cluster.ts';
+import { Broker } from '../e2e/harness/broker.ts';
+import { openRedis } from '../e2e/harness/cluster.ts';
 import type { Scope } from '../e2e/harness/scope.ts';
-import { bridgeTo } from '../e2e/harness/kafka.ts';
+import { ListenerCertificate } from './certificate.ts';
+import { Pager } from './pager.ts';
 import { Prometheus } from './prometheus.ts';
 import { DRILL_USER, Traffic } from './traffic.ts';
 
-const API_KEY = 'drill-key-of-a-test-0123456789';
-const API_ASK_EVERY_MS = 500;
-const DAY_MS = 86_400_000;
+/** The key of an administrator. */
+export const API_KEY = 'drill-key-of-a-test-0123456789';
+const FORBIDDEN = [{ effect: 'deny', actions: ['publish'], topics: ['forbidden/#'] }];
+const API_ASK_EVERY_MS = 1_000;
 
 /** A process that Prometheus is to scrape. */
 export interface Scraped {
@@ -24,27 +29,36 @@ export interface Scraped {
   readonly port: number;
 }
 
-/** Starts a Prometheus that scrapes these processes; gives its URL. */
-export type StartPrometheus = (scraped: {
+/** Starts a Prometheus that scrapes these processes, and an Alertmanager that tells the pager; gives the URL of the former. */
+export type Observe = (scraped: {
   readonly nodes: readonly Scraped[];
   readonly apis: readonly Scraped[];
+  readonly pagerUrl: string;
 }) => Promise<string>;
+
+/** A node whose TLS listener is at a port of its own. */
+export type StageNode = Broker & { readonly tlsPort: number };
 
 /** Three nodes with all their neighbours, under traffic, watched by a Prometheus. */
 export interface Stage {
-  readonly nodes: Cluster['nodes'];
+  readonly nodes: readonly [StageNode, StageNode, StageNode];
   readonly api: Api;
   readonly redis: RedisServer;
   readonly kafka: KafkaServer;
+  /** What the bridge of webhooks posts to, and the webhooks of the API. */
+  readonly hooked: WebhookServer;
   readonly traffic: Traffic;
   readonly prometheus: Prometheus;
+  readonly pager: Pager;
+  readonly certificate: ListenerCertificate;
 }
 
 /** What a stage has beyond what every stage has. */
 export interface StageOptions {
-  readonly observe: StartPrometheus;
+  readonly observe: Observe;
   /** Settings of the nodes. */
   readonly settings?: Settings;
+  /** Further rules of the bridge to Kafka. */
   readonly bridgeRules?: readonly object[];
 }
 
@@ -55,72 +69,77 @@ export async function openStage(
 ): Promise<Stage> {
   const redis = await openRedis(scope);
   const kafka = await openKafka(scope);
-  const rules = [
-    {
-      id: 'telemetry',
-      direction: 'mqtt-to-kafka',
-      filter: 'telemetry/#',
-      topic: 'telemetry',
-      ack: 'kafka',
-    },
-    {
-      id: 'commands',
-      direction: 'kafka-to-mqtt',
-      topic: 'telemetry',
-      mqttTopic: 'commands/${key}',
-      qos: 1,
-    },
-    ...bridgeRules,
-  ];
-  const { nodes } = await startCluster(scope, {
+  const hooked = await startWebhookServer();
+  scope.add(() => hooked.stop());
+  const certificate = await ListenerCertificate.make(scope);
+  const common = {
     REDIS_URL: redis.url,
     AUTH_ANONYMOUS: 'false',
     AUTH_USERS: JSON.stringify([DRILL_USER]),
     AUTH_ITERATIONS: 4_096,
     ACL_DEFAULT: 'allow',
+    ACL_RULES: JSON.stringify(FORBIDDEN),
     FLAPPING_CONNECTIONS_MAX: 0,
-    ...bridgeTo(kafka.brokers, rules),
-    ...(await tlsListener(scope)),
+    BRIDGE_SPOOL_KIND: 'redis',
+    ...bridgesTo(kafka, hooked, bridgeRules),
     ...settings,
-  });
-  const api = await Api.start(
-    scope,
-    { REDIS_URL: redis.url, BRIDGES: nodes[0].settings['BRIDGES'] ?? '' },
-    API_KEY,
-  );
-  const traffic = await Traffic.open(
-    scope,
-    nodes.map(({ port }) => port),
-  );
-  const asking = setInterval(() => {
-    for (const id of ['listClients', 'listNodes'] as const) api.call(id).catch(() => undefined);
-    // Without a key it is refused.
-    fetch(`${api.origin}/api/v1/nodes`).catch(() => undefined);
-  }, API_ASK_EVERY_MS);
-  scope.add(() => clearInterval(asking));
+  };
+  const node = async (): Promise<StageNode> => {
+    const tlsPort = await freePort();
+    const broker = await Broker.prepare(scope, { ...common, ...certificate.settings(tlsPort) });
+    return Object.assign(broker, { tlsPort });
+  };
+  const nodes = [await node(), await node(), await node()] as const;
+  await Promise.all(nodes.map((each) => each.start()));
+  const own = { REDIS_URL: redis.url, BRIDGES: common.BRIDGES, API_WEBHOOKS_ALLOW_PRIVATE: 'true' };
+  const api = await Api.start(scope, own, API_KEY);
+  const ports = nodes.map(({ port }) => port);
+  const traffic = await Traffic.open(scope, ports);
+  keepAsking(scope, api);
+  const pager = await Pager.open(scope);
   const url = await observe({
     nodes: nodes.map(({ id, ops }) => ({ pod: id, port: ops.port })),
     apis: [{ pod: 'api', port: api.ops.port }],
+    pagerUrl: pager.url,
   });
-  return { nodes, api, redis, kafka, traffic, prometheus: new Prometheus(url) };
+  const prometheus = new Prometheus(url);
+  return { nodes, api, redis, kafka, hooked, traffic, prometheus, pager, certificate };
 }
 
-/** Settings of a listener whose certificate ends in so many days. */
-export async function tlsListener(scope: Scope, days = 90): Promise<Settings> {
-  const authority = await TestAuthority.create();
-  scope.add(() => authority.remove());
-  const end = new Date(Date.now() + days * DAY_MS).toISOString();
-  const { certFile, keyFile } = await authority.issue({
-    commonName: 'broker',
-    names: 'IP:127.0.0.1',
-    endDate: `${end.replaceAll(/[-:T]/g, '').slice(2, 14)}Z`,
-  });
-  return {
-    LISTENERS_TLS_ENABLED: 'true',
-    LISTENERS_TLS_PORT: 0,
-    LISTENERS_TLS_TLS_CERT_FILE: certFile,
-    LISTENERS_TLS_TLS_KEY_FILE: keyFile,
-  };
+/** Bridges of two kinds, one of them both ways. */
+function bridgesTo(kafka: KafkaServer, hooked: WebhookServer, more: readonly object[]) {
+  const bridges = [
+    { id: 'main', kind: 'kafka', brokers: [kafka.brokers] },
+    { id: 'hook', kind: 'webhook', url: `http://127.0.0.1:${String(hooked.port)}/` },
+  ];
+  const both = { bridge: 'main', topic: 'telemetry' };
+  const rules = [
+    {
+      ...{ ...both, id: 'telemetry', direction: 'mqtt-to-kafka', filter: 'telemetry/#' },
+      ...{ ack: 'kafka', where: 'payload.t > 0' },
+    },
+    {
+      ...{ ...both, id: 'commands', direction: 'kafka-to-mqtt' },
+      ...{ mqttTopic: 'commands/${key}', qos: 1 },
+    },
+    {
+      ...{ bridge: 'hook', id: 'hooked', direction: 'mqtt-to-webhook' },
+      ...{ filter: 'telemetry/+', ack: 'spool' },
+    },
+  ];
+  const all = [...rules, ...more.map((rule) => ({ bridge: 'main', ...rule }))];
+  return { BRIDGES: JSON.stringify(bridges), BRIDGE_RULES: JSON.stringify(all) };
+}
+
+/** What a dashboard of an admin asks, and somebody without a key. */
+function keepAsking(scope: Scope, api: Api): void {
+  const asking = setInterval(() => {
+    for (const id of ['listClients', 'listNodes'] as const) api.call(id).catch(() => undefined);
+    fetch(`${api.origin}/api/v1/nodes`)
+      .then((response) => response.body?.cancel())
+      .catch(() => undefined);
+  }, API_ASK_EVERY_MS);
+  scope.add(() => clearInterval(asking));
 }
 
 async function openKafka(scope: Scope): Promise<KafkaServer> {

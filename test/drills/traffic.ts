@@ -1,4 +1,4 @@
-import type { MqttClient } from 'mqtt';
+import type { IClientPublishOptions, MqttClient } from 'mqtt';
 import mqtt from 'mqtt';
 import { until } from '#libs/testkit';
 import type { Scope } from '../e2e/harness/scope.ts';
@@ -9,7 +9,7 @@ export const DRILL_USER = { name: 'drill', password: 'drill-password-of-a-test' 
 const CLIENTS = 150;
 const PUBLISHERS = 30;
 /** Each publisher sends one message in each of these. */
-const PUBLISH_EVERY_MS = 100;
+const PUBLISH_EVERY_MS = 300;
 const CHURN_EVERY_MS = 1_000;
 const CONNECT_DEADLINE_MS = 60_000;
 /** Of one address among nodes of a test; none may be refused for coming back after a node was killed. */
@@ -48,6 +48,12 @@ export class Traffic {
   /** How many are connected now. */
   get connected(): number {
     return this.#clients.filter((client) => client.connected).length;
+  }
+
+  /** Publishes once, with QoS 1, by the first client that is connected. */
+  say(topic: string, payload: string, options: IClientPublishOptions = {}): void {
+    const client = this.#clients.find((each) => each.connected);
+    client?.publish(topic, payload, { qos: 1, ...options }, () => undefined);
   }
 
   #client(index: number): MqttClient {
@@ -109,5 +115,6 @@ function send(client: MqttClient, index: number, count: number): void {
   const topic = `drill/devices/${String(index)}/state`;
   client.publish(topic, `{"n":${String(count)}}`, { qos, retain: count % 20 === 0 }, failed);
   if (count % 10 === 0) client.publish('drill/shared', 'work', { qos: 1 }, failed);
-  if (count % 5 === 0) client.publish(`telemetry/${String(index)}`, '{"t":21}', { qos: 1 }, failed);
+  if (count % 5 === 0)
+    client.publish(`telemetry/${String(index)}`, `{"t":${String(count % 4)}}`, { qos: 1 }, failed);
 }

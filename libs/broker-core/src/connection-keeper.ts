@@ -161,12 +161,12 @@ export class ConnectionKeeper implements ConnectionHost<Connection>, Flushable {
 
   connect(connection: Connection, packet: ConnectPacket): void {
     this.#answers.began(connection, packet);
-    // Whoever is turned away costs no more than this.
-    const { isOn: turnsAway, reasonCode } = this.elsewhere;
-    if (turnsAway) return connection.refuse(reasonCode, 'the node is being drained');
+    // Whoever is turned away costs no more than this, and is no failure of the service: others take it.
+    if (this.elsewhere.isOn)
+      return connection.refuse(REASON.useAnotherServer, 'the node is being drained');
     if (this.bounds.refusesClients) {
       this.meter.connectThrottled(connection.transport.listener);
-      return connection.refuse(reasonCode, BUSY);
+      return connection.refuse(this.elsewhere.reasonCode, BUSY);
     }
     const negotiation = negotiate(packet, this.limits, {
       rules: this.#parts.rulesOf(connection.transport.listener),

@@ -19,8 +19,9 @@ export interface Cause {
 const CONNECTIONS = 'namespace_job:skein_broker_connections:sum';
 const POD_CONNECTIONS = 'sum by (namespace, job, pod) (skein_broker_connections)';
 const UP = 'count by (namespace, job) (up{job="skein-broker"} == 1)';
+/** A node that drains is scraped and is in the cluster, until it has gone. */
 const seen = (by: 'max' | 'min'): string =>
-  `${by} by (namespace, job) (skein_broker_cluster_nodes{state="alive"})`;
+  `${by} by (namespace, job) (sum by (namespace, job, pod) (skein_broker_cluster_nodes{state=~"alive|draining"}))`;
 
 const AVAILABILITY: readonly Cause[] = [
   {
@@ -53,7 +54,7 @@ const AVAILABILITY: readonly Cause[] = [
     ...{ group: 'availability', severity: 'warning', hold: '5m', dashboard: 'skein-cluster' },
     summary: 'Messages pile up between nodes at {{ $labels.pod }}',
     description:
-      'Messages wait in the inbox of {{ $labels.pod }}: the node reads more slowly than others write to it, or is frozen.',
+      'Messages of clients of {{ $labels.pod }} wait until Redis has stored them for other nodes: Redis is slow or full, or the node is busy.',
     expression: (dial) =>
       `sum by (namespace, pod) (skein_broker_cluster_backlog_messages) > ${dial.threshold('interNodeBacklogMessages')}`,
   },

@@ -40,6 +40,8 @@ export interface Dial {
   threshold(name: Threshold): string;
   /** A range, a step or an offset. */
   window(text: string): string;
+  /** How often rules are evaluated. */
+  interval(text: string): string;
   /** The `for` of an alert. */
   hold(alert: string, text: Hold): string;
   /** Where the page of an alert is. */
@@ -53,6 +55,7 @@ const RUNBOOKS = 'docs/runbooks';
 export const DEFAULT_DIAL: Dial = {
   threshold: (name) => String(THRESHOLDS[name][0]),
   window: (text) => text,
+  interval: (text) => text,
   hold: (_, text) => text,
   runbook: (page) => `${RUNBOOKS}/${page}.md`,
 };
@@ -83,6 +86,7 @@ export function drillDial(times: number, least: number): Dial {
   return {
     ...DEFAULT_DIAL,
     window: (text) => shorter(text, least),
+    interval: (text) => shorter(text, 1),
     hold: (_, text) => shorter(text, 0),
   };
 }

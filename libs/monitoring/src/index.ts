@@ -13,6 +13,7 @@ export {
 export { BURN_CASES } from './burn-cases.ts';
 export { type RuleCase, type SeriesOf } from './case-series.ts';
 export { CAUSE_CASES } from './rule-cases.ts';
+export { INHIBITIONS, inhibitRules, type Inhibition } from './inhibitions.ts';
 export { promtoolTests } from './rule-tests.ts';
 export { ruleFiles, type Rule, type RuleGroup } from './rules.ts';
 export { BURN_RATES, SLOS, SLO_WINDOWS, sloPage, type BurnRate, type Slo } from './slos.ts';

@@ -57,12 +57,23 @@ const AVAILABILITY = [
       },
       firing: [JOB],
     },
-    { name: 'three are scraped, and all see three', series: nodes(['b-0', 'b-1', 'b-2'], 3) },
+    {
+      name: 'three are scraped, and all see two and one that drains',
+      series: {
+        ...nodes(['b-0', 'b-1', 'b-2'], 2),
+        ...Object.fromEntries(
+          ['b-0', 'b-1', 'b-2'].map((pod) => [
+            `skein_broker_cluster_nodes{${at(pod)}, state="draining"}`,
+            steady(1),
+          ]),
+        ),
+      },
+    },
   ),
   ...pair(
     'SkeinBrokerInterNodeBacklog',
     {
-      name: 'a frozen node has 20,000 messages in its inbox',
+      name: '20,000 messages of a node wait for Redis',
       series: { [`skein_broker_cluster_backlog_messages{${at('b-0')}}`]: steady(20_000) },
       firing: [POD],
     },

@@ -59,7 +59,7 @@ const PLAIN: readonly (readonly [record: string, expression: (dial: Dial) => str
 export function ruleFiles(dial: Dial): ReadonlyMap<string, readonly RuleGroup[]> {
   const group = (name: string, rules: readonly Rule[]): [string, readonly RuleGroup[]] => [
     name,
-    [{ name: `skein-${name}`, interval: dial.window('30s'), rules }],
+    [{ name: `skein-${name}`, interval: dial.interval('30s'), rules }],
   ];
   const kinds = [...new Set(CAUSES.map((cause) => cause.group))];
   return new Map([

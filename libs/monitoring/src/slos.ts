@@ -16,6 +16,9 @@ export interface Slo {
 const rate = (series: string, window: string): string =>
   `sum by (namespace, job) (rate(${series}[${window}]))`;
 
+/** A ratio that is absent where there is nothing to count: a recorded NaN would make NaN of every average over it, for 30 days. */
+const ratio = (bad: string, all: string): string => `${bad} / (${all} > 0)`;
+
 /** What users are promised, and how it is measured. */
 export const SLOS: readonly Slo[] = [
   {
@@ -25,7 +28,10 @@ export const SLOS: readonly Slo[] = [
     meaning: 'clients with right credentials are refused or time out',
     dashboard: 'skein-connections',
     ratio: (window) =>
-      `${rate('skein_broker_connects_total{outcome="server_error"}', window)} / ${rate('skein_broker_connects_total{outcome!="client_error"}', window)}`,
+      ratio(
+        rate('skein_broker_connects_total{outcome="server_error"}', window),
+        rate('skein_broker_connects_total{outcome!="client_error"}', window),
+      ),
   },
   {
     name: 'delivery',
@@ -35,7 +41,7 @@ export const SLOS: readonly Slo[] = [
     dashboard: 'skein-messages',
     ratio: (window) => {
       const dropped = rate('skein_broker_deliveries_dropped_total{fault="server"}', window);
-      return `${dropped} / (${rate('skein_broker_publish_sent_total', window)} + ${dropped})`;
+      return ratio(dropped, `(${rate('skein_broker_publish_sent_total', window)} + ${dropped})`);
     },
   },
   {
@@ -47,7 +53,7 @@ export const SLOS: readonly Slo[] = [
     ratio: (window) => {
       const all = rate('skein_broker_delivery_duration_seconds_count', window);
       const fast = rate('skein_broker_delivery_duration_seconds_bucket{le="0.25"}', window);
-      return `(${all} - ${fast}) / ${all}`;
+      return ratio(`(${all} - ${fast})`, all);
     },
   },
   {
@@ -57,7 +63,10 @@ export const SLOS: readonly Slo[] = [
     meaning: 'records of bridges are refused by the other side or dropped',
     dashboard: 'skein-bridge',
     ratio: (window) =>
-      `${rate('skein_bridge_records_total{outcome=~"failed|dropped"}', window)} / ${rate('skein_bridge_records_total{outcome!="filtered"}', window)}`,
+      ratio(
+        rate('skein_bridge_records_total{outcome=~"failed|dropped"}', window),
+        rate('skein_bridge_records_total{outcome!="filtered"}', window),
+      ),
   },
   {
     name: 'api',
@@ -66,7 +75,10 @@ export const SLOS: readonly Slo[] = [
     meaning: 'the admin API answers 5xx',
     dashboard: 'skein-api',
     ratio: (window) =>
-      `${rate('skein_api_http_requests_total{code=~"5.."}', window)} / ${rate('skein_api_http_requests_total', window)}`,
+      ratio(
+        rate('skein_api_http_requests_total{code=~"5.."}', window),
+        rate('skein_api_http_requests_total', window),
+      ),
   },
 ];
 

@@ -183,7 +183,7 @@ it('tells of a CONNECT, and where in a trace one was refused', async () => {
 
   const [taken, refused] = at.a.named('connect');
   expect(taken).toMatchObject({ traceId: TRACE, parentId: CALLER, fault: undefined });
-  expect(refused).toMatchObject({ traceId: TRACE, fault: 'serverBusy' });
+  expect(refused).toMatchObject({ traceId: TRACE, fault: 'useAnotherServer' });
   const line = a.log.lines.find(({ event }) => event === 'connect-refused');
   expect(line?.fields).toMatchObject({ trace_id: TRACE, span_id: refused?.spanId });
 });

@@ -104,10 +104,10 @@ export const CLUSTER: Board = {
         ),
         bounded(
           series(
-            ['Waiting in inboxes', 'short'],
+            ['Waiting for Redis', 'short'],
             [['sum by (pod) (skein_broker_cluster_backlog_messages{~})', '{{pod}}']],
             [
-              'Messages that a node has not read yet.',
+              'Messages for other nodes that Redis has not stored yet.',
               'Near 0.',
               'See the runbook.',
               'runbooks/SkeinBrokerInterNodeBacklog.md',
