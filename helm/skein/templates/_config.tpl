@@ -109,7 +109,7 @@
 {{- define "skein.config.broker" -}}
 {{- $config := include "skein.config.common" . | fromYaml -}}
 {{- $_ := set $config "listeners" (include "skein.config.listeners" . | fromYaml) -}}
-{{- $_ := set $config "ops" (dict "host" .Values.bindAddress "port" .Values.broker.opsPort) -}}
+{{- $_ := set $config "ops" (dict "host" .Values.bindAddress "port" .Values.broker.opsPort "unreadyWhenFull" .Values.broker.unreadyWhenFull) -}}
 {{- $drain := pick .Values.drain "lameDuckSeconds" "connectionsPerSecond" "durationSeconds" "deadlineSeconds" "willHoldSeconds" -}}
 {{- with .Values.drain.serverReference -}}{{- $_ := set $drain "serverReference" . -}}{{- end -}}
 {{- $_ := set $config "drain" $drain -}}
