@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Registry, collectDefaultMetrics, type MetricObject, type MetricValue } from 'prom-client';
 
 /** A scrape: the page and the type to send it with. */
@@ -26,6 +27,9 @@ const KEPT = new Set([
   'nodejs_gc_duration_seconds',
 ]);
 
+/** Some hundred series: about a millisecond. */
+const BYTES_PER_TURN = 8_192;
+
 /** Makes a registry that knows the process it runs in. */
 export function openRegistry(): Registry {
   const registry = new Registry();
@@ -37,12 +41,30 @@ export function openRegistry(): Registry {
   return registry;
 }
 
-/** Renders a registry in the format that the scraper asks for by its Accept header. */
+/** Renders a registry in the format that the scraper asks for by its Accept header; clients are served in between. */
 export async function expose(registry: Registry, accept = ''): Promise<Exposition> {
-  const text = await registry.metrics();
+  const text = await render(registry);
   return accept.includes('application/openmetrics-text')
     ? { contentType: Registry.OPENMETRICS_CONTENT_TYPE, body: openMetrics(text) }
     : { contentType: Registry.PROMETHEUS_CONTENT_TYPE, body: text };
+}
+
+/**
+ * What `registry.metrics()` gives, which renders everything in one turn of the event loop: some ten milliseconds for the series of a
+ * node, during which no client is served.
+ */
+async function render(registry: Registry): Promise<string> {
+  const pages: string[] = [];
+  let bytes = 0;
+  for (const metric of registry.getMetricsAsArray()) {
+    const page = await registry.getSingleMetricAsString(metric.name);
+    pages.push(page);
+    bytes += page.length;
+    if (bytes < BYTES_PER_TURN) continue;
+    bytes = 0;
+    await nextTurn();
+  }
+  return `${pages.join('\n\n')}\n`;
 }
 
 /** A metric with its values. */
