@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Registry, collectDefaultMetrics, type MetricObject, type MetricValue } from 'prom-client';
+import {
+  Histogram,
+  Registry,
+  collectDefaultMetrics,
+  type MetricObject,
+  type MetricValue,
+} from 'prom-client';
 
 /** A scrape: the page and the type to send it with. */
 export interface Exposition {
@@ -38,8 +44,14 @@ export function openRegistry(): Registry {
   for (const { name } of registry.getMetricsAsArray()) {
     if (!KEPT.has(name)) registry.removeSingleMetric(name);
   }
+  const collections = registry.getSingleMetric('nodejs_gc_duration_seconds');
+  // Else the series of a kind would begin with its first collection, which may be hours later.
+  if (collections instanceof Histogram) for (const kind of GC_KINDS) collections.zero({ kind });
   return registry;
 }
+
+/** As prom-client calls them. */
+const GC_KINDS = ['major', 'minor', 'incremental', 'weakcb'] as const;
 
 /** Renders a registry in the format that the scraper asks for by its Accept header; clients are served in between. */
 export async function expose(registry: Registry, accept = ''): Promise<Exposition> {
