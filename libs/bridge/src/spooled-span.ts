@@ -4,7 +4,7 @@ import type { OutboundRecord } from './outbound-record.ts';
 /** Makes the span of a record that has waited on the disk alone: its message's trace may be over, so that it links to it. */
 export function linkSpooled(
   tracer: Tracer,
-  { headers, target, sequence }: OutboundRecord,
+  { headers, target, sequence }: Pick<OutboundRecord, 'headers' | 'target' | 'sequence'>,
   rule: string,
 ): void {
   const text = sequence > 0 ? headers[TRACEPARENT] : undefined;

@@ -22,7 +22,11 @@ export interface SpanStart {
 /** A span under way. Only one that ends is exported. */
 export interface Span {
   readonly context: TraceContext;
-  /** @param fault - what went wrong, in a word. */
+  /**
+   * It is over.
+   *
+   * @param fault - what went wrong, in a word.
+   */
   end(fault?: string): void;
 }
 
@@ -53,5 +57,6 @@ export interface Tracer {
   readonly deliverySpansMax: number;
   /** Milliseconds since 1970, with fractions. */
   now(): number;
+  /** Begins a span of what is sampled. */
   start(span: SpanStart): Span;
 }

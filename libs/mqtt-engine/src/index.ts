@@ -27,4 +27,9 @@ export type {
 } from './session-output.ts';
 export { Session, type StoredState } from './session.ts';
 export type { SentAlias } from './sent-aliases.ts';
-export { SharedPublish, type DeliveryForm, type OutboundMessage } from './shared-publish.ts';
+export {
+  SharedPublish,
+  type DeliveryForm,
+  type OutboundMessage,
+  type SentTrace,
+} from './shared-publish.ts';

@@ -9,6 +9,12 @@ import {
 } from '#libs/mqtt-codec';
 import type { SentAlias } from './sent-aliases.ts';
 
+/** Who wants to know what is sent of a message. */
+export interface SentTrace {
+  /** It was written for a client. */
+  sent(to: { readonly clientId: string; readonly qos: QoS; readonly bytes: number }): void;
+}
+
 /** What the engine needs of a message to send it. */
 export interface OutboundMessage {
   readonly topic: string;
@@ -18,7 +24,7 @@ export interface OutboundMessage {
   /** When the message may no longer be delivered; 0 never. */
   readonly expiresAtMs: number;
   /** Told of what is sent of it, where anybody wants to know; the engine passes it on. */
-  readonly trace?: { sent(to: { clientId: string; qos: QoS; bytes: number }): void } | undefined;
+  readonly trace?: SentTrace | undefined;
 }
 
 /** What a receiver may see differently from another receiver of the same message. */

@@ -38,6 +38,7 @@ export class RecordingTracer implements Tracer {
     return this.#count;
   }
 
+  /** Begins a span, and keeps it. */
   start(start: SpanStart): Span {
     this.#count += 1;
     const made = `${this.#prefix}${String(this.#count).padStart(15, '0')}`;

@@ -93,6 +93,7 @@ export class TraceCollector {
     return spans.toSorted((one, other) => Number(one.startNanos - other.startNanos));
   }
 
+  /** Takes no more. */
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();

@@ -92,6 +92,7 @@ export class OtelTracer implements Tracer {
     return steadyMs + this.#offsetMs;
   }
 
+  /** Begins a span of what is sampled. */
   start({ name, kind, parent, ids, link, attributes, startMs }: SpanStart): Span {
     this.#ids.spanId = ids?.spanId;
     this.#ids.traceId = ids?.traceId;
