@@ -6,6 +6,7 @@ import {
   type MetricObject,
   type MetricValue,
 } from 'prom-client';
+import { openFilesGauge } from './open-files.ts';
 
 /** A scrape: the page and the type to send it with. */
 export interface Exposition {
@@ -13,6 +14,7 @@ export interface Exposition {
   readonly body: string;
 }
 
+const OPEN_FILES = 'process_open_fds';
 /**
  * What is kept of prom-client's default metrics. Of the others some break the naming rules (promtool refuses
  * `nodejs_active_*_total`) and `nodejs_eventloop_lag_*` counts its own timer as lag.
@@ -25,7 +27,7 @@ const KEPT = new Set([
   'process_resident_memory_bytes',
   'process_virtual_memory_bytes',
   'process_heap_bytes',
-  'process_open_fds',
+  OPEN_FILES,
   'process_max_fds',
   'nodejs_heap_size_total_bytes',
   'nodejs_heap_size_used_bytes',
@@ -47,6 +49,10 @@ export function openRegistry(): Registry {
   const collections = registry.getSingleMetric('nodejs_gc_duration_seconds');
   // Else the series of a kind would begin with its first collection, which may be hours later.
   if (collections instanceof Histogram) for (const kind of GC_KINDS) collections.zero({ kind });
+  if (registry.getSingleMetric(OPEN_FILES) !== undefined) {
+    registry.removeSingleMetric(OPEN_FILES);
+    openFilesGauge(registry);
+  }
   return registry;
 }
 
