@@ -10,7 +10,7 @@ it('tells how many files are open', async () => {
     return Number(/^process_open_fds (\d+)$/m.exec(body)?.[1]);
   };
   const before = await open();
-  const files = Array.from({ length: 300 }, () => openSync('/dev/null'));
+  const files = Array.from({ length: 300 }, () => openSync('/dev/null', 'r'));
   const during = await open();
   for (const file of files) closeSync(file);
 
