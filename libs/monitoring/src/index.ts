@@ -1,6 +1,6 @@
 export { CAUSES, type Cause } from './causes.ts';
 export { BOARDS, dashboards } from './dashboards/dashboards.ts';
-export type { Advice, Board, Bounds, Panel, Query, Row } from './dashboards/panel.ts';
+export type { Advice, Board, Bounds, Look, Panel, Query, Row, States } from './dashboards/panel.ts';
 export {
   CHART_DIAL,
   DEFAULT_DIAL,
