@@ -9,7 +9,7 @@ import {
   VERSION_LABELS,
   type LabelSets,
 } from './broker-series.ts';
-import { gaugeFamilies, type Family } from './family.ts';
+import { gaugeFamilies, type Cell, type Family } from './family.ts';
 
 type Gauges = Readonly<Record<keyof typeof BROKER_GAUGES, Family>>;
 
@@ -29,6 +29,7 @@ export function brokerGauges(
       (listener) => gauges.connectionsLimit.cell({ listener }),
       listenersMax,
     ),
+    dropConnectionsLimit: (cell: Cell) => gauges.connectionsLimit.remove(cell),
     certificateUntil: new ByLabel(
       secure,
       (listener) => gauges.certificateUntil.cell({ listener }),

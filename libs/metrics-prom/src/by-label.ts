@@ -36,6 +36,15 @@ export class ByLabel<Value extends string | number, Series> {
     return series;
   }
 
+  /** Forgets the series of a value, whose place another may take; undefined when it has none of its own. */
+  remove(value: Value): Series | undefined {
+    const series = this.#series.get(value);
+    this.#series.delete(value);
+    this.#latest = undefined;
+    this.#latestSeries = undefined;
+    return series;
+  }
+
   /** Every series there is. */
   all(): IterableIterator<Series> {
     return this.#series.values();

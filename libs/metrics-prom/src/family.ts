@@ -16,7 +16,7 @@ export interface Cell {
  * @remarks prom-client hashes labels on every change; that is left to the scrape, so a change costs an addition.
  */
 export class Family {
-  readonly #rows: { readonly labels: Labels; readonly cell: Cell }[] = [];
+  #rows: { readonly labels: Labels; readonly cell: Cell }[] = [];
 
   static counter(registry: Registry, spec: MetricSpec): Family {
     const family = new Family();
@@ -35,6 +35,7 @@ export class Family {
     const gauge: Gauge = new Gauge({
       ...promSpec(registry, spec),
       collect: () => {
+        gauge.reset();
         for (const { labels, cell } of family.#rows) gauge.set(labels, cell.value);
       },
     });
@@ -46,6 +47,11 @@ export class Family {
     const cell = { value: 0 };
     this.#rows.push({ labels, cell });
     return cell;
+  }
+
+  /** Takes a series away: what it was of is no more. */
+  remove(cell: Cell): void {
+    this.#rows = this.#rows.filter((row) => row.cell !== cell);
   }
 
   /** Adds a series for each value of a label, the others fixed. */

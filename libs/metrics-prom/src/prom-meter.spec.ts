@@ -67,6 +67,20 @@ describe('a fresh meter', () => {
     expect(seriesOf(await page()).length).toBeLessThan(1_350);
   });
 
+  it('knows the limit of listeners that are there, and of no other', async () => {
+    meter.connectionsLimit('late', 7);
+    const limits = async (): Promise<readonly string[]> =>
+      seriesOf(await page()).filter((line) => line.startsWith('skein_broker_connections_limit{'));
+    expect(await limits()).toContain('skein_broker_connections_limit{listener="late"} 7');
+    const before = (await limits()).length;
+    meter.listenerRemoved('late');
+    meter.listenerRemoved('never-there');
+    expect((await limits()).join()).not.toContain('late');
+    expect(await limits()).toHaveLength(before - 1);
+    meter.connectionsLimit('late', 9);
+    expect(await limits()).toContain('skein_broker_connections_limit{listener="late"} 9');
+  });
+
   it('says what it is', async () => {
     const text = await page();
 

@@ -21,7 +21,10 @@ export interface SetListener extends BoundListener {
 /** What a set makes its listeners with, and where it tells of them. */
 export interface ListenerSetParts {
   readonly open: (bound: BoundListener) => Listener;
-  readonly meter: { connectionsLimit(listener: string, connectionsMax: number): void };
+  readonly meter: {
+    connectionsLimit(listener: string, connectionsMax: number): void;
+    listenerRemoved(listener: string): void;
+  };
   readonly log: Log;
 }
 
@@ -130,6 +133,7 @@ export class ListenerSet {
   async #remove(listener: Listener): Promise<void> {
     this.#listeners = this.#listeners.filter((each) => each.listener !== listener);
     this.#faults.delete(listener.name);
+    this.#parts.meter.listenerRemoved(listener.name);
     this.#changed();
     this.#retire(listener);
     this.#log.info('listener-removed', { listener: listener.name });
