@@ -73,7 +73,15 @@ export async function makePackage(directory) {
 }
 
 if (import.meta.main) {
-  const directory = resolve(process.argv[2] ?? join(root, 'dist/packages/api-client'));
-  await makePackage(directory);
-  console.log(directory);
+  const given = process.argv[2];
+  if (given?.startsWith('-')) {
+    console.error(
+      'usage: npm run build:client [-- DIRECTORY]; makes the package @skein/api-client there',
+    );
+    process.exitCode = given === '--help' ? 0 : 2;
+  } else {
+    const directory = resolve(given ?? join(root, 'dist/packages/api-client'));
+    await makePackage(directory);
+    console.log(directory);
+  }
 }

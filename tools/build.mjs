@@ -32,7 +32,7 @@ async function build() {
   rmSync(`${root}dist`, { recursive: true, force: true });
   const nest = ['node_modules/@nestjs/cli/bin/nest.js', 'build'];
   const [code] = await once(spawn(process.execPath, nest, { cwd: root, stdio: 'inherit' }), 'exit');
-  if (code !== 0) throw new Error('the build failed');
+  if (code !== 0) throw new Error('the build failed; after a pull, run npm install and try again');
   writeFileSync(stamp, '');
   utimesSync(stamp, started, started);
 }

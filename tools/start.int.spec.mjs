@@ -91,6 +91,14 @@ describe('npm run cluster', () => {
   });
 });
 
+it('tools/api-client.mjs takes no flag for a directory', () => {
+  expect(run('api-client', ['--force'])).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^usage: npm run build:client/),
+  });
+});
+
 describe('tools/image-tree.mjs', () => {
   it('tells what it does, and refuses what it cannot do', () => {
     expect(run('image-tree', ['--help'])).toMatchObject({
