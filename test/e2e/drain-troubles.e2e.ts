@@ -183,7 +183,7 @@ it('a node ends while Redis is away: it says so, and what it had acknowledged is
   await until(async () => !(await isUnready(staying)), DEADLINE_MS);
   // The node could not tell that it ends: the others wait for the end of its lease, and clients try again meanwhile.
   const awake = new Client(scope, staying.url, {
-    ...{ clientId: 'asleep', ...session, reconnectPeriod: 500 },
+    ...{ clientId: 'asleep', ...session, reconnectPeriod: 500, reconnectOnConnackError: true },
   });
   await awake.receives(1, DEADLINE_MS);
   expect(awake.payloads).toEqual(['acknowledged']);

@@ -11,6 +11,7 @@ const PACKET_BYTES_MAX = 1_048_576;
 const SESSION_EXPIRY_S = 3_600;
 /** Above what a broker sends unacknowledged by itself, so that its own bound counts. */
 const RECEIVE_MAXIMUM = 1_024;
+/** So long a client waits for CONNACK, or half as long as it bears silence. */
 const CONNECT_TIMEOUT_MS = 6_000;
 /** Pauses between attempts: between these, by chance. */
 const BACKOFF_MS = { least: 100, most: 500 };
@@ -69,6 +70,8 @@ export class Device implements Link {
   readonly options: DeviceOptions;
   connections = 0;
   readonly departures: Departure[] = [];
+  /** When connections have begun. */
+  readonly arrivalsMs: number[] = [];
   #state: State = 'idle';
   #socket: Socket | undefined;
   #ports: readonly number[];
@@ -175,13 +178,13 @@ export class Device implements Link {
   }
 
   #connect(nowMs: number): void {
-    const { version } = this.options;
+    const { version, keepAliveMs } = this.options;
     const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
     const decoder = new PacketDecoder({ packetBytesMax: PACKET_BYTES_MAX });
     decoder.version = version;
     this.#socket = socket;
     this.#state = 'connecting';
-    this.#dueMs = nowMs + CONNECT_TIMEOUT_MS;
+    this.#dueMs = nowMs + Math.max(CONNECT_TIMEOUT_MS, keepAliveMs / 2);
     this.#isCorked = false;
     socket.on('error', () => undefined);
     socket.on('connect', () => this.#sayHello());
@@ -224,6 +227,7 @@ export class Device implements Link {
     else if (packet.kind === 'connack' && packet.reasonCode === REASON.success) {
       this.#state = 'connected';
       this.connections += 1;
+      this.arrivalsMs.push(this.#heardAtMs);
       this.#dueMs = this.#heardAtMs + this.options.keepAliveMs / 2;
       this.options.role.connected(this, packet);
     } else {

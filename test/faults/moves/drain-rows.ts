@@ -13,8 +13,10 @@ const CLIENTS = 2_000;
 const OTHERS = 20;
 const RATE = 100;
 const TOLERANCE = 0.2;
+/** Of the row that has one: its rate alone would take minutes. */
+const DEADLINE = { seconds: 30, rate: 5 };
 const LAME_DUCK_SECONDS = 4;
-const HOLD_SECONDS = 15;
+const HOLD_SECONDS = 30;
 const REFERENCE = 'elsewhere.test:1883';
 /** Clients that do not come back: their wills are to be told. */
 const ABSENT = 10;
@@ -55,6 +57,8 @@ interface DrainPlan {
   /** What MQTT 5 clients are told. */
   readonly code: '0x8b' | '0x9c';
   readonly reference: string | undefined;
+  /** When all have to have gone. @defaultValue the rate decides */
+  readonly deadlineSeconds?: number;
 }
 
 async function drainUnderLoad(run: RowRun, drain: DrainPlan): Promise<void> {
@@ -73,8 +77,11 @@ async function drainUnderLoad(run: RowRun, drain: DrainPlan): Promise<void> {
   notes['inFlight'] = await node.ops.metric('skein_broker_inflight_messages');
   await run.moment(0.1, 0.15);
   fleet.fault();
+  const drained = drain.drain(run, node);
+  drained.catch(() => undefined);
+  await until(async () => (await node.ops.health('ready')) === 503, DEADLINE_MS);
   const newcomers = addNewcomers(run);
-  await drain.drain(run, node);
+  await drained;
   await until(() => [...guests, ...newcomers].every(isConnected), DEADLINE_MS).catch(
     () => undefined,
   );
@@ -108,16 +115,8 @@ function addNewcomers({ fleet }: RowRun): readonly Device[] {
   );
 }
 
-function judgeDepartures(
-  { notes, failures }: RowRun,
-  wanted: DrainPlan,
-  guests: readonly Device[],
-): void {
-  const first = guests.flatMap((device) => {
-    const [departure] = device.departures;
-    return departure === undefined ? [] : [{ version: device.options.version, ...departure }];
-  });
-  const rate = shedRateOf(first.map(({ atMs }) => atMs));
+function judgeRate({ notes, failures }: RowRun, timesMs: readonly number[]): void {
+  const rate = shedRateOf(timesMs);
   Object.assign(notes, {
     set: RATE,
     rate: rate.overall.toFixed(1),
@@ -132,6 +131,25 @@ function judgeDepartures(
     if (Math.abs(measured - RATE) > RATE * TOLERANCE) {
       failures.push(`${name} rate ${measured.toFixed(1)} instead of ${String(RATE)}`);
     }
+  }
+}
+
+function judgeDepartures(run: RowRun, wanted: DrainPlan, guests: readonly Device[]): void {
+  const { fleet, notes, failures } = run;
+  const first = guests.flatMap((device) => {
+    const [departure] = device.departures;
+    return departure === undefined ? [] : [{ version: device.options.version, ...departure }];
+  });
+  const timesMs = first.map(({ atMs }) => atMs);
+  if (wanted.deadlineSeconds === undefined) judgeRate(run, timesMs);
+  else {
+    const seconds = (Math.max(...timesMs) - (fleet.faultsAtMs[0] ?? 0)) / 1_000;
+    Object.assign(notes, {
+      deadlineSeconds: wanted.deadlineSeconds,
+      lastAfterSeconds: seconds.toFixed(1),
+    });
+    if (seconds > wanted.deadlineSeconds)
+      failures.push(`the last client left after ${seconds.toFixed(1)} s`);
   }
   if (first.length < guests.length) {
     failures.push(`${String(guests.length - first.length)} clients were not sent away`);
@@ -158,6 +176,14 @@ function judgeReturns({ notes, failures }: RowRun, node: Broker, devices: readon
     ({ departures }) => departures.filter(({ wasConnected }) => wasConnected).length > 1,
   );
   const refused = devices.flatMap(({ ends }) => ends.filter((why) => why.startsWith('refused')));
+  const awayMs = devices
+    .flatMap(({ departures: [gone], arrivalsMs: [, back] }) =>
+      gone === undefined || back === undefined ? [] : [back - gone.atMs],
+    )
+    .toSorted((a, b) => a - b);
+  const awayAt = (share: number): string =>
+    ((awayMs[Math.floor(share * (awayMs.length - 1))] ?? 0) / 1_000).toFixed(2);
+  notes['awaySeconds'] = `${awayAt(0.5)} median, ${awayAt(0.99)} p99, ${awayAt(1)} most`;
   notes['movedTwice'] = twice.length;
   notes['turnedAway'] = [...new Set(refused)].join(' ');
   if (lost.length > 0) failures.push(`${String(lost.length)} clients are not connected elsewhere`);
@@ -204,6 +230,22 @@ export const DRAIN_ROWS: readonly Row[] = [
       DRAIN_SERVER_REFERENCE: REFERENCE,
     },
     inject: (run) => drainUnderLoad(run, { drain: end, code: '0x9c', reference: REFERENCE }),
+  },
+  {
+    name: 'drain-deadline',
+    title: 'SIGTERM of a node with 2,000 clients and 30 s, whatever its rate',
+    plan,
+    settings: {
+      DRAIN_CONNECTIONS_PER_SECOND: DEADLINE.rate,
+      DRAIN_DEADLINE_SECONDS: DEADLINE.seconds,
+      DRAIN_LAME_DUCK_SECONDS: LAME_DUCK_SECONDS,
+      DRAIN_WILL_HOLD_SECONDS: HOLD_SECONDS,
+    },
+    inject: (run) =>
+      drainUnderLoad(run, {
+        ...{ drain: end, code: '0x8b', reference: undefined },
+        deadlineSeconds: DEADLINE.seconds,
+      }),
   },
   {
     name: 'drain-api',
