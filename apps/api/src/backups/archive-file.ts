@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { pipeline as piped, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -13,6 +13,8 @@ const LINE_BYTES_MAX = 384 * 1024 * 1024;
 /** Lines that go into the compressor together. */
 const WRITE_BYTES = 64 * 1024;
 const NEWLINE = 10;
+/** How the name of a file ends that is being written. */
+const PARTIAL = '.partial';
 
 /** A file that was written or read: its bytes and their SHA-256. */
 export interface FileSummary {
@@ -27,13 +29,19 @@ export interface WriteOptions {
   readonly signal: AbortSignal;
 }
 
-/** Writes lines into a file, which is there when it is whole and on disk, or not at all. */
+/**
+ * Writes lines into a file, which is there when it is whole and on disk, or not at all.
+ *
+ * @remarks What a worker before has left of it goes. That one may be about still, frozen for longer than its lease: it writes into a
+ * file of its own, which is nowhere any more, and takes nothing away.
+ */
 export async function writeArchive(
   path: string,
   lines: AsyncIterable<string>,
   { secret, signal }: WriteOptions,
 ): Promise<FileSummary> {
-  const partial = `${path}.partial`;
+  await removePartials(path);
+  const partial = `${path}.${randomUUID()}${PARTIAL}`;
   const hash = createHash('sha256');
   let bytes = 0;
   async function* counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
@@ -46,6 +54,7 @@ export async function writeArchive(
   try {
     const target = createWriteStream(partial, { flags: 'w', mode: 0o600, flush: true });
     await pipeline(Readable.from(batches(lines)), createGzip(), counted, target, { signal });
+    signal.throwIfAborted();
     await rename(partial, path);
     await syncFolder(dirname(path));
   } catch (error) {
@@ -104,6 +113,15 @@ export async function* readLines(
     gunzip.destroy();
   }
   read?.({ bytes, sha256: hash.digest('hex') });
+}
+
+async function removePartials(path: string): Promise<void> {
+  const folder = dirname(path);
+  const begin = `${basename(path)}.`;
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(begin) || !name.endsWith(PARTIAL)) continue;
+    await rm(join(folder, name), { force: true });
+  }
 }
 
 async function* batches(lines: AsyncIterable<string>): AsyncGenerator<Buffer, void, undefined> {

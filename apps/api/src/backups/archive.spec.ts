@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '#libs/testkit';
 import { HEADER_BYTES } from './archive-cipher.ts';
 import { readLines, writeArchive, type FileSummary } from './archive-file.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type SectionSummary,
 } from './archive-format.ts';
 
+const DEADLINE_MS = 20_000;
 const SECRET = 'a key of the deployment, long enough';
 const OTHER = 'another key of the deployment, as long';
 
@@ -153,6 +155,41 @@ describe('an archive', () => {
     const writing = writeArchive(path, broken(), { secret: undefined, signal });
     await expect(writing).rejects.toThrow('the nodes are gone');
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is that of the worker who has taken over, whatever one does that was frozen and goes on', async () => {
+    // More than the compressor holds back, so that there is something in the file.
+    const noise = () => `${randomBytes(300_000).toString('hex')}\n`;
+    const frozen = Promise.withResolvers<void>();
+    async function* slow(): AsyncGenerator<string, void, undefined> {
+      yield noise();
+      await frozen.promise;
+      for (let count = 0; count < 10; count += 1) yield noise();
+    }
+    const { signal } = new AbortController();
+    const first = writeArchive(path, slow(), { secret: undefined, signal }).catch(
+      (error: unknown) => error,
+    );
+    await until(async () => {
+      const [name] = await readdir(folder);
+      expect(name === undefined ? 0 : (await stat(join(folder, name))).size).toBeGreaterThan(0);
+    }, DEADLINE_MS);
+    const { file } = await write(CONTENT);
+    frozen.resolve();
+    expect(await first).toMatchObject({ code: 'ENOENT' });
+    expect(await readdir(folder)).toEqual(['a.skein']);
+    expect(
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    ).toBe(file.sha256);
+  });
+
+  it('takes away what a worker that was killed has left of it, and nothing else', async () => {
+    await writeFile(join(folder, 'a.skein.1.partial'), 'x');
+    await writeFile(join(folder, 'b.skein.1.partial'), 'x');
+    await write(CONTENT);
+    expect((await readdir(folder)).toSorted()).toEqual(['a.skein', 'b.skein.1.partial']);
   });
 
   it.each([
