@@ -160,10 +160,13 @@ describe('an archive', () => {
   it('is that of the worker who has taken over, whatever one does that was frozen and goes on', async () => {
     // More than the compressor holds back, so that there is something in the file.
     const noise = () => `${randomBytes(300_000).toString('hex')}\n`;
-    const frozen = Promise.withResolvers<void>();
+    let goOn: () => void = () => undefined;
+    const frozen = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
     async function* slow(): AsyncGenerator<string, void, undefined> {
       yield noise();
-      await frozen.promise;
+      await frozen;
       for (let count = 0; count < 10; count += 1) yield noise();
     }
     const { signal } = new AbortController();
@@ -175,7 +178,7 @@ describe('an archive', () => {
       expect(name === undefined ? 0 : (await stat(join(folder, name))).size).toBeGreaterThan(0);
     }, DEADLINE_MS);
     const { file } = await write(CONTENT);
-    frozen.resolve();
+    goOn();
     expect(await first).toMatchObject({ code: 'ENOENT' });
     expect(await readdir(folder)).toEqual(['a.skein']);
     expect(
