@@ -25,7 +25,7 @@ export function shedRateOf(timesMs: readonly number[]): ShedRate {
   );
   return {
     overall: between(times, 0, last),
-    steady: between(times, Math.floor(last * BURST_SHARE), Math.ceil(last * (1 - TAIL_SHARE))),
+    steady: between(times, Math.floor(last * BURST_SHARE), Math.floor(last * (1 - TAIL_SHARE))),
     least: Math.min(...seconds),
     most: Math.max(...seconds),
   };
