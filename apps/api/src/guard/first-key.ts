@@ -1,8 +1,9 @@
 import { ADMIN_ROLE } from '#libs/api-contracts';
-import { StoreUnavailableError } from '#libs/broker-ports';
+import { StoreUnavailableError, type StoredDefinition } from '#libs/broker-ports';
 import type { Config } from '#libs/config';
 import { isLoopback } from '../http/access.ts';
 import type { Guard } from './guard.ts';
+import type { StoredApiKey } from './stored.ts';
 
 /** The id of the first key. All replicas try to make the same one, so that one of them does. */
 const ID = 'first22222222222';
@@ -42,8 +43,10 @@ export class FirstKey {
     if (this.#isClosed || admins.areConfigured || isLoopback(config.api.host)) return;
     try {
       const { keys } = this.#guard;
-      if (!(await keys.exist())) await this.#make();
-      else if (!(await admins.exist())) await this.#makeAgain();
+      // Read before it is asked who there is: another replica that makes the key in between has changed it then.
+      const former = await keys.store.get(ID);
+      if (!(await keys.exist())) await this.#make('has no key yet');
+      else if (!(await admins.exist())) await this.#makeAgain(former);
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       this.#again = setTimeout(() => void this.begin(config), AGAIN_MS).unref();
@@ -63,26 +66,25 @@ export class FirstKey {
     clearTimeout(this.#again);
   }
 
-  async #make(): Promise<void> {
+  async #make(why: string): Promise<void> {
     const made = await this.#guard.keys.create({
       ...{ id: ID, name: 'first key', role: ADMIN_ROLE, scopes: [], cidrs: [] },
       ...{ createdBy: 'first start', expiresAtMs: this.#endsAtMs() },
     });
-    if (made !== undefined) this.#show('has no key yet', made.secret);
+    if (made !== undefined) this.#show(why, made.secret);
   }
 
   /** Gives the first key another secret and another end; it is made anew when it was revoked. */
-  async #makeAgain(): Promise<void> {
-    const { keys } = this.#guard;
-    const former = await keys.store.get(ID);
-    if (former === undefined) return this.#make();
+  async #makeAgain(former: StoredDefinition<StoredApiKey> | undefined): Promise<void> {
+    const why = 'has no key any more that may do everything';
+    if (former === undefined) return this.#make(why);
     const { name, createdAtMs, createdBy } = former.item;
     const item = {
       ...{ id: ID, name, createdAtMs, createdBy, role: ADMIN_ROLE, scopes: [], cidrs: [] },
       ...{ secrets: [], expiresAtMs: this.#endsAtMs() },
     };
-    const made = await keys.rotate({ ...former, item }, 0);
-    if (made !== undefined) this.#show('has no key any more that may do everything', made.secret);
+    const made = await this.#guard.keys.rotate({ ...former, item }, 0);
+    if (made !== undefined) this.#show(why, made.secret);
   }
 
   #endsAtMs(): number {
