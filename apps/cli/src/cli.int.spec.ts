@@ -23,7 +23,11 @@ beforeEach(async () => {
   asked = [];
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  terminal = new MemoryTerminal({ SKEINCTL_SERVER: `http://127.0.0.1:${String(port)}` });
+  terminal = new MemoryTerminal({
+    SKEINCTL_SERVER: `http://127.0.0.1:${String(port)}`,
+    // Profiles of whoever runs the tests are none of theirs.
+    XDG_CONFIG_HOME: '/nowhere',
+  });
 });
 
 afterEach(async () => {
